@@ -1,0 +1,1 @@
+"""What a user can do, one room per subject; no HTTP and no queue in here."""

@@ -1,0 +1,1 @@
+"""HTTP: routes, errors, and the guard in front of everything."""

@@ -1,0 +1,92 @@
+"""The API as one FastAPI application."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable
+
+from fastapi import APIRouter, FastAPI
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.exceptions import HTTPException
+from starlette.middleware.gzip import GZipMiddleware
+
+from backend.actions import sharing, uploading
+from backend.api import answers
+from backend.api.guard import Guard
+from backend.api.parts import Parts
+from backend.api.routes import comparisons, keeping, shares, uploads
+from backend.contracts.problems import NotFound
+from backend.contracts.shares import Share
+from backend.store import jobs
+
+RECONCILE_EVERY_S = 5
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
+API_ONLY_CSP = "default-src 'none'; frame-ancestors 'none'"
+log = logging.getLogger("kinscape.api")
+
+
+def create_app(
+    parts: Parts, *, started: Callable[[], None] | None = None, csp: Callable[[], str] = lambda: API_ONLY_CSP
+) -> FastAPI:
+    """The API, with a task that wakes workers again for lost jobs.
+
+    Args:
+        started: called when the server starts, before the first request.
+        csp: the Content-Security-Policy of every answer.
+    """
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        if started is not None:
+            started()
+        task = asyncio.create_task(_reconcile(parts))
+        yield
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    app = FastAPI(
+        title="Kinscape", version="1", lifespan=lifespan, openapi_url="/api/v1/openapi.json",
+        docs_url=None, redoc_url=None,
+        description="Checkpoints, probe sets, comparisons and the links that open them.",
+    )  # fmt: skip
+    app.state.parts = parts
+    answers.install(app)
+    api = APIRouter(prefix="/api/v1")
+    for router in (keeping.router, uploads.router, comparisons.router, shares.router):
+        api.include_router(router)
+    app.include_router(api)
+    app.include_router(shares.door)
+
+    @app.api_route("/api", methods=METHODS, include_in_schema=False)
+    @app.api_route("/api/{rest:path}", methods=METHODS, include_in_schema=False)
+    async def nothing_here(rest: str = "") -> None:
+        raise HTTPException(404)
+
+    def open_share(token: str) -> Share | None:
+        try:
+            with parts.database.transaction() as session:
+                return sharing.open_with(session, token)
+        except NotFound:
+            return None
+
+    app.add_middleware(GZipMiddleware, minimum_size=1000)
+    app.add_middleware(Guard, settings=parts.settings, open_share=open_share, csp=csp)
+    return app
+
+
+async def _reconcile(parts: Parts) -> None:
+    while True:
+        try:
+            await asyncio.to_thread(_tidy, parts)
+        except (SQLAlchemyError, OSError) as error:
+            log.warning("reconcile.failed error=%s", type(error).__name__)
+        await asyncio.sleep(RECONCILE_EVERY_S)
+
+
+def _tidy(parts: Parts) -> None:
+    with parts.database.transaction() as session:
+        again = jobs.reconcile(session)
+        gone = uploading.collect_expired(session, parts.files)
+    if again or gone:
+        log.info("reconcile.done woken=%d uploads_removed=%d", again, gone)

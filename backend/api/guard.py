@@ -1,0 +1,195 @@
+"""The guard in front of API and dashboard: host, origin, who is asking, and safe headers.
+
+It fails closed: what is not listed here needs an owner.
+"""
+
+import asyncio
+import re
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from backend.api.answers import plain_problem, problem_response
+from backend.contracts.shares import Share
+from backend.settings import LOOPBACK, WebSettings
+
+OWNER_COOKIE = "kinscape_owner"
+SHARE_COOKIE = "kinscape_share"
+SHARE_HEADER = "kinscape-share"
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+EVERYBODY = re.compile(r"/api/v1/health|/s/[A-Za-z0-9_-]{1,200}")
+DASHBOARD = re.compile(r"/(assets/.*|_dash-.*|_favicon\.ico|_reload-hash|shared/\d+)")
+SIGN_IN = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Kinscape</title>
+<body><main><h1>Kinscape</h1><p>This dashboard needs its owner's token. Open the address that
+<code>kinscape up</code> printed, or ask the owner for a share link.</p></main></body></html>"""
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Who is asking: the owner, or somebody with a link."""
+
+    share: Share | None = None
+
+    @property
+    def is_owner(self) -> bool:
+        """Whether everything is allowed."""
+        return self.share is None
+
+
+class Guard:
+    """ASGI middleware; wraps http and websocket alike."""
+
+    def __init__(
+        self, app: ASGIApp, *, settings: WebSettings, open_share: Callable[[str], Share | None], csp: Callable[[], str]
+    ) -> None:
+        self.app = app
+        self.settings = settings
+        self.open_share = open_share
+        self.csp = csp
+        public = urlsplit(settings.public_url).netloc
+        own = {f"{h}:{settings.port}" for h in ("127.0.0.1", "localhost", "[::1]", settings.host)}
+        self.hosts = own | {public}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request through, or answer it here."""
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        refusal = self._refusal(scope)
+        if refusal is None:
+            principal = await self._principal(scope)
+            refusal = self._not_allowed(scope, principal)
+            scope.setdefault("state", {})["principal"] = principal
+        if refusal is None:
+            await self.app(scope, receive, self._with_headers(scope, send))
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+        else:
+            await refusal(scope, receive, self._with_headers(scope, send))
+
+    def _refusal(self, scope: Scope) -> Response | None:
+        headers = Headers(scope=scope)
+        host = headers.get("host", "")
+        if not self.settings.needs_token and host not in self.hosts:
+            return _problem(400, "Unknown host", f"This server is not reached as {host[:100]!r}.")
+        unsafe = scope["type"] == "websocket" or scope["method"] not in SAFE_METHODS
+        origin = headers.get("origin")
+        if unsafe and origin is not None and urlsplit(origin).netloc not in self.hosts | {host}:
+            return _problem(403, "Foreign origin", "Requests from other sites are refused.")
+        return None
+
+    async def _principal(self, scope: Scope) -> Principal | None:
+        headers, cookies = Headers(scope=scope), _cookies(scope)
+        token = headers.get(SHARE_HEADER) or (cookies.get(SHARE_COOKIE) if "/shared/" in scope["path"] else None)
+        if token is None and self._is_owner(headers, cookies):
+            return Principal()
+        token = token or cookies.get(SHARE_COOKIE)
+        if not token:
+            return None
+        share = await asyncio.to_thread(self.open_share, token)
+        return None if share is None else Principal(share)
+
+    def _is_owner(self, headers: Headers, cookies: dict[str, str]) -> bool:
+        if not self.settings.needs_token:
+            return self.settings.host in LOOPBACK
+        token = self.settings.token.get_secret_value()
+        kind, _, given = headers.get("authorization", "").partition(" ")
+        if kind.lower() == "bearer" and secrets.compare_digest(given.encode(), token.encode()):
+            return True
+        return secrets.compare_digest(cookies.get(OWNER_COOKIE, "").encode(), self.settings.token_digest.encode())
+
+    def _not_allowed(self, scope: Scope, principal: Principal | None) -> Response | None:
+        path = scope["path"]
+        if scope["type"] == "http" and scope["method"] == "GET" and not path.startswith("/api/"):
+            signed_in = self._sign_in(scope)
+            if signed_in is not None:
+                return signed_in
+        if EVERYBODY.fullmatch(path) and scope["type"] == "http" and scope["method"] in SAFE_METHODS:
+            return None
+        if principal is None:
+            if path.startswith("/shared/"):
+                return HTMLResponse(_page("This link does not open anything: it is wrong, has expired, or was revoked."), 404)
+            if path.startswith("/api") or scope["type"] == "websocket" or scope["method"] != "GET":
+                return _problem(401, "Owner token needed", "Send the owner token, or open a share link.")
+            return HTMLResponse(SIGN_IN, 401)
+        if principal.is_owner or shared_may(scope, principal.share):
+            return None
+        if path.startswith("/api") or scope["type"] == "websocket":
+            return _problem(403, "Not allowed", "This link does not open that.")
+        return HTMLResponse(_page("This link does not open that page."), 403)
+
+    def _sign_in(self, scope: Scope) -> Response | None:
+        query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        given = dict(query).get("token")
+        if given is None or not self.settings.needs_token:
+            return None
+        if not secrets.compare_digest(given.encode(), self.settings.token.get_secret_value().encode()):
+            return HTMLResponse(SIGN_IN, 401)
+        rest = urlencode([(k, v) for k, v in query if k != "token"])
+        answer = RedirectResponse(scope["path"] + (f"?{rest}" if rest else ""), 303)
+        answer.set_cookie(
+            OWNER_COOKIE, self.settings.token_digest, max_age=30 * 86400, httponly=True, samesite="lax",
+            secure=self.settings.public_url.startswith("https:"),
+        )  # fmt: skip
+        return answer
+
+    def _with_headers(self, scope: Scope, send: Send) -> Send:
+        async def safe(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["Content-Security-Policy"] = self.csp()
+                headers["X-Content-Type-Options"] = "nosniff"
+                headers["Referrer-Policy"] = "no-referrer"
+                headers["X-Frame-Options"] = "DENY"
+                if scope["path"].startswith(("/s/", "/shared/")):
+                    headers["X-Robots-Tag"] = "noindex"
+                    headers["Cache-Control"] = "no-store"
+            await send(message)
+
+        return safe
+
+
+def shared_may(scope: Scope, share: Share | None) -> bool:
+    """Whether somebody with this link may ask for this."""
+    if share is None:
+        return False
+    path, method = scope["path"], scope.get("method", "")
+    if scope["type"] == "websocket":
+        return bool(path.startswith("/_dash-"))
+    if path == "/_dash-update-component":
+        return bool(method == "POST")
+    if method not in SAFE_METHODS:
+        return False
+    if path.startswith("/shared/"):
+        return bool(path == f"/shared/{share.id}")
+    if DASHBOARD.fullmatch(path) or path == "/api/v1/measures":
+        return True
+    own = f"/api/v1/comparisons/{share.comparison}"
+    if path.startswith(f"{own}/shares"):
+        return False
+    if path.startswith(f"{own}/export"):
+        return share.may_export
+    return bool(path == own or path.startswith(f"{own}/"))
+
+
+def _cookies(scope: Scope) -> dict[str, str]:
+    jar: SimpleCookie = SimpleCookie()
+    try:
+        jar.load(Headers(scope=scope).get("cookie", ""))
+    except CookieError:
+        return {}
+    return {k: m.value for k, m in jar.items()}
+
+
+def _problem(status: int, title: str, detail: str) -> Response:
+    return problem_response(plain_problem(status, title, detail))
+
+
+def _page(sentence: str) -> str:
+    return f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Kinscape</title><p>{sentence}</p></html>'

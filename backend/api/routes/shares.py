@@ -1,0 +1,44 @@
+"""Links: made, listed, revoked, opened."""
+
+from fastapi import APIRouter, Response
+from fastapi.responses import RedirectResponse
+
+from backend.actions import sharing
+from backend.api.guard import SHARE_COOKIE
+from backend.api.parts import Opened, RowId, Transaction
+from backend.contracts.shares import NewShare, Share, ShareCreate
+
+router = APIRouter(tags=["shares"])
+door = APIRouter()
+COOKIE_S = 12 * 3600
+
+
+@router.post("/comparisons/{comparison}/shares", status_code=201)
+def create(session: Transaction, parts: Opened, comparison: RowId, wish: ShareCreate) -> NewShare:
+    """Make a link that opens one view; its address is told once."""
+    return sharing.create(session, comparison, wish, public_url=parts.settings.public_url)
+
+
+@router.get("/comparisons/{comparison}/shares")
+def of_comparison(session: Transaction, comparison: RowId) -> list[Share]:
+    """All links of a comparison, newest first."""
+    return sharing.of_comparison(session, comparison)
+
+
+@router.post("/shares/{share}/revoke")
+def revoke(session: Transaction, share: RowId) -> Share:
+    """End a link for good."""
+    return sharing.revoke(session, share)
+
+
+@door.get("/s/{token}", include_in_schema=False)
+def open_link(session: Transaction, parts: Opened, token: str) -> Response:
+    """Exchange a link for a short cookie and go to the shared page."""
+    share = sharing.open_with(session, token)
+    view = f"?{share.view}" if share.view else ""
+    answer = RedirectResponse(f"/shared/{share.id}{view}", 303)
+    answer.set_cookie(
+        SHARE_COOKIE, token, max_age=COOKIE_S, httponly=True, samesite="lax",
+        secure=parts.settings.public_url.startswith("https:"),
+    )  # fmt: skip
+    return answer

@@ -1,0 +1,154 @@
+"""tus 1.0 uploads: creation, checksum, termination, expiration."""
+
+import asyncio
+import datetime as dt
+from email.utils import format_datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Request, Response
+
+from backend.actions import uploading
+from backend.api.parts import Opened, Parts, RowId, Transaction, parts_of
+from backend.contracts.problems import Problem, TooLarge
+from backend.store import uploads as rows
+from backend.store.tables import UploadRow
+
+LARGEST_PIECE = 64 << 20
+VERSION = "1.0.0"
+router = APIRouter(tags=["uploads"])
+
+
+class UnsupportedVersion(Problem):
+    """The client speaks another tus."""
+
+    status = 412
+    title = "Unsupported tus version"
+
+
+class UnsupportedMedia(Problem):
+    """A piece of a file must come as bytes."""
+
+    status = 415
+    title = "Unsupported media type"
+
+
+def _headers(upload: UploadRow) -> dict[str, str]:
+    headers = {
+        "Tus-Resumable": VERSION,
+        "Upload-Offset": str(upload.offset_bytes),
+        "Upload-Length": str(upload.size_bytes),
+        "Upload-Expires": format_datetime(upload.expires.astimezone(dt.UTC), usegmt=True),
+        "Cache-Control": "no-store",
+    }
+    if upload.finished_id is not None:
+        headers["Kinscape-Id"] = str(upload.finished_id)
+    return headers
+
+
+def _check_version(version: str) -> None:
+    if version != VERSION:
+        raise UnsupportedVersion(f"This server speaks tus {VERSION}; send the header Tus-Resumable: {VERSION}.")
+
+
+@router.options("/projects/{project}/uploads", status_code=204)
+def abilities(project: RowId, parts: Opened) -> Response:
+    """What this server's tus can do."""
+    return Response(
+        status_code=204,
+        headers={
+            "Tus-Resumable": VERSION,
+            "Tus-Version": VERSION,
+            "Tus-Max-Size": str(parts.settings.largest_upload_bytes),
+            "Tus-Extension": "creation,checksum,termination,expiration",
+            "Tus-Checksum-Algorithm": "sha256,sha1",
+        },
+    )
+
+
+@router.post("/projects/{project}/uploads", status_code=201)
+def create(
+    project: RowId,
+    session: Transaction,
+    parts: Opened,
+    upload_length: Annotated[int, Header(ge=0, le=2**60)],
+    upload_metadata: Annotated[str, Header(max_length=64_000)],
+    tus_resumable: Annotated[str, Header()] = VERSION,
+) -> Response:
+    """Begin an upload; Upload-Metadata carries kind and description (JSON), base64 each."""
+    _check_version(tus_resumable)
+    upload = uploading.start(
+        session, parts.files,
+        uploading.UploadLimits(parts.settings.largest_upload_bytes, parts.settings.keep_free_bytes),
+        project=project, size_bytes=upload_length, metadata=uploading.metadata_of(upload_metadata),
+    )  # fmt: skip
+    return Response(status_code=201, headers={**_headers(upload), "Location": f"/api/v1/uploads/{upload.token}"})
+
+
+@router.head("/uploads/{token}")
+def offset(token: str, session: Transaction) -> Response:
+    """How much of an upload is safely here."""
+    upload = uploading.current(session, token, now=dt.datetime.now(dt.UTC))
+    return Response(status_code=200, headers=_headers(upload))
+
+
+@router.get("/uploads/{token}")
+def state(token: str, session: Transaction) -> dict[str, Any]:
+    """How far an upload is, and what it became."""
+    upload = uploading.current(session, token, now=dt.datetime.now(dt.UTC))
+    return {
+        "kind": upload.kind, "size_bytes": upload.size_bytes, "offset_bytes": upload.offset_bytes,
+        "finished": upload.finished_id,
+    }  # fmt: skip
+
+
+@router.patch("/uploads/{token}", status_code=204)
+async def append(
+    token: str,
+    request: Request,
+    upload_offset: Annotated[int, Header(ge=0, le=2**60)],
+    tus_resumable: Annotated[str, Header()] = VERSION,
+    upload_checksum: Annotated[str, Header(max_length=200)] = "",
+    content_type: Annotated[str, Header()] = "application/offset+octet-stream",
+) -> Response:
+    """Add a piece at the next offset; the last piece turns the upload into what it is."""
+    _check_version(tus_resumable)
+    if content_type != "application/offset+octet-stream":
+        raise UnsupportedMedia("Send pieces as application/offset+octet-stream.")
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > LARGEST_PIECE:
+            raise TooLarge(f"Send pieces of at most {LARGEST_PIECE >> 20} MiB.")
+    headers = await asyncio.to_thread(
+        _append, parts_of(request), token, offset=upload_offset, body=bytes(body), checksum=upload_checksum
+    )
+    return Response(status_code=204, headers=headers)
+
+
+def _append(parts: Parts, token: str, *, offset: int, body: bytes, checksum: str) -> dict[str, str]:
+    with parts.database.transaction() as session:
+        uploading.current(session, token, now=dt.datetime.now(dt.UTC))
+        upload = uploading.append(session, parts.files, token, offset=offset, body=body, checksum=checksum)
+        complete = upload.offset_bytes == upload.size_bytes
+    if complete:
+        _finish(parts, token)
+    with parts.database.transaction() as session:
+        return _headers(rows.upload(session, token))
+
+
+def _finish(parts: Parts, token: str) -> None:
+    """A file that cannot become anything is removed whole, so that nothing half-done stays."""
+    try:
+        with parts.database.transaction() as session:
+            uploading.finish(session, parts.files, token)
+    except Problem:
+        with parts.database.transaction() as session:
+            uploading.cancel(session, parts.files, token)
+        raise
+
+
+@router.delete("/uploads/{token}", status_code=204)
+def cancel(token: str, session: Transaction, parts: Opened) -> Response:
+    """Forget an unfinished upload and its bytes."""
+    uploading.cancel(session, parts.files, token)
+    return Response(status_code=204, headers={"Tus-Resumable": VERSION})

@@ -1,0 +1,1 @@
+"""The shared words: plain pydantic values that every program of Kinscape understands."""

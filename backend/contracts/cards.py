@@ -1,0 +1,190 @@
+"""A measure's card: everything a reader needs to interpret one of its numbers."""
+
+import enum
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from backend.contracts.problems import Unprocessable
+
+SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
+Slug = Annotated[str, Field(pattern=SLUG, max_length=64)]
+
+
+class Family(enum.StrEnum):
+    """What kind of thing a measure looks at."""
+
+    FUNCTIONAL = "functional"
+    REPRESENTATIONAL = "representational"
+    WEIGHTS = "weights"
+    LANDSCAPE = "landscape"
+    CALIBRATION = "calibration"
+    ROBUSTNESS = "robustness"
+    GEOMETRY = "geometry"
+
+
+class Question(enum.StrEnum):
+    """The question a user has when they pick a measure."""
+
+    ANSWER_ALIKE = "Do they answer alike?"
+    SEE_ALIKE = "Do they see alike?"
+    WEIGHTS_ALIKE = "Are their weights alike?"
+    MINIMUM = "What is the minimum like?"
+    CONFIDENCE = "Can their confidence be trusted?"
+
+
+class Arity(enum.StrEnum):
+    """How many checkpoints one number is about."""
+
+    MODEL = "model"
+    PAIR = "pair"
+
+
+class Input(enum.StrEnum):
+    """What a measure is given of each checkpoint."""
+
+    OUTPUTS = "outputs"
+    FEATURES = "features"
+    WEIGHTS = "weights"
+    NETWORK = "network"
+
+
+class Role(enum.StrEnum):
+    """Which probe set of a comparison a measure reads."""
+
+    HELD_OUT = "held-out"
+    TRAIN = "train"
+    NONE = "none"
+
+
+class Direction(enum.StrEnum):
+    """Which end of the scale means alike, or better."""
+
+    HIGHER_IS_ALIKE = "higher is more alike"
+    LOWER_IS_ALIKE = "lower is more alike"
+    HIGHER_IS_BETTER = "higher is better"
+    LOWER_IS_BETTER = "lower is better"
+    LOWER_IS_FLATTER = "lower is flatter"
+
+
+class Change(enum.StrEnum):
+    """A change to one of the two sides (or to the one network) that a measure may ignore."""
+
+    PERMUTE_FEATURES = "order of the features"
+    ROTATE_FEATURES = "rotation of the features"
+    SCALE_FEATURES = "one scale for all features"
+    SCALE_EACH_FEATURE = "a scale for each feature"
+    SHIFT_FEATURES = "a shift of each feature"
+    SHIFT_LOGITS = "a shift of a sample's logits"
+    SCALE_LOGITS = "temperature of the logits"
+    SCALE_WEIGHTS = "one scale for all weights"
+    PERMUTE_UNITS = "order of the hidden units"
+    RESCALE_LAYERS = "function-preserving rescaling of layers"
+
+
+class Uncertainty(enum.StrEnum):
+    """How the interval of a measure is made."""
+
+    MEAN_JACKKNIFE = "delete-a-group jackknife of a mean over samples"
+    JACKKNIFE = "delete-a-group jackknife"
+    EXACT = "none: the number is exact for these weights"
+
+
+class Pace(enum.StrEnum):
+    """How dear one cell is; decides how many share a tile."""
+
+    PRODUCT = "product"
+    PAIR = "pair"
+    PATH = "path"
+
+
+class Parameter(BaseModel):
+    """One typed setting of a measure; part of the key of every cell."""
+
+    model_config = ConfigDict(frozen=True)
+    name: str
+    default: int | float | str
+    help: str
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[str, ...] = ()
+
+    def checked(self, value: Any, *, slug: str) -> int | float | str:
+        """The value in this parameter's type, or a sentence that says what is allowed."""
+        where = f"parameter {self.name!r} of {slug}"
+        if isinstance(self.default, str):
+            if value not in self.choices:
+                raise Unprocessable(f"{where} must be one of {', '.join(self.choices)}, not {value!r}.")
+            return str(value)
+        if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
+            raise Unprocessable(f"{where} must be a number, not {value!r}.")
+        if isinstance(self.default, int) and value != int(value):
+            raise Unprocessable(f"{where} must be a whole number, not {value!r}.")
+        low = -float("inf") if self.minimum is None else self.minimum
+        high = float("inf") if self.maximum is None else self.maximum
+        if not low <= value <= high:
+            raise Unprocessable(f"{where} must lie between {low:g} and {high:g}, not {value!r}.")
+        return int(value) if isinstance(self.default, int) else float(value)
+
+
+class Card(BaseModel):
+    """What one measure is, in the words and symbols of its field."""
+
+    model_config = ConfigDict(frozen=True)
+    slug: Slug
+    version: int = Field(ge=1)
+    title: str
+    summary: str = Field(description="What the number says, one sentence.")
+    family: Family
+    question: Question
+    arity: Arity
+    input: Input
+    formula: str = Field(description="LaTeX, without delimiters.")
+    low: float | None = Field(description="Smallest possible value; null when unbounded.")
+    high: float | None = Field(description="Largest possible value; null when unbounded.")
+    identical: float | None = Field(description="Value of a checkpoint with itself; null for one model.")
+    direction: Direction
+    symmetric: bool = True
+    ignores: frozenset[Change] = frozenset()
+    role: Role
+    needs_labels: bool = False
+    uncertainty: Uncertainty
+    reliable_from: str = Field(min_length=3)
+    pitfalls: str = Field(min_length=3)
+    source: str = Field(min_length=3)
+    parameters: tuple[Parameter, ...] = ()
+    pace: Pace = Pace.PAIR
+    tolerance: float = Field(default=1e-6, description="How far two correct computations may differ.")
+
+    def settings(self, given: dict[str, Any]) -> dict[str, int | float | str]:
+        """Every parameter with its value: the given one where given, else the default."""
+        known = {p.name: p for p in self.parameters}
+        for name in given:
+            if name not in known:
+                has = ", ".join(known) or "none"
+                raise Unprocessable(f"{self.slug} has no parameter {name!r}; its parameters: {has}.")
+        return {
+            p.name: p.checked(given.get(p.name, p.default), slug=self.slug) for p in self.parameters
+        }
+
+
+class ArchitectureArgument(BaseModel):
+    """One argument of an architecture of the registry."""
+
+    model_config = ConfigDict(frozen=True)
+    name: str
+    default: int | str
+    help: str
+    minimum: int = 1
+    maximum: int = 4096
+
+
+class ArchitectureCard(BaseModel):
+    """An architecture that Kinscape can build by name."""
+
+    model_config = ConfigDict(frozen=True)
+    name: Slug
+    summary: str
+    arguments: tuple[ArchitectureArgument, ...]
+    tensors: dict[str, tuple[int, ...]] = Field(description="Names and shapes at the default arguments.")
+    layers: tuple[str, ...] = Field(description="Modules whose outputs can be compared, at the defaults.")

@@ -1,0 +1,37 @@
+"""Shares: links that open one view of one comparison, read only."""
+
+import datetime as dt
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from backend.contracts.projects import Id
+
+
+class ShareCreate(BaseModel):
+    """A link to make."""
+
+    model_config = ConfigDict(extra="forbid")
+    view: Annotated[str, Field(max_length=4000)] = ""
+    expires_in_days: Annotated[int, Field(ge=1, le=3650)] = 30
+    may_export: bool = True
+
+
+class Share(BaseModel):
+    """A link as its owner sees it later; the token itself is shown once only."""
+
+    id: Id
+    comparison: Id
+    view: str
+    created: dt.datetime
+    expires: dt.datetime
+    last_used: dt.datetime | None
+    revoked: bool
+    may_export: bool
+    results_version: int
+
+
+class NewShare(Share):
+    """A link just made, with the address that opens it."""
+
+    url: str

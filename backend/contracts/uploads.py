@@ -1,0 +1,10 @@
+"""What a finished upload says about itself (the metadata of a tus upload)."""
+
+import enum
+
+
+class UploadKind(enum.StrEnum):
+    """What an uploaded file is meant to be."""
+
+    CHECKPOINT = "checkpoint"
+    PROBE = "probe"

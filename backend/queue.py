@@ -1,0 +1,78 @@
+"""Waking workers through Celery; the message carries only the number of a job."""
+
+import logging
+from collections.abc import Sequence
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+TASK = "kinscape.job"
+INSPECTION = "inspection"
+COMPUTE = "compute"
+HARD_LIMIT_S = 600
+log = logging.getLogger("kinscape.queue")
+
+SETTINGS = {
+    "task_acks_late": True,
+    "task_reject_on_worker_lost": True,
+    "worker_prefetch_multiplier": 1,
+    "task_ignore_result": True,
+    "task_serializer": "json",
+    "accept_content": ["json"],
+    "result_backend": None,
+    "task_time_limit": HARD_LIMIT_S,
+    "task_soft_time_limit": HARD_LIMIT_S - 30,
+    "broker_transport_options": {
+        # Longer than any task, so that Redis never hands a running one to a second worker.
+        "visibility_timeout": 12 * 3600,
+        "socket_connect_timeout": 5,
+        "health_check_interval": 25,
+    },
+    "broker_connection_retry_on_startup": True,
+    "broker_connection_max_retries": None,
+    "worker_cancel_long_running_tasks_on_connection_loss": False,
+    "worker_enable_remote_control": False,
+    "worker_send_task_events": False,
+    "worker_hijack_root_logger": False,
+    "worker_redirect_stdouts": False,
+    "task_default_queue": COMPUTE,
+}
+
+
+def celery_app(broker_url: str) -> Celery:
+    """The Celery application that both senders and workers use."""
+    app = Celery("kinscape", broker=broker_url, backend=None)
+    app.conf.update(SETTINGS)
+    return app
+
+
+def queue_of(kind: str) -> str:
+    """Which queue a kind of job waits in."""
+    return INSPECTION if kind == "inspect" else COMPUTE
+
+
+class CeleryQueue:
+    """Sends wake-up messages; a lost one is sent again by the reconciler."""
+
+    def __init__(self, broker_url: str) -> None:
+        self._app = celery_app(broker_url)
+
+    def wake(self, jobs: Sequence[tuple[int, str]]) -> None:
+        """Tell workers about queued jobs, given as (number, kind)."""
+        try:
+            with self._app.connection_for_write(connect_timeout=2) as connection:
+                for job, kind in jobs:
+                    self._app.send_task(
+                        TASK, args=[job], queue=queue_of(kind), connection=connection, retry=False
+                    )
+        except (OperationalError, OSError) as error:
+            log.warning("queue.wake_failed jobs=%d error=%s", len(jobs), type(error).__name__)
+
+    def is_reachable(self) -> bool:
+        """Whether the broker answers."""
+        try:
+            with self._app.connection_for_read(connect_timeout=2) as connection:
+                connection.ensure_connection(max_retries=1, timeout=2)
+        except (OperationalError, OSError):
+            return False
+        return True

@@ -1,0 +1,62 @@
+"""Settings of the programs, read only where a program is put together."""
+
+import hashlib
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
+
+class StoreSettings(BaseSettings):
+    """Where data lives; shared by every program."""
+
+    model_config = SettingsConfigDict(env_prefix="KINSCAPE_", extra="ignore")
+    database_url: str = Field(description="SQLAlchemy URL of Postgres.")
+    broker_url: str = Field(description="Celery URL of Redis.")
+    files: Path = Field(description="Folder of stored files.")
+
+
+class WebSettings(StoreSettings):
+    """The web process: API, dashboard or both."""
+
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(default=8050, ge=1, le=65535, description="Port to listen on.")
+    public_url: str = Field(default="", description="Address that browsers use; part of every link.")
+    token: SecretStr = Field(default=SecretStr(""), description="Owner token; needed beyond loopback.")
+    largest_upload_bytes: int = Field(default=8 << 30, ge=1, description="Largest file that is taken.")
+    keep_free_bytes: int = Field(default=1 << 30, ge=0, description="Disk space that uploads leave free.")
+    log_level: str = Field(default="INFO", description="Least severe event that is logged.")
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.host not in LOOPBACK and len(self.token.get_secret_value()) < 20:
+            raise ValueError(
+                "KINSCAPE_TOKEN must hold an owner token of at least 20 characters when KINSCAPE_HOST is not "
+                "loopback: make one with `python -c 'import secrets; print(secrets.token_urlsafe(32))'`."
+            )
+        if not self.public_url:
+            host = f"[{self.host}]" if ":" in self.host else self.host
+            self.public_url = f"http://{host}:{self.port}"
+        self.public_url = self.public_url.rstrip("/")
+        return self
+
+    @property
+    def needs_token(self) -> bool:
+        """Whether owners have to show a token."""
+        return bool(self.token.get_secret_value())
+
+    @property
+    def token_digest(self) -> str:
+        """What an owner's cookie has to match."""
+        return hashlib.sha256(b"owner:" + self.token.get_secret_value().encode()).hexdigest()
+
+
+class WorkerSettings(StoreSettings):
+    """A Celery worker."""
+
+    device: str = Field(default="", description="torch device; chosen by itself when empty.")
+    threads: int = Field(default=0, ge=0, description="Threads per worker process; 0 shares the cores.")
+    cache_bytes: int = Field(default=1 << 30, ge=0, description="Networks and features kept in memory.")

@@ -1,0 +1,229 @@
+"""Jobs: queued, leased, finished; the rows that survive every crash."""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import and_, delete, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from backend.store.database import queue_after_commit
+from backend.store.tables import ComparisonJobRow, ComparisonRow, JobRow
+
+LEASE = dt.timedelta(seconds=30)
+MOST_ATTEMPTS = 3
+OPEN = ("queued", "running")
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job as a worker holds it."""
+
+    id: int
+    kind: str
+    payload: dict[str, Any]
+    attempt: int
+
+
+def add(
+    session: Session, kind: str, payload: dict[str, Any], *, comparison: int | None = None, request: str = ""
+) -> int:
+    """Queue a job and wake a worker for it after the commit."""
+    row = JobRow(kind=kind, payload=payload, request=request)
+    session.add(row)
+    session.flush()
+    if comparison is not None:
+        session.add(ComparisonJobRow(comparison_id=comparison, job_id=row.id))
+    queue_after_commit(session, row.id, kind)
+    return row.id
+
+
+def claim(session: Session, id: int, *, worker: str) -> Job | None:
+    """Take a job, unless somebody holds it or it is over."""
+    query = select(JobRow).where(
+        JobRow.id == id,
+        or_(JobRow.state == "queued", and_(JobRow.state == "running", JobRow.lease_until < func.now())),
+    )
+    row = session.scalar(query.with_for_update(skip_locked=True))
+    if row is None:
+        return None
+    row.attempts += 1
+    if row.attempts > MOST_ATTEMPTS:
+        return None
+    row.state, row.worker = "running", worker
+    session.flush()
+    session.execute(update(JobRow).where(JobRow.id == id).values(lease_until=func.now() + LEASE))
+    return Job(row.id, row.kind, row.payload, row.attempts)
+
+
+def extend(session: Session, id: int, *, attempt: int) -> bool:
+    """Keep the lease of a running job; False when the job is no longer ours."""
+    query = (
+        update(JobRow)
+        .where(JobRow.id == id, JobRow.state == "running", JobRow.attempts == attempt)
+        .values(lease_until=func.now() + LEASE)
+        .returning(JobRow.id)
+    )
+    return session.scalar(query) is not None
+
+
+def give_back(session: Session, id: int) -> None:
+    """Let another worker try a job again."""
+    session.execute(
+        update(JobRow).where(JobRow.id == id, JobRow.state == "running").values(state="queued", lease_until=None)
+    )
+
+
+def finish(session: Session, id: int, *, state: str, error: str = "", seconds: float | None = None) -> None:
+    """End a job and count it in every comparison that waits for it."""
+    session.execute(
+        update(JobRow)
+        .where(JobRow.id == id, JobRow.state.in_(OPEN))
+        .values(state=state, error=error, seconds=seconds, finished=func.now(), lease_until=None)
+    )
+    waiting = select(ComparisonJobRow.comparison_id).where(ComparisonJobRow.job_id == id)
+    locked = session.scalars(
+        select(ComparisonRow).where(ComparisonRow.id.in_(waiting)).order_by(ComparisonRow.id).with_for_update()
+    )
+    for comparison in locked:
+        comparison.version += 1
+        session.flush()
+        end_when_done(session, comparison)
+
+
+def end_when_done(session: Session, comparison: ComparisonRow) -> None:
+    """Order the matrices when the last cell is there; end the comparison after that."""
+    if comparison.state != "running":
+        return
+    open_jobs = session.scalar(
+        select(func.count())
+        .select_from(JobRow)
+        .join(ComparisonJobRow, ComparisonJobRow.job_id == JobRow.id)
+        .where(ComparisonJobRow.comparison_id == comparison.id, JobRow.state.in_(OPEN))
+    )
+    if open_jobs:
+        return
+    ordered = session.scalar(
+        select(func.count())
+        .select_from(JobRow)
+        .join(ComparisonJobRow, ComparisonJobRow.job_id == JobRow.id)
+        .where(ComparisonJobRow.comparison_id == comparison.id, JobRow.kind == "order")
+    )
+    if not ordered:
+        add(session, "order", {"comparison": comparison.id}, comparison=comparison.id)
+        return
+    failed = counts(session, comparison.id).get("failed", 0)
+    comparison.state = "failed" if failed else "done"
+    comparison.finished = session.scalar(select(func.now()))
+
+
+def counts(session: Session, comparison: int) -> dict[str, int]:
+    """How many jobs of a comparison are in each state."""
+    query = (
+        select(JobRow.state, func.count())
+        .join(ComparisonJobRow, ComparisonJobRow.job_id == JobRow.id)
+        .where(ComparisonJobRow.comparison_id == comparison)
+        .group_by(JobRow.state)
+    )
+    return {state: int(n) for state, n in session.execute(query)}
+
+
+def tallies(session: Session, comparisons: Sequence[int]) -> dict[int, list[tuple[str, str, int, float]]]:
+    """For each comparison its jobs as (kind, state, how many, seconds spent)."""
+    query = (
+        select(
+            ComparisonJobRow.comparison_id,
+            JobRow.kind,
+            JobRow.state,
+            func.count(),
+            func.coalesce(func.sum(JobRow.seconds), 0.0),
+        )
+        .join(JobRow, ComparisonJobRow.job_id == JobRow.id)
+        .where(ComparisonJobRow.comparison_id.in_(comparisons))
+        .group_by(ComparisonJobRow.comparison_id, JobRow.kind, JobRow.state)
+    )
+    out: dict[int, list[tuple[str, str, int, float]]] = {c: [] for c in comparisons}
+    for comparison, kind, state, n, seconds in session.execute(query):
+        out[comparison].append((kind, state, int(n), float(seconds)))
+    return out
+
+
+def failures(session: Session, comparison: int) -> list[str]:
+    """One line per failed job of a comparison, oldest first."""
+    query = (
+        select(JobRow.id, JobRow.kind, JobRow.error)
+        .join(ComparisonJobRow, ComparisonJobRow.job_id == JobRow.id)
+        .where(ComparisonJobRow.comparison_id == comparison, JobRow.state == "failed")
+        .order_by(JobRow.id)
+        .limit(200)
+    )
+    return [f"{kind} {id}: {error}" for id, kind, error in session.execute(query)]
+
+
+def cancel(session: Session, comparison: int) -> int:
+    """Cancel the open jobs that only this comparison waits for; returns how many."""
+    mine = select(ComparisonJobRow.job_id).where(ComparisonJobRow.comparison_id == comparison)
+    shared = (
+        select(ComparisonJobRow.job_id)
+        .join(ComparisonRow, ComparisonRow.id == ComparisonJobRow.comparison_id)
+        .where(ComparisonRow.id != comparison, ComparisonRow.state == "running")
+    )
+    done = session.execute(
+        update(JobRow)
+        .where(JobRow.id.in_(mine), JobRow.id.not_in(shared), JobRow.state.in_(OPEN))
+        .values(state="cancelled", lease_until=None, finished=func.now())
+        .returning(JobRow.id)
+    )
+    return len(done.all())
+
+
+def retry(session: Session, comparison: int) -> int:
+    """Queue the failed and cancelled jobs of a comparison again; returns how many."""
+    mine = select(ComparisonJobRow.job_id).where(ComparisonJobRow.comparison_id == comparison)
+    session.execute(delete(JobRow).where(JobRow.id.in_(mine), JobRow.kind == "order"))
+    again = session.execute(
+        update(JobRow)
+        .where(JobRow.id.in_(mine), JobRow.state.in_(("failed", "cancelled")))
+        .values(state="queued", attempts=0, error="", sent=func.now(), finished=None)
+        .returning(JobRow.id, JobRow.kind)
+    ).all()
+    for id, kind in again:
+        queue_after_commit(session, id, kind)
+    return len(again)
+
+
+def forget_ended(session: Session, comparison: int) -> None:
+    """Detach a comparison from jobs of an earlier time that are over."""
+    ended = select(JobRow.id).where(JobRow.state.not_in(OPEN))
+    session.execute(
+        delete(ComparisonJobRow).where(
+            ComparisonJobRow.comparison_id == comparison, ComparisonJobRow.job_id.in_(ended)
+        )
+    )
+
+
+def reconcile(session: Session) -> int:
+    """Wake workers again for jobs whose message or worker was lost; fail what was tried too often."""
+    lost = and_(JobRow.state == "running", JobRow.lease_until < func.now())
+    tired = session.scalars(
+        select(JobRow.id).where(lost, JobRow.attempts >= MOST_ATTEMPTS).with_for_update(skip_locked=True)
+    ).all()
+    for id in tired:
+        finish(session, id, state="failed", error=f"The worker died {MOST_ATTEMPTS} times on this piece.")
+    silent = and_(JobRow.state == "queued", JobRow.sent < func.now() - LEASE)
+    query = select(JobRow).where(or_(lost, silent)).order_by(JobRow.id).limit(500)
+    rows = session.scalars(query.with_for_update(skip_locked=True)).all()
+    for row in rows:
+        if row.id in tired:
+            continue
+        row.state, row.sent = "queued", func.now()
+        queue_after_commit(session, row.id, row.kind)
+    return len(rows)
+
+
+def release_from(session: Session, worker: str) -> None:
+    """Give up the leases of a worker that is stopping, so that others may go on at once."""
+    session.execute(
+        update(JobRow).where(JobRow.state == "running", JobRow.worker == worker).values(lease_until=func.now())
+    )

@@ -1,0 +1,267 @@
+"""Every table, in SQLAlchemy's words."""
+
+import datetime as dt
+from typing import Any
+
+from sqlalchemy import BigInteger, DateTime, ForeignKey, Identity, Index, MetaData, UniqueConstraint, func, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+CONVENTION = {
+    "ix": "ix_%(column_0_label)s",
+    "uq": "uq_%(table_name)s_%(column_0_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Base(DeclarativeBase):
+    """The root of all tables."""
+
+    metadata = MetaData(naming_convention=CONVENTION)
+    type_annotation_map = {  # noqa: RUF012  (the shape SQLAlchemy asks for)
+        int: BigInteger,
+        dt.datetime: DateTime(timezone=True),
+        dict[str, Any]: JSONB,
+        list[Any]: JSONB,
+    }
+
+
+class Key:
+    """A generated primary key and the time a row was made."""
+
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    created: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+
+
+EMPTY = text("'{}'::jsonb")
+NOTHING = text("'[]'::jsonb")
+
+
+class ProjectRow(Key, Base):
+    """A project."""
+
+    __tablename__ = "projects"
+    name: Mapped[str] = mapped_column(unique=True)
+
+
+class CheckpointRow(Key, Base):
+    """A checkpoint: weights, architecture, lineage."""
+
+    __tablename__ = "checkpoints"
+    __table_args__ = (
+        UniqueConstraint("project_id", "name"),
+        Index("uq_checkpoints_content", "project_id", "content_hash", "architecture_hash", unique=True,
+              postgresql_where=text("state = 'ready'")),
+    )  # fmt: skip
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str]
+    group_name: Mapped[str] = mapped_column(server_default="")
+    tags: Mapped[dict[str, Any]] = mapped_column(server_default=EMPTY)
+    parent_id: Mapped[int | None] = mapped_column(ForeignKey("checkpoints.id", ondelete="SET NULL"))
+    init_of_id: Mapped[int | None] = mapped_column(ForeignKey("checkpoints.id", ondelete="SET NULL"))
+    teacher_id: Mapped[int | None] = mapped_column(ForeignKey("checkpoints.id", ondelete="SET NULL"))
+    root_id: Mapped[int | None] = mapped_column(ForeignKey("checkpoints.id", ondelete="SET NULL"))
+    run: Mapped[str] = mapped_column(server_default="")
+    step: Mapped[int | None]
+    kind: Mapped[str] = mapped_column(server_default="weights")
+    architecture: Mapped[str | None]
+    arguments: Mapped[dict[str, Any]] = mapped_column(server_default=EMPTY)
+    architecture_hash: Mapped[str] = mapped_column(server_default="")
+    normalisation: Mapped[dict[str, Any] | None]
+    class_order: Mapped[list[Any] | None]
+    metrics: Mapped[dict[str, Any]] = mapped_column(server_default=EMPTY)
+    upload_hash: Mapped[str | None]
+    file_hash: Mapped[str | None]
+    content_hash: Mapped[str | None]
+    size_bytes: Mapped[int | None]
+    found: Mapped[dict[str, Any]] = mapped_column(server_default=EMPTY)
+    layers: Mapped[list[Any]] = mapped_column(server_default=NOTHING)
+    state: Mapped[str]
+    reason: Mapped[str] = mapped_column(server_default="")
+
+
+class ProbeRow(Key, Base):
+    """A probe set."""
+
+    __tablename__ = "probes"
+    __table_args__ = (UniqueConstraint("project_id", "name"),)
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str]
+    role: Mapped[str]
+    normalisation: Mapped[dict[str, Any] | None]
+    upload_hash: Mapped[str | None]
+    file_hash: Mapped[str | None]
+    content_hash: Mapped[str | None]
+    found: Mapped[dict[str, Any]] = mapped_column(server_default=EMPTY)
+    state: Mapped[str]
+    reason: Mapped[str] = mapped_column(server_default="")
+
+
+class UploadRow(Key, Base):
+    """A file on its way in, as tus sees it."""
+
+    __tablename__ = "uploads"
+    token: Mapped[str] = mapped_column(unique=True)
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"), index=True)
+    kind: Mapped[str]
+    description: Mapped[dict[str, Any]]
+    size_bytes: Mapped[int]
+    offset_bytes: Mapped[int] = mapped_column(server_default="0")
+    expires: Mapped[dt.datetime]
+    finished_id: Mapped[int | None]
+
+
+class ComparisonRow(Key, Base):
+    """A comparison: what was asked, and how far it is."""
+
+    __tablename__ = "comparisons"
+    __table_args__ = (UniqueConstraint("project_id", "specification_hash"),)
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str] = mapped_column(server_default="")
+    specification: Mapped[dict[str, Any]]
+    specification_hash: Mapped[str]
+    state: Mapped[str]
+    cells_new: Mapped[int] = mapped_column(server_default="0")
+    cells_reused: Mapped[int] = mapped_column(server_default="0")
+    version: Mapped[int] = mapped_column(server_default="0")
+    finished: Mapped[dt.datetime | None]
+
+
+class QuestionRow(Key, Base):
+    """One measure with everything that a number depends on, except the checkpoints."""
+
+    __tablename__ = "questions"
+    key: Mapped[str] = mapped_column(unique=True)
+    slug: Mapped[str]
+    version: Mapped[int]
+    arity: Mapped[str]
+    input: Mapped[str]
+    parameters: Mapped[dict[str, Any]]
+    probe_id: Mapped[int | None] = mapped_column(ForeignKey("probes.id", ondelete="CASCADE"), index=True)
+    role: Mapped[str]
+    layer_a: Mapped[str] = mapped_column(server_default="")
+    layer_b: Mapped[str] = mapped_column(server_default="")
+    reduction: Mapped[str] = mapped_column(server_default="")
+    precision: Mapped[str]
+    seed: Mapped[int]
+
+
+class ComparisonQuestionRow(Base):
+    """Which questions a comparison asks, in its order."""
+
+    __tablename__ = "comparison_questions"
+    comparison_id: Mapped[int] = mapped_column(
+        ForeignKey("comparisons.id", ondelete="CASCADE"), primary_key=True
+    )
+    question_id: Mapped[int] = mapped_column(
+        ForeignKey("questions.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+    position: Mapped[int]
+    measure: Mapped[str]
+
+
+class CellRow(Base):
+    """One estimate or one reason. A measure of one model has the model on both sides."""
+
+    __tablename__ = "cells"
+    question_id: Mapped[int] = mapped_column(ForeignKey("questions.id", ondelete="CASCADE"), primary_key=True)
+    a_id: Mapped[int] = mapped_column(
+        ForeignKey("checkpoints.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+    b_id: Mapped[int] = mapped_column(
+        ForeignKey("checkpoints.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+    value: Mapped[float | None]
+    low: Mapped[float | None]
+    high: Mapped[float | None]
+    n: Mapped[int] = mapped_column(server_default="0")
+    rest: Mapped[dict[str, Any]] = mapped_column(server_default=EMPTY)
+    replicates: Mapped[bytes | None]
+    why: Mapped[str | None]
+    sentence: Mapped[str] = mapped_column(server_default="")
+    created: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+
+
+class JobRow(Key, Base):
+    """A piece of work. This row, not the message that wakes a worker, is the truth."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        Index("ix_jobs_open", "state", "lease_until", postgresql_where=text("state in ('queued', 'running')")),
+    )
+    kind: Mapped[str]
+    payload: Mapped[dict[str, Any]]
+    state: Mapped[str] = mapped_column(server_default="queued")
+    attempts: Mapped[int] = mapped_column(server_default="0")
+    lease_until: Mapped[dt.datetime | None]
+    worker: Mapped[str] = mapped_column(server_default="")
+    error: Mapped[str] = mapped_column(server_default="")
+    request: Mapped[str] = mapped_column(server_default="")
+    sent: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+    seconds: Mapped[float | None]
+    finished: Mapped[dt.datetime | None]
+
+
+class ComparisonJobRow(Base):
+    """Which jobs a comparison waits for."""
+
+    __tablename__ = "comparison_jobs"
+    comparison_id: Mapped[int] = mapped_column(
+        ForeignKey("comparisons.id", ondelete="CASCADE"), primary_key=True
+    )
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True, index=True)
+
+
+class OrderRow(Base):
+    """Seriation of one matrix of a comparison."""
+
+    __tablename__ = "orders"
+    comparison_id: Mapped[int] = mapped_column(
+        ForeignKey("comparisons.id", ondelete="CASCADE"), primary_key=True
+    )
+    question_id: Mapped[int] = mapped_column(
+        ForeignKey("questions.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+    positions: Mapped[list[Any]]
+    merges: Mapped[list[Any]]
+    places: Mapped[list[Any]] = mapped_column(server_default=NOTHING)
+
+
+class CardRow(Base):
+    """A measure's card, as the workers published it."""
+
+    __tablename__ = "cards"
+    slug: Mapped[str] = mapped_column(primary_key=True)
+    card: Mapped[dict[str, Any]]
+
+
+class ArchitectureRow(Base):
+    """An architecture of the registry, as the workers published it."""
+
+    __tablename__ = "architectures"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    card: Mapped[dict[str, Any]]
+
+
+class WorkerRow(Base):
+    """A worker that was seen."""
+
+    __tablename__ = "workers"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    device: Mapped[str]
+    seen: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+
+
+class ShareRow(Key, Base):
+    """A link: only the hash of its token is kept."""
+
+    __tablename__ = "shares"
+    comparison_id: Mapped[int] = mapped_column(ForeignKey("comparisons.id", ondelete="CASCADE"), index=True)
+    token_hash: Mapped[str] = mapped_column(unique=True)
+    view: Mapped[str]
+    expires: Mapped[dt.datetime]
+    revoked: Mapped[dt.datetime | None]
+    last_used: Mapped[dt.datetime | None]
+    may_export: Mapped[bool]
+    results_version: Mapped[int]

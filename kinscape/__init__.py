@@ -1,0 +1,28 @@
+"""Compare trained networks: what they answer, what they see, and the minima they sit in.
+
+Importing stays light: torch and the dashboard load when something that needs them is used.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kinscape.client import Client
+    from kinscape.library import build, measure, measures
+
+__all__ = ["Client", "build", "measure", "measures"]
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Client": "kinscape.client",
+    "build": "kinscape.library",
+    "measure": "kinscape.library",
+    "measures": "kinscape.library",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name when it is first used."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'kinscape' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)

@@ -1,0 +1,235 @@
+"""The command line: `kinscape --help` says it all."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from kinscape.client import Client, ClientError, Comparison, Project
+
+URL = "http://127.0.0.1:8050"
+DATA = Path("~/.local/share/kinscape")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The grammar of the command line."""
+    top = argparse.ArgumentParser(
+        prog="kinscape", description="Compare trained networks: what they answer, what they see, their minima."
+    )
+    top.add_argument("--url", default=os.environ.get("KINSCAPE_URL", URL), help=f"server (default {URL})")
+    top.add_argument("--token", default=None, help="owner token (default: KINSCAPE_TOKEN)")
+    verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
+    _up(verbs.add_parser("up", help="start Kinscape on this machine"))
+    verbs.add_parser("migrate", help="bring the database of KINSCAPE_DATABASE_URL to the newest migration")
+    demo = verbs.add_parser("demo", help="train the demo zoo and upload it to a running server")
+    demo.add_argument("--url", default=argparse.SUPPRESS, help="server to upload to")
+    _projects(verbs)
+    _uploads(verbs)
+    _comparisons(verbs)
+    return top
+
+
+def _up(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--data", type=Path, default=DATA.expanduser(), help="folder that keeps everything")
+    verb.add_argument("--host", default="127.0.0.1", help="address to listen on; beyond loopback a token is needed")
+    verb.add_argument("--port", type=int, default=8050, help="port to listen on")
+    verb.add_argument("--public-url", default="", help="address that browsers use, for links")
+    verb.add_argument("--workers", type=int, default=1, help="worker processes")
+    verb.add_argument("--demo", action="store_true", help="train and load the demo zoo")
+    verb.add_argument("--no-browser", action="store_true", help="do not open a browser")
+
+
+def _projects(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    project = verbs.add_parser("project", help="projects").add_subparsers(dest="what", required=True)
+    project.add_parser("create", help="make a project").add_argument("name")
+    project.add_parser("list", help="list projects")
+
+
+def _uploads(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    probe = verbs.add_parser("probe", help="probe sets").add_subparsers(dest="what", required=True)
+    sent = probe.add_parser("upload", help="upload a probe set (.npz with x and y)")
+    sent.add_argument("file", type=Path)
+    sent.add_argument("--project", required=True)
+    sent.add_argument("--name")
+    sent.add_argument("--role", choices=("held-out", "train", "shifted"), default="held-out")
+    upload = verbs.add_parser("upload", help="upload checkpoints (.safetensors, or a torch.save state_dict)")
+    upload.add_argument("files", type=Path, nargs="+")
+    upload.add_argument("--project", required=True)
+    upload.add_argument("--architecture")
+    upload.add_argument("--argument", action="append", default=[], metavar="NAME=NUMBER", help="of the architecture")
+    upload.add_argument("--tag", action="append", default=[], metavar="NAME=VALUE")
+    upload.add_argument("--group", default="")
+    upload.add_argument("--parent")
+
+
+def _comparisons(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    compare = verbs.add_parser("compare", help="compare all checkpoints of a project, or a group of them")
+    compare.add_argument("--project", required=True)
+    compare.add_argument("--probe", required=True)
+    compare.add_argument("--train-probe")
+    compare.add_argument("--measure", action="append", required=True, help="may be given several times")
+    compare.add_argument("--layer", action="append", default=[])
+    compare.add_argument("--group", action="append", default=[], help="only checkpoints of these groups")
+    compare.add_argument("--json", action="store_true", help="print the comparison as JSON")
+    export = verbs.add_parser("export", help="print one matrix")
+    export.add_argument("comparison", type=int)
+    export.add_argument("--measure", required=True)
+    export.add_argument("--layer")
+    export.add_argument("--format", choices=("csv", "json", "npz"), default="csv")
+    export.add_argument("--output", type=Path, help="file to write (needed for npz)")
+    share = verbs.add_parser("share", help="make a link to a comparison")
+    share.add_argument("comparison", type=int)
+    share.add_argument("--days", type=int, default=30)
+    share.add_argument("--view", default="", help="query string of the view to open")
+
+
+def pairs(texts: Sequence[str]) -> dict[str, str]:
+    """``name=value`` texts as a dictionary."""
+    out = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise ClientError(f"{text!r} must be NAME=VALUE.")
+        out[name] = value
+    return out
+
+
+def start(given: argparse.Namespace) -> int:
+    """`kinscape up`."""
+    # The launcher and the demo are programs of their own: loading them here would slow every other verb.
+    from kinscape.local.launcher import Wishes, owner_token, up
+    from kinscape.local.programs import CannotStart
+
+    if given.workers < 1:
+        raise ClientError("--workers must be at least 1.")
+    data = given.data.expanduser().resolve()
+    try:
+        token = owner_token(data, host=given.host, given=given.token or os.environ.get("KINSCAPE_TOKEN", ""))
+    except CannotStart as sentence:
+        raise ClientError(str(sentence)) from sentence
+    then = None
+    if given.demo:
+        from kinscape.demo.running import in_background
+
+        then = in_background(token)
+    wishes = Wishes(data, given.host, given.port, given.public_url, given.workers, token)
+    return up(wishes, open_browser=not given.no_browser, then=then)
+
+
+def upload(client: Client, given: argparse.Namespace) -> int:
+    """Upload files; one that is refused does not stop the others."""
+    project = client.project(given.project)
+    arguments = {}
+    for name, value in pairs(given.argument).items():
+        if not value.isdecimal():
+            raise ClientError(f"--argument {name} must be a whole number, not {value!r}.")
+        arguments[name] = int(value)
+    failed = 0
+    for file in given.files:
+        try:
+            made = project.upload_checkpoint(
+                file, architecture=given.architecture, arguments=arguments, tags=pairs(given.tag),
+                group=given.group, parent=given.parent,
+            )  # fmt: skip
+            print(f"{file}: {made.name} is ready ({made.architecture}, {made.parameters} parameters)")
+        except (ClientError, OSError) as error:
+            failed += 1
+            print(f"{file}: {error}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def compare(client: Client, given: argparse.Namespace) -> int:
+    """Compare and wait."""
+    project = client.project(given.project)
+    chosen = [
+        c for c in reversed(project.checkpoints())
+        if c.state == "ready" and (not given.group or c.group in given.group)
+    ]  # fmt: skip
+    comparison = project.compare(
+        checkpoints=chosen, probe=given.probe, train_probe=given.train_probe, measures=given.measure,
+        layers=given.layer,
+    )  # fmt: skip
+    comparison.wait()
+    if given.json:
+        print(json.dumps({"id": comparison.id, "url": comparison.url, "status": comparison.status,
+                          "counts": comparison.counts}))  # fmt: skip
+    else:
+        print(f"comparison {comparison.id}: {comparison.status}, {comparison.counts['new']} cells new, "
+              f"{comparison.counts['reused']} known; {comparison.url}")  # fmt: skip
+        for line in comparison.log:
+            print(line, file=sys.stderr)
+    return 0 if comparison.status == "done" else 1
+
+
+def export(comparison: Comparison, given: argparse.Namespace) -> int:
+    """Print or write one matrix."""
+    if given.format == "npz":
+        if given.output is None:
+            raise ClientError("npz is not text: say where to write it with --output.")
+        import numpy as np
+
+        from kinscape.client.comparison import grid
+
+        raw = comparison.raw_matrix(given.measure, layer=given.layer)
+        np.savez(given.output, values=grid(raw.values), low=grid(raw.low), high=grid(raw.high), labels=raw.labels)
+        return 0
+    text = comparison.export(given.measure, format=given.format, layer=given.layer)
+    if given.output is None:
+        sys.stdout.write(text)
+    else:
+        given.output.write_text(text)
+    return 0
+
+
+def talk(given: argparse.Namespace) -> int:
+    """Every verb that talks to a running server."""
+    with Client(given.url, given.token) as client:
+        if given.verb == "project" and given.what == "create":
+            print(f"project {client.create_project(given.name).id}")
+        elif given.verb == "project":
+            for project in client.projects():
+                print(f"{project.id}\t{project.name}")
+        elif given.verb == "probe":
+            chosen: Project = client.project(given.project)
+            probe = chosen.upload_probe(given.file, name=given.name, role=given.role)
+            print(f"probe set {probe.id}: {probe.samples} samples, {probe.classes} classes")
+        elif given.verb == "upload":
+            return upload(client, given)
+        elif given.verb == "compare":
+            return compare(client, given)
+        elif given.verb == "export":
+            return export(client.comparison(given.comparison), given)
+        elif given.verb == "share":
+            link = client.comparison(given.comparison).share(view=given.view, expires_in_days=given.days)
+            print(link.url)
+    return 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; errors are one sentence on stderr."""
+    given = parser().parse_args(arguments)
+    try:
+        if given.verb == "up":
+            return start(given)
+        if given.verb == "migrate":
+            from backend.settings import StoreSettings
+            from migrations.moving import migrate
+
+            migrate(StoreSettings().database_url)
+            return 0
+        if given.verb == "demo":
+            from kinscape.demo.running import run
+
+            return run(given.url, given.token)
+        return talk(given)
+    except (ClientError, OSError) as error:
+        print(f"kinscape: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

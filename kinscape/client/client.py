@@ -1,0 +1,74 @@
+"""The door to a server."""
+
+import os
+from types import TracebackType
+from typing import Any, Self
+
+from backend.contracts.cards import ArchitectureCard, Card
+from kinscape.client.comparison import Comparison
+from kinscape.client.http import ClientError, Http
+from kinscape.client.project import Project
+
+
+class Client:
+    """A connection to a Kinscape server.
+
+    Args:
+        url: address of the server.
+        token: owner token; ``KINSCAPE_TOKEN`` when left out.
+        headers: sent with every request.
+    """
+
+    def __init__(
+        self, url: str = "http://127.0.0.1:8050", token: str | None = None, *, headers: dict[str, str] | None = None
+    ) -> None:
+        self._http = Http(url, token=token or os.environ.get("KINSCAPE_TOKEN"), headers=headers)
+
+    @property
+    def http(self) -> Http:
+        """The requests themselves."""
+        return self._http
+
+    def create_project(self, name: str) -> Project:
+        """Make a project."""
+        return Project(self._http, self._http.post("/projects", json={"name": name}))
+
+    def projects(self) -> list[Project]:
+        """All projects, newest first."""
+        return [Project(self._http, p) for p in self._http.get("/projects")]
+
+    def project(self, name: str) -> Project:
+        """The project of this name."""
+        for found in self.projects():
+            if found.name == name:
+                return found
+        raise ClientError(f"There is no project named {name!r}.", status=404)
+
+    def comparison(self, number: int) -> Comparison:
+        """The comparison of this number."""
+        return Comparison(self._http, self._http.get(f"/comparisons/{number}"))
+
+    def measures(self) -> list[Card]:
+        """The cards of all measures that the workers offer."""
+        return [Card.model_validate(c) for c in self._http.get("/measures")]
+
+    def architectures(self) -> list[ArchitectureCard]:
+        """Architectures that can be built by name."""
+        return [ArchitectureCard.model_validate(c) for c in self._http.get("/architectures")]
+
+    def health(self) -> dict[str, Any]:
+        """Whether every part answers."""
+        found: dict[str, Any] = self._http.get("/health")
+        return found
+
+    def close(self) -> None:
+        """Give back the connections."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,81 @@
+"""Requests to the API, and errors as the sentences that came back."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+
+TRIES = 4
+
+
+class ClientError(Exception):
+    """The server refused a request; the message is its sentence.
+
+    Attributes:
+        status: HTTP status; 0 when the server did not answer.
+        problem: the whole problem document.
+    """
+
+    def __init__(self, sentence: str, *, status: int = 0, problem: Mapping[str, Any] | None = None) -> None:
+        super().__init__(sentence)
+        self.status = status
+        self.problem = dict(problem or {})
+
+
+class Http:
+    """One connection pool to one server."""
+
+    def __init__(self, url: str, *, token: str | None = None, headers: Mapping[str, str] | None = None) -> None:
+        sent = dict(headers or {})
+        if token:
+            sent["Authorization"] = f"Bearer {token}"
+        self.url = url.rstrip("/")
+        self._client = httpx.Client(
+            base_url=self.url + "/api/v1", headers=sent, timeout=60, trust_env=False
+        )
+
+    def request(
+        self, method: str, path: str, *, json: Any = None, params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None, content: bytes | None = None,
+    ) -> httpx.Response:  # fmt: skip
+        """One request; reading is tried again while the server restarts."""
+        given = {k: v for k, v in (params or {}).items() if v is not None}
+        for attempt in range(TRIES):
+            try:
+                answer = self._client.request(
+                    method, path, json=json, params=given, headers=headers, content=content
+                )
+            except httpx.TransportError as error:
+                if attempt + 1 < TRIES and method in ("GET", "HEAD"):
+                    time.sleep(0.5 * 2**attempt)
+                    continue
+                raise ClientError(f"The server at {self.url} does not answer ({error}).") from error
+            if answer.status_code == 503 and attempt + 1 < TRIES and method in ("GET", "HEAD"):
+                time.sleep(0.5 * 2**attempt)
+                continue
+            break
+        if answer.status_code >= 400:
+            raise _error(answer)
+        return answer
+
+    def get(self, path: str, **params: Any) -> Any:
+        """The JSON at a path."""
+        return self.request("GET", path, params=params).json()
+
+    def post(self, path: str, json: Any = None) -> Any:
+        """The JSON that a POST answers."""
+        return self.request("POST", path, json=json).json()
+
+    def close(self) -> None:
+        """Give back the connections."""
+        self._client.close()
+
+
+def _error(answer: httpx.Response) -> ClientError:
+    try:
+        problem = answer.json()
+        sentence = str(problem["detail"])
+    except (ValueError, KeyError, TypeError):
+        problem, sentence = {}, f"The server answered {answer.status_code}."
+    return ClientError(sentence, status=answer.status_code, problem=problem)

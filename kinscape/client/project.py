@@ -1,0 +1,136 @@
+"""A project: checkpoints, probe sets and comparisons."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from backend.contracts.projects import Checkpoint, Probe, State
+from backend.contracts.projects import Project as ProjectData
+from kinscape.client import upload
+from kinscape.client.comparison import Comparison
+from kinscape.client.http import ClientError, Http
+
+POLL_S = 0.1
+INSPECTION_S = 300
+
+
+class Project:
+    """A project on the server."""
+
+    def __init__(self, http: Http, data: dict[str, Any]) -> None:
+        self._http = http
+        self._data = ProjectData.model_validate(data)
+
+    @property
+    def id(self) -> int:
+        """Its number."""
+        return self._data.id
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self._data.name
+
+    def upload_checkpoint(
+        self, path: str | Path, *, name: str | None = None, wait: bool = True, **description: Any
+    ) -> Checkpoint:
+        """Upload one checkpoint and wait until it is inspected.
+
+        Args:
+            name: how it is called; the file's name without ending when left out.
+            description: architecture, arguments, group, tags, parent, init_of, teacher (names),
+                run, step, normalisation, class_order, metrics.
+
+        Raises:
+            ClientError: the file or the description was refused; the message says what to change.
+        """
+        path = Path(path)
+        about = {"name": name or path.stem, **{k: v for k, v in description.items() if v is not None}}
+        number = upload.send(self._http, self.id, path, kind="checkpoint", description=about)
+        return self.wait_for(number) if wait else self.checkpoint(number)
+
+    def wait_for(self, number: int) -> Checkpoint:
+        """Wait until a checkpoint is inspected."""
+        found = Checkpoint.model_validate(self._inspected(f"/checkpoints/{number}"))
+        if found.state is State.UNCONFIRMED:
+            raise ClientError(f"{found.name}: {found.reason}", status=422)
+        return found
+
+    def confirm(self, checkpoint: Checkpoint | int, *, architecture: str, arguments: dict[str, Any]) -> Checkpoint:
+        """Say which architecture a checkpoint has, and wait until it is checked."""
+        number = checkpoint if isinstance(checkpoint, int) else checkpoint.id
+        body = {"architecture": architecture, "arguments": arguments}
+        self._http.request("PATCH", f"/checkpoints/{number}", json=body)
+        return self.wait_for(number)
+
+    def upload_probe(self, path: str | Path, *, name: str | None = None, **description: Any) -> Probe:
+        """Upload a probe set (.npz with x and y) and wait until it is inspected."""
+        path = Path(path)
+        about = {"name": name or path.stem, **{k: v for k, v in description.items() if v is not None}}
+        number = upload.send(self._http, self.id, path, kind="probe", description=about)
+        return Probe.model_validate(self._inspected(f"/probes/{number}"))
+
+    def add_digits(self, *, name: str, role: str = "held-out") -> Probe:
+        """Add scikit-learn's digits: 1297 images for the role ``train``, else the 500 held out."""
+        made = self._http.post(f"/projects/{self.id}/probes/digits", json={"name": name, "role": role})
+        return Probe.model_validate(self._inspected(f"/probes/{made['id']}"))
+
+    def _inspected(self, path: str) -> Any:
+        deadline = time.monotonic() + INSPECTION_S
+        while True:
+            found = self._http.get(path)
+            if found["state"] != State.INSPECTING:
+                break
+            if time.monotonic() > deadline:
+                raise ClientError(f"{found['name']} is still being inspected after {INSPECTION_S} s.")
+            time.sleep(POLL_S)
+        if found["state"] == State.REFUSED:
+            raise ClientError(f"{found['name']}: {found['reason']}", status=422, problem=found)
+        return found
+
+    def checkpoint(self, number: int) -> Checkpoint:
+        """One checkpoint."""
+        return Checkpoint.model_validate(self._http.get(f"/checkpoints/{number}"))
+
+    def checkpoints(self) -> list[Checkpoint]:
+        """All checkpoints, newest first."""
+        return [Checkpoint.model_validate(c) for c in self._http.get(f"/projects/{self.id}/checkpoints")]
+
+    def probes(self) -> list[Probe]:
+        """All probe sets, newest first."""
+        return [Probe.model_validate(p) for p in self._http.get(f"/projects/{self.id}/probes")]
+
+    def comparisons(self) -> list[Comparison]:
+        """All comparisons, newest first."""
+        return [Comparison(self._http, c) for c in self._http.get(f"/projects/{self.id}/comparisons")]
+
+    def compare(
+        self, *, checkpoints: Sequence[Checkpoint | int | str], probe: Probe | int | str,
+        measures: Sequence[str | dict[str, Any]], train_probe: Probe | int | str | None = None,
+        layers: Sequence[str] = (), layer_pairs: str = "same", reduction: str = "mean",
+        precision: str = "float32", seed: int = 0, name: str = "",
+    ) -> Comparison:  # fmt: skip
+        """Ask for a comparison; checkpoints and probe sets by value, number or name."""
+        body = {
+            "name": name,
+            "checkpoints": self._numbers(checkpoints, self.checkpoints, "checkpoint"),
+            "probe": self._numbers([probe], self.probes, "probe set")[0],
+            "train_probe": None
+            if train_probe is None
+            else self._numbers([train_probe], self.probes, "probe set")[0],
+            "measures": list(measures), "layers": list(layers), "layer_pairs": layer_pairs,
+            "reduction": reduction, "precision": precision, "seed": seed,
+        }  # fmt: skip
+        return Comparison(self._http, self._http.post(f"/projects/{self.id}/comparisons", json=body))
+
+    def _numbers(self, wanted: Sequence[Any], all_of: Any, what: str) -> list[int]:
+        names: dict[str, int] = {}
+        if any(isinstance(w, str) for w in wanted):
+            names = {x.name: x.id for x in all_of()}
+        out = []
+        for one in wanted:
+            if isinstance(one, str) and one not in names:
+                raise ClientError(f"There is no {what} named {one!r} in project {self.name!r}.", status=404)
+            out.append(names[one] if isinstance(one, str) else one if isinstance(one, int) else one.id)
+        return out

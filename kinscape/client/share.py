@@ -1,0 +1,22 @@
+"""A link that opens one view."""
+
+from typing import Any
+
+from kinscape.client.http import Http
+
+
+class Share:
+    """A link; ``url`` is known only to the one who made it."""
+
+    def __init__(self, http: Http, data: dict[str, Any]) -> None:
+        self._http = http
+        self.id: int = data["id"]
+        self.url: str | None = data.get("url")
+        self.view: str = data["view"]
+        self.expires: str = data["expires"]
+        self.last_used: str | None = data["last_used"]
+        self.revoked: bool = data["revoked"]
+
+    def revoke(self) -> None:
+        """End the link for good."""
+        self.revoked = self._http.post(f"/shares/{self.id}/revoke")["revoked"]

@@ -1,0 +1,1 @@
+"""The demo zoo: two dozen small networks that differ in known ways."""

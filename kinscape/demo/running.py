@@ -1,0 +1,85 @@
+"""Train the zoo and put it on a server, through the same door as everybody."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+from kinscape.client import Client, Project
+from kinscape.demo.training import accuracy
+from kinscape.demo.zoo import zoo
+from kinscape.local.children import wrapped
+
+PROJECT = "demo"
+ZOO_SIZE = 24
+PROBES = {"digits-held-out": "held-out", "digits-train": "train"}
+LAYERS = ["features.3", "classifier.3"]
+MEASURES = [
+    "activation-distance", "linear-cka", "disagreement", "js-divergence", "prediction-cosine",
+    "error-consistency", "linear-cka-biased", "procrustes", "rsa", "knn-jaccard", "weight-cosine",
+    "loss-barrier", "accuracy", "nll", "ece", "hessian-top-eigenvalue", "hessian-trace", "sam-sharpness",
+    "sam-sharpness-random-mean", "fisher-rao-norm", "relative-flatness",
+]  # fmt: skip
+
+
+def in_background(token: str) -> Callable[[str], None]:
+    """A function that starts the demo against a running server, as a program of its own."""
+
+    def start(url: str) -> None:
+        command = wrapped([sys.executable, "-m", "kinscape.demo.running", url], dies_by="SIGTERM")
+        subprocess.Popen(command, env={**os.environ, "KINSCAPE_TOKEN": token, "OMP_NUM_THREADS": "2"})
+
+    return start
+
+
+def run(url: str, token: str | None) -> int:
+    """Fill the project `demo`; what is there already is kept."""
+    with Client(url, token) as client:
+        names = [p.name for p in client.projects()]
+        project = client.project(PROJECT) if PROJECT in names else client.create_project(PROJECT)
+        there = {p.name for p in project.probes()}
+        for name, role in PROBES.items():
+            if name not in there:
+                project.add_digits(name=name, role=role)
+        ids = _upload(project)
+        comparison = project.compare(
+            checkpoints=ids, probe="digits-held-out", train_probe="digits-train", measures=MEASURES,
+            layers=LAYERS, name="The whole zoo",
+        )  # fmt: skip
+        print(f"demo: the first comparison is at {comparison.url}", flush=True)
+    return 0
+
+
+def _upload(project: Project) -> list[int]:
+    there = {c.name: c.id for c in project.checkpoints()}
+    if len(there) >= ZOO_SIZE:
+        return sorted(there.values())
+    numbers: list[int] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for animal in zoo():
+            if animal.name in there:
+                numbers.append(there[animal.name])
+                continue
+            path = Path(folder) / "model.safetensors"
+            state = {n: t.contiguous() for n, t in animal.model.state_dict().items()}
+            save_file(state, path, metadata={"architecture": "lenet", "classes": "10"})
+            made = project.upload_checkpoint(
+                path, name=animal.name, architecture="lenet", arguments={"classes": 10}, group=animal.group,
+                tags=animal.tags, metrics={"accuracy": round(accuracy(animal.model), 4)}, wait=False,
+                **animal.lineage,
+            )  # fmt: skip
+            numbers.append(made.id)
+            print(f"demo: {len(numbers)}/{ZOO_SIZE} {animal.name}", flush=True)
+    for number in numbers:
+        project.wait_for(number)
+    return numbers
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(2)
+    sys.exit(run(sys.argv[1], None))

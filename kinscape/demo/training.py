@@ -1,0 +1,141 @@
+"""Training one network of the zoo, the same every time."""
+
+import copy
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from worker.loading.builtin import digits
+from worker.loading.registry import build
+
+EPOCHS = 30
+BATCH = 64
+RATE = 0.05
+SAM_RADIUS = 0.05
+TEMPERATURE = 4.0
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one network is trained.
+
+    Attributes:
+        init: seed of the first weights.
+        order: seed of the order of samples (and of augmentation).
+        weight_decay: strength of the L2 pull.
+        sam: whether every step is taken from one step uphill.
+        augment: whether images are shifted by up to one pixel and noised.
+    """
+
+    init: int
+    order: int
+    weight_decay: float = 0.0
+    sam: bool = False
+    augment: bool = False
+
+
+def data(role: str) -> tuple[Tensor, Tensor]:
+    """Digits of one role as tensors."""
+    x, y = digits(role)
+    return torch.from_numpy(x), torch.from_numpy(y)
+
+
+def fresh(seed: int) -> nn.Module:
+    """An untrained network of this seed."""
+    state = torch.get_rng_state()
+    torch.manual_seed(seed)
+    try:
+        return build("lenet", classes=10)
+    finally:
+        torch.set_rng_state(state)
+
+
+def shifted(x: Tensor, generator: torch.Generator) -> Tensor:
+    """Images moved by up to one pixel each way, with a little noise."""
+    padded = nn.functional.pad(x, (1, 1, 1, 1))
+    top, left = torch.randint(0, 3, (2,), generator=generator).tolist()
+    moved = padded[:, :, top : top + x.shape[2], left : left + x.shape[3]]
+    return moved + 0.1 * torch.randn(x.shape, generator=generator)
+
+
+def train(recipe: Recipe, *, teacher: nn.Module | None = None) -> nn.Module:
+    """A trained network; with a teacher it learns the teacher's answers instead of the labels."""
+    x, y = data("train")
+    model = fresh(recipe.init).train()
+    generator = torch.Generator().manual_seed(1000 + recipe.order)
+    optimiser = torch.optim.SGD(
+        model.parameters(), lr=RATE, momentum=0.9, weight_decay=recipe.weight_decay
+    )
+    steps = EPOCHS * ((len(x) + BATCH - 1) // BATCH)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+    for _ in range(EPOCHS):
+        for rows in torch.randperm(len(x), generator=generator).split(BATCH):
+            batch = shifted(x[rows], generator) if recipe.augment else x[rows]
+            _step(model, optimiser, batch, y[rows], recipe=recipe, teacher=teacher)
+            schedule.step()
+    return model.eval()
+
+
+def _step(
+    model: nn.Module, optimiser: torch.optim.Optimizer, x: Tensor, y: Tensor, *, recipe: Recipe,
+    teacher: nn.Module | None,
+) -> None:  # fmt: skip
+    def backward() -> None:
+        optimiser.zero_grad()
+        _loss(model(x), x, y, teacher).backward()  # type: ignore[no-untyped-call]
+
+    backward()
+    if recipe.sam:
+        before = [p.detach().clone() for p in model.parameters()]
+        grads = [p.grad for p in model.parameters() if p.grad is not None]
+        length = torch.stack([g.norm() for g in grads]).norm() + 1e-12
+        with torch.no_grad():
+            for p in model.parameters():
+                if p.grad is not None:
+                    p.add_(p.grad, alpha=float(SAM_RADIUS / length))
+        backward()
+        with torch.no_grad():
+            for p, old in zip(model.parameters(), before, strict=True):
+                p.copy_(old)
+    optimiser.step()
+
+
+def _loss(logits: Tensor, x: Tensor, y: Tensor, teacher: nn.Module | None) -> Tensor:
+    if teacher is None:
+        return nn.functional.cross_entropy(logits, y)
+    with torch.no_grad():
+        target = (teacher(x) / TEMPERATURE).softmax(1)
+    answer = (logits / TEMPERATURE).log_softmax(1)
+    return nn.functional.kl_div(answer, target, reduction="batchmean") * TEMPERATURE**2
+
+
+def pruned(model: nn.Module, share: float) -> nn.Module:
+    """A copy whose smallest weights, over all matrices together, are zero."""
+    copied = copy.deepcopy(model)
+    matrices = [p for p in copied.parameters() if p.ndim > 1]
+    sizes = torch.cat([p.detach().abs().flatten() for p in matrices])
+    limit = sizes.kthvalue(max(1, int(share * len(sizes)))).values
+    with torch.no_grad():
+        for p in matrices:
+            p.mul_((p.abs() > limit).to(p.dtype))
+    return copied
+
+
+def quantised(model: nn.Module, bits: int) -> nn.Module:
+    """A copy whose matrices hold 2^bits - 1 values per output channel."""
+    copied = copy.deepcopy(model)
+    top = 2 ** (bits - 1) - 1
+    with torch.no_grad():
+        for p in copied.parameters():
+            if p.ndim > 1:
+                scale = p.abs().flatten(1).amax(1).clamp_min(1e-12).view(-1, *[1] * (p.ndim - 1)) / top
+                p.copy_((p / scale).round().clamp(-top, top) * scale)
+    return copied
+
+
+def accuracy(model: nn.Module) -> float:
+    """Share of right answers on the held-out digits."""
+    x, y = data("held-out")
+    with torch.no_grad():
+        return float((model(x).argmax(1) == y).float().mean())

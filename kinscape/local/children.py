@@ -1,0 +1,74 @@
+"""Child programs: started from the main thread, watched, started again, stopped in order."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+CHILD_EXEC = Path(__file__).with_name("childexec.py")
+
+
+def wrapped(argv: list[str], *, dies_by: str, as_user: bool = False) -> list[str]:
+    """A command line for a program that ends with this process."""
+    namespace = "yes" if as_user else "no"
+    return [
+        sys.executable, "-I", "-S", str(CHILD_EXEC), str(os.getpid()), dies_by, namespace, "--", *argv
+    ]  # fmt: skip
+
+
+@dataclass
+class Child:
+    """A program that has to run.
+
+    Attributes:
+        stop_by: the signal that ends it cleanly.
+        log: where its output goes.
+    """
+
+    name: str
+    argv: list[str]
+    log: Path
+    stop_by: signal.Signals
+    environment: dict[str, str]
+    as_user: bool = False
+    process: subprocess.Popen[bytes] | None = None
+    starts: list[float] = field(default_factory=list)
+
+    def start(self) -> None:
+        """Start the program in a process group of its own."""
+        self.starts.append(time.monotonic())
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                wrapped(self.argv, dies_by=self.stop_by.name, as_user=self.as_user),
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment, cwd="/",
+                start_new_session=True,
+            )  # fmt: skip
+
+    def is_running(self) -> bool:
+        """Whether the program is there; a dead one is reaped."""
+        return self.process is not None and self.process.poll() is None
+
+    def starts_lately(self, *, within_s: float) -> int:
+        """How often it was started lately."""
+        return sum(time.monotonic() - s < within_s for s in self.starts)
+
+    def stop(self, *, timeout_s: float) -> None:
+        """Ask the program to end; end it when it does not listen."""
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.process.send_signal(self.stop_by)
+        try:
+            self.process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+    def last_words(self) -> str:
+        """The end of its log."""
+        try:
+            return self.log.read_text(errors="replace")[-2000:]
+        except OSError:
+            return ""

@@ -1,0 +1,252 @@
+"""`kinscape up`: start every part, keep them running, stop them in order."""
+
+import fcntl
+import json
+import os
+import secrets
+import signal
+import socket
+import sys
+import time
+import urllib.error
+import urllib.request
+import webbrowser
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from kinscape.local import programs
+from kinscape.local.children import Child
+from kinscape.local.programs import CannotStart
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+READY_S = 120
+TOO_OFTEN = 8
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What was asked for on the command line."""
+
+    data: Path
+    host: str
+    port: int
+    public_url: str
+    workers: int
+    token: str
+
+
+class Launcher:
+    """Owns the data folder and all children; runs in the main thread."""
+
+    def __init__(self, wishes: Wishes) -> None:
+        self.wishes = wishes
+        self.data = wishes.data
+        self.children: list[Child] = []
+        self._stopping = False
+        for folder in ("postgres", "redis", "files", "logs"):
+            (self.data / folder).mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.run = programs.run_folder(self.data)
+        self._lock = (self.data / "lock").open("a+")
+
+    @property
+    def url(self) -> str:
+        """The address that browsers use."""
+        if self.wishes.public_url:
+            return self.wishes.public_url.rstrip("/")
+        host = self.wishes.host
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.wishes.port}"
+
+    def lock(self) -> str | None:
+        """Take the data folder; when another launcher has it, its URL."""
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            for _ in range(200):
+                try:
+                    return str(json.loads((self.data / "running.json").read_text())["url"])
+                except (OSError, ValueError, KeyError):
+                    time.sleep(0.1)
+            raise CannotStart(f"Another kinscape uses {self.data} and does not answer.") from None
+        (self.data / "running.json").unlink(missing_ok=True)
+        return None
+
+    def start(self) -> None:
+        """Start everything, in order, and wait until it is ready."""
+        self._check_port()
+        signal.signal(signal.SIGTERM, self._on_signal)
+        signal.signal(signal.SIGINT, self._on_signal)
+        folder = self.data / "postgres"
+        programs.make_cluster(folder)
+        programs.clear_stale(folder, self.run)
+        database = programs.postgres(folder, self.run, self.data / "logs" / "postgres.log")
+        broker = programs.redis(self.data / "redis", self.run, self.data / "logs" / "redis.log")
+        self.children = [database, broker]
+        broker.start()
+        database.start()
+        self._wait(lambda: programs.is_postgres_ready(database, folder), "Postgres", [database])
+        self._wait(lambda: (self.run / "redis.sock").exists(), "Redis", [broker])
+        programs.make_database(self.run)
+        self._migrate()
+        own = [*self._workers(), self._web()]
+        self.children += own
+        for child in own:
+            child.start()
+        self._wait(self._is_ready, "Kinscape", own)
+        (self.data / "running.json").write_text(json.dumps({"url": self.address(), "pid": os.getpid()}))
+
+    def address(self) -> str:
+        """The address to open, with the owner's token where one is needed."""
+        return f"{self.url}/?token={self.wishes.token}" if self.wishes.token else self.url
+
+    def watch(self, *, each_second: Callable[[], None] | None = None) -> int:
+        """Start dead children again until a signal comes; the exit status."""
+        while not self._stopping:
+            for child in self.children:
+                if not child.is_running() and not self._stopping:
+                    if child.starts_lately(within_s=60) > TOO_OFTEN:
+                        print(f"{child.name} keeps dying; see {child.log}", file=sys.stderr)
+                        return 1
+                    print(f"{child.name} died and is started again", file=sys.stderr)
+                    if child.name == "postgres":
+                        programs.clear_stale(self.data / "postgres", self.run)
+                    child.start()
+            if each_second is not None:
+                each_second()
+            time.sleep(0.25)
+        return 0
+
+    def stop(self) -> None:
+        """Stop web and workers, then Redis, then Postgres."""
+        (self.data / "running.json").unlink(missing_ok=True)
+        rest = [c for c in self.children if c.name not in ("postgres", "redis")]
+        for child in rest:
+            if child.is_running() and child.process is not None:
+                child.process.send_signal(child.stop_by)
+        for child in rest:
+            child.stop(timeout_s=4)
+        for child in reversed(self.children[:2]):
+            child.stop(timeout_s=3)
+
+    def _on_signal(self, *_: object) -> None:
+        self._stopping = True
+
+    def _check_port(self) -> None:
+        family = socket.AF_INET6 if ":" in self.wishes.host else socket.AF_INET
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((self.wishes.host, self.wishes.port))
+            except OSError as error:
+                raise CannotStart(
+                    f"Port {self.wishes.port} on {self.wishes.host} cannot be used ({error.strerror}): "
+                    f"choose another one with --port {self.wishes.port + 1}."
+                ) from error
+
+    def _environment(self) -> dict[str, str]:
+        cores = os.cpu_count() or 1
+        threads = str(max(1, cores // max(1, self.wishes.workers)))
+        return {
+            **os.environ,
+            "KINSCAPE_DATABASE_URL": programs.database_url(self.run),
+            "KINSCAPE_BROKER_URL": programs.broker_url(self.run),
+            "KINSCAPE_FILES": str(self.data / "files"),
+            "KINSCAPE_HOST": self.wishes.host,
+            "KINSCAPE_PORT": str(self.wishes.port),
+            "KINSCAPE_PUBLIC_URL": self.url,
+            "KINSCAPE_TOKEN": self.wishes.token,
+            "KINSCAPE_THREADS": threads,
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    def _migrate(self) -> None:
+        child = Child(
+            "migrate", [sys.executable, "-m", "kinscape.migrate"], self.data / "logs" / "migrate.log",
+            signal.SIGTERM, self._environment(),
+        )  # fmt: skip
+        child.start()
+        assert child.process is not None
+        if child.process.wait(60):
+            raise CannotStart(f"The database could not be migrated: {child.last_words()[-600:]}")
+
+    def _workers(self) -> list[Child]:
+        out = []
+        for name, queue, count in (("compute", "compute", self.wishes.workers), ("inspection", "inspection", 1)):
+            argv = [
+                sys.executable, "-m", "celery", "-A", "worker.tasks", "worker", "--queues", queue,
+                "--concurrency", str(count), "--hostname", f"{name}@{self.run.name}", "--loglevel", "WARNING",
+                "--without-gossip", "--without-mingle", "--without-heartbeat",
+            ]  # fmt: skip
+            # SIGQUIT ends a busy worker at once; its jobs are leased and go on elsewhere.
+            out.append(
+                Child(name, argv, self.data / "logs" / f"{name}.log", signal.SIGQUIT, self._environment())
+            )
+        return out
+
+    def _web(self) -> Child:
+        argv = [sys.executable, "-m", "kinscape.serve"]
+        return Child("web", argv, self.data / "logs" / "web.log", signal.SIGTERM, self._environment())
+
+    def _is_ready(self) -> bool:
+        host = "127.0.0.1" if self.wishes.host in ("0.0.0.0", "::") else self.wishes.host
+        host = f"[{host}]" if ":" in host else host
+        try:
+            with urllib.request.urlopen(f"http://{host}:{self.wishes.port}/api/v1/health", timeout=5) as answer:
+                health = json.load(answer)
+        except (OSError, ValueError, urllib.error.URLError):
+            return False
+        return bool(health["ready"]) and int(health["workers"]) >= 1
+
+    def _wait(self, is_ready: Callable[[], bool], what: str, needed: list[Child]) -> None:
+        deadline = time.monotonic() + READY_S
+        while not is_ready():
+            if self._stopping:
+                raise CannotStart("Stopped while starting.")
+            for child in needed:
+                if not child.is_running():
+                    code = child.process.returncode if child.process else None
+                    if code == programs.NO_USER_NAMESPACE:
+                        raise CannotStart(programs.NO_NAMESPACE)
+                    raise CannotStart(f"{child.name} ended at once. Its log says:\n{child.last_words()}")
+            if time.monotonic() > deadline:
+                raise CannotStart(f"{what} was not ready after {READY_S} s; see {self.data / 'logs'}.")
+            time.sleep(0.05)
+
+
+def owner_token(data: Path, *, host: str, given: str) -> str:
+    """The owner's token: given, or kept in the data folder, or none on loopback."""
+    if given:
+        if len(given) < 20:
+            raise CannotStart("KINSCAPE_TOKEN must have at least 20 characters.")
+        return given
+    if host in LOOPBACK:
+        return ""
+    file = data / "token"
+    if not file.is_file():
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w") as out:
+            out.write(secrets.token_urlsafe(32))
+    return file.read_text().strip()
+
+
+def up(wishes: Wishes, *, open_browser: bool, then: Callable[[str], None] | None = None) -> int:
+    """Start Kinscape and stay until told to stop; the exit status."""
+    launcher = Launcher(wishes)
+    running = launcher.lock()
+    if running is not None:
+        print(f"Kinscape is running at {running}", flush=True)
+        return 0
+    try:
+        launcher.start()
+        print(f"Kinscape is running at {launcher.address()}", flush=True)
+        if open_browser:
+            webbrowser.open(launcher.address())
+        if then is not None:
+            then(launcher.url)
+        return launcher.watch()
+    except CannotStart as sentence:
+        print(f"kinscape: {sentence}", file=sys.stderr)
+        return 1
+    finally:
+        launcher.stop()

@@ -1,0 +1,1 @@
+"""Celery workers: turn checkpoints into networks and networks into cells."""

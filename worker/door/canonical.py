@@ -1,0 +1,97 @@
+"""The one form that everything else opens: safetensors with sorted names, and its hash."""
+
+import hashlib
+import json
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from worker.door.refusal import Refusal, quoted
+
+Raw = npt.NDArray[np.uint8]
+
+ITEM_BYTES = {
+    "F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1,
+    "F8_E4M3": 1, "F8_E5M2": 1, "U16": 2, "U32": 4, "U64": 8,
+}  # fmt: skip
+PREFIXES = ("module.", "_orig_mod.", "_fsdp_wrapped_module.", "model.")
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A tensor of a file: its kind, its shape, its little-endian bytes in row order."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    data: Raw
+
+
+def count(shape: tuple[int, ...]) -> int:
+    """Number of elements."""
+    total = 1
+    for side in shape:
+        total *= side
+    return total
+
+
+def without_prefix(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Names without the prefixes that wrappers put before all of them."""
+    out = dict(tensors)
+    changed = True
+    while changed and out:
+        changed = False
+        for prefix in PREFIXES:
+            if all(name.startswith(prefix) and len(name) > len(prefix) for name in out):
+                out = {name[len(prefix) :]: t for name, t in out.items()}
+                changed = True
+    return out
+
+
+def non_finite(tensor: Tensor) -> int:
+    """How many values are NaN or infinite."""
+    if tensor.dtype == "BF16":
+        return int(((tensor.data.view("<u2") & 0x7F80) == 0x7F80).sum())
+    if tensor.dtype in ("F16", "F32", "F64"):
+        values = tensor.data.view({"F16": "<f2", "F32": "<f4", "F64": "<f8"}[tensor.dtype])
+        return int(values.size - np.isfinite(values).sum())
+    return 0
+
+
+def content_hash(tensors: Mapping[str, Tensor]) -> str:
+    """sha256 over sorted names, kinds, shapes and bytes: the same weights in any file format."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        t = tensors[name]
+        digest.update(json.dumps([name, t.dtype, t.shape]).encode())
+        digest.update(memoryview(t.data))
+    return digest.hexdigest()
+
+
+def write(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Write a safetensors file: names sorted, no metadata, header padded to 8 bytes."""
+    header: dict[str, object] = {}
+    start = 0
+    for name in sorted(tensors):
+        t = tensors[name]
+        header[name] = {"dtype": t.dtype, "shape": list(t.shape), "data_offsets": [start, start + t.data.size]}
+        start += t.data.size
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    with path.open("wb") as file:
+        file.write(struct.pack("<Q", len(text)))
+        file.write(text)
+        for name in sorted(tensors):
+            file.write(memoryview(tensors[name].data))
+
+
+def check_names(tensors: Mapping[str, Tensor]) -> None:
+    """Names that every other part can print and look up."""
+    if not tensors:
+        raise Refusal("The file holds no tensors: save model.state_dict() and upload that.")
+    for name in tensors:
+        if not name or len(name) > 500 or not name.isprintable():
+            raise Refusal(f"The tensor name {quoted(name)} cannot be used: it is empty, too long or not printable.")

@@ -1,0 +1,88 @@
+"""Probe sets out of .npz files."""
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from worker.door.canonical import Tensor
+from worker.door.refusal import Refusal, quoted
+
+LARGEST = 8 << 30
+SAVE = "save it with numpy.savez(path, x=samples, y=labels)"
+
+
+def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Samples ``x``, labels ``y`` where given, and what was found in them."""
+    with path.open("rb") as file:
+        if file.read(4) != b"PK\x03\x04":
+            raise Refusal(f"This is not an .npz file; {SAVE}.")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            arrays = {n.removesuffix(".npy"): _array(archive, n) for n in _names(archive)}
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, OSError) as error:
+        raise Refusal(f"The file is damaged or cut off; {SAVE}, and upload it again.") from error
+    if "x" not in arrays:
+        has = ", ".join(quoted(n) for n in list(arrays)[:8]) or "none"
+        raise Refusal(f"The file has no array named x (it has {has}); {SAVE}.")
+    x = _samples(arrays["x"])
+    y = _labels(arrays["y"], len(x)) if "y" in arrays else None
+    tensors = {"x": Tensor("F32", x.shape, np.ascontiguousarray(x).reshape(-1).view(np.uint8))}
+    if y is not None:
+        tensors["y"] = Tensor("I64", y.shape, np.ascontiguousarray(y).view(np.uint8))
+    return tensors, _found(x, y)
+
+
+def _names(archive: zipfile.ZipFile) -> list[str]:
+    infos = archive.infolist()
+    if sum(i.file_size for i in infos) > LARGEST:
+        raise Refusal(f"The arrays are larger than {LARGEST >> 30} GiB; use fewer samples.")
+    if len({i.filename for i in infos}) != len(infos):
+        raise Refusal(f"The file names an array twice; {SAVE}.")
+    return [i.filename for i in infos if i.filename in ("x.npy", "y.npy") or len(infos) < 20]
+
+
+def _array(archive: zipfile.ZipFile, name: str) -> npt.NDArray[Any]:
+    try:
+        with archive.open(name) as member:
+            array: npt.NDArray[Any] = np.lib.format.read_array(member, allow_pickle=False)
+    except (ValueError, MemoryError, SyntaxError, TypeError) as error:
+        raise Refusal(f"The array {quoted(name)} cannot be read without running code; {SAVE}.") from error
+    return array
+
+
+def _samples(x: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    if x.ndim < 2 or 0 in x.shape:
+        raise Refusal(f"x has the shape {x.shape}; it must be (samples, …) with at least one value per sample.")
+    if x.dtype.kind not in "fiub":
+        raise Refusal(f"x holds {x.dtype.name} values; it must hold real numbers.")
+    values = x.astype(np.float32)
+    bad = int(values.size - np.isfinite(values).sum())
+    if bad:
+        raise Refusal(f"x holds {bad} values that are NaN, infinite or too large for float32; remove them.")
+    return values[:, None] if values.ndim == 3 else values
+
+
+def _labels(y: npt.NDArray[Any], samples: int) -> npt.NDArray[np.int64]:
+    if y.shape != (samples,):
+        raise Refusal(f"y has the shape {y.shape}; with {samples} samples it must be ({samples},).")
+    if y.dtype.kind not in "fiub" or not bool(np.isfinite(y).all()) or bool((y != np.floor(y)).any()):
+        raise Refusal("y must hold whole numbers, one class number per sample, counted from 0.")
+    if bool((y < 0).any()) or bool((y > 99_999).any()):
+        raise Refusal(f"y holds labels from {y.min()} to {y.max()}; they must lie between 0 and 99999.")
+    return y.astype("<i8")
+
+
+def _found(x: npt.NDArray[np.float32], y: npt.NDArray[np.int64] | None) -> dict[str, Any]:
+    flat = np.ascontiguousarray(x.reshape(len(x), -1))
+    unique = len({row.tobytes() for row in flat})
+    return {
+        "samples": len(x),
+        "shape": list(x.shape[1:]),
+        "duplicates": len(x) - unique,
+        "constant_features": int((flat == flat[:1]).all(0).sum()) if len(x) > 1 else 0,
+        "classes": None if y is None else int(y.max()) + 1,
+        "class_counts": [] if y is None else np.bincount(y).tolist()[:1000],
+    }

@@ -1,0 +1,273 @@
+"""Reads what a pickle says without doing what it says.
+
+Opcodes are interpreted on a stack of our own. Nothing that the file names is imported or
+called: names become ``Named`` marks, calls become ``Made`` records, and only the handful of
+constructions that tensors need are recognised by their names.
+"""
+
+import pickletools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from worker.door.refusal import Refusal, quoted
+
+MOST_OPCODES = 5_000_000
+MARK = object()
+
+
+@dataclass(frozen=True)
+class Named:
+    """A class or function that the file names; it is never looked up."""
+
+    module: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.module}.{self.name}"
+
+
+@dataclass(frozen=True)
+class Persistent:
+    """A reference to something outside the pickle, such as a storage."""
+
+    id: Any
+
+
+@dataclass
+class Made:
+    """What a call would have made: by whom, from what, with which state."""
+
+    by: Any
+    arguments: Any
+    state: Any = None
+    items: dict[Any, Any] = field(default_factory=dict)
+    elements: list[Any] = field(default_factory=list)
+
+
+def _hashable(key: Any) -> Any:
+    try:
+        hash(key)
+    except TypeError as error:
+        raise Refusal("The pickle uses a key that is not text or a number; save model.state_dict() again.") from error
+    return key
+
+
+class _Machine:
+    def __init__(self) -> None:
+        self.stack: list[Any] = []
+        self.memo: dict[int, Any] = {}
+
+    def pop(self) -> Any:
+        if not self.stack or self.stack[-1] is MARK:
+            raise Refusal("The pickle is damaged; save the file again.")
+        return self.stack.pop()
+
+    def top(self) -> Any:
+        value = self.pop()
+        self.stack.append(value)
+        return value
+
+    def to_mark(self) -> list[Any]:
+        for place in range(len(self.stack) - 1, -1, -1):
+            if self.stack[place] is MARK:
+                items = self.stack[place + 1 :]
+                del self.stack[place:]
+                return items
+        raise Refusal("The pickle is damaged; save the file again.")
+
+    def set_items(self, target: Any, flat: list[Any]) -> None:
+        if len(flat) % 2:
+            raise Refusal("The pickle is damaged; save the file again.")
+        into = target.items if isinstance(target, Made) else target
+        if not isinstance(into, dict):
+            raise Refusal("The pickle is damaged; save the file again.")
+        for key, value in zip(flat[::2], flat[1::2], strict=True):
+            into[_hashable(key)] = value
+
+    def extend(self, target: Any, items: list[Any]) -> None:
+        into = target.elements if isinstance(target, Made) else target
+        if isinstance(into, set):
+            into.update(_hashable(i) for i in items)
+        elif isinstance(into, list):
+            into.extend(items)
+        else:
+            raise Refusal("The pickle is damaged; save the file again.")
+
+    def make(self, by: Any, arguments: Any) -> Any:
+        if isinstance(by, Named) and (by.module, by.name) == ("collections", "OrderedDict") and arguments == ():
+            return {}
+        if isinstance(by, Named) and (by.module, by.name) == ("torch", "Size") and isinstance(arguments, tuple):
+            return arguments[0] if len(arguments) == 1 else ()
+        return Made(by, arguments)
+
+    def build(self, state: Any) -> None:
+        target = self.top()
+        if isinstance(target, Made):
+            target.state = state
+        elif not isinstance(target, dict):
+            # An OrderedDict may carry attributes (_metadata of a state dict); others may not.
+            raise Refusal("The pickle sets the state of a plain value; save model.state_dict() again.")
+
+
+def _constant(value: Callable[[], Any]) -> Callable[[_Machine, Any], None]:
+    return lambda m, _: m.stack.append(value())
+
+
+def _argument(m: _Machine, arg: Any) -> None:
+    m.stack.append(arg)
+
+
+def _tuple(size: int) -> Callable[[_Machine, Any], None]:
+    def run(m: _Machine, _: Any) -> None:
+        m.stack.append(tuple(reversed([m.pop() for _ in range(size)])))
+
+    return run
+
+
+def _global(m: _Machine, arg: Any) -> None:
+    module, _, name = str(arg).partition(" ")
+    m.stack.append(Named(module, name))
+
+
+def _stack_global(m: _Machine, _: Any) -> None:
+    name, module = m.pop(), m.pop()
+    m.stack.append(Named(str(module), str(name)))
+
+
+def _reduce(m: _Machine, _: Any) -> None:
+    arguments, by = m.pop(), m.pop()
+    m.stack.append(m.make(by, arguments))
+
+
+def _newobj_ex(m: _Machine, _: Any) -> None:
+    _keywords, arguments, by = m.pop(), m.pop(), m.pop()
+    m.stack.append(m.make(by, arguments))
+
+
+def _inst(m: _Machine, arg: Any) -> None:
+    module, _, name = str(arg).partition(" ")
+    m.stack.append(m.make(Named(module, name), tuple(m.to_mark())))
+
+
+def _obj(m: _Machine, _: Any) -> None:
+    by, *arguments = m.to_mark() or [None]
+    m.stack.append(m.make(by, tuple(arguments)))
+
+
+def _set_item(m: _Machine, _: Any) -> None:
+    value, key = m.pop(), m.pop()
+    m.set_items(m.top(), [key, value])
+
+
+def _set_items(m: _Machine, _: Any) -> None:
+    flat = m.to_mark()
+    m.set_items(m.top(), flat)
+
+
+def _append(m: _Machine, _: Any) -> None:
+    item = m.pop()
+    m.extend(m.top(), [item])
+
+
+def _extend(m: _Machine, _: Any) -> None:
+    items = m.to_mark()
+    m.extend(m.top(), items)
+
+
+def _dict_from(m: _Machine, _: Any) -> None:
+    flat = m.to_mark()
+    m.stack.append({})
+    m.set_items(m.top(), flat)
+
+
+def _get(m: _Machine, arg: Any) -> None:
+    if arg not in m.memo:
+        raise Refusal("The pickle is damaged; save the file again.")
+    m.stack.append(m.memo[arg])
+
+
+def _put(m: _Machine, arg: Any) -> None:
+    m.memo[int(arg)] = m.top()
+
+
+def _memoize(m: _Machine, _: Any) -> None:
+    m.memo[len(m.memo)] = m.top()
+
+
+OPCODES: dict[str, Callable[[_Machine, Any], None]] = {
+    **dict.fromkeys(
+        (
+            "INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT", "STRING",
+            "BINSTRING", "SHORT_BINSTRING", "UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8",
+            "BINBYTES", "SHORT_BINBYTES", "BINBYTES8",
+        ),
+        _argument,
+    ),
+    "PROTO": lambda _m, _: None,
+    "FRAME": lambda _m, _: None,
+    "NONE": _constant(lambda: None),
+    "NEWTRUE": _constant(lambda: True),
+    "NEWFALSE": _constant(lambda: False),
+    "EMPTY_DICT": _constant(dict),
+    "EMPTY_LIST": _constant(list),
+    "EMPTY_TUPLE": _constant(tuple),
+    "EMPTY_SET": _constant(set),
+    "MARK": lambda m, _: m.stack.append(MARK),
+    "POP": lambda m, _: m.stack.pop() and None,
+    "POP_MARK": lambda m, _: m.to_mark() and None,
+    "DUP": lambda m, _: m.stack.append(m.top()),
+    "TUPLE": lambda m, _: m.stack.append(tuple(m.to_mark())),
+    "TUPLE1": _tuple(1),
+    "TUPLE2": _tuple(2),
+    "TUPLE3": _tuple(3),
+    "LIST": lambda m, _: m.stack.append(m.to_mark()),
+    "DICT": _dict_from,
+    "FROZENSET": lambda m, _: m.stack.append(frozenset(_hashable(i) for i in m.to_mark())),
+    "SETITEM": _set_item,
+    "SETITEMS": _set_items,
+    "APPEND": _append,
+    "APPENDS": _extend,
+    "ADDITEMS": _extend,
+    "GLOBAL": _global,
+    "STACK_GLOBAL": _stack_global,
+    "REDUCE": _reduce,
+    "NEWOBJ": _reduce,
+    "NEWOBJ_EX": _newobj_ex,
+    "INST": _inst,
+    "OBJ": _obj,
+    "BUILD": lambda m, _: m.build(m.pop()),
+    "BINPERSID": lambda m, _: m.stack.append(Persistent(m.pop())),
+    "GET": _get,
+    "BINGET": _get,
+    "LONG_BINGET": _get,
+    "PUT": _put,
+    "BINPUT": _put,
+    "LONG_BINPUT": _put,
+    "MEMOIZE": _memoize,
+}  # fmt: skip
+
+
+def load(pickle: bytes) -> Any:
+    """The value that a pickle describes, made of plain values and inert marks.
+
+    Raises:
+        Refusal: the pickle is damaged, too long, or uses opcodes that weights never need.
+    """
+    machine = _Machine()
+    try:
+        for number, (opcode, arg, _) in enumerate(pickletools.genops(pickle)):
+            if number > MOST_OPCODES:
+                raise Refusal("The pickle is far longer than weights need; save model.state_dict() again.")
+            if opcode.name == "STOP":
+                return machine.pop()
+            step = OPCODES.get(opcode.name)
+            if step is None:
+                raise Refusal(
+                    f"The pickle uses the operation {quoted(opcode.name)}, which weights never need; "
+                    "save model.state_dict() again."
+                )
+            step(machine, arg)
+    except (ValueError, IndexError, UnicodeDecodeError, OverflowError) as error:
+        raise Refusal("The pickle is damaged or cut off; save the file again.") from error
+    raise Refusal("The pickle is cut off; upload the file again.")

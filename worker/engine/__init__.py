@@ -1,0 +1,1 @@
+"""Running jobs: from rows and files to cells."""

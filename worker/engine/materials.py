@@ -1,0 +1,182 @@
+"""Networks, samples, answers and features: loaded once, kept while there is room."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from backend.contracts.comparisons import OUTPUT, PENULTIMATE
+from backend.store.artifacts import features_key, outputs_key
+from backend.store.files import Files
+from backend.store.tables import CheckpointRow, ProbeRow
+from worker.engine.forward import forward
+from worker.loading import registry
+from worker.measures.inputs import Outputs, Subject
+from worker.measures.uncertainty import row_groups
+
+PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
+
+
+class Kept:
+    """Values by key, the longest unused dropped first."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most = most_bytes
+        self._size = 0
+        self._values: OrderedDict[tuple[Any, ...], tuple[Any, int]] = OrderedDict()
+
+    def get(self, key: tuple[Any, ...], make: Callable[[], tuple[Any, int]]) -> Any:
+        """The value of a key, made when it is not here."""
+        if key in self._values:
+            self._values.move_to_end(key)
+            return self._values[key][0]
+        value, size = make()
+        self._values[key] = (value, size)
+        self._size += size
+        while self._size > self._most and len(self._values) > 1:
+            _, (_, freed) = self._values.popitem(last=False)
+            self._size -= freed
+        return value
+
+
+def bytes_of(*tensors: Tensor) -> int:
+    """Memory of tensors."""
+    return sum(t.numel() * t.element_size() for t in tensors)
+
+
+class Materials:
+    """What measures are given, for checkpoints and probe sets of the store."""
+
+    def __init__(self, files: Files, *, device: torch.device, cache_bytes: int) -> None:
+        self._files = files
+        self.device = device
+        self._kept = Kept(cache_bytes)
+
+    def network(self, checkpoint: CheckpointRow, *, precision: str) -> nn.Module:
+        """The checkpoint's network in eval mode."""
+
+        def make() -> tuple[nn.Module, int]:
+            module = registry.build(checkpoint.architecture or "", **checkpoint.arguments)
+            weights = load_file(self._files.path(checkpoint.file_hash or ""))
+            module.load_state_dict(weights, strict=False)
+            module = module.to(self.device, PRECISIONS[precision]).eval()
+            return module, bytes_of(*module.state_dict().values())
+
+        found: nn.Module = self._kept.get(("network", checkpoint.id, checkpoint.file_hash, precision), make)
+        return found
+
+    def samples(self, checkpoint: CheckpointRow, probe: ProbeRow, *, precision: str) -> tuple[Tensor, Tensor]:
+        """Samples as this checkpoint wants them, and labels in its own order of classes."""
+        tensors = load_file(self._files.path(probe.file_hash or ""))
+        x = tensors["x"].to(PRECISIONS[precision])
+        y = tensors.get("y", torch.empty(0, dtype=torch.int64))
+        rule = checkpoint.normalisation or probe.normalisation
+        if rule is not None:
+            view = (1, -1, *[1] * (x.ndim - 2))
+            mean, std = (torch.tensor(rule[k], dtype=x.dtype).view(view) for k in ("mean", "std"))
+            x = (x - mean) / std
+        if checkpoint.class_order is not None and y.numel():
+            place = torch.full((max(checkpoint.class_order) + 1,), -1)
+            place[checkpoint.class_order] = torch.arange(len(checkpoint.class_order))
+            y = place[y]
+        return x.to(self.device), y.to(self.device)
+
+    def subject(self, checkpoint: CheckpointRow, probe: ProbeRow, *, precision: str, seed: int) -> Subject:
+        """The network on the samples of a probe set, for measures of the minimum."""
+        x, y = self.samples(checkpoint, probe, precision=precision)
+        return Subject(
+            self.network(checkpoint, precision=precision), x, y, groups=row_groups(len(x)), seed=seed
+        )
+
+    def weights(self, checkpoint: CheckpointRow) -> dict[str, Tensor]:
+        """The checkpoint's trained parameters."""
+        module = self.network(checkpoint, precision="float32")
+        return {n: p.detach().cpu() for n, p in module.named_parameters()}
+
+    def run_forward(
+        self, checkpoint: CheckpointRow, probe: ProbeRow, *, layers: list[str], reduction: str, precision: str
+    ) -> None:
+        """Store the answers, and the features of the layers, that are not stored yet."""
+        own = {"precision": precision}
+        answers = self._files.cached(outputs_key(checkpoint, probe, **own))
+        places = {
+            layer: self._files.cached(
+                features_key(checkpoint, probe, layer=layer, reduction=reduction, **own)
+            )
+            for layer in layers
+        }
+        wanted = {layer: path for layer, path in places.items() if not path.is_file()}
+        if answers.is_file() and not wanted:
+            return
+        module = self.network(checkpoint, precision=precision)
+        x, _ = self.samples(checkpoint, probe, precision=precision)
+        modules = {layer: self._module_name(checkpoint, layer) for layer in wanted}
+        logits, features = forward(module, x, layers=modules, reduction=reduction)
+        if checkpoint.class_order is not None:
+            logits = _in_probe_order(logits, checkpoint.class_order)
+        p = logits.double().softmax(1).amax(1)
+        _save(answers, {
+            "logits": logits.double(), "predictions": logits.argmax(1), "confidence": p.float()
+        })  # fmt: skip
+        for layer, path in wanted.items():
+            _save(path, {"features": features[layer]})
+
+    def outputs(self, checkpoint: CheckpointRow, probe: ProbeRow, *, precision: str) -> Outputs:
+        """What the checkpoint answers to a probe set."""
+
+        def make() -> tuple[Outputs, int]:
+            path = self._files.cached(outputs_key(checkpoint, probe, precision=precision))
+            if not path.is_file():
+                self.run_forward(checkpoint, probe, layers=[], reduction="", precision=precision)
+            logits = load_file(path)["logits"]
+            labels = None
+            with safe_open(self._files.path(probe.file_hash or ""), "pt") as file:  # type: ignore[no-untyped-call]
+                if "y" in file.keys():  # noqa: SIM118  (a file, not a dict)
+                    labels = file.get_tensor("y")
+            return Outputs(logits, labels), bytes_of(logits) * 4
+
+        found: Outputs = self._kept.get(("outputs", checkpoint.id, probe.id, precision), make)
+        return found
+
+    def features(
+        self, checkpoint: CheckpointRow, probe: ProbeRow, *, layer: str, reduction: str, precision: str
+    ) -> Tensor:
+        """What one layer of the checkpoint sees in a probe set, ``(samples, width)``."""
+
+        def make() -> tuple[Tensor, int]:
+            key = features_key(checkpoint, probe, layer=layer, reduction=reduction, precision=precision)
+            if not self._files.cached(key).is_file():
+                self.run_forward(
+                    checkpoint, probe, layers=[layer], reduction=reduction, precision=precision
+                )
+            values = load_file(self._files.cached(key))["features"].to(self.device)
+            return values, bytes_of(values)
+
+        found: Tensor = self._kept.get(
+            ("features", checkpoint.id, probe.id, layer, reduction, precision), make
+        )
+        return found
+
+    def _module_name(self, checkpoint: CheckpointRow, layer: str) -> str:
+        if layer == OUTPUT:
+            return ""
+        return str(checkpoint.found["penultimate"]) if layer == PENULTIMATE else layer
+
+
+def _in_probe_order(logits: Tensor, class_order: list[int]) -> Tensor:
+    out = torch.full((len(logits), max(class_order) + 1), -1e30, dtype=logits.dtype, device=logits.device)
+    out[:, class_order] = logits
+    return out
+
+
+def _save(path: Path, tensors: dict[str, Tensor]) -> None:
+    """Write a file whole or not at all; two workers may do so at once."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.{torch.randint(0, 2**62, (1,)).item():x}.part")
+    save_file({n: t.detach().cpu().contiguous() for n, t in tensors.items()}, part)
+    part.replace(path)

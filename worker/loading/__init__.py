@@ -1,0 +1,1 @@
+"""From bytes to a network: the sandboxed door, the registry of architectures, probe sets."""

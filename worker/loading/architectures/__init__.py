@@ -1,0 +1,1 @@
+"""Architectures that Kinscape can build by name, one file each."""

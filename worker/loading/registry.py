@@ -1,0 +1,113 @@
+"""Finding, building and proposing architectures."""
+
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import torch
+from torch import nn
+
+import worker.loading.architectures
+from backend.contracts.cards import ArchitectureCard
+from backend.contracts.problems import Unprocessable
+from backend.contracts.projects import Mismatch, Proposal
+from worker.loading.architectures.architecture import Architecture, Shapes
+
+
+@cache
+def architectures() -> dict[str, Architecture]:
+    """Every architecture of the registry by name."""
+    found = {}
+    for info in pkgutil.iter_modules(worker.loading.architectures.__path__, "worker.loading.architectures."):
+        one = getattr(importlib.import_module(info.name), "ARCHITECTURE", None)
+        if isinstance(one, Architecture):
+            found[one.name] = one
+    return dict(sorted(found.items()))
+
+
+def build(name: str, **arguments: int) -> nn.Module:
+    """A freshly initialised network of the registry.
+
+    Raises:
+        Unprocessable: no such architecture, or arguments it does not take.
+    """
+    known = architectures().get(name)
+    if known is None:
+        raise Unprocessable(f"Unknown architecture {name!r}; known: {', '.join(architectures())}.")
+    takes = {a.name: a for a in known.arguments}
+    for key, value in arguments.items():
+        if key not in takes:
+            raise Unprocessable(f"{name} has no argument {key!r}; its arguments: {', '.join(takes)}.")
+        if not takes[key].minimum <= value <= takes[key].maximum:
+            raise Unprocessable(
+                f"Argument {key} of {name} must lie between {takes[key].minimum} and {takes[key].maximum}."
+            )
+    try:
+        return known.build(**known.settings(arguments))
+    except ValueError as error:
+        raise Unprocessable(f"{name}: {error}.") from error
+
+
+def on_meta(name: str, arguments: Mapping[str, Any]) -> nn.Module:
+    """The network without weights: names and shapes only."""
+    with torch.device("meta"):
+        return build(name, **arguments)
+
+
+def shapes_of(module: nn.Module) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of a state dict."""
+    return {n: tuple(t.shape) for n, t in module.state_dict().items()}
+
+
+def layers_of(module: nn.Module) -> list[str]:
+    """Modules without children, whose outputs can be compared, in order; and blocks that add."""
+    out = []
+    for name, part in module.named_modules():
+        is_leaf = not list(part.children())
+        if name and (is_leaf or type(part).__name__ in ("Block", "Layer")):
+            out.append(name)
+    return out
+
+
+def mismatches(expected: Shapes, found: Shapes) -> list[Mismatch]:
+    """Where a file's tensors differ from what an architecture expects; counters may be missing."""
+    out = []
+    for name in [*expected, *[n for n in found if n not in expected]]:
+        want, have = expected.get(name), found.get(name)
+        if have is None and name.endswith("num_batches_tracked"):
+            continue
+        if want != have:
+            out.append(Mismatch(tensor=name, expected=want, found=have))
+    return out
+
+
+def proposals(found: Shapes) -> list[Proposal]:
+    """Architectures whose names and shapes fit a file exactly."""
+    out = []
+    for name, one in architectures().items():
+        arguments = one.propose(found)
+        if arguments is None:
+            continue
+        try:
+            module = on_meta(name, arguments)
+        except Unprocessable:
+            continue
+        if not mismatches(shapes_of(module), found):
+            out.append(Proposal(architecture=name, arguments=dict(arguments)))
+    return out
+
+
+def cards() -> list[ArchitectureCard]:
+    """What the registry offers, with tensors and layers at the default arguments."""
+    out = []
+    for name, one in architectures().items():
+        module = on_meta(name, {})
+        out.append(
+            ArchitectureCard(
+                name=name, summary=one.summary, arguments=one.arguments, tensors=shapes_of(module),
+                layers=tuple(layers_of(module)),
+            )
+        )  # fmt: skip
+    return out

@@ -1,0 +1,136 @@
+"""Runs the door in a process that can read one file, write one folder, and nothing else."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from worker.door.refusal import Refusal
+
+WALL_S = 120
+CPU_S = 100
+MEMORY_BYTES = 8 << 30
+SLACK_BYTES = 64 << 20
+ROOT = Path(__file__).resolve().parents[2]
+BOOT = """
+import json, resource, sys
+limits, paths, arguments = json.loads(sys.argv[1])
+for name, value in limits.items():
+    resource.setrlimit(getattr(resource, name), (value, value))
+sys.path += paths
+sys.argv = ["child", *arguments]
+from pathlib import Path
+from worker.door.child import main
+main(Path(arguments[0]), Path(arguments[1]), kind=arguments[2], pickles=arguments[3] == "yes")
+"""
+DAMAGED = "The file could not be read within the limits of time and memory; it is damaged or not a checkpoint."
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What the door made of a file: canonical tensors and a manifest."""
+
+    tensors: Path
+    manifest: dict[str, Any]
+
+
+def roots() -> list[Path]:
+    """Folders that Python and numpy are loaded from, outermost only."""
+    places = {
+        Path(sys.base_prefix), Path(sys.prefix), Path(os.path.realpath(sys.executable)).parent,
+        *(Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib", "platlib")),
+    }  # fmt: skip
+    places |= {p.resolve() for p in places}
+    outer = [p for p in places if not any(q != p and q in p.parents for q in places)]
+    return sorted(p for p in outer if Path("/usr") not in (p, *p.parents))
+
+
+def bubblewrap(command: list[str], *, source: Path, out: Path) -> list[str]:
+    """A command line that runs a command without network, users, other files or capabilities."""
+    argv = [
+        "bwrap", "--unshare-all", "--unshare-user", "--die-with-parent", "--new-session", "--cap-drop", "ALL",
+        "--uid", "65534", "--gid", "65534", "--hostname", "door", "--clearenv",
+        "--setenv", "OPENBLAS_NUM_THREADS", "1", "--setenv", "LC_ALL", "C.UTF-8",
+        "--ro-bind", "/usr", "/usr", "--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache",
+    ]  # fmt: skip
+    for name in ("lib", "lib64", "lib32", "bin"):
+        place = Path("/", name)
+        if place.is_symlink():
+            argv += ["--symlink", os.readlink(place), str(place)]
+        elif place.is_dir():
+            argv += ["--ro-bind", str(place), str(place)]
+    for root in roots():
+        argv += ["--ro-bind", str(root), str(root)]
+    code = ROOT / "worker"
+    argv += ["--ro-bind", str(code / "__init__.py"), str(code / "__init__.py")]
+    argv += ["--ro-bind", str(code / "door"), str(code / "door")]
+    argv += ["--ro-bind", str(source), str(source), "--bind", str(out), str(out)]
+    return [*argv, "--proc", "/proc", "--dev", "/dev", "--remount-ro", "/", "--chdir", str(out), "--", *command]
+
+
+@cache
+def has_sandbox() -> bool:
+    """Whether bubblewrap works here, tried once on a harmless file."""
+    if shutil.which("bwrap") is None:
+        return False
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "in").write_bytes(b"nothing")
+        (folder / "out").mkdir()
+        try:
+            _run(folder / "in", folder / "out", kind="checkpoint", jailed=True)
+        except Refusal:
+            return False
+        return (folder / "out" / "manifest.json").is_file()
+
+
+def open_file(source: Path, out: Path, *, kind: str) -> Opened:
+    """Read an uploaded file behind the door.
+
+    Args:
+        source: the uploaded file.
+        out: an empty folder for what comes out.
+        kind: ``checkpoint`` or ``probe``.
+
+    Raises:
+        Refusal: the file cannot be used; the sentence says what to change.
+    """
+    _run(source, out, kind=kind, jailed=has_sandbox())
+    try:
+        text = (out / "manifest.json").read_bytes()
+        manifest = json.loads(text)
+    except (OSError, ValueError) as error:
+        raise Refusal(DAMAGED) from error
+    if not manifest.get("ok"):
+        raise Refusal(str(manifest.get("sentence", DAMAGED))[:2000])
+    return Opened(out / "tensors.safetensors", manifest)
+
+
+def _run(source: Path, out: Path, *, kind: str, jailed: bool) -> None:
+    size = source.stat().st_size
+    limits = {
+        "RLIMIT_CPU": CPU_S, "RLIMIT_AS": MEMORY_BYTES + 3 * size, "RLIMIT_CORE": 0, "RLIMIT_NOFILE": 64,
+        "RLIMIT_FSIZE": 4 * size + SLACK_BYTES if kind == "checkpoint" else (8 << 30) + SLACK_BYTES,
+    }  # fmt: skip
+    paths = [str(ROOT), sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
+    arguments = [str(source), str(out), kind, "yes" if jailed else "no"]
+    command = [
+        sys.executable, "-I", "-S", "-B", "-X", "utf8", "-c", BOOT, json.dumps([limits, paths, arguments])
+    ]  # fmt: skip
+    argv = bubblewrap(command, source=source, out=out) if jailed else command
+    with subprocess.Popen(
+        argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    ) as child:
+        try:
+            child.wait(WALL_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(child.pid, signal.SIGKILL)
+            raise Refusal(DAMAGED) from None

@@ -1,0 +1,1 @@
+"""Whether a model is right, and whether its confidence can be trusted."""

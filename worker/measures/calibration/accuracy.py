@@ -1,0 +1,36 @@
+"""Accuracy."""
+
+from torch import Tensor
+
+from backend.contracts.cards import Arity, Change, Direction, Family, Input, Question, Role, Uncertainty
+from worker.measures.inputs import Outputs
+from worker.measures.measure import measure
+
+
+def right_answers(outputs: Outputs, **_: object) -> Tensor:
+    """1 where the model is right, ``(samples,)``."""
+    return outputs.right
+
+
+@measure(
+    slug="accuracy",
+    title="Accuracy",
+    family=Family.CALIBRATION,
+    question=Question.CONFIDENCE,
+    arity=Arity.MODEL,
+    formula=r"\frac{1}{N}\sum_i [\arg\max p_i = y_i]",
+    input=Input.OUTPUTS,
+    bounds=(0.0, 1.0),
+    direction=Direction.HIGHER_IS_BETTER,
+    ignores={Change.SHIFT_LOGITS, Change.SCALE_LOGITS},
+    role=Role.HELD_OUT,
+    needs_labels=True,
+    uncertainty=Uncertainty.MEAN_JACKKNIFE,
+    reliable_from="100 samples",
+    pitfalls="Says nothing about how confident the model is, or which samples it gets wrong.",
+    source="Share of right answers; the first class wins a tie",
+    prepare=right_answers,
+)
+def accuracy(right: Tensor) -> Tensor:
+    """Share of samples to which the model gives the right class."""
+    return right.mean()

@@ -1,0 +1,32 @@
+"""Negative log-likelihood."""
+
+from torch import Tensor, nn
+
+from backend.contracts.cards import Arity, Change, Direction, Family, Input, Question, Role, Uncertainty
+from worker.measures.inputs import Outputs, Undefined
+from worker.measures.measure import measure
+
+
+@measure(
+    slug="nll",
+    title="Negative log-likelihood",
+    family=Family.CALIBRATION,
+    question=Question.CONFIDENCE,
+    arity=Arity.MODEL,
+    formula=r"-\frac{1}{N}\sum_i \log p_{i,y_i}",
+    input=Input.OUTPUTS,
+    bounds=(0.0, None),
+    direction=Direction.LOWER_IS_BETTER,
+    ignores={Change.SHIFT_LOGITS},
+    role=Role.HELD_OUT,
+    needs_labels=True,
+    uncertainty=Uncertainty.MEAN_JACKKNIFE,
+    reliable_from="200 samples",
+    pitfalls="A few confident mistakes can make up most of it. In nats.",
+    source="Cross-entropy with the labels, mean over samples",
+)
+def nll(outputs: Outputs) -> Tensor:
+    """Mean surprise of the model at the right answers, in nats."""
+    if outputs.labels is None:
+        raise Undefined("This measure needs labels, and the probe set has none.")
+    return nn.functional.nll_loss(outputs.log_probabilities, outputs.labels)

@@ -1,0 +1,40 @@
+"""Activation distance: how far apart the probability vectors are."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from backend.contracts.cards import Change, Direction, Family, Input, Question, Role, Uncertainty
+from worker.measures.functional.js_divergence import probabilities
+from worker.measures.measure import measure
+
+
+def all_pairs(left: Sequence[Tensor], right: Sequence[Tensor]) -> Tensor:
+    """One row of the matrix at a time, all columns at once."""
+    q = torch.stack(list(right))
+    return torch.stack([(p - q).norm(dim=-1).mean(1) for p in left])
+
+
+@measure(
+    slug="activation-distance",
+    title="Activation distance",
+    family=Family.FUNCTIONAL,
+    question=Question.ANSWER_ALIKE,
+    formula=r"\frac{1}{N}\sum_i \lVert p_i - q_i\rVert_2",
+    input=Input.OUTPUTS,
+    bounds=(0.0, 2**0.5),
+    identical=0.0,
+    direction=Direction.LOWER_IS_ALIKE,
+    ignores={Change.SHIFT_LOGITS},
+    role=Role.HELD_OUT,
+    uncertainty=Uncertainty.MEAN_JACKKNIFE,
+    reliable_from="100 samples",
+    pitfalls="Strong: sees confidence as well as class, so two models that agree on every class can be far.",
+    source="Chundawat et al. 2023, section 5",
+    prepare=probabilities,
+    matrix=all_pairs,
+)
+def activation_distance(p: Tensor, q: Tensor) -> Tensor:
+    """Mean Euclidean distance between the two probability vectors."""
+    return (p - q).norm(dim=-1).mean()

@@ -1,0 +1,47 @@
+"""Cosine similarity of the probability vectors."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from backend.contracts.cards import Change, Direction, Family, Input, Pace, Question, Role, Uncertainty
+from worker.measures.inputs import Outputs
+from worker.measures.measure import measure
+
+
+def unit_probabilities(outputs: Outputs, **_: object) -> Tensor:
+    """Probability vectors divided by their length, ``(samples, classes)``."""
+    return torch.nn.functional.normalize(outputs.probabilities, dim=1)
+
+
+def all_pairs(left: Sequence[Tensor], right: Sequence[Tensor]) -> Tensor:
+    """All cosines as one product."""
+    samples = left[0].shape[0]
+    product = torch.stack(list(left)).flatten(1) @ torch.stack(list(right)).flatten(1).T
+    return (product / samples).clamp_max(1.0)
+
+
+@measure(
+    slug="prediction-cosine",
+    title="Prediction cosine",
+    family=Family.FUNCTIONAL,
+    question=Question.ANSWER_ALIKE,
+    formula=r"\frac{1}{N}\sum_i \frac{\langle p_i, q_i\rangle}{\lVert p_i\rVert\,\lVert q_i\rVert}",
+    input=Input.OUTPUTS,
+    bounds=(0.0, 1.0),
+    identical=1.0,
+    direction=Direction.HIGHER_IS_ALIKE,
+    ignores={Change.SHIFT_LOGITS},
+    role=Role.HELD_OUT,
+    uncertainty=Uncertainty.MEAN_JACKKNIFE,
+    reliable_from="100 samples",
+    pitfalls="Crowds near 1 for good models; rounding above 1 is cut. Look at the distances as well.",
+    source="Cosine similarity, mean over samples",
+    pace=Pace.PRODUCT,
+    prepare=unit_probabilities,
+    matrix=all_pairs,
+)
+def prediction_cosine(p: Tensor, q: Tensor) -> Tensor:
+    """Mean cosine of the angle between the two probability vectors."""
+    return ((p * q).sum() / p.shape[0]).clamp_max(1.0)

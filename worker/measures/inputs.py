@@ -1,0 +1,131 @@
+"""What measures are given: outputs, features, weights, or a network on its probe set."""
+
+import copy
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import torch
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+Weights = Mapping[str, Tensor]
+BUFFER_NAMES = ("running_mean", "running_var", "num_batches_tracked")
+
+
+class Undefined(ValueError):
+    """A number does not exist for this input; the sentence is shown instead of it."""
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What one model answers to a probe set.
+
+    Attributes:
+        logits: ``(samples, classes)``, float64.
+        labels: ``(samples,)``, int64, where the probe set has them.
+    """
+
+    logits: Tensor
+    labels: Tensor | None = None
+
+    def rows(self, index: Tensor) -> "Outputs":
+        """The answers to some of the samples."""
+        return Outputs(self.logits[index], None if self.labels is None else self.labels[index])
+
+    @property
+    def samples(self) -> int:
+        """Number of samples."""
+        return int(self.logits.shape[0])
+
+    @cached_property
+    def log_probabilities(self) -> Tensor:
+        """Log softmax of the logits, ``(samples, classes)``, in nats."""
+        return self.logits.log_softmax(dim=1)
+
+    @cached_property
+    def probabilities(self) -> Tensor:
+        """Softmax of the logits, ``(samples, classes)``."""
+        return self.log_probabilities.exp()
+
+    @cached_property
+    def predictions(self) -> Tensor:
+        """Most likely class of each sample; the first one where several tie."""
+        return self.logits.argmax(dim=1)
+
+    @cached_property
+    def right(self) -> Tensor:
+        """1 where the prediction is the label, else 0, ``(samples,)``, float64."""
+        if self.labels is None:
+            raise Undefined("This measure needs labels, and the probe set has none.")
+        return (self.predictions == self.labels).to(self.logits.dtype)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A network on the samples that its sharpness is asked about.
+
+    The module is in eval mode and is never changed: weights enter through
+    ``torch.func.functional_call``.
+    """
+
+    module: nn.Module
+    x: Tensor
+    y: Tensor
+    groups: tuple[Tensor, ...] = ()
+    chunk: int = 4096
+    seed: int = 0
+
+    @cached_property
+    def weights(self) -> dict[str, Tensor]:
+        """Trainable parameters by name, detached."""
+        return {n: p.detach() for n, p in self.module.named_parameters()}
+
+    @cached_property
+    def buffers(self) -> dict[str, Tensor]:
+        """Buffers by name, such as BatchNorm statistics."""
+        return {n: b.detach() for n, b in self.module.named_buffers()}
+
+    @property
+    def samples(self) -> int:
+        """Number of samples."""
+        return int(self.x.shape[0])
+
+    def in_float64(self) -> "Subject":
+        """The same network and samples with twice the digits; a copy, the module stays as it is."""
+        module = copy.deepcopy(self.module).double()
+        return replace(self, module=module, x=self.x.double() if self.x.is_floating_point() else self.x)
+
+    def generator(self) -> torch.Generator:
+        """A random generator made from the seed of the question."""
+        return torch.Generator(device="cpu").manual_seed(self.seed)
+
+    def logits(self, weights: Weights, x: Tensor, *, buffers: Weights | None = None) -> Tensor:
+        """Logits ``(samples, classes)`` of the network with other weights."""
+        state = {**(self.buffers if buffers is None else buffers), **weights}
+        with exact_attention():
+            out: Tensor = torch.func.functional_call(self.module, state, (x,))
+        return out
+
+    def losses(self, weights: Weights, *, buffers: Weights | None = None) -> Tensor:
+        """Cross-entropy of every sample, ``(samples,)``, in nats, without a graph."""
+        parts = []
+        with torch.no_grad():
+            for start in range(0, self.samples, self.chunk):
+                rows = slice(start, start + self.chunk)
+                logits = self.logits(weights, self.x[rows], buffers=buffers)
+                parts.append(nn.functional.cross_entropy(logits, self.y[rows], reduction="none"))
+        return torch.cat(parts)
+
+
+@contextmanager
+def exact_attention() -> Iterator[None]:
+    """Attention by plain matrix products: the fused kernels have no second derivatives."""
+    with sdpa_kernel(SDPBackend.MATH):
+        yield
+
+
+def is_parameter_name(name: str) -> bool:
+    """Whether a tensor of a state dict is trained rather than a running statistic."""
+    return name.rsplit(".", 1)[-1] not in BUFFER_NAMES

@@ -1,0 +1,1 @@
+"""The minimum a model sits in."""

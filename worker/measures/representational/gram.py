@@ -1,0 +1,55 @@
+"""Gram matrices as vectors: centred, one triangle, so that all pairs are one product."""
+
+import torch
+from torch import Tensor
+
+from worker.measures.inputs import Undefined
+
+
+def centred(features: Tensor) -> Tensor:
+    """Features ``(samples, width)`` in float64 with the mean of every column removed.
+
+    Centring comes before any product: at mean/std = 30 a Gram matrix of raw features has no
+    correct digits left.
+    """
+    x = features.to(torch.float64)
+    x = x - x.mean(0, keepdim=True)
+    if x.shape[0] < 2 or not float(x.square().sum()) > 1e-24 * max(1.0, float(features.abs().max()) ** 2):
+        raise Undefined("All features are constant over the probe set, so similarity is 0/0.")
+    return x
+
+
+def unit_triangle(gram: Tensor) -> Tensor:
+    """A symmetric matrix as one vector of length 1 whose products are matrix inner products."""
+    n = gram.shape[0]
+    rows, columns = torch.triu_indices(n, n, offset=1)
+    vector = torch.cat([gram.diagonal(), gram[rows, columns] * 2**0.5])
+    length = vector.norm()
+    if not float(length) > 0:
+        raise Undefined("All features are constant over the probe set, so similarity is 0/0.")
+    return vector / length
+
+
+def u_centred(gram: Tensor) -> Tensor:
+    """U-centred Gram matrix: inner products of two of them are unbiased HSIC times n(n-3).
+
+    Source: Székely & Rizzo 2014, definition 2; Song et al. 2012, equation 5.
+    """
+    n = gram.shape[0]
+    if n < 4:
+        raise Undefined(f"The unbiased estimator needs at least 4 samples; there are {n}.")
+    k = gram.clone().fill_diagonal_(0)
+    rows = k.sum(1)
+    k = k - rows[:, None] / (n - 2) - rows[None, :] / (n - 2) + rows.sum() / ((n - 1) * (n - 2))
+    return k.fill_diagonal_(0)
+
+
+def double_centred(gram: Tensor) -> Tensor:
+    """Gram matrix with row, column and grand mean removed."""
+    rows = gram.mean(0, keepdim=True)
+    return gram - rows - rows.T + gram.mean()
+
+
+def inner_products(left: list[Tensor], right: list[Tensor], **_: object) -> Tensor:
+    """All inner products of two lists of vectors."""
+    return torch.stack(list(left)) @ torch.stack(list(right)).T

@@ -1,0 +1,39 @@
+"""Linear CKA, the unbiased estimator."""
+
+from torch import Tensor
+
+from backend.contracts.cards import Change, Direction, Family, Input, Pace, Question, Role, Uncertainty
+from worker.measures.measure import measure
+from worker.measures.representational.gram import centred, inner_products, u_centred, unit_triangle
+
+
+def unit_u_gram(features: Tensor, **_: object) -> Tensor:
+    """The U-centred linear Gram matrix as a vector of length 1."""
+    x = centred(features)
+    return unit_triangle(u_centred(x @ x.T))
+
+
+@measure(
+    slug="linear-cka",
+    title="Linear CKA, unbiased",
+    family=Family.REPRESENTATIONAL,
+    question=Question.SEE_ALIKE,
+    formula=r"\frac{\mathrm{HSIC}_u(X,Y)}{\sqrt{\mathrm{HSIC}_u(X,X)\,\mathrm{HSIC}_u(Y,Y)}}",
+    input=Input.FEATURES,
+    bounds=(-1.0, 1.0),
+    identical=1.0,
+    direction=Direction.HIGHER_IS_ALIKE,
+    ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
+    role=Role.HELD_OUT,
+    uncertainty=Uncertainty.JACKKNIFE,
+    reliable_from="50 samples; about 0 for independent features at any width",
+    pitfalls="Small negative values are sampling noise around 0 and are kept. Dominated by the few "
+    "directions of largest variance.",
+    source="Kornblith et al. 2019, section 3; unbiased HSIC of Song et al. 2012, equation 5; Nguyen et al. 2021",
+    pace=Pace.PRODUCT,
+    prepare=unit_u_gram,
+    matrix=inner_products,
+)
+def linear_cka(x: Tensor, y: Tensor) -> Tensor:
+    """How far two layers order the similarities of samples alike; 0 for independent features."""
+    return x @ y

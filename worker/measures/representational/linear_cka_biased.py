@@ -1,0 +1,46 @@
+"""Linear CKA as first published: biased upwards when samples are few."""
+
+from torch import Tensor
+
+from backend.contracts.cards import Change, Direction, Family, Input, Pace, Question, Role, Uncertainty
+from worker.measures.measure import measure
+from worker.measures.representational.gram import centred, double_centred, inner_products, unit_triangle
+
+
+def unit_gram(features: Tensor, **_: object) -> Tensor:
+    """The centred linear Gram matrix as a vector of length 1."""
+    x = centred(features)
+    return unit_triangle(double_centred(x @ x.T))
+
+
+def few_samples(samples: int, width: int) -> str:
+    """A warning where independent features already look alike."""
+    if samples >= 5 * width:
+        return ""
+    return f"N = {samples} is small for {width} features: biased values will look alike."
+
+
+@measure(
+    slug="linear-cka-biased",
+    title="Linear CKA, biased (as published)",
+    family=Family.REPRESENTATIONAL,
+    question=Question.SEE_ALIKE,
+    formula=r"\frac{\lVert Y^\top X\rVert_F^2}{\lVert X^\top X\rVert_F\,\lVert Y^\top Y\rVert_F}",
+    input=Input.FEATURES,
+    bounds=(0.0, 1.0),
+    identical=1.0,
+    direction=Direction.HIGHER_IS_ALIKE,
+    ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
+    role=Role.HELD_OUT,
+    uncertainty=Uncertainty.JACKKNIFE,
+    reliable_from="five samples per feature of the wider layer",
+    pitfalls="Independent Gaussian features score 0.41 at N = 100, D = 64 and 0.84 at D = 512.",
+    source="Kornblith et al. 2019, equation 5",
+    pace=Pace.PRODUCT,
+    prepare=unit_gram,
+    matrix=inner_products,
+    small=few_samples,
+)
+def linear_cka_biased(x: Tensor, y: Tensor) -> Tensor:
+    """How far two layers order the similarities of samples alike, with the published bias."""
+    return x @ y

@@ -1,0 +1,207 @@
+"""The one Celery task: take a job, do it, end it."""
+
+import logging
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+
+import torch
+from billiard.exceptions import SoftTimeLimitExceeded
+from celery import Celery
+from celery.signals import worker_process_init, worker_process_shutdown
+from sqlalchemy.exc import SQLAlchemyError
+
+from backend.contracts.cells import Reason, Why
+from backend.contracts.problems import Problem
+from backend.queue import TASK, CeleryQueue, celery_app
+from backend.settings import WorkerSettings
+from backend.store import cards, cells, jobs
+from backend.store.database import Database, queue_after_commit
+from backend.store.files import Files
+from backend.store.jobs import Job
+from worker.engine import computing
+from worker.engine.inspection import inspect, refuse
+from worker.engine.materials import Materials
+from worker.engine.ordering import order_matrices
+from worker.loading import registry
+from worker.measures.catalogue import catalogue
+
+BEAT_S = 8
+SEEN_EVERY_S = 15
+log = logging.getLogger("kinscape.worker")
+
+
+class Abandoned(Exception):
+    """The job is no longer ours: cancelled, or given to somebody else."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The opened parts of one worker process."""
+
+    name: str
+    database: Database
+    files: Files
+    materials: Materials
+
+
+@cache
+def settings() -> WorkerSettings:
+    """The settings of this worker, read once."""
+    return WorkerSettings()
+
+
+@cache
+def parts() -> Parts:
+    """The parts of this process; opened after the fork, never shared with another process."""
+    own = settings()
+    queue = CeleryQueue(own.broker_url)
+    files = Files(own.files)
+    device = torch.device(own.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    return Parts(
+        name=f"{socket.gethostname()}:{os.getpid()}",
+        database=Database(own.database_url, wake=queue.wake, pool_size=2),
+        files=files,
+        materials=Materials(files, device=device, cache_bytes=own.cache_bytes),
+    )
+
+
+app: Celery = celery_app(settings().broker_url)
+
+
+@worker_process_init.connect
+def _start(**_: object) -> None:
+    """Publish the cards and report for work."""
+    logging.basicConfig(level="INFO", format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    if settings().threads:
+        torch.set_num_threads(settings().threads)
+    with parts().database.transaction() as session:
+        cards.publish(session, [m.card for m in catalogue().values()], registry.cards())
+    threading.Thread(target=_report, name="report", daemon=True).start()
+
+
+@worker_process_shutdown.connect
+def _stop(**_: object) -> None:
+    with parts().database.transaction() as session:
+        cards.worker_gone(session, parts().name)
+        jobs.release_from(session, parts().name)
+
+
+def _report() -> None:
+    while True:
+        try:
+            with parts().database.transaction() as session:
+                cards.worker_seen(session, parts().name, device=str(parts().materials.device))
+        except SQLAlchemyError as error:
+            log.warning("report.failed error=%s", type(error).__name__)
+        time.sleep(SEEN_EVERY_S)
+
+
+@contextmanager
+def _leased(job: Job) -> Iterator[threading.Event]:
+    """Keep a job's lease alive; the event is set when the job is lost."""
+    lost, over = threading.Event(), threading.Event()
+
+    def beat() -> None:
+        while not over.wait(BEAT_S):
+            try:
+                with parts().database.transaction() as session:
+                    if not jobs.extend(session, job.id, attempt=job.attempt):
+                        lost.set()
+                        return
+            except SQLAlchemyError as error:
+                log.warning("lease.failed job=%d error=%s", job.id, type(error).__name__)
+
+    thread = threading.Thread(target=beat, name=f"lease-{job.id}", daemon=True)
+    thread.start()
+    try:
+        yield lost
+    finally:
+        over.set()
+        thread.join()
+
+
+@app.task(name=TASK)  # type: ignore[untyped-decorator]
+def run(id: int) -> None:
+    """Do one job, unless it is somebody else's or over. May run twice without harm."""
+    with parts().database.transaction() as session:
+        job = jobs.claim(session, id, worker=parts().name)
+    if job is None:
+        return
+    started = time.monotonic()
+    try:
+        with _leased(job) as lost:
+            _do(job, lost)
+    except Abandoned:
+        log.info("job.abandoned job=%d kind=%s", job.id, job.kind)
+        return
+    except Problem as problem:
+        _fail(job, problem.detail)
+        return
+    except SoftTimeLimitExceeded:
+        _fail(job, "This piece took longer than a piece may; ask for fewer samples or checkpoints.")
+        return
+    except Exception as error:
+        _try_again(job, error)
+        return
+    seconds = time.monotonic() - started
+    with parts().database.transaction() as session:
+        jobs.finish(session, job.id, state="done", seconds=seconds)
+    log.info("job.done job=%d kind=%s seconds=%.2f", job.id, job.kind, seconds)
+
+
+def _do(job: Job, lost: threading.Event) -> None:
+    own = parts()
+
+    def check() -> None:
+        if lost.is_set():
+            raise Abandoned
+
+    if job.kind == "inspect":
+        inspect(own.database, own.files, job.payload)
+    elif job.kind == "forward":
+        computing.run_forward(own.database, own.materials, job.payload)
+    elif job.kind == "model":
+        computing.run_model(own.database, own.materials, job.payload, check)
+    elif job.kind == "tile":
+        computing.run_tile(own.database, own.materials, job.payload, check)
+    elif job.kind == "order":
+        order_matrices(own.database, job.payload)
+    else:
+        raise Problem(f"This worker does not know jobs of the kind {job.kind!r}; restart it.")
+
+
+def _fail(job: Job, sentence: str) -> None:
+    """End a job for good: the cells it was to fill say why they are empty."""
+    with parts().database.transaction() as session:
+        for question, places in computing.places_of(job.payload, job.kind).items():
+            everyone = sorted({i for place in places for i in place})
+            known = cells.known_places(session, question, everyone)
+            reason = Reason(why=Why.FAILED, sentence=sentence)
+            cells.write(session, question, {p: reason for p in places if p not in known})
+        if job.kind == "inspect":
+            refuse(session, job.payload, sentence)
+        jobs.finish(session, job.id, state="failed", error=sentence)
+    log.error("job.failed job=%d kind=%s why=%s", job.id, job.kind, sentence)
+
+
+def _try_again(job: Job, error: Exception) -> None:
+    """A bug or a broken part: once more, and after the third time an end with a reference."""
+    reference = secrets.token_hex(4)
+    log.error("job.broke job=%d kind=%s attempt=%d reference=%s", job.id, job.kind, job.attempt, reference,
+              exc_info=error)  # fmt: skip
+    if job.attempt >= jobs.MOST_ATTEMPTS:
+        _fail(job, f"Something broke on our side three times; quote reference {reference}.")
+        return
+    with parts().database.transaction() as session:
+        jobs.give_back(session, job.id)
+        queue_after_commit(session, job.id, job.kind)
+    if isinstance(error, torch.AcceleratorError):
+        # The device's context is lost; only a new process gets a new one.
+        os._exit(1)
