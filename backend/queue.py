@@ -62,9 +62,7 @@ class CeleryQueue:
         try:
             with self._app.connection_for_write(connect_timeout=2) as connection:
                 for job, kind in jobs:
-                    self._app.send_task(
-                        TASK, args=[job], queue=queue_of(kind), connection=connection, retry=False
-                    )
+                    self._app.send_task(TASK, args=[job], queue=queue_of(kind), connection=connection, retry=False)
         except (OperationalError, OSError) as error:
             log.warning("queue.wake_failed jobs=%d error=%s", len(jobs), type(error).__name__)
 

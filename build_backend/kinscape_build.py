@@ -78,7 +78,9 @@ def fetch_vendor() -> None:
         environment = {k: v for k, v in os.environ.items() if k not in ("NODE_ENV", "NODE_OPTIONS")}
         done = subprocess.run(command, cwd=work, env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise RuntimeError(f"`npm ci` for the browser libraries failed:\n{done.stdout[-2000:]}{done.stderr[-4000:]}")
+            raise RuntimeError(
+                f"`npm ci` for the browser libraries failed:\n{done.stdout[-2000:]}{done.stderr[-4000:]}"
+            )
         VENDOR.mkdir(parents=True, exist_ok=True)
         # Written last, so that a half-made folder never looks current.
         MANIFEST.unlink(missing_ok=True)

@@ -1,6 +1,6 @@
 """Measures and architectures as plain functions, without any server."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -180,7 +180,7 @@ class BoundMeasure:
     def _pairs(
         self, inputs: list[Any], pairs: list[tuple[int, int]], settings: dict[str, Any], *, intervals: bool
     ) -> list[Cell]:
-        data = dict(enumerate(inputs))
+        data: dict[Hashable, Any] = dict(enumerate(inputs))
         groups: tuple[Tensor, ...] = ()
         if intervals and self.card.input is not Input.WEIGHTS and inputs:
             first = inputs[0]
@@ -199,9 +199,7 @@ class BoundMeasure:
         groups = row_groups(outputs.samples) if intervals else ()
         return evaluate_model(self._measure, outputs, settings, groups=groups)
 
-    def _of_networks(
-        self, data: Sequence[Any], *, seed: int, settings: dict[str, Any], intervals: bool
-    ) -> Cell:
+    def _of_networks(self, data: Sequence[Any], *, seed: int, settings: dict[str, Any], intervals: bool) -> Cell:
         count = 2 if self.card.arity is Arity.PAIR else 1
         if len(data) != count + 2 or not all(isinstance(m, nn.Module) for m in data[:count]):
             what = "two modules" if count == 2 else "a module"

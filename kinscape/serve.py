@@ -3,6 +3,7 @@
 import logging
 
 import uvicorn
+from dash import Dash
 from fastapi import FastAPI
 
 from backend.api.app import create_app
@@ -11,7 +12,10 @@ from backend.queue import CeleryQueue
 from backend.settings import WebSettings
 from backend.store.database import Database
 from backend.store.files import Files
+from frontend.app import content_security_policy, create_dashboard
 from migrations.moving import head
+
+EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104
 
 
 def parts_from(settings: WebSettings) -> Parts:
@@ -24,15 +28,27 @@ def parts_from(settings: WebSettings) -> Parts:
 
 def create(settings: WebSettings) -> FastAPI:
     """API and dashboard in one application."""
-    return create_app(parts_from(settings))
+    policy: list[str] = []
+    dashboards: list[Dash] = []
+    app = create_app(
+        parts_from(settings),
+        # Dash sets itself up at its first page; done here, deep links work as the first request too.
+        started=lambda: dashboards[0]._setup_server(),  # noqa: PLW0108  (not there yet)
+        csp=lambda: policy[0],
+    )
+    host = "127.0.0.1" if settings.host in EVERYWHERE else settings.host
+    host = f"[{host}]" if ":" in host else host
+    dashboard = create_dashboard(app, url=f"http://{host}:{settings.port}")
+    dashboards.append(dashboard)
+    policy.append(content_security_policy(dashboard))
+    return app
 
 
 def main() -> None:
     """Serve until told to stop."""
     settings = WebSettings()
-    logging.basicConfig(
-        level=settings.log_level, format="%(asctime)s %(name)s %(levelname)s %(message)s"
-    )
+    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     # No access log: addresses of shares are secrets.
     uvicorn.run(
         create(settings), host=settings.host, port=settings.port, access_log=False, log_level="warning",

@@ -75,7 +75,7 @@ def parts() -> Parts:
 app: Celery = celery_app(settings().broker_url)
 
 
-@worker_process_init.connect
+@worker_process_init.connect  # type: ignore[untyped-decorator]
 def _start(**_: object) -> None:
     """Publish the cards and report for work."""
     logging.basicConfig(level="INFO", format="%(asctime)s %(name)s %(levelname)s %(message)s")
@@ -86,7 +86,7 @@ def _start(**_: object) -> None:
     threading.Thread(target=_report, name="report", daemon=True).start()
 
 
-@worker_process_shutdown.connect
+@worker_process_shutdown.connect  # type: ignore[untyped-decorator]
 def _stop(**_: object) -> None:
     with parts().database.transaction() as session:
         cards.worker_gone(session, parts().name)
@@ -147,7 +147,7 @@ def run(id: int) -> None:
     except SoftTimeLimitExceeded:
         _fail(job, "This piece took longer than a piece may; ask for fewer samples or checkpoints.")
         return
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  (the edge of a task)
         _try_again(job, error)
         return
     seconds = time.monotonic() - started

@@ -11,16 +11,12 @@ from backend.store.tables import CheckpointRow, ProbeRow, ProjectRow
 
 def project(row: ProjectRow, checkpoints: int = 0, comparisons: int = 0) -> Project:
     """A project with its counts."""
-    return Project(
-        id=row.id, name=row.name, created=row.created, checkpoints=checkpoints, comparisons=comparisons
-    )
+    return Project(id=row.id, name=row.name, created=row.created, checkpoints=checkpoints, comparisons=comparisons)
 
 
 def checkpoints(session: Session, found: Sequence[CheckpointRow]) -> list[Checkpoint]:
     """Checkpoints with the names of their relatives."""
-    relatives = {
-        i for r in found for i in (r.parent_id, r.init_of_id, r.teacher_id, r.root_id) if i is not None
-    }
+    relatives = {i for r in found for i in (r.parent_id, r.init_of_id, r.teacher_id, r.root_id) if i is not None}
     names = rows.names_of(session, relatives)
     return [_checkpoint(r, names) for r in found]
 

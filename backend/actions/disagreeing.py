@@ -25,8 +25,7 @@ def disagreements(session: Session, files: Files, comparison: int, *, a: int, b:
     probe = rows.probe(session, row.specification["probe"])
     precision = row.specification["precision"]
     answers = [
-        Tensors(files.cached(outputs_key(rows.checkpoint(session, i), probe, precision=precision)))
-        for i in (a, b)
+        Tensors(files.cached(outputs_key(rows.checkpoint(session, i), probe, precision=precision))) for i in (a, b)
     ]
     classes = [[int(v) for v in t.rows("predictions")] for t in answers]
     confidence = [list(t.rows("confidence")) for t in answers]

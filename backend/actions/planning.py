@@ -220,7 +220,7 @@ def _questions(session: Session, wanted: Specification, asked: Asked) -> Iterato
     layers: list[tuple[str, str]] = [("", "")]
     if card.input is Input.FEATURES:
         both = request.layer_pairs is LayerPairs.ALL
-        layers = list(product(wanted.layers, repeat=2)) if both else [(x, x) for x in wanted.layers]
+        layers = list(product(wanted.layers, wanted.layers)) if both else [(x, x) for x in wanted.layers]
     for layer_a, layer_b in layers:
         fields = {
             "slug": card.slug, "version": card.version, "arity": card.arity, "input": card.input,

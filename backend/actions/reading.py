@@ -32,7 +32,7 @@ class Opened:
 
 def _open(session: Session, id: int, measure: str, *, layer: str | None, other: str | None) -> Opened:
     row = comparisons.comparison(session, id)
-    asked = [(n, q) for n, q in cells.questions_of(session, id) if n == measure or q.slug == measure]
+    asked = [(n, q) for n, q in cells.questions_of(session, id) if measure in (n, q.slug)]
     exact = [(n, q) for n, q in asked if n == measure] or asked
     if not exact:
         has = ", ".join(m["name"] for m in row.specification["measures"])
@@ -57,9 +57,7 @@ def _open(session: Session, id: int, measure: str, *, layer: str | None, other: 
     return Opened(row, question, name, card, ids, [names[i] for i in ids])
 
 
-def matrix(
-    session: Session, id: int, measure: str, *, layer: str | None = None, other: str | None = None
-) -> Matrix:
+def matrix(session: Session, id: int, measure: str, *, layer: str | None = None, other: str | None = None) -> Matrix:
     """All pairs of one measure (or one column, for a measure of single models)."""
     opened = _open(session, id, measure, layer=layer, other=other)
     found = {(c.a_id, c.b_id): c for c in cells.cells(session, opened.question.id, opened.ids)}
@@ -91,7 +89,7 @@ def matrix(
         values=Numbers.of(grids["value"]), low=Numbers.of(grids["low"]), high=Numbers.of(grids["high"]),
         missing=missing, warnings=list(warnings),
         order=order.positions if order and len(order.positions) == len(opened.ids) else [],
-        merges=order.merges if order else [], role=opened.question.role,
+        merges=order.merges if order else [], places=order.places if order else [], role=opened.question.role,
         n=any_cell.n if any_cell else 0, method=any_cell.rest.get("method", "") if any_cell else "",
         version=opened.comparison.version,
     )  # fmt: skip
@@ -135,9 +133,7 @@ def pair(session: Session, id: int, a: int, b: int) -> list[PairCell]:
             if mine is None
             else cells.as_cell(mine).model_dump(mode="json", exclude={"replicates"})
         )
-        out.append(
-            PairCell(measure=name, slug=card.slug, layer=question.layer_a or None, cell=cell, rank=rank, of=of)
-        )
+        out.append(PairCell(measure=name, slug=card.slug, layer=question.layer_a or None, cell=cell, rank=rank, of=of))
     return out
 
 

@@ -134,9 +134,7 @@ def check_architecture(session: Session, name: str, arguments: dict[str, int | s
             raise Unprocessable(f"{name} has no argument {short(key)}; its arguments: {', '.join(takes)}.")
         low, high = takes[key].minimum, takes[key].maximum
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-            raise Unprocessable(
-                f"Argument {key} of {name} must be a whole number from {low} to {high}, not {value!r}."
-            )
+            raise Unprocessable(f"Argument {key} of {name} must be a whole number from {low} to {high}, not {value!r}.")
 
 
 def short(text: str) -> str:

@@ -51,9 +51,7 @@ def install(app: FastAPI) -> None:
         detail = str(error.detail)
         if error.status_code == 404:
             detail = f"There is nothing at {request.url.path[:200]}."
-        return problem_response(
-            plain_problem(error.status_code, "Request refused", detail), dict(error.headers or {})
-        )
+        return problem_response(plain_problem(error.status_code, "Request refused", detail), dict(error.headers or {}))
 
     @app.exception_handler(IntegrityError)
     async def _integrity(_request: Request, _error: IntegrityError) -> JSONResponse:

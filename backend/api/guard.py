@@ -114,7 +114,9 @@ class Guard:
             return None
         if principal is None:
             if path.startswith("/shared/"):
-                return HTMLResponse(_page("This link does not open anything: it is wrong, has expired, or was revoked."), 404)
+                return HTMLResponse(
+                    _page("This link does not open anything: it is wrong, has expired, or was revoked."), 404
+                )
             if path.startswith("/api") or scope["type"] == "websocket" or scope["method"] != "GET":
                 return _problem(401, "Owner token needed", "Send the owner token, or open a share link.")
             return HTMLResponse(SIGN_IN, 401)
@@ -168,7 +170,7 @@ def shared_may(scope: Scope, share: Share | None) -> bool:
         return False
     if path.startswith("/shared/"):
         return bool(path == f"/shared/{share.id}")
-    if DASHBOARD.fullmatch(path) or path == "/api/v1/measures":
+    if DASHBOARD.fullmatch(path) or path in ("/api/v1/measures", "/api/v1/shared"):
         return True
     own = f"/api/v1/comparisons/{share.comparison}"
     if path.startswith(f"{own}/shares"):

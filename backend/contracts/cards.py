@@ -1,6 +1,7 @@
 """A measure's card: everything a reader needs to interpret one of its numbers."""
 
 import enum
+import math
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -116,7 +117,7 @@ class Parameter(BaseModel):
             if value not in self.choices:
                 raise Unprocessable(f"{where} must be one of {', '.join(self.choices)}, not {value!r}.")
             return str(value)
-        if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
+        if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
             raise Unprocessable(f"{where} must be a number, not {value!r}.")
         if isinstance(self.default, int) and value != int(value):
             raise Unprocessable(f"{where} must be a whole number, not {value!r}.")
@@ -163,9 +164,7 @@ class Card(BaseModel):
             if name not in known:
                 has = ", ".join(known) or "none"
                 raise Unprocessable(f"{self.slug} has no parameter {name!r}; its parameters: {has}.")
-        return {
-            p.name: p.checked(given.get(p.name, p.default), slug=self.slug) for p in self.parameters
-        }
+        return {p.name: p.checked(given.get(p.name, p.default), slug=self.slug) for p in self.parameters}
 
 
 class ArchitectureArgument(BaseModel):

@@ -11,7 +11,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from backend.contracts.cards import Slug
 from backend.contracts.projects import Id
 
-
 PENULTIMATE = "penultimate"
 OUTPUT = "output"
 
@@ -176,6 +175,7 @@ class Matrix(BaseModel):
     warnings: list[str]
     order: list[int] = Field(default_factory=list, description="Positions in seriated order.")
     merges: list[list[float]] = Field(default_factory=list, description="Dendrogram, rows as in scipy.")
+    places: list[list[float]] = Field(default_factory=list, description="Map coordinates of the models.")
     role: str = ""
     n: int = 0
     method: str = ""

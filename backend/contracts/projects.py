@@ -21,8 +21,13 @@ def _clean(text: str) -> str:
 
 Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_clean)]
 Id = Annotated[int, Field(ge=1, le=2**63 - 1)]
-Tags = Annotated[dict[Annotated[str, Field(min_length=1, max_length=60), AfterValidator(_clean)],
-                      Annotated[str, Field(max_length=200)]], Field(max_length=50)]
+Tags = Annotated[
+    dict[
+        Annotated[str, Field(min_length=1, max_length=60), AfterValidator(_clean)],
+        Annotated[str, Field(max_length=200)],
+    ],
+    Field(max_length=50),
+]
 
 
 class State(enum.StrEnum):

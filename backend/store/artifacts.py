@@ -19,9 +19,7 @@ def outputs_key(checkpoint: CheckpointRow, probe: ProbeRow, *, precision: str) -
     return _key(checkpoint.content_hash, checkpoint.architecture_hash, probe.content_hash, precision)
 
 
-def features_key(
-    checkpoint: CheckpointRow, probe: ProbeRow, *, precision: str, layer: str, reduction: str
-) -> str:
+def features_key(checkpoint: CheckpointRow, probe: ProbeRow, *, precision: str, layer: str, reduction: str) -> str:
     """The name of what one layer of a checkpoint sees in a probe set."""
     return _key(outputs_key(checkpoint, probe, precision=precision), layer, reduction)
 
@@ -55,7 +53,7 @@ class Tensors:
     def rows(self, name: str, start: int = 0, count: int | None = None) -> "array[float]":
         """Some rows of a tensor, flat."""
         entry = self._header[name]
-        values = array(CODES[entry["dtype"]])
+        values: array[float] = array(CODES[entry["dtype"]])
         shape = entry["shape"]
         width = 1
         for side in shape[1:]:

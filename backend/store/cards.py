@@ -21,9 +21,7 @@ def publish(session: Session, measures: Iterable[Card], architectures: Iterable[
     ):
         column = getattr(table, key)
         statement = insert(table).values([{key: k, "card": c} for k, c in sorted(found.items())])
-        session.execute(
-            statement.on_conflict_do_update(index_elements=[key], set_={"card": statement.excluded.card})
-        )
+        session.execute(statement.on_conflict_do_update(index_elements=[key], set_={"card": statement.excluded.card}))
         session.execute(delete(table).where(column.not_in(list(found))))
 
 

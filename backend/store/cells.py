@@ -81,7 +81,7 @@ def write(session: Session, question_id: int, found: dict[Place, Cell]) -> None:
 def _row(question_id: int, place: Place, cell: Cell) -> dict[str, Any]:
     row: dict[str, Any] = {"question_id": question_id, "a_id": place[0], "b_id": place[1]}
     if isinstance(cell, Reason):
-        blank = {"value": None, "low": None, "high": None, "n": 0, "rest": {}, "replicates": None}
+        blank: dict[str, Any] = {"value": None, "low": None, "high": None, "n": 0, "rest": {}, "replicates": None}
         return {**row, **blank, "why": str(cell.why), "sentence": cell.sentence}
     rest = {
         "interval": cell.interval, "method": cell.method, "warning": cell.warning,
@@ -126,9 +126,7 @@ def write_order(
     """Store the seriation of one matrix of a comparison."""
     values = {"positions": positions, "merges": merges, "places": places}
     statement = insert(OrderRow).values(comparison_id=comparison, question_id=question_id, **values)
-    session.execute(
-        statement.on_conflict_do_update(index_elements=["comparison_id", "question_id"], set_=values)
-    )
+    session.execute(statement.on_conflict_do_update(index_elements=["comparison_id", "question_id"], set_=values))
 
 
 def order(session: Session, comparison: int, question_id: int) -> OrderRow | None:

@@ -52,9 +52,7 @@ def ask(session: Session, comparison_id: int, asked: Sequence[tuple[int, str]]) 
     """Attach questions, each with its measure's name, in order."""
     for position, (question, measure) in enumerate(asked):
         session.add(
-            ComparisonQuestionRow(
-                comparison_id=comparison_id, question_id=question, measure=measure, position=position
-            )
+            ComparisonQuestionRow(comparison_id=comparison_id, question_id=question, measure=measure, position=position)
         )
     session.flush()
 

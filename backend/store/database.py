@@ -36,8 +36,7 @@ class Database:
             version = connection.scalar(text("select version_num from alembic_version")) if found else None
         if version != head:
             raise Unavailable(
-                f"The database is at migration {version or 'none'}, this program needs {head}: "
-                "run `kinscape migrate`."
+                f"The database is at migration {version or 'none'}, this program needs {head}: run `kinscape migrate`."
             )
 
     def close(self) -> None:

@@ -145,7 +145,7 @@ def tallies(session: Session, comparisons: Sequence[int]) -> dict[int, list[tupl
     )
     out: dict[int, list[tuple[str, str, int, float]]] = {c: [] for c in comparisons}
     for comparison, kind, state, n, seconds in session.execute(query):
-        out[comparison].append((kind, state, int(n), float(seconds)))
+        out[comparison].append((kind, state, int(n), float(seconds or 0.0)))
     return out
 
 
@@ -197,9 +197,7 @@ def forget_ended(session: Session, comparison: int) -> None:
     """Detach a comparison from jobs of an earlier time that are over."""
     ended = select(JobRow.id).where(JobRow.state.not_in(OPEN))
     session.execute(
-        delete(ComparisonJobRow).where(
-            ComparisonJobRow.comparison_id == comparison, ComparisonJobRow.job_id.in_(ended)
-        )
+        delete(ComparisonJobRow).where(ComparisonJobRow.comparison_id == comparison, ComparisonJobRow.job_id.in_(ended))
     )
 
 

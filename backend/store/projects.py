@@ -109,4 +109,4 @@ def names_of(session: Session, ids: set[int]) -> dict[int, str]:
     if not ids:
         return {}
     query = select(CheckpointRow.id, CheckpointRow.name).where(CheckpointRow.id.in_(ids))
-    return {i: n for i, n in session.execute(query)}
+    return {row.id: row.name for row in session.execute(query)}

@@ -151,9 +151,7 @@ class ComparisonQuestionRow(Base):
     """Which questions a comparison asks, in its order."""
 
     __tablename__ = "comparison_questions"
-    comparison_id: Mapped[int] = mapped_column(
-        ForeignKey("comparisons.id", ondelete="CASCADE"), primary_key=True
-    )
+    comparison_id: Mapped[int] = mapped_column(ForeignKey("comparisons.id", ondelete="CASCADE"), primary_key=True)
     question_id: Mapped[int] = mapped_column(
         ForeignKey("questions.id", ondelete="CASCADE"), primary_key=True, index=True
     )
@@ -166,12 +164,8 @@ class CellRow(Base):
 
     __tablename__ = "cells"
     question_id: Mapped[int] = mapped_column(ForeignKey("questions.id", ondelete="CASCADE"), primary_key=True)
-    a_id: Mapped[int] = mapped_column(
-        ForeignKey("checkpoints.id", ondelete="CASCADE"), primary_key=True, index=True
-    )
-    b_id: Mapped[int] = mapped_column(
-        ForeignKey("checkpoints.id", ondelete="CASCADE"), primary_key=True, index=True
-    )
+    a_id: Mapped[int] = mapped_column(ForeignKey("checkpoints.id", ondelete="CASCADE"), primary_key=True, index=True)
+    b_id: Mapped[int] = mapped_column(ForeignKey("checkpoints.id", ondelete="CASCADE"), primary_key=True, index=True)
     value: Mapped[float | None]
     low: Mapped[float | None]
     high: Mapped[float | None]
@@ -207,9 +201,7 @@ class ComparisonJobRow(Base):
     """Which jobs a comparison waits for."""
 
     __tablename__ = "comparison_jobs"
-    comparison_id: Mapped[int] = mapped_column(
-        ForeignKey("comparisons.id", ondelete="CASCADE"), primary_key=True
-    )
+    comparison_id: Mapped[int] = mapped_column(ForeignKey("comparisons.id", ondelete="CASCADE"), primary_key=True)
     job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True, index=True)
 
 
@@ -217,9 +209,7 @@ class OrderRow(Base):
     """Seriation of one matrix of a comparison."""
 
     __tablename__ = "orders"
-    comparison_id: Mapped[int] = mapped_column(
-        ForeignKey("comparisons.id", ondelete="CASCADE"), primary_key=True
-    )
+    comparison_id: Mapped[int] = mapped_column(ForeignKey("comparisons.id", ondelete="CASCADE"), primary_key=True)
     question_id: Mapped[int] = mapped_column(
         ForeignKey("questions.id", ondelete="CASCADE"), primary_key=True, index=True
     )

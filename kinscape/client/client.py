@@ -5,6 +5,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from backend.contracts.cards import ArchitectureCard, Card
+from backend.contracts.comparisons import Matrix
 from kinscape.client.comparison import Comparison
 from kinscape.client.http import ClientError, Http
 from kinscape.client.project import Project
@@ -15,14 +16,15 @@ class Client:
 
     Args:
         url: address of the server.
-        token: owner token; ``KINSCAPE_TOKEN`` when left out.
+        token: owner token; ``KINSCAPE_TOKEN`` when left out, none when empty.
         headers: sent with every request.
     """
 
     def __init__(
         self, url: str = "http://127.0.0.1:8050", token: str | None = None, *, headers: dict[str, str] | None = None
     ) -> None:
-        self._http = Http(url, token=token or os.environ.get("KINSCAPE_TOKEN"), headers=headers)
+        token = os.environ.get("KINSCAPE_TOKEN") if token is None else token
+        self._http = Http(url, token=token, headers=headers)
 
     @property
     def http(self) -> Http:
@@ -47,6 +49,14 @@ class Client:
     def comparison(self, number: int) -> Comparison:
         """The comparison of this number."""
         return Comparison(self._http, self._http.get(f"/comparisons/{number}"))
+
+    def comparison_matrix(self, number: int, measure: str, layer: str | None) -> Matrix:
+        """One measure of a comparison as the server sends it."""
+        return Matrix.model_validate(self._http.get(f"/comparisons/{number}/matrix", measure=measure, layer=layer))
+
+    def project_numbered(self, number: int) -> Project:
+        """The project of this number."""
+        return Project(self._http, self._http.get(f"/projects/{number}"))
 
     def measures(self) -> list[Card]:
         """The cards of all measures that the workers offer."""

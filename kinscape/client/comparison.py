@@ -171,9 +171,7 @@ class Comparison:
         if len(raw.ids) > 1 and raw.values.shape[1] == 1:
             raise ClientError(f"{measure} is about single models: ask for it with table().")
         reasons = {(m.row, m.column): m.sentence for m in raw.missing}
-        return Matrix(
-            raw.measure, grid(raw.values), grid(raw.low), grid(raw.high), raw.labels, reasons, raw.order
-        )
+        return Matrix(raw.measure, grid(raw.values), grid(raw.low), grid(raw.high), raw.labels, reasons, raw.order)
 
     def table(self, measures: Sequence[str]) -> Table:
         """Measures of single models side by side."""
@@ -196,9 +194,7 @@ class Comparison:
             if name not in ids:
                 raise ClientError(f"{name!r} is not part of this comparison.")
         a, b, c, d = (ids[n] for n in (*first, *second))
-        found = self._http.get(
-            f"/comparisons/{self.id}/difference", measure=measure, layer=layer, a=a, b=b, c=c, d=d
-        )
+        found = self._http.get(f"/comparisons/{self.id}/difference", measure=measure, layer=layer, a=a, b=b, c=c, d=d)
         return contract.Difference.model_validate(found)
 
     def export(self, measure: str, *, format: str = "csv", layer: str | None = None) -> str:

@@ -31,9 +31,7 @@ class Http:
         if token:
             sent["Authorization"] = f"Bearer {token}"
         self.url = url.rstrip("/")
-        self._client = httpx.Client(
-            base_url=self.url + "/api/v1", headers=sent, timeout=60, trust_env=False
-        )
+        self._client = httpx.Client(base_url=self.url + "/api/v1", headers=sent, timeout=60, trust_env=False)
 
     def request(
         self, method: str, path: str, *, json: Any = None, params: Mapping[str, Any] | None = None,
@@ -43,9 +41,7 @@ class Http:
         given = {k: v for k, v in (params or {}).items() if v is not None}
         for attempt in range(TRIES):
             try:
-                answer = self._client.request(
-                    method, path, json=json, params=given, headers=headers, content=content
-                )
+                answer = self._client.request(method, path, json=json, params=given, headers=headers, content=content)
             except httpx.TransportError as error:
                 if attempt + 1 < TRIES and method in ("GET", "HEAD"):
                     time.sleep(0.5 * 2**attempt)

@@ -32,7 +32,7 @@ def in_background(token: str) -> Callable[[str], None]:
 
     def start(url: str) -> None:
         command = wrapped([sys.executable, "-m", "kinscape.demo.running", url], dies_by="SIGTERM")
-        subprocess.Popen(command, env={**os.environ, "KINSCAPE_TOKEN": token, "OMP_NUM_THREADS": "2"})
+        subprocess.Popen(command, env={**os.environ, "KINSCAPE_TOKEN": token, "OMP_NUM_THREADS": "1"})
 
     return start
 
@@ -81,5 +81,6 @@ def _upload(project: Project) -> list[int]:
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(2)
+    # Batches this small gain nothing from a second thread, which the workers can use.
+    torch.set_num_threads(1)
     sys.exit(run(sys.argv[1], None))

@@ -33,7 +33,7 @@ def zoo() -> Iterator[Animal]:
         yield _trained(f"sam-{seed}", "sam", Recipe(init=own, order=own, sam=True), seed, "sam")
     for seed in range(3):
         own = 20 + seed
-        recipe = Recipe(init=own, order=own, weight_decay=5e-3)
+        recipe = Recipe(init=own, order=own, weight_decay=1e-3)
         yield _trained(f"weight-decay-{seed}", "weight-decay", recipe, seed, "sgd")
     for seed in range(3):
         own = 30 + seed

@@ -16,10 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kinscape.local import programs
+from kinscape.local.childexec import NO_USER_NAMESPACE
 from kinscape.local.children import Child
 from kinscape.local.programs import CannotStart
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104
 READY_S = 120
 TOO_OFTEN = 8
 
@@ -85,7 +87,7 @@ class Launcher:
         broker.start()
         database.start()
         self._wait(lambda: programs.is_postgres_ready(database, folder), "Postgres", [database])
-        self._wait(lambda: (self.run / "redis.sock").exists(), "Redis", [broker])
+        self._wait((self.run / "redis.sock").exists, "Redis", [broker])
         programs.make_database(self.run)
         self._migrate()
         own = [*self._workers(), self._web()]
@@ -157,6 +159,8 @@ class Launcher:
             "KINSCAPE_TOKEN": self.wishes.token,
             "KINSCAPE_THREADS": threads,
             "PYTHONUNBUFFERED": "1",
+            # Waiting threads sleep: spinning ones starve the neighbours when cores are few.
+            "OMP_WAIT_POLICY": "PASSIVE",
         }
 
     def _migrate(self) -> None:
@@ -178,9 +182,7 @@ class Launcher:
                 "--without-gossip", "--without-mingle", "--without-heartbeat",
             ]  # fmt: skip
             # SIGQUIT ends a busy worker at once; its jobs are leased and go on elsewhere.
-            out.append(
-                Child(name, argv, self.data / "logs" / f"{name}.log", signal.SIGQUIT, self._environment())
-            )
+            out.append(Child(name, argv, self.data / "logs" / f"{name}.log", signal.SIGQUIT, self._environment()))
         return out
 
     def _web(self) -> Child:
@@ -188,7 +190,7 @@ class Launcher:
         return Child("web", argv, self.data / "logs" / "web.log", signal.SIGTERM, self._environment())
 
     def _is_ready(self) -> bool:
-        host = "127.0.0.1" if self.wishes.host in ("0.0.0.0", "::") else self.wishes.host
+        host = "127.0.0.1" if self.wishes.host in EVERYWHERE else self.wishes.host
         host = f"[{host}]" if ":" in host else host
         try:
             with urllib.request.urlopen(f"http://{host}:{self.wishes.port}/api/v1/health", timeout=5) as answer:
@@ -205,7 +207,7 @@ class Launcher:
             for child in needed:
                 if not child.is_running():
                     code = child.process.returncode if child.process else None
-                    if code == programs.NO_USER_NAMESPACE:
+                    if code == NO_USER_NAMESPACE:
                         raise CannotStart(programs.NO_NAMESPACE)
                     raise CannotStart(f"{child.name} ended at once. Its log says:\n{child.last_words()}")
             if time.monotonic() > deadline:

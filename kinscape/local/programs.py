@@ -67,7 +67,7 @@ def redis_binary() -> Path:
 def run_folder(data: Path) -> Path:
     """A short private folder for sockets, the same for the same data."""
     digest = hashlib.sha256(os.fsencode(data.resolve())).hexdigest()[:10]
-    for base in (os.environ.get("XDG_RUNTIME_DIR"), "/tmp"):
+    for base in (os.environ.get("XDG_RUNTIME_DIR"), "/tmp"):  # noqa: S108
         if not base or not os.access(base, os.W_OK):
             continue
         folder = Path(base) / f"kinscape-{os.geteuid()}-{digest}"

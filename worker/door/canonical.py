@@ -67,7 +67,7 @@ def content_hash(tensors: Mapping[str, Tensor]) -> str:
     for name in sorted(tensors):
         t = tensors[name]
         digest.update(json.dumps([name, t.dtype, t.shape]).encode())
-        digest.update(memoryview(t.data))
+        digest.update(t.data.data)
     return digest.hexdigest()
 
 
@@ -85,7 +85,7 @@ def write(path: Path, tensors: Mapping[str, Tensor]) -> None:
         file.write(struct.pack("<Q", len(text)))
         file.write(text)
         for name in sorted(tensors):
-            file.write(memoryview(tensors[name].data))
+            file.write(tensors[name].data.data)
 
 
 def check_names(tensors: Mapping[str, Tensor]) -> None:

@@ -11,6 +11,7 @@ from worker.door.canonical import Tensor
 from worker.door.refusal import Refusal
 
 KNOWN = "upload a .safetensors file, or a state_dict written by torch.save"
+EXPORTED = ("/models/model.json", "serialized_exported_program.json")
 STARTS = {
     b"GGUF": "a GGUF file",
     b"\x89HDF": "an HDF5 file",
@@ -28,7 +29,10 @@ def checkpoint(path: Path, *, pickles: bool) -> tuple[dict[str, Tensor], dict[st
                 "save the weights with safetensors.torch.save_file."
             )
         with zipfile.ZipFile(path) as archive:
-            if any(n.endswith("/models/model.json") or n.endswith("serialized_exported_program.json") for n in archive.namelist()):
+            if any(
+                n.endswith(EXPORTED)
+                for n in archive.namelist()
+            ):
                 raise Refusal(f"Files of torch.export are not read yet; {KNOWN}.")
         tensors = torch_file.read(path)
     elif safetensors_file.looks_like(path):
@@ -58,9 +62,7 @@ def _kind(path: Path) -> str:
 def main(source: Path, out: Path, *, kind: str, pickles: bool) -> None:
     """Read one file; always leaves a manifest that says what came out."""
     try:
-        tensors, found = (
-            probe_file.read(source) if kind == "probe" else checkpoint(source, pickles=pickles)
-        )
+        tensors, found = probe_file.read(source) if kind == "probe" else checkpoint(source, pickles=pickles)
         canonical.write(out / "tensors.safetensors", tensors)
         manifest: dict[str, Any] = {"ok": True, "hash": canonical.content_hash(tensors), **found}
     except Refusal as refusal:

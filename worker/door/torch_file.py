@@ -33,7 +33,9 @@ def read(path: Path) -> dict[str, Tensor]:
     try:
         with zipfile.ZipFile(path) as archive:
             root = _checked(archive)
-            order = _member(archive, f"{root}/byteorder", 100) if f"{root}/byteorder" in archive.namelist() else b"little"
+            order = (
+                _member(archive, f"{root}/byteorder", 100) if f"{root}/byteorder" in archive.namelist() else b"little"
+            )
             if order.strip() != b"little":
                 raise Refusal("The file was saved on a big-endian machine; save it on another one.")
             value = unpickler.load(_member(archive, f"{root}/data.pkl", LARGEST_PICKLE))
@@ -100,13 +102,12 @@ def _weights(value: Any) -> dict[str, Any]:
     raise Refusal(f"The file holds no weights; {SAVE}.")
 
 
-def _tensor(
-    archive: zipfile.ZipFile, root: str, name: str, made: Made, storages: dict[str, Raw]
-) -> Tensor:
-    while isinstance(made, Made) and made.by.name != "_rebuild_tensor_v2":
-        made = made.arguments[0] if isinstance(made.arguments, tuple) and made.arguments else None
+def _tensor(archive: zipfile.ZipFile, root: str, name: str, made: Made, storages: dict[str, Raw]) -> Tensor:
+    inner: Any = made
+    while isinstance(inner, Made) and isinstance(inner.by, Named) and inner.by.name != "_rebuild_tensor_v2":
+        inner = inner.arguments[0] if isinstance(inner.arguments, tuple) and inner.arguments else None
     try:
-        storage, offset, shape, stride = made.arguments[:4]
+        storage, offset, shape, stride = inner.arguments[:4]
         kind, stored_as, key = storage.id[0], storage.id[1], storage.id[2]
         dtype = STORAGES[stored_as.name]
     except (AttributeError, TypeError, ValueError, KeyError, IndexError) as error:

@@ -63,6 +63,11 @@ class _Machine:
             raise Refusal("The pickle is damaged; save the file again.")
         return self.stack.pop()
 
+    def discard(self) -> None:
+        if not self.stack:
+            raise Refusal("The pickle is damaged; save the file again.")
+        self.stack.pop()
+
     def top(self) -> Any:
         value = self.pop()
         self.stack.append(value)
@@ -214,8 +219,8 @@ OPCODES: dict[str, Callable[[_Machine, Any], None]] = {
     "EMPTY_TUPLE": _constant(tuple),
     "EMPTY_SET": _constant(set),
     "MARK": lambda m, _: m.stack.append(MARK),
-    "POP": lambda m, _: m.stack.pop() and None,
-    "POP_MARK": lambda m, _: m.to_mark() and None,
+    "POP": lambda m, _: m.discard(),
+    "POP_MARK": lambda m, _: m.to_mark().clear(),
     "DUP": lambda m, _: m.stack.append(m.top()),
     "TUPLE": lambda m, _: m.stack.append(tuple(m.to_mark())),
     "TUPLE1": _tuple(1),

@@ -110,8 +110,7 @@ def _of_pairs(
         for a, b in pairs:
             check()
             both = [
-                materials.subject(models[i], probe, precision=question.precision, seed=question.seed)
-                for i in (a, b)
+                materials.subject(models[i], probe, precision=question.precision, seed=question.seed) for i in (a, b)
             ]
             found[a, b] = evaluate_network(measure, both, question.parameters)
         return found
@@ -165,9 +164,7 @@ def _input(
     if question.input == "outputs":
         return finite(materials.outputs(checkpoint, probe, precision=question.precision))
     return finite(
-        materials.features(
-            checkpoint, probe, layer=layer, reduction=question.reduction, precision=question.precision
-        )
+        materials.features(checkpoint, probe, layer=layer, reduction=question.reduction, precision=question.precision)
     )
 
 

@@ -110,9 +110,7 @@ def check_normalisation(rule: dict[str, Any], shape: list[int]) -> None:
         raise Refusal(f"The normalisation has {len(mean)} channels, the samples have {shape[0]}; std must be positive.")
 
 
-def _settle_checkpoint(
-    session: Session, row: CheckpointRow, opened: dict[str, Any] | None, reason: str
-) -> None:
+def _settle_checkpoint(session: Session, row: CheckpointRow, opened: dict[str, Any] | None, reason: str) -> None:
     if reason:
         row.state, row.reason = "refused", reason
         return
@@ -175,7 +173,9 @@ def _propose(row: CheckpointRow, shapes: dict[str, tuple[int, ...]]) -> None:
         row.reason = f"Names and shapes fit {described(found[0].architecture, found[0].arguments)}: confirm it."
     else:
         known = ", ".join(registry.architectures())
-        row.reason = f"Names and shapes fit none of {known}: name the architecture, or save the weights of one of these."
+        row.reason = (
+            f"Names and shapes fit none of {known}: name the architecture, or save the weights of one of these."
+        )
 
 
 def described(architecture: str, arguments: dict[str, Any]) -> str:

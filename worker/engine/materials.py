@@ -89,9 +89,7 @@ class Materials:
     def subject(self, checkpoint: CheckpointRow, probe: ProbeRow, *, precision: str, seed: int) -> Subject:
         """The network on the samples of a probe set, for measures of the minimum."""
         x, y = self.samples(checkpoint, probe, precision=precision)
-        return Subject(
-            self.network(checkpoint, precision=precision), x, y, groups=row_groups(len(x)), seed=seed
-        )
+        return Subject(self.network(checkpoint, precision=precision), x, y, groups=row_groups(len(x)), seed=seed)
 
     def weights(self, checkpoint: CheckpointRow) -> dict[str, Tensor]:
         """The checkpoint's trained parameters."""
@@ -105,9 +103,7 @@ class Materials:
         own = {"precision": precision}
         answers = self._files.cached(outputs_key(checkpoint, probe, **own))
         places = {
-            layer: self._files.cached(
-                features_key(checkpoint, probe, layer=layer, reduction=reduction, **own)
-            )
+            layer: self._files.cached(features_key(checkpoint, probe, layer=layer, reduction=reduction, **own))
             for layer in layers
         }
         wanted = {layer: path for layer, path in places.items() if not path.is_file()}
@@ -135,7 +131,7 @@ class Materials:
                 self.run_forward(checkpoint, probe, layers=[], reduction="", precision=precision)
             logits = load_file(path)["logits"]
             labels = None
-            with safe_open(self._files.path(probe.file_hash or ""), "pt") as file:  # type: ignore[no-untyped-call]
+            with safe_open(self._files.path(probe.file_hash or ""), "pt") as file:
                 if "y" in file.keys():  # noqa: SIM118  (a file, not a dict)
                     labels = file.get_tensor("y")
             return Outputs(logits, labels), bytes_of(logits) * 4
@@ -151,15 +147,11 @@ class Materials:
         def make() -> tuple[Tensor, int]:
             key = features_key(checkpoint, probe, layer=layer, reduction=reduction, precision=precision)
             if not self._files.cached(key).is_file():
-                self.run_forward(
-                    checkpoint, probe, layers=[layer], reduction=reduction, precision=precision
-                )
+                self.run_forward(checkpoint, probe, layers=[layer], reduction=reduction, precision=precision)
             values = load_file(self._files.cached(key))["features"].to(self.device)
             return values, bytes_of(values)
 
-        found: Tensor = self._kept.get(
-            ("features", checkpoint.id, probe.id, layer, reduction, precision), make
-        )
+        found: Tensor = self._kept.get(("features", checkpoint.id, probe.id, layer, reduction, precision), make)
         return found
 
     def _module_name(self, checkpoint: CheckpointRow, layer: str) -> str:

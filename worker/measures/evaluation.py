@@ -1,5 +1,6 @@
 """From a measure and its inputs to cells: values, intervals, or reasons."""
 
+import math
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
@@ -151,7 +152,7 @@ def evaluate_model(measure: Measure, data: Data, settings: Settings, *, groups: 
         value = on(finite(data))
     except Undefined as sentence:
         return not_applicable(str(sentence))
-    if value != value:
+    if math.isnan(value):
         return not_applicable(measure.undefined)
     replicates = None
     if groups and measure.card.uncertainty is Uncertainty.MEAN_JACKKNIFE:
@@ -174,7 +175,7 @@ def evaluate_network(measure: Measure, subjects: Sequence[Subject], settings: Se
     except Undefined as sentence:
         return not_applicable(str(sentence))
     reading = found if isinstance(found, Reading) else Reading(float(found))
-    if reading.value != reading.value or abs(reading.value) == float("inf"):
+    if not math.isfinite(reading.value):
         return not_applicable(measure.undefined)
     return estimate(
         measure, reading.value, reading.replicates, samples=subjects[0].samples,

@@ -1,7 +1,7 @@
 """The decorator that turns one function and its card into a measure."""
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 

@@ -98,4 +98,3 @@ def add_digits(session: Transaction, project: RowId, wish: ProbeDescription) -> 
 def probe(session: Transaction, probe: RowId) -> Probe:
     """One probe set."""
     return keeping.probe(session, probe)
-

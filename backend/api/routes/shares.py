@@ -1,11 +1,12 @@
 """Links: made, listed, revoked, opened."""
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
 from backend.actions import sharing
 from backend.api.guard import SHARE_COOKIE
 from backend.api.parts import Opened, RowId, Transaction
+from backend.contracts.problems import NotFound
 from backend.contracts.shares import NewShare, Share, ShareCreate
 
 router = APIRouter(tags=["shares"])
@@ -23,6 +24,15 @@ def create(session: Transaction, parts: Opened, comparison: RowId, wish: ShareCr
 def of_comparison(session: Transaction, comparison: RowId) -> list[Share]:
     """All links of a comparison, newest first."""
     return sharing.of_comparison(session, comparison)
+
+
+@router.get("/shared")
+def opened(request: Request) -> Share:
+    """The link that this visitor came with."""
+    share: Share | None = request.state.principal.share
+    if share is None:
+        raise NotFound("This visitor came without a link.")
+    return share
 
 
 @router.post("/shares/{share}/revoke")

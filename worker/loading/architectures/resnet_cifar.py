@@ -51,7 +51,7 @@ class ResNetCifar(nn.Module):
             for number in range((depth - 2) // 6):
                 blocks.append(Block(before, size, 2 if stage > 1 and number == 0 else 1))
                 before = size
-            setattr(self, f"layer{stage}", nn.Sequential(*blocks))
+            self.add_module(f"layer{stage}", nn.Sequential(*blocks))
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.flatten = nn.Flatten()
         self.fc = nn.Linear(before, classes)
@@ -59,8 +59,8 @@ class ResNetCifar(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Logits ``(samples, classes)``."""
         x = self.relu(self.bn1(self.conv1(x)))
-        for stage in (self.layer1, self.layer2, self.layer3):
-            x = stage(x)
+        for stage in (1, 2, 3):
+            x = self.get_submodule(f"layer{stage}")(x)
         out: Tensor = self.fc(self.flatten(self.avgpool(x)))
         return out
 

@@ -37,4 +37,5 @@ def all_pairs(left: Sequence[Tensor], right: Sequence[Tensor]) -> Tensor:
 )
 def activation_distance(p: Tensor, q: Tensor) -> Tensor:
     """Mean Euclidean distance between the two probability vectors."""
-    return (p - q).norm(dim=-1).mean()
+    distances: Tensor = (p - q).norm(dim=-1)
+    return distances.mean()

@@ -19,7 +19,8 @@ def probabilities(outputs: Outputs, **_: object) -> Tensor:
 
 def entropy(p: Tensor) -> Tensor:
     """Entropy over the last dimension, in nats."""
-    return torch.special.entr(p).sum(-1)
+    terms: Tensor = torch.special.entr(p)
+    return terms.sum(-1)
 
 
 def all_pairs(left: Sequence[Tensor], right: Sequence[Tensor]) -> Tensor:

@@ -108,7 +108,11 @@ def _squared_norms(module: nn.Module, x: Tensor, g: Tensor, own: set[str]) -> Te
         bias = g.sum(1).square().sum(1)
     elif isinstance(module, nn.Conv2d):
         patches = nn.functional.unfold(
-            x, module.kernel_size, dilation=module.dilation, padding=module.padding, stride=module.stride
+            x,
+            module.kernel_size,
+            dilation=module.dilation,
+            padding=tuple(int(p) for p in module.padding),
+            stride=module.stride,
         )
         g = g.flatten(2)
         weight = (g @ patches.mT).square().sum((1, 2))
@@ -136,7 +140,7 @@ def _by_sample(subject: Subject, names: list[str], x: Tensor) -> Tensor:
         def logits(weights: dict[str, Tensor]) -> Tensor:
             return subject.logits({**fixed, **weights}, row.unsqueeze(0))[0]
 
-        out, pull = torch.func.vjp(logits, moving)
+        out, pull = torch.func.vjp(logits, moving)[:2]
         p = out.softmax(0)
         directions = (torch.eye(len(p), dtype=p.dtype, device=p.device) - p) * p.sqrt()[:, None]
         grads = torch.func.vmap(pull)(directions)[0]

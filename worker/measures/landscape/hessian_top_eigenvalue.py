@@ -39,9 +39,7 @@ from worker.measures.uncertainty import leave_one_out_means
     "The interval holds the eigenvector fixed (first order).",
     source="Golub & Van Loan, section 10.1 (Lanczos with full reorthogonalisation)",
     parameters=(
-        Parameter(
-            name="tolerance", default=1e-3, minimum=1e-8, maximum=0.1, help="Relative residual to stop at."
-        ),
+        Parameter(name="tolerance", default=1e-3, minimum=1e-8, maximum=0.1, help="Relative residual to stop at."),
         Parameter(name="steps", default=100, minimum=2, maximum=1000, help="Most Hessian products to use."),
     ),
     tolerance=1e-2,

@@ -99,7 +99,7 @@ def logit_slopes(subject: Subject, vector: Tensor, rows: slice) -> tuple[Tensor,
         return subject.logits(weights, subject.x[rows])
 
     with exact_attention(), torch.no_grad():
-        out, slope = torch.func.jvp(logits, (subject.weights,), (tangent,))
+        out, slope = torch.func.jvp(logits, (subject.weights,), (tangent,))[:2]
     return out.double().softmax(1), slope.double()
 
 

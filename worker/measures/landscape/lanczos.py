@@ -33,7 +33,9 @@ def extremes(product: Product, start: Tensor, *, steps: int, tolerance: float) -
     the last off-diagonal entry times the last component of its coordinates.
     """
     q = start / start.norm()
-    basis, diagonal, off = [q], [], []
+    basis: list[Tensor] = [q]
+    diagonal: list[float] = []
+    off: list[float] = []
     limit = min(steps, start.numel())
     for step in range(1, limit + 1):
         w = product(basis[-1])

@@ -27,7 +27,8 @@ def unit_triangle(gram: Tensor) -> Tensor:
     length = vector.norm()
     if not float(length) > 0:
         raise Undefined("All features are constant over the probe set, so similarity is 0/0.")
-    return vector / length
+    unit: Tensor = vector / length
+    return unit
 
 
 def u_centred(gram: Tensor) -> Tensor:

@@ -23,7 +23,8 @@ def neighbours(features: Tensor, *, k: int) -> Tensor:
     # Twelve digits, so that equal cosines tie whatever the order of summation was.
     similarity = (x @ x.T).mul(1e12).round()
     similarity.fill_diagonal_(-torch.inf)
-    return similarity.sort(dim=1, descending=True, stable=True).indices[:, :k]
+    order: Tensor = similarity.sort(dim=1, descending=True, stable=True).indices
+    return order[:, :k]
 
 
 def jaccard(a: Tensor, b: Tensor) -> Tensor:

@@ -16,7 +16,8 @@ def unit_centred(features: Tensor, **_: object) -> Tensor:
     if x.shape[1] > x.shape[0]:
         u, s, _vh = torch.linalg.svd(x, full_matrices=False)
         x = u * s
-    return x / x.norm()
+    unit: Tensor = x / x.norm()
+    return unit
 
 
 def all_pairs(left: Sequence[Tensor], right: Sequence[Tensor]) -> Tensor:
@@ -56,4 +57,5 @@ def all_pairs(left: Sequence[Tensor], right: Sequence[Tensor]) -> Tensor:
 )
 def procrustes(x: Tensor, y: Tensor) -> Tensor:
     """Squared distance that is left after the best rotation of one layer onto the other."""
-    return (2 - 2 * torch.linalg.svdvals(x.T @ y).sum()).clamp_min(0)
+    nuclear: Tensor = torch.linalg.svdvals(x.T @ y).sum()
+    return (2 - 2 * nuclear).clamp_min(0)

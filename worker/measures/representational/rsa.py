@@ -28,14 +28,16 @@ def dissimilarities(features: Tensor, *, inner: str) -> Tensor:
     rows, columns = torch.triu_indices(n, n, offset=1)
     if inner == "euclidean":
         distances = torch.cdist(x, x, compute_mode="donot_use_mm_for_euclid_dist")
-        return distances[rows, columns]
+        apart: Tensor = distances[rows, columns]
+        return apart
     if inner == "correlation":
         x = x - x.mean(1, keepdim=True)
     length = x.norm(dim=1, keepdim=True)
     if bool((length <= 1e-12 * max(1.0, float(features.abs().max()))).any()):
         raise Undefined("Some samples have no variation over the features, so their correlation is 0/0.")
     x = x / length
-    return 1 - (x @ x.T)[rows, columns]
+    alike: Tensor = (x @ x.T)[rows, columns]
+    return 1 - alike
 
 
 def ranks(values: Tensor) -> Tensor:
@@ -60,7 +62,8 @@ def unit_dissimilarities(features: Tensor, *, inner: str, outer: str) -> Tensor:
     length = vector.norm()
     if not float(length) > 1e-12:
         raise Undefined("All pairs of samples are equally dissimilar, so their correlation is 0/0.")
-    return vector / length
+    unit: Tensor = vector / length
+    return unit
 
 
 @measure(

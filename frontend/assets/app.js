@@ -1,0 +1,55 @@
+/* What the browser does by itself: light or dark, progress by push. */
+(function () {
+  "use strict";
+
+  function setProps(id, props) {
+    if (window.dash_clientside && window.dash_clientside.set_props) window.dash_clientside.set_props(id, props);
+  }
+
+  function followScheme() {
+    const root = document.documentElement;
+    const tell = () => {
+      const scheme = root.getAttribute("data-mantine-color-scheme") === "dark" ? "dark" : "light";
+      root.dataset.agThemeMode = scheme;
+      if (document.getElementById("page")) setProps("scheme", { data: scheme });
+    };
+    new MutationObserver(tell).observe(root, { attributes: true, attributeFilter: ["data-mantine-color-scheme"] });
+    const wait = setInterval(() => {
+      if (document.getElementById("page")) { clearInterval(wait); tell(); }
+    }, 60);
+  }
+
+  /* One event source at a time, for the comparison on the page; at most one redraw a second. */
+  let source = null, watched = "", pending = null, last = 0;
+
+  function publish(data) {
+    pending = data;
+    const wait = Math.max(0, 1000 - (Date.now() - last));
+    setTimeout(() => {
+      if (!pending) return;
+      last = Date.now();
+      setProps("live", { data: pending });
+      pending = null;
+    }, wait);
+  }
+
+  function watch() {
+    const mark = document.getElementById("watch");
+    const wanted = mark ? mark.dataset.comparison || "" : "";
+    if (wanted === watched) return;
+    if (source) source.close();
+    source = null;
+    watched = wanted;
+    if (!wanted) return;
+    source = new EventSource("/api/v1/comparisons/" + wanted + "/events");
+    source.onmessage = (message) => {
+      const data = JSON.parse(message.data);
+      publish(data);
+      if (data.state !== "running") source.close();
+    };
+  }
+
+  followScheme();
+  setInterval(watch, 400);
+  window.kinscape = Object.assign(window.kinscape || {}, { setProps: setProps });
+})();

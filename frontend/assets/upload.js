@@ -1,0 +1,264 @@
+/* Uploads: drop files, watch each, pause, cancel, confirm what they are. Resumable by tus 1.0. */
+(function () {
+  "use strict";
+  const PIECE = 8 * 1024 * 1024;
+  let files = [];
+  let fields = null;
+
+  function project() {
+    const target = document.getElementById("drop-target");
+    return target ? target.dataset.project : null;
+  }
+
+  function make(tag, attributes, children) {
+    const node = document.createElement(tag);
+    for (const [key, value] of Object.entries(attributes || {})) {
+      if (key === "text") node.textContent = value;
+      else if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
+      else node.setAttribute(key, value);
+    }
+    for (const child of children || []) node.append(child);
+    return node;
+  }
+
+  /* resnet20_seed{seed}_{optim} against a file name: tags by name, or null. */
+  function tagsFrom(name, pattern) {
+    if (!pattern.trim()) return {};
+    const keys = [];
+    const parts = pattern.replace(/\.(safetensors|pt|pth)$/i, "").split(/\{(\w+)\}/);
+    let source = "";
+    parts.forEach((part, i) => {
+      if (i % 2) { keys.push(part); source += "(.+?)"; }
+      else source += part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+    });
+    const found = new RegExp("^" + source + "$").exec(name);
+    if (!found) return null;
+    return Object.fromEntries(keys.map((key, i) => [key, found[i + 1]]));
+  }
+
+  const stem = (name) => name.replace(/\.(safetensors|pt|pth|bin|ckpt|npz)$/i, "");
+  const isProbe = (file) => /\.npz$/i.test(file.name);
+
+  function sheet() {
+    const node = document.getElementById("upload-sheet");
+    if (node && !node.classList.contains("open")) {
+      node.classList.add("open");
+      fields = {
+        group: make("input", { placeholder: "none", maxlength: "100" }),
+        pattern: make("input", { placeholder: "resnet20_seed{seed}_{optim}", oninput: preview }),
+        architecture: make("select", {}, [make("option", { value: "", text: "propose from the file" })]),
+        preview: make("span", { class: "quiet" }),
+      };
+      node.append(make("div", { class: "upload-fields" }, [
+        make("label", { text: "Group" }, [fields.group]),
+        make("label", { text: "Tags from file names" }, [fields.pattern]),
+        make("label", { text: "Architecture" }, [fields.architecture]),
+        make("button", { text: "Upload all", id: "upload-all", onclick: startAll }),
+        make("button", { text: "Close", onclick: close }),
+        fields.preview,
+      ]));
+      fetch("/api/v1/architectures").then((a) => a.json()).then((cards) => {
+        for (const card of cards) fields.architecture.append(make("option", { value: card.name, text: card.name, title: card.summary }));
+      });
+    }
+    return node;
+  }
+
+  function close() {
+    const node = document.getElementById("upload-sheet");
+    files.forEach((one) => one.upload && one.upload.abort());
+    files = [];
+    node.classList.remove("open");
+    node.replaceChildren();
+  }
+
+  function preview() {
+    const pattern = fields.pattern.value;
+    const first = files.find((one) => !isProbe(one.file));
+    if (!first || !pattern) { fields.preview.textContent = ""; return; }
+    const tags = tagsFrom(stem(first.file.name), pattern);
+    fields.preview.textContent = tags === null
+      ? stem(first.file.name) + " does not fit this pattern"
+      : stem(first.file.name) + " → " + Object.entries(tags).map(([k, v]) => k + "=" + v).join(" ");
+  }
+
+  function add(list) {
+    if (!project()) return;
+    for (const file of list) {
+      const one = { file: file, paused: false, state: "waiting" };
+      one.bar = make("progress", { max: "1", value: "0" });
+      one.speed = make("span", { class: "quiet" });
+      one.says = make("span", { class: "says", text: isProbe(file) ? "probe set" : "waiting" });
+      one.pause = make("button", { text: "Pause", onclick: () => togglePause(one) });
+      one.cancel = make("button", { text: "Cancel", onclick: () => cancel(one) });
+      one.row = make("div", { class: "upload-row", "data-file": file.name }, [
+        make("span", { class: "name", text: file.name }), one.bar, one.speed, one.says,
+        make("span", {}, [one.pause, one.cancel]),
+      ]);
+      sheet().append(one.row);
+      files.push(one);
+    }
+    preview();
+    if (files.every((one) => one.file.size < 64 * PIECE) && files.every((one) => one.state === "waiting")) {
+      setTimeout(() => { if (document.activeElement && document.activeElement.closest(".upload-fields")) return; startAll(); }, 1200);
+    }
+  }
+
+  function startAll() {
+    files.filter((one) => one.state === "waiting").forEach(start);
+  }
+
+  function describe(one) {
+    if (isProbe(one.file)) {
+      return { name: stem(one.file.name), role: /train/i.test(one.file.name) ? "train" : "held-out" };
+    }
+    const tags = tagsFrom(stem(one.file.name), fields.pattern.value) || {};
+    const about = { name: stem(one.file.name), group: fields.group.value.trim(), tags: tags };
+    if (fields.architecture.value) about.architecture = fields.architecture.value;
+    return about;
+  }
+
+  async function checksum(file, offset) {
+    const piece = await file.slice(offset, Math.min(offset + PIECE, file.size)).arrayBuffer();
+    const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", piece));
+    return "sha256 " + btoa(String.fromCharCode(...digest));
+  }
+
+  function sentence(error) {
+    const answer = error.originalResponse;
+    try { return JSON.parse(answer.getBody()).detail; } catch (_) { return "The upload stopped: " + (answer ? answer.getStatus() : "no answer"); }
+  }
+
+  function start(one) {
+    one.state = "sending";
+    one.says.textContent = "sending";
+    const began = Date.now();
+    const here = project();
+    one.upload = new tus.Upload(one.file, {
+      endpoint: "/api/v1/projects/" + here + "/uploads",
+      chunkSize: PIECE,
+      retryDelays: [0, 500, 1500, 4000, 8000],
+      removeFingerprintOnSuccess: true,
+      metadata: {
+        kind: isProbe(one.file) ? "probe" : "checkpoint",
+        filename: one.file.name,
+        description: JSON.stringify(describe(one)),
+      },
+      async onBeforeRequest(request) {
+        if (request.getMethod() !== "PATCH" || !window.crypto || !crypto.subtle) return;
+        request.setHeader("Upload-Checksum", await checksum(one.file, Number(request.getHeader("Upload-Offset"))));
+        if (one.paused) throw new Error("paused");
+      },
+      onAfterResponse(request, response) {
+        const status = response.getStatus();
+        if (request.getMethod() === "HEAD" && (status >= 500 || status === 401 || status === 403)) throw new Error("not now");
+        const id = response.getHeader("Kinscape-Id");
+        if (id) one.id = Number(id);
+      },
+      onShouldRetry(error) {
+        const status = error.originalResponse ? error.originalResponse.getStatus() : 0;
+        if (status === 409) return /next byte/.test(error.originalResponse.getBody() || "");
+        return status === 0 || status >= 500 || status === 423 || status === 429 || status === 460;
+      },
+      onProgress(sent, total) {
+        one.bar.value = total ? sent / total : 1;
+        const speed = sent / Math.max(0.2, (Date.now() - began) / 1000) / 1e6;
+        one.speed.textContent = speed.toFixed(1) + " MB/s";
+      },
+      onError(error) { refuse(one, sentence(error)); },
+      onSuccess() { one.bar.value = 1; one.speed.textContent = ""; inspect(one); },
+    });
+    one.upload.findPreviousUploads().then((earlier) => {
+      if (earlier.length) one.upload.resumeFromPreviousUpload(earlier[0]);
+      one.upload.start();
+    });
+  }
+
+  function refuse(one, text) {
+    one.state = "refused";
+    one.row.classList.add("refused");
+    one.says.textContent = text;
+    one.pause.remove();
+    changed();
+  }
+
+  async function inspect(one) {
+    one.state = "inspecting";
+    one.says.textContent = "inspecting";
+    one.pause.remove();
+    one.cancel.remove();
+    const path = (isProbe(one.file) ? "/api/v1/probes/" : "/api/v1/checkpoints/") + one.id;
+    for (let i = 0; i < 600; i++) {
+      const found = await fetch(path).then((a) => a.json());
+      if (found.state === "ready") {
+        one.state = "ready";
+        one.says.textContent = "ready" + (found.architecture ? ": " + found.architecture : "") + (found.reason ? ". " + found.reason : "");
+        return changed();
+      }
+      if (found.state === "refused") return refuse(one, found.reason);
+      if (found.state === "unconfirmed") return propose(one, path, found);
+      await new Promise((done) => setTimeout(done, 250));
+    }
+  }
+
+  function propose(one, path, found) {
+    one.state = "unconfirmed";
+    one.says.textContent = found.reason;
+    const first = found.proposals[0];
+    const button = make("button", { text: "Confirm " + first.architecture, class: "confirm", onclick: async () => {
+      const same = files.filter((other) => other.state === "unconfirmed" && other.proposal === one.proposal);
+      for (const other of same) {
+        other.button.remove();
+        await fetch("/api/v1/checkpoints/" + other.id, {
+          method: "PATCH", headers: { "Content-Type": "application/json" }, body: JSON.stringify(first),
+        });
+        inspect(other);
+      }
+    } });
+    one.button = button;
+    one.proposal = JSON.stringify(first);
+    one.row.lastChild.append(button);
+    changed();
+  }
+
+  function togglePause(one) {
+    one.paused = !one.paused;
+    one.pause.textContent = one.paused ? "Resume" : "Pause";
+    if (!one.upload) return;
+    if (one.paused) { one.upload.abort(); one.says.textContent = "paused"; }
+    else { one.upload.start(); one.says.textContent = "sending"; }
+  }
+
+  function cancel(one) {
+    if (one.upload) one.upload.abort(true).catch(() => null);
+    files = files.filter((other) => other !== one);
+    one.row.remove();
+  }
+
+  function changed() {
+    window.kinscape.setProps("library-changed", { data: Date.now() });
+  }
+
+  document.addEventListener("dragover", (event) => {
+    if (!project()) return;
+    event.preventDefault();
+    document.getElementById("drop-target").classList.add("dropping");
+  });
+  document.addEventListener("dragleave", (event) => {
+    const target = document.getElementById("drop-target");
+    if (target && !event.relatedTarget) target.classList.remove("dropping");
+  });
+  document.addEventListener("drop", (event) => {
+    if (!project()) return;
+    event.preventDefault();
+    document.getElementById("drop-target").classList.remove("dropping");
+    add(event.dataTransfer.files);
+  });
+  document.addEventListener("click", (event) => {
+    if (!event.target.closest || !event.target.closest("#choose-files")) return;
+    const input = make("input", { type: "file", multiple: "", accept: ".safetensors,.pt,.pth,.bin,.npz" });
+    input.addEventListener("change", () => add(input.files));
+    input.click();
+  });
+  window.kinscape = Object.assign(window.kinscape || {}, { addFiles: add, tagsFrom: tagsFrom });
+})();

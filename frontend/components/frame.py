@@ -1,0 +1,96 @@
+"""The frame around every page."""
+
+from typing import Any
+
+import dash_mantine_components as dmc
+from dash import dcc, html
+
+THEME = {
+    "primaryColor": "indigo",
+    "defaultRadius": 6,
+    "fontFamily": "Inter, system-ui, -apple-system, 'Segoe UI', sans-serif",
+    "fontSizes": {"xs": "12px", "sm": "13px", "md": "14px"},
+}
+
+
+def layout() -> Any:
+    """Everything that stays while pages change."""
+    return dmc.MantineProvider(
+        defaultColorScheme="auto",
+        theme=THEME,
+        children=[
+            dcc.Location(id="address", refresh="callback-nav"),
+            dcc.Store(id="scheme", data="light"),
+            dcc.Store(id="live", data={}),
+            dcc.Store(id="library-changed", data=0),
+            dcc.Interval(id="tick", interval=5000),
+            html.A("Skip to content", href="#page", className="skip"),
+            html.Div(
+                [html.Header(id="header", className="header"), html.Main(id="page", className="page")], id="frame"
+            ),
+        ],
+    )
+
+
+def link(text: Any, href: str, **more: Any) -> Any:
+    """A link that changes the page without loading it anew."""
+    return dcc.Link(text, href=href, **more)
+
+
+def header(*, project: Any, projects: list[Any], path: str, running: int) -> list[Any]:
+    """Name, project, places to go, running work, light or dark."""
+    shared = path.startswith("/shared/")
+    places = []
+    if project is not None and not shared:
+        base = f"/projects/{project.id}"
+        entries = [
+            ("Library", base),
+            ("Compare", f"{base}/compare"),
+            ("Studies", f"{base}/studies"),
+            ("Measures", "/measures"),
+        ]
+        places = [link(t, h, className="place here" if path == h else "place") for t, h in entries]
+    menu = []
+    if project is not None and not shared:
+        items = [dmc.MenuItem(link(p.name, f"/projects/{p.id}", className="menu-link")) for p in projects[:30]]
+        menu = [
+            dmc.Menu(
+                [
+                    dmc.MenuTarget(
+                        dmc.Button(f"{short(project.name)} ▾", variant="subtle", size="compact-sm", color="gray")
+                    ),
+                    dmc.MenuDropdown(
+                        [
+                            dmc.MenuLabel("Projects"),
+                            *items,
+                            dmc.MenuDivider(),
+                            dmc.MenuItem(link("New project…", "/new", className="menu-link")),
+                        ]
+                    ),
+                ]
+            )
+        ]
+    badge = [dmc.Badge(f"{running} running", color="blue", variant="light", radius="sm")] if running else []
+    return [
+        html.Div([link("Kinscape", "/", className="brand"), *menu], className="header-left"),
+        html.Nav(places, className="places", **{"aria-label": "Pages"}),
+        html.Div(
+            [
+                *badge,
+                dmc.ColorSchemeToggle(
+                    lightIcon=html.Span("☀"),
+                    darkIcon=html.Span("☾"),
+                    variant="subtle",
+                    color="gray",
+                    id="scheme-toggle",
+                    **{"aria-label": "Light or dark"},
+                ),
+            ],
+            className="header-right",
+        ),
+    ]
+
+
+def short(text: str, most: int = 28) -> str:
+    """A name that fits the header."""
+    return text if len(text) <= most else text[: most - 1] + "…"

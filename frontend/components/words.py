@@ -1,0 +1,58 @@
+"""Small pieces of text: numbers with intervals, badges, sentences for nothing and for trouble."""
+
+from typing import Any
+
+import dash_mantine_components as dmc
+from dash import html
+
+from frontend.figures.look import number
+
+STATE_COLOURS = {
+    "ready": "teal",
+    "done": "teal",
+    "running": "blue",
+    "inspecting": "blue",
+    "unconfirmed": "yellow",
+    "refused": "orange",
+    "failed": "orange",
+    "cancelled": "gray",
+}
+
+
+def estimate(cell: dict[str, Any]) -> Any:
+    """A number with its interval in small type, or the reason why there is none."""
+    if cell.get("kind") != "estimate":
+        return html.Span(cell.get("sentence", "Not computed."), className="quiet")
+    parts: list[Any] = [html.Span(number(cell["value"]), className="number", title=repr(cell["value"]))]
+    low, high = cell.get("low"), cell.get("high")
+    if low is not None and high is not None:
+        exact = f"95 % interval {low!r} to {high!r}; {cell.get('method', '')}; N = {cell.get('n')}"
+        parts.append(html.Span(f" {number(low)} – {number(high)}", className="interval", title=exact))
+    if cell.get("monte_carlo_error"):
+        error = number(cell["monte_carlo_error"])
+        parts.append(html.Span(f" draws ±{error}", className="interval", title="standard error over random draws"))
+    if cell.get("warning"):
+        parts.append(html.Span(" !", className="warning-mark", title=cell["warning"]))
+    return html.Span(parts)
+
+
+def state_badge(state: str) -> Any:
+    """A state as a quiet badge."""
+    return dmc.Badge(state, color=STATE_COLOURS.get(state, "gray"), variant="light", size="sm", radius="sm", tt="none")
+
+
+def trouble(sentence: str) -> Any:
+    """What went wrong and what to do, where it happened."""
+    return dmc.Alert(sentence, color="orange", variant="light", radius="md", className="trouble")
+
+
+def nothing(title: str, sentence: str, *more: Any) -> Any:
+    """A page that has nothing to show yet, and what to do about it."""
+    return html.Div([html.H2(title), html.P(sentence, className="quiet"), *more], className="empty")
+
+
+def fact(name: str, value: Any) -> Any:
+    """One line of a list of facts."""
+    return html.Div(
+        [html.Span(name, className="fact-name"), html.Span(value, className="fact-value")], className="fact"
+    )

@@ -1,0 +1,40 @@
+"""The map: models as points, alike ones close together."""
+
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+
+from frontend.figures.look import GROUPS, INK, LINE, dressed, safe
+
+
+def model_map(
+    places: Sequence[Sequence[float]], labels: Sequence[str], groups: Sequence[str], *, ids: Sequence[int], scheme: str
+) -> go.Figure:
+    """Points of models, one colour per group; distances on the map stand for the measure's."""
+    names = sorted(set(groups))
+    figure = go.Figure()
+    for number, group in enumerate(names):
+        mine = [i for i, g in enumerate(groups) if g == group]
+        figure.add_trace(
+            go.Scatter(
+                x=[places[i][0] for i in mine],
+                y=[places[i][1] for i in mine],
+                mode="markers+text",
+                text=[safe(labels[i]) for i in mine],
+                textposition="top center",
+                textfont={"size": 11, "color": INK[scheme]},
+                customdata=[ids[i] for i in mine],
+                marker={"size": 11, "color": GROUPS[number % len(GROUPS)], "line": {"width": 1, "color": LINE[scheme]}},
+                hovertext=[f"<b>{safe(labels[i])}</b><br>{safe(group or 'no group')}" for i in mine],
+                hoverinfo="text",
+            )
+        )
+    axis = {"showgrid": True, "gridcolor": LINE[scheme], "zeroline": False, "showticklabels": False, "fixedrange": True}
+    dressed(
+        figure,
+        scheme,
+        margin={"l": 20, "r": 20, "t": 20, "b": 20},
+        xaxis=axis,
+        yaxis={**axis, "scaleanchor": "x"},
+    )
+    return figure

@@ -1,0 +1,41 @@
+"""Filters that people type: ``group:sam acc>0.9 pruned``."""
+
+import re
+from typing import Any
+
+TERM = re.compile(r'(?:(?P<key>[\w.-]+)(?P<sign>:|>=|<=|>|<|=))?(?P<value>"[^"]*"|\S+)')
+ALIASES = {"acc": "accuracy", "arch": "architecture", "params": "parameters"}
+
+
+def matches(row: dict[str, Any], text: str) -> bool:
+    """Whether a row of the library fits every term of a filter.
+
+    ``word`` is looked for in the name, ``key:word`` in a column, tag or given metric,
+    ``key>number`` compares one.
+    """
+    return all(_fits(row, m) for m in TERM.finditer(text))
+
+
+def _fits(row: dict[str, Any], term: "re.Match[str]") -> bool:
+    value = term["value"].strip('"').lower()
+    if term["key"] is None:
+        return value in str(row.get("name", "")).lower()
+    found = _value(row, term["key"])
+    if found is None:
+        return False
+    if term["sign"] in (":", "="):
+        return value in str(found).lower() if term["sign"] == ":" else value == str(found).lower()
+    try:
+        have, limit = float(found), float(value)
+    except (TypeError, ValueError):
+        return False
+    return {">": have > limit, "<": have < limit, ">=": have >= limit, "<=": have <= limit}[term["sign"]]
+
+
+def _value(row: dict[str, Any], key: str) -> Any:
+    name = ALIASES.get(key.lower(), key.lower())
+    for place in (row, row.get("tags", {}), row.get("metrics", {})):
+        for k, v in place.items():
+            if k.lower() == name:
+                return v
+    return None

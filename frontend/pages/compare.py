@@ -1,0 +1,210 @@
+"""New comparison: who, on what, which questions."""
+
+from typing import Any
+
+import dash_ag_grid as dag
+import dash_mantine_components as dmc
+from dash import Dash, Input, Output, State, ctx, html, no_update
+
+from backend.contracts.cards import Card, Question
+from frontend.access import Access
+from frontend.components.words import nothing, trouble
+from frontend.filtering import matches
+from frontend.pages.library import GRID, row_of
+from frontend.wiring import on
+from kinscape.client import Client, ClientError, Project
+
+FIRST_MEASURES = ("disagreement", "linear-cka", "accuracy")
+COST = {"product": "fast", "pair": "moderate", "path": "slow"}
+
+
+def page(client: Client, project: Project) -> Any:
+    """The whole page."""
+    checkpoints = [c for c in project.checkpoints() if c.state.value == "ready"]
+    probes = [p for p in project.probes() if p.state.value == "ready"]
+    if not checkpoints or not probes:
+        return nothing(
+            "Nothing to compare yet",
+            "A comparison needs checkpoints and a probe set: add both in the library.",
+        )
+    held_out = next((p for p in probes if p.role == "held-out"), probes[0])
+    train = next((p for p in probes if p.role == "train"), None)
+    layers = list(dict.fromkeys(layer for c in checkpoints for layer in c.layers))
+    choices = [{"value": str(p.id), "label": f"{p.name} ({p.samples})"} for p in probes]
+    rows = [row_of(c) for c in reversed(checkpoints)]
+    return html.Div(
+        [
+            html.H1("New comparison"),
+            html.Div(
+                [
+                    html.Section([html.H2("Who"), _who(rows)], className="column"),
+                    html.Section(
+                        [
+                            html.H2("On what"),
+                            dmc.Select(
+                                id="ask-probe",
+                                label="Held-out probe set",
+                                data=choices,
+                                value=str(held_out.id),
+                                allowDeselect=False,
+                            ),
+                            dmc.Select(
+                                id="ask-train",
+                                label="Train probe set",
+                                clearable=True,
+                                data=choices,
+                                value=None if train is None else str(train.id),
+                                description="Sharpness is measured on it; without one, on the held-out set.",
+                            ),
+                            dmc.MultiSelect(
+                                id="ask-layers",
+                                label="Layers",
+                                data=["penultimate", "output", *layers],
+                                value=["penultimate"],
+                                searchable=True,
+                            ),
+                            dmc.SegmentedControl(
+                                id="ask-reduction",
+                                data=[
+                                    {"value": "mean", "label": "Mean over positions"},
+                                    {"value": "flatten", "label": "Flatten"},
+                                ],
+                                value="mean",
+                                size="xs",
+                            ),
+                            dmc.TextInput(id="ask-name", label="Name", placeholder="Optional"),
+                        ],
+                        className="column",
+                    ),
+                    html.Section([html.H2("What to ask"), _questions(client.measures())], className="column wide"),
+                ],
+                className="columns",
+            ),
+            html.Div(
+                [html.Div(id="ask-plan", className="quiet plan"), dmc.Button("Run", id="ask-run", size="sm")],
+                className="bar sticky",
+            ),
+            html.Div(id="ask-trouble"),
+        ],
+        className="compare",
+    )
+
+
+def _who(rows: list[dict[str, Any]]) -> Any:
+    return html.Div(
+        [
+            dmc.TextInput(
+                id="ask-filter",
+                placeholder="Filter: group:sam acc>0.9",
+                debounce=250,
+                **{"aria-label": "Filter checkpoints"},
+            ),
+            dag.AgGrid(
+                id="ask-grid",
+                rowData=rows,
+                selectedRows=rows,
+                getRowId="params.data.key",
+                columnDefs=[{"field": "name", "flex": 2}, {"field": "group", "flex": 1}],
+                dashGridOptions={
+                    **GRID,
+                    "rowSelection": {
+                        "mode": "multiRow",
+                        "checkboxes": True,
+                        "headerCheckbox": True,
+                        "enableClickSelection": True,
+                        "selectAll": "filtered",
+                    },
+                },
+                style={"height": "380px"},
+            ),
+            html.Div(id="ask-count", className="quiet"),
+        ]
+    )
+
+
+def _questions(cards: list[Card]) -> Any:
+    out = []
+    for question in Question:
+        mine = [c for c in cards if c.question is question]
+        if mine:
+            out.append(html.H3(question.value))
+            out.append(html.Div([_choice(c) for c in mine], className="choices"))
+    chosen = [c.slug for c in cards if c.slug in FIRST_MEASURES]
+    return dmc.CheckboxGroup(id="ask-measures", value=chosen, children=html.Div(out))
+
+
+def _choice(card: Card) -> Any:
+    cost = COST[card.pace.value] if card.arity.value == "pair" else "per model"
+    return dmc.Checkbox(
+        value=card.slug, label=card.title, description=f"{card.summary} ({cost})", size="sm", className="choice"
+    )
+
+
+def register(app: Dash, access: Access) -> None:
+    """The plan below the columns, and the run button."""
+
+    @on(
+        app,
+        Output("ask-grid", "rowData"),
+        Input("ask-filter", "value"),
+        State("address", "pathname"),
+        prevent_initial_call=True,
+    )
+    def filtered(text: str | None, path: str) -> list[dict[str, Any]]:
+        project = access.client(path).project_numbered(int(path.split("/")[2]))
+        rows = [row_of(c) for c in reversed(project.checkpoints()) if c.state.value == "ready"]
+        return [r for r in rows if matches(r, text or "")]
+
+    @on(
+        app,
+        Output("ask-plan", "children"),
+        Output("ask-trouble", "children"),
+        Output("address", "pathname"),
+        Output("address", "search"),
+        Output("ask-count", "children"),
+        Input("ask-run", "n_clicks"),
+        Input("ask-grid", "selectedRows"),
+        Input("ask-probe", "value"),
+        Input("ask-train", "value"),
+        Input("ask-layers", "value"),
+        Input("ask-reduction", "value"),
+        Input("ask-measures", "value"),
+        State("ask-name", "value"),
+        State("address", "pathname"),
+    )
+    def plan_or_run(
+        _: int | None,
+        rows: list[dict[str, Any]] | None,
+        probe: str,
+        train: str | None,
+        layers: list[str],
+        reduction: str,
+        measures: list[str],
+        name: str | None,
+        path: str,
+    ) -> tuple[Any, ...]:
+        client = access.client(path)
+        number = int(path.split("/")[2])
+        wanted = layers or ["penultimate"]
+        wish = {
+            "name": name or "",
+            "checkpoints": sorted(r["id"] for r in rows or []),
+            "probe": int(probe),
+            "train_probe": int(train) if train else None,
+            "measures": measures,
+            "layers": [] if wanted == ["penultimate"] else wanted,
+            "reduction": reduction,
+        }
+        count = f"{len(rows or [])} chosen"
+        if not measures:
+            return "", trouble("Choose at least one measure."), no_update, no_update, count
+        try:
+            if ctx.triggered_id == "ask-run":
+                made = client.http.post(f"/projects/{number}/comparisons", json=wish)
+                return no_update, None, f"/comparison/{made['id']}", "", count
+            plan = client.http.post(f"/projects/{number}/comparisons/plan", json=wish)
+        except ClientError as error:
+            return "", trouble(str(error)), no_update, no_update, count
+        new, known = plan["counts"]["new"], plan["counts"]["reused"]
+        seconds = f"; about {plan['seconds']:.0f} s on one worker" if new else ""
+        return f"{new} cells new, {known} known{seconds}", None, no_update, no_update, count

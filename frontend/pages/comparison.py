@@ -1,0 +1,376 @@
+"""A comparison's page: what to look at, the picture, what is selected."""
+
+from typing import Any
+
+import dash_mantine_components as dmc
+from dash import ALL, Dash, Input, Output, State, ctx, html, no_update
+
+from backend.contracts.comparisons import Progress
+from frontend.access import Access
+from frontend.components.frame import link
+from frontend.components.words import fact, state_badge, trouble
+from frontend.pages import pictures
+from frontend.pages.opened import OpenedComparison
+from frontend.view import View
+from frontend.wiring import on
+from kinscape.client import ClientError
+
+TAB_NAMES = {
+    "matrix": "Matrix",
+    "multiples": "All measures",
+    "map": "Map",
+    "models": "Models",
+    "pair": "Pair",
+    "layers": "Layers",
+    "log": "Log",
+}
+ORDER_NAMES = {"alike": "Alike together", "group": "Group", "name": "Name", "added": "As added"}
+
+
+def shell(path: str) -> Any:
+    """The parts of the page that are filled and refilled."""
+    shared = path.startswith("/shared/")
+    return html.Div(
+        [
+            html.Div(id="comparison-head", className="comparison-head"),
+            html.Nav(id="tabs", className="tabs", **{"aria-label": "Pictures"}),
+            html.Div(
+                [
+                    html.Aside(id="choices", className="side left", **{"aria-label": "What to look at"}),
+                    html.Section(id="picture", className="middle", **{"aria-live": "polite"}),
+                    html.Aside(id="selected", className="side right", **{"aria-label": "What is selected"}),
+                ],
+                className="three",
+            ),
+            dmc.Modal(
+                id="share-dialog", title="Share this view", children=[] if shared else _share_form(), opened=False
+            ),
+        ],
+        className="comparison",
+    )
+
+
+def _share_form() -> list[Any]:
+    return [
+        html.P("The link opens exactly what you see now, read only, without an account.", className="quiet"),
+        dmc.NumberInput(id="share-days", label="Days until it expires", value=30, min=1, max=3650),
+        dmc.Switch(id="share-export", label="Numbers may be exported", checked=True, mt="sm"),
+        dmc.Button("Make link", id="share-make", mt="md"),
+        html.Div(id="share-made"),
+        html.H3("Links so far"),
+        html.Div(id="share-list"),
+    ]
+
+
+def head(page: OpenedComparison) -> Any:
+    """Name, state, progress, and what can be done."""
+    d = page.comparison.details
+    running = d.progress.state.value == "running"
+    buttons = []
+    if not page.is_shared:
+        if running:
+            buttons.append(dmc.Button("Cancel", id={"do": "cancel"}, size="xs", variant="default"))
+        if d.progress.state.value in ("failed", "cancelled"):
+            buttons.append(dmc.Button("Retry", id={"do": "retry"}, size="xs", variant="default"))
+        buttons.append(dmc.Button("Share", id="share-open", size="xs"))
+    who = "Shared with you, read only" if page.is_shared else link(d.project_name, f"/projects/{d.project}")
+    return [
+        html.Div(
+            [
+                html.H1(d.name or f"Comparison {d.id}"),
+                state_badge(d.progress.state.value),
+                html.Span(f"{len(d.checkpoints)} checkpoints on {d.probe}", className="quiet"),
+                html.Span(who, className="quiet"),
+                html.Div(buttons, className="buttons"),
+            ],
+            className="bar",
+        ),
+        progress_line(d.progress) if running else None,
+        html.Div(id="watch", **{"data-comparison": str(d.id) if running else ""}),
+        *[trouble(line) for line in d.log[:3]],
+    ]
+
+
+def progress_line(p: Progress) -> Any:
+    """How far a running comparison is, in words and as a bar."""
+    done, total = p.models_done + p.tiles_done, max(1, p.models + p.tiles)
+    left = "" if p.seconds_left is None else f", about {p.seconds_left:.0f} s left"
+    words = f"{p.models_done} of {p.models} model passes, {p.tiles_done} of {p.tiles} tiles{left}"
+    return html.Div(
+        [dmc.Progress(value=100 * done / total, size="sm"), html.Span(words, className="quiet")], className="progress"
+    )
+
+
+def tabs(page: OpenedComparison) -> Any:
+    """The pictures to choose from."""
+    return [
+        link(name, page.href(page.view.but(tab=tab)), className="tab here" if page.view.tab == tab else "tab")
+        for tab, name in TAB_NAMES.items()
+    ]
+
+
+def choices(page: OpenedComparison) -> Any:
+    """Measures by question, layer, order, colours."""
+    view, shown = page.view, page.measure
+    questions: dict[str, list[Any]] = {}
+    for m in page.pairwise:
+        card = page.cards[m.slug]
+        here = shown is not None and m.key == shown.key
+        target = page.href(view.but(measure=m.key, tab=view.tab if view.tab in ("matrix", "map") else "matrix"))
+        entry = link(
+            card.title if m.key == m.slug else m.key,
+            target,
+            className="choice-link here" if here else "choice-link",
+            title=card.summary,
+        )
+        questions.setdefault(card.question.value, []).append(entry)
+    parts: list[Any] = []
+    for question, entries in questions.items():
+        parts += [html.H3(question), *entries]
+    layers = page.layers(shown) if shown is not None else []
+    if len(layers) > 1 and shown is not None:
+        parts.append(html.H3("Layer"))
+        parts += [
+            link(
+                name,
+                page.href(view.but(layer=name)),
+                className="choice-link here" if name == page.layer(shown) else "choice-link",
+            )
+            for name in layers
+        ]
+    parts.append(html.H3("Order"))
+    parts += [
+        link(name, page.href(view.but(order=key)), className="chip here" if view.order == key else "chip")
+        for key, name in ORDER_NAMES.items()
+    ]
+    parts.append(html.H3("Colours"))
+    for key, name in (("fit", "Fit to values"), ("full", "Whole range")):
+        parts.append(link(name, page.href(view.but(scale=key)), className="chip here" if view.scale == key else "chip"))
+    if not page.is_shared and shown is not None:
+        layer = page.layer(shown)
+        wanted = f"?measure={shown.key}" + (f"&layer={layer}" if layer else "")
+        place = f"/api/v1/comparisons/{page.comparison.id}/export{wanted}&format="
+        parts += [
+            html.H3("Export"),
+            html.A("CSV", href=f"{place}csv", className="chip"),
+            html.A("JSON", href=f"{place}json", className="chip"),
+        ]
+    return parts
+
+
+def picture(page: OpenedComparison, scheme: str) -> Any:
+    """The picture of the chosen tab."""
+    makers = {
+        "matrix": pictures.matrix_tab,
+        "multiples": pictures.multiples_tab,
+        "map": pictures.map_tab,
+        "models": pictures.models_tab,
+        "pair": pictures.pair_tab,
+        "layers": pictures.layers_tab,
+    }
+    if page.view.tab == "log":
+        return pictures.log_tab(page)
+    return makers[page.view.tab](page, scheme)
+
+
+def selected(page: OpenedComparison) -> Any:
+    """Every number of the selected pair, and who the two are."""
+    a, b = page.view.a, page.view.b
+    known = page.checkpoints
+    if a not in known or b not in known:
+        return [
+            html.H3("Nothing selected"),
+            html.P("Select a cell: all numbers of that pair appear here.", className="quiet"),
+        ]
+    parts: list[Any] = [
+        html.Div(
+            [
+                html.H3(f"{known[a].name} · {known[b].name}"),
+                link("×", page.href(page.view.but(a=0, b=0)), className="close", title="Clear the selection"),
+            ],
+            className="selected-head",
+        ),
+        link("Open the pair", page.href(page.view.but(tab="pair")), className="button"),
+        pictures.pair_numbers(page),
+    ]
+    for one in dict.fromkeys((a, b)):
+        c = known[one]
+        parts.append(html.H3(c.name))
+        parts += [
+            fact("Group", c.group or "none"),
+            fact("Architecture", f"{c.architecture}"),
+            fact("Parameters", f"{c.parameters:,}" if c.parameters else "–"),
+            fact("Parent", c.parent or "none"),
+        ]
+        if c.teacher:
+            parts.append(fact("Teacher", c.teacher))
+        if c.tags:
+            parts.append(fact("Tags", " ".join(f"{k}={v}" for k, v in c.tags.items())))
+    return parts
+
+
+def share_list(page: OpenedComparison) -> Any:
+    """Links of this comparison with last use and a way to end each."""
+    rows = []
+    for share in page.comparison.shares():
+        state = "revoked" if share.revoked else f"until {share.expires[:10]}"
+        used = f"last opened {share.last_used[:16].replace('T', ' ')}" if share.last_used else "not opened yet"
+        button = (
+            None
+            if share.revoked
+            else dmc.Button("Revoke", id={"revoke": share.id}, size="compact-xs", variant="default")
+        )
+        rows.append(html.Div([html.Span(f"#{share.id} {state}, {used}"), button], className="share-row"))
+    return rows or html.P("None yet.", className="quiet")
+
+
+def register(app: Dash, access: Access) -> None:
+    """Drawing, selecting, cancelling, sharing."""
+
+    @on(
+        app,
+        Output("comparison-head", "children"),
+        Output("choices", "children"),
+        Output("picture", "children"),
+        Output("selected", "children"),
+        Output("tabs", "children"),
+        Input("address", "search"),
+        Input("live", "data"),
+        Input("scheme", "data"),
+        State("address", "pathname"),
+    )
+    def draw(query: str, _: Any, scheme: str, path: str) -> tuple[Any, ...]:
+        if not path.startswith(("/comparison/", "/shared/")):
+            return (no_update,) * 5
+        try:
+            page = OpenedComparison.of(access, path, query)
+            return head(page), choices(page), picture(page, scheme), selected(page), tabs(page)
+        except ClientError as error:
+            return trouble(str(error)), None, None, None, None
+
+    @on(
+        app,
+        Output("address", "search", allow_duplicate=True),
+        Input("matrix-graph", "clickData"),
+        State("address", "search"),
+        prevent_initial_call=True,
+    )
+    def select(click: dict[str, Any] | None, query: str) -> Any:
+        if not click:
+            return no_update
+        point = click["points"][0]
+        x, y = str(point.get("x", "")), str(point.get("y", ""))
+        if not (x.isdecimal() and y.isdecimal()) or x == y or "0" in (x, y):
+            return no_update
+        return View.of(query).but(a=int(y), b=int(x)).query()
+
+    @on(
+        app,
+        Output("live", "data", allow_duplicate=True),
+        Input({"do": "cancel"}, "n_clicks"),
+        State("address", "pathname"),
+        prevent_initial_call=True,
+    )
+    def cancel(clicks: int | None, path: str) -> Any:
+        return _act(access, path, "cancel") if clicks else no_update
+
+    @on(
+        app,
+        Output("live", "data", allow_duplicate=True),
+        Input({"do": "retry"}, "n_clicks"),
+        State("address", "pathname"),
+        prevent_initial_call=True,
+    )
+    def retry(clicks: int | None, path: str) -> Any:
+        return _act(access, path, "retry") if clicks else no_update
+
+    @on(
+        app,
+        Output("address", "pathname", allow_duplicate=True),
+        Output("address", "search", allow_duplicate=True),
+        Output("layers-trouble", "children"),
+        Input("compute-layers", "n_clicks"),
+        State("address", "pathname"),
+        State("address", "search"),
+        prevent_initial_call=True,
+    )
+    def compute_layers(clicks: int | None, path: str, query: str) -> tuple[Any, Any, Any]:
+        if not clicks:
+            return no_update, no_update, None
+        page = OpenedComparison.of(access, path, query)
+        a, b = page.view.a, page.view.b
+        try:
+            wish = layer_wish(page, a, b)
+            made = page.client.http.post(f"/projects/{page.comparison.details.project}/comparisons", json=wish)
+        except ClientError as error:
+            return no_update, no_update, trouble(str(error))
+        return f"/comparison/{made['id']}", View(tab="layers", a=a, b=b).query(), None
+
+    _register_sharing(app, access)
+
+
+def layer_wish(page: OpenedComparison, a: int, b: int) -> dict[str, Any]:
+    """The request for every layer of one checkpoint against every layer of another."""
+    probes = page.client.http.get(f"/projects/{page.comparison.details.project}/probes")
+    probe = next(p["id"] for p in probes if p["name"] == page.comparison.details.probe)
+    both = [x for x in page.checkpoints[a].layers if x in page.checkpoints[b].layers]
+    return {
+        "name": f"Layers of {page.checkpoints[a].name} and {page.checkpoints[b].name}"[:200],
+        "checkpoints": sorted((a, b)),
+        "probe": probe,
+        "measures": ["linear-cka"],
+        "layers": both[:60],
+        "layer_pairs": "all",
+    }
+
+
+def _act(access: Access, path: str, verb: str) -> Any:
+    client = access.client(path)
+    try:
+        client.http.post(f"/comparisons/{path.split('/')[2]}/{verb}")
+    except ClientError:
+        return no_update
+    return {"acted": verb}
+
+
+def _register_sharing(app: Dash, access: Access) -> None:
+    @on(app, Output("share-dialog", "opened"), Input("share-open", "n_clicks"), prevent_initial_call=True)
+    def open_dialog(clicks: int | None) -> Any:
+        return True if clicks else no_update
+
+    @on(
+        app,
+        Output("share-made", "children"),
+        Output("share-list", "children"),
+        Input("share-make", "n_clicks"),
+        Input("share-dialog", "opened"),
+        Input({"revoke": ALL}, "n_clicks"),
+        State("share-days", "value"),
+        State("share-export", "checked"),
+        State("address", "pathname"),
+        State("address", "search"),
+        prevent_initial_call=True,
+    )
+    def share(_: Any, opened: Any, __: Any, days: Any, export: Any, path: str, query: str) -> tuple[Any, Any]:
+        if not opened:
+            return None, no_update
+        page = OpenedComparison.of(access, path, query)
+        made: Any = no_update
+        if isinstance(ctx.triggered_id, dict) and any(ctx.triggered):
+            _revoke(page, ctx.triggered_id["revoke"], ctx.triggered[0]["value"])
+        if ctx.triggered_id == "share-make":
+            try:
+                link_made = page.comparison.share(
+                    view=page.view.query(), expires_in_days=int(days or 30), may_export=bool(export)
+                )
+                made = dmc.TextInput(
+                    value=link_made.url, readOnly=True, label="The link, shown once", id="share-url", mt="md"
+                )
+            except (ClientError, ValueError) as error:
+                made = trouble(str(error))
+        return made, share_list(page)
+
+
+def _revoke(page: OpenedComparison, share: int, clicks: int | None) -> None:
+    if clicks:
+        page.client.http.post(f"/shares/{share}/revoke")

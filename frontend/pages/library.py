@@ -1,0 +1,202 @@
+"""The library: checkpoints and probe sets of a project, and the place to drop files."""
+
+from typing import Any
+
+import dash_ag_grid as dag
+import dash_mantine_components as dmc
+from dash import Dash, Input, Output, State, dcc, html
+
+from backend.contracts.projects import Checkpoint, Probe
+from frontend.access import Access
+from frontend.components.frame import link
+from frontend.components.words import nothing, state_badge, trouble
+from frontend.filtering import matches
+from frontend.wiring import on
+from kinscape.client import ClientError, Project
+
+COLUMNS = [
+    {"field": "name", "pinned": "left", "minWidth": 170, "flex": 2},
+    {"field": "group", "minWidth": 110, "flex": 1},
+    {"field": "tagged", "headerName": "Tags", "minWidth": 130, "flex": 1},
+    {"field": "parent", "minWidth": 90, "flex": 1},
+    {"field": "architecture", "minWidth": 110, "flex": 1},
+    {"field": "parameters", "type": "rightAligned", "width": 115},
+    {"field": "accuracy", "type": "rightAligned", "width": 100},
+    {"field": "state", "width": 115},
+    {"field": "reason", "headerName": "Note", "minWidth": 160, "flex": 2, "tooltipField": "reason"},
+]
+GRID = {
+    "theme": {"function": "themeQuartz.withParams({fontFamily: 'inherit', fontSize: 13, wrapperBorderRadius: 6})"},
+    "animateRows": False,
+    "suppressCellFocus": False,
+    "rowHeight": 34,
+    "headerHeight": 34,
+    "tooltipShowDelay": 200,
+    "enableCellTextSelection": True,
+}
+
+
+def row_of(checkpoint: Checkpoint) -> dict[str, Any]:
+    """A checkpoint as a row of the table."""
+    return {
+        "id": checkpoint.id,
+        "key": str(checkpoint.id),
+        "name": checkpoint.name,
+        "group": checkpoint.group,
+        "tags": checkpoint.tags,
+        "tagged": " ".join(f"{k}={v}" for k, v in checkpoint.tags.items()),
+        "parent": checkpoint.parent,
+        "architecture": checkpoint.architecture,
+        "parameters": checkpoint.parameters,
+        "metrics": checkpoint.metrics,
+        "accuracy": checkpoint.metrics.get("accuracy"),
+        "state": checkpoint.state.value,
+        "reason": checkpoint.reason,
+        "step": checkpoint.step,
+        "run": checkpoint.run,
+    }
+
+
+def page(project: Project) -> Any:
+    """The whole page of a project's library."""
+    checkpoints, probes = project.checkpoints(), project.probes()
+    rows = [row_of(c) for c in checkpoints]
+    return html.Div(
+        [
+            dcc.Store(id="library-rows", data=rows),
+            html.Div(
+                [
+                    html.H1("Library"),
+                    html.Span(
+                        f"{len(checkpoints)} checkpoints, {len(probes)} probe sets",
+                        className="quiet",
+                        id="library-count",
+                    ),
+                    dmc.TextInput(
+                        id="library-filter",
+                        placeholder="Filter: group:sam acc>0.9",
+                        debounce=250,
+                        className="filter",
+                        **{"aria-label": "Filter checkpoints"},
+                    ),
+                    dmc.Button("Upload files", id="choose-files", size="xs", variant="default"),
+                    link("Compare", f"/projects/{project.id}/compare", className="button primary"),
+                ],
+                className="bar",
+            ),
+            html.Div(id="upload-sheet", className="upload-sheet", **{"data-project": str(project.id)}),
+            html.Div(_table(rows) if rows else _empty(), id="library-body"),
+            html.H2("Probe sets"),
+            html.Div(probe_list(probes), id="probe-list"),
+            html.Div(
+                [
+                    dmc.Button("Add scikit-learn's digits", id="add-digits", size="xs", variant="default"),
+                    html.Span("or drop an .npz with x and y anywhere on this page", className="quiet"),
+                    html.Div(id="digits-trouble"),
+                ],
+                className="bar",
+            ),
+        ],
+        className="library",
+        id="drop-target",
+        **{"data-project": str(project.id)},
+    )
+
+
+def _table(rows: list[dict[str, Any]]) -> Any:
+    return dag.AgGrid(
+        id="library-grid",
+        rowData=rows,
+        columnDefs=COLUMNS,
+        getRowId="params.data.key",
+        defaultColDef={"sortable": True, "resizable": True},
+        dashGridOptions=GRID,
+        style={"height": f"{min(560, 42 + 34 * max(3, len(rows)))}px"},
+    )
+
+
+def _empty() -> Any:
+    return nothing(
+        "No checkpoints yet",
+        "Drop .safetensors files (or state_dicts saved by torch.save) anywhere on this page, or load the demo zoo: "
+        "kinscape demo",
+    )
+
+
+def probe_list(probes: list[Probe]) -> Any:
+    """Probe sets with what was found in them."""
+    if not probes:
+        return html.P("No probe sets yet: a comparison asks every model about the samples of one.", className="quiet")
+    items = []
+    for p in probes:
+        shape = "×".join(str(s) for s in p.shape)
+        text = f"{p.samples} samples of {shape}, {p.classes} classes" if p.state.value == "ready" else p.reason
+        extras = []
+        if p.duplicates:
+            extras.append(f"{p.duplicates} duplicates")
+        if p.constant_features:
+            extras.append(f"{p.constant_features} constant features")
+        items.append(
+            html.Div(
+                [
+                    html.Strong(p.name),
+                    dmc.Badge(p.role, variant="outline", size="sm", color="gray", radius="sm", tt="none"),
+                    state_badge(p.state.value),
+                    html.Span(text),
+                    html.Span(", ".join(extras), className="quiet"),
+                ],
+                className="probe",
+            )
+        )
+    return html.Div(items)
+
+
+def register(app: Dash, access: Access) -> None:
+    """Filtering, and showing what was uploaded."""
+
+    @on(
+        app,
+        Output("library-grid", "rowData"),
+        Input("library-filter", "value"),
+        State("library-rows", "data"),
+        prevent_initial_call=True,
+    )
+    def filtered(text: str | None, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [r for r in rows if matches(r, text or "")]
+
+    @on(
+        app,
+        Output("library-body", "children"),
+        Output("probe-list", "children"),
+        Output("library-rows", "data"),
+        Output("library-count", "children"),
+        Input("library-changed", "data"),
+        State("address", "pathname"),
+        prevent_initial_call=True,
+    )
+    def changed(_: int, path: str) -> tuple[Any, Any, Any, str]:
+        project = access.client(path).project_numbered(int(path.split("/")[2]))
+        checkpoints, probes = project.checkpoints(), project.probes()
+        rows = [row_of(c) for c in checkpoints]
+        count = f"{len(checkpoints)} checkpoints, {len(probes)} probe sets"
+        return (_table(rows) if rows else _empty()), probe_list(probes), rows, count
+
+    @on(
+        app,
+        Output("library-changed", "data"),
+        Output("digits-trouble", "children"),
+        Input("add-digits", "n_clicks"),
+        State("address", "pathname"),
+        State("library-changed", "data"),
+        prevent_initial_call=True,
+    )
+    def digits(clicks: int | None, path: str, before: int) -> tuple[int, Any]:
+        if not clicks:
+            return before, None
+        project = access.client(path).project_numbered(int(path.split("/")[2]))
+        try:
+            project.add_digits(name="digits-held-out", role="held-out")
+            project.add_digits(name="digits-train", role="train")
+        except ClientError as error:
+            return before + 1, trouble(str(error))
+        return before + 1, None

@@ -1,0 +1,128 @@
+"""A comparison that a visitor opened: its data, ready to be drawn in one order."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from backend.contracts.cards import Card
+from backend.contracts.comparisons import AskedMeasure, Matrix
+from backend.contracts.projects import Checkpoint
+from frontend.access import Access, cards_by_slug
+from frontend.figures.heatmap import Block
+from frontend.view import View
+from kinscape.client import Client, ClientError, Comparison
+from kinscape.client.comparison import grid
+
+
+def comparison_of(client: Client, path: str) -> int:
+    """The number of the comparison that a path shows; a shared path says it by its link."""
+    parts = path.strip("/").split("/")
+    if len(parts) != 2 or not parts[1].isdecimal():
+        raise ClientError("There is nothing at this address.")
+    if parts[0] == "shared":
+        return int(client.http.get("/shared")["comparison"])
+    return int(parts[1])
+
+
+@dataclass
+class OpenedComparison:
+    """One comparison, the view of it, and what the view needs."""
+
+    access: Access
+    client: Client
+    comparison: Comparison
+    view: View
+    path: str
+
+    @classmethod
+    def of(cls, access: Access, path: str, query: str | None) -> "OpenedComparison":
+        """What an address shows, as far as this visitor may see it."""
+        client = access.client(path)
+        number = comparison_of(client, path)
+        return cls(access, client, client.comparison(number), View.of(query), path)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether this is somebody's link: nothing can be changed."""
+        return self.path.startswith("/shared/")
+
+    @cached_property
+    def cards(self) -> dict[str, Card]:
+        """Every card by slug."""
+        return cards_by_slug(self.client)
+
+    @cached_property
+    def checkpoints(self) -> dict[int, Checkpoint]:
+        """The checkpoints by number."""
+        found = self.client.http.get(f"/comparisons/{self.comparison.id}/checkpoints")
+        return {c["id"]: Checkpoint.model_validate(c) for c in found}
+
+    @cached_property
+    def pairwise(self) -> list[AskedMeasure]:
+        """Measures of pairs, in the order asked."""
+        return [m for m in self.comparison.details.measures if m.arity == "pair" and m.slug in self.cards]
+
+    @cached_property
+    def single(self) -> list[AskedMeasure]:
+        """Measures of single models, in the order asked."""
+        return [m for m in self.comparison.details.measures if m.arity == "model" and m.slug in self.cards]
+
+    @property
+    def measure(self) -> AskedMeasure | None:
+        """The pairwise measure that is shown."""
+        named = [m for m in self.pairwise if m.key == self.view.measure]
+        return (named or self.pairwise or [None])[0]  # type: ignore[list-item]
+
+    def layers(self, measure: AskedMeasure) -> list[str]:
+        """Layers that a measure was asked for, same on both sides."""
+        return list(dict.fromkeys(a for a, b in measure.layers if a == b))
+
+    def layer(self, measure: AskedMeasure) -> str | None:
+        """The layer that is shown."""
+        layers = self.layers(measure)
+        if not layers:
+            return None
+        return self.view.layer if self.view.layer in layers else layers[-1]
+
+    def matrix(self, measure: AskedMeasure, layer: str | None) -> Matrix:
+        """One measure of all pairs or models."""
+        version = self.comparison.details.progress.version
+        return self.access.matrix(self.client, self.comparison.id, measure.key, layer, version=version)
+
+    def block(self, matrix: Matrix) -> Block:
+        """A matrix with the groups of its models."""
+        return Block(
+            grid(matrix.values),
+            grid(matrix.low),
+            grid(matrix.high),
+            {(m.row, m.column): m.sentence for m in matrix.missing},
+            matrix.ids,
+            matrix.labels,
+            [self.checkpoints[i].group if i in self.checkpoints else "" for i in matrix.ids],
+        )
+
+    def order(self, matrix: Matrix | None) -> list[int]:
+        """Positions of the models in the order of the view."""
+        details = self.comparison.details
+        everyone = list(range(len(details.checkpoints)))
+        groups = [self.checkpoints[i].group if i in self.checkpoints else "" for i in details.checkpoints]
+        if self.view.order == "name":
+            return sorted(everyone, key=lambda i: details.labels[i])
+        if self.view.order == "group":
+            return sorted(everyone, key=lambda i: (groups[i], details.labels[i]))
+        if self.view.order == "alike" and matrix is not None and matrix.order:
+            return matrix.order
+        return everyone
+
+    def off_diagonal(self, block: Block) -> list[float]:
+        """Values of all pairs of different models."""
+        values = block.values.copy()
+        if values.shape[1] == values.shape[0]:
+            np.fill_diagonal(values, np.nan)
+        out: list[float] = values.ravel().tolist()
+        return out
+
+    def href(self, view: View) -> str:
+        """The address of a view of this comparison."""
+        return f"{self.path}{view.query()}"

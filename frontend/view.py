@@ -1,0 +1,55 @@
+"""The view: everything on the screen that an address has to bring back."""
+
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self
+from urllib.parse import parse_qsl, urlencode
+
+TABS = ("matrix", "multiples", "map", "models", "pair", "layers", "log")
+ORDERS = ("alike", "group", "name", "added")
+SCALES = ("fit", "full")
+LONGEST = 300
+
+
+@dataclass(frozen=True)
+class View:
+    """What a comparison's page shows.
+
+    Attributes:
+        tab: which picture.
+        measure, layer: what the picture is of; empty means the comparison's first.
+        order: how rows are sorted; ``alike`` is the seriated order.
+        scale: whether colours span the values or the whole range.
+        a, b: selected checkpoints, 0 for none.
+    """
+
+    tab: str = "matrix"
+    measure: str = ""
+    layer: str = ""
+    order: str = "alike"
+    scale: str = "fit"
+    a: int = 0
+    b: int = 0
+
+    @classmethod
+    def of(cls, query: str | None) -> Self:
+        """The view that an address names; what it does not name, or names wrongly, is the default."""
+        found: dict[str, Any] = {}
+        allowed = {"tab": TABS, "order": ORDERS, "scale": SCALES}
+        for key, value in parse_qsl((query or "").lstrip("?")):
+            if (key in allowed and value in allowed[key]) or (key in ("measure", "layer") and len(value) <= LONGEST):
+                found[key] = value
+            elif key in ("a", "b") and value.isascii() and value.isdecimal() and len(value) < 19:
+                found[key] = int(value)
+        return cls(**found)
+
+    def query(self) -> str:
+        """The address's part after the question mark, only what differs from the default."""
+        blank = type(self)()
+        changed = {
+            f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != getattr(blank, f.name)
+        }
+        return f"?{urlencode(changed)}" if changed else ""
+
+    def but(self, **changes: Any) -> Self:
+        """The same view with something else selected."""
+        return replace(self, **changes)

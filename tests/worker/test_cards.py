@@ -1,0 +1,265 @@
+"""Every promise of every card, run. A claim forgotten fails like a claim false."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from backend.contracts.cards import Arity, Change, Input, Uncertainty
+from kinscape import build
+from kinscape.library import BoundMeasure
+from worker.measures.catalogue import catalogue
+from worker.measures.evaluation import evaluate_network, pair_values
+from worker.measures.inputs import Outputs, Subject
+from worker.measures.measure import Measure
+from worker.measures.uncertainty import row_groups
+
+SAMPLES, CLASSES, WIDTH = 80, 6, 9
+ALL = list(catalogue().values())
+PAIRS = [m for m in ALL if m.card.arity is Arity.PAIR and m.card.input is not Input.NETWORK]
+NETWORKS = [m for m in ALL if m.card.input is Input.NETWORK]
+FEATURE_CHANGES: dict[Change, Callable[[Tensor], Tensor]] = {
+    Change.PERMUTE_FEATURES: lambda x: x[:, torch.randperm(WIDTH, generator=seeded(3))],
+    Change.ROTATE_FEATURES: lambda x: x @ torch.linalg.qr(draws(WIDTH, WIDTH, seed=4))[0],
+    Change.SCALE_FEATURES: lambda x: 2.5 * x,
+    Change.SCALE_EACH_FEATURE: lambda x: x * (0.3 + torch.rand(WIDTH, generator=seeded(5), dtype=torch.float64) * 3),
+    Change.SHIFT_FEATURES: lambda x: x + 2 * draws(1, WIDTH, seed=6),
+}
+LOGIT_CHANGES: dict[Change, Callable[[Tensor], Tensor]] = {
+    Change.SHIFT_LOGITS: lambda z: z + draws(SAMPLES, 1, seed=7),
+    Change.SCALE_LOGITS: lambda z: 1.7 * z,
+}
+
+
+def seeded(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def draws(*shape: int, seed: int) -> Tensor:
+    return torch.randn(*shape, generator=seeded(seed), dtype=torch.float64)
+
+
+def features(seed: int) -> Tensor:
+    base = draws(SAMPLES, WIDTH, seed=99)
+    return base + draws(SAMPLES, WIDTH, seed=seed) + 0.7
+
+
+def outputs(seed: int) -> Outputs:
+    labels = torch.randint(0, CLASSES, (SAMPLES,), generator=seeded(50))
+    logits = draws(SAMPLES, CLASSES, seed=seed)
+    logits[torch.arange(SAMPLES), labels] += 1.5
+    return Outputs(logits, labels)
+
+
+def state(seed: int) -> dict[str, Tensor]:
+    torch.manual_seed(seed)
+    return build("lenet", classes=CLASSES).state_dict()
+
+
+def example(measure: Measure, seed: int) -> Any:
+    if measure.card.input is Input.FEATURES:
+        return features(seed)
+    return outputs(seed) if measure.card.input is Input.OUTPUTS else state(seed)
+
+
+def value(measure: Measure, a: Any, b: Any | None = None) -> float:
+    settings = measure.card.settings({})
+    first = measure.prepare(a, **settings)
+    if b is None:
+        return float(measure.of_model(first, settings))
+    return float(measure.of_pair(first, measure.prepare(b, **settings), settings))
+
+
+def changed(measure: Measure, data: Any, change: Change) -> Any:
+    if measure.card.input is Input.FEATURES:
+        return FEATURE_CHANGES[change](data)
+    if measure.card.input is Input.OUTPUTS:
+        return Outputs(LOGIT_CHANGES[change](data.logits), data.labels)
+    return {n: 3.0 * t if t.is_floating_point() else t for n, t in data.items()}
+
+
+def applicable(measure: Measure) -> set[Change]:
+    kinds: dict[Input, set[Change]] = {
+        Input.FEATURES: set(FEATURE_CHANGES),
+        Input.OUTPUTS: set(LOGIT_CHANGES),
+        Input.WEIGHTS: {Change.SCALE_WEIGHTS},
+        Input.NETWORK: {Change.PERMUTE_UNITS, Change.RESCALE_LAYERS},
+    }
+    return kinds[measure.card.input]
+
+
+def name(measure: Measure) -> str:
+    return measure.card.slug
+
+
+@pytest.mark.parametrize("measure", PAIRS, ids=name)
+def test_a_model_with_itself_scores_the_value_of_identity(measure: Measure) -> None:
+    assert measure.card.identical is not None
+    assert value(measure, example(measure, 1), example(measure, 1)) == pytest.approx(measure.card.identical, abs=1e-9)
+
+
+@pytest.mark.parametrize("measure", PAIRS, ids=name)
+@pytest.mark.parametrize("seed", range(5))
+def test_values_lie_within_the_bounds(measure: Measure, seed: int) -> None:
+    found = value(measure, example(measure, seed), example(measure, seed + 20))
+    assert measure.card.low is None or found >= measure.card.low
+    assert measure.card.high is None or found <= measure.card.high
+
+
+@pytest.mark.parametrize("measure", PAIRS, ids=name)
+def test_symmetry_is_as_claimed(measure: Measure) -> None:
+    a, b = example(measure, 1), example(measure, 2)
+    same = math.isclose(value(measure, a, b), value(measure, b, a), rel_tol=1e-9, abs_tol=1e-12)
+    assert same is measure.card.symmetric
+
+
+@pytest.mark.parametrize("measure", [m for m in ALL if m.card.input is not Input.NETWORK], ids=name)
+def test_ignored_changes_are_exactly_those_claimed(measure: Measure) -> None:
+    a = example(measure, 1)
+    b = example(measure, 2) if measure.card.arity is Arity.PAIR else None
+    before = value(measure, a, b)
+    ignored = {
+        change
+        for change in applicable(measure)
+        if math.isclose(before, value(measure, changed(measure, a, change), b), rel_tol=1e-7, abs_tol=1e-9)
+    }
+    assert ignored == set(measure.card.ignores)
+
+
+@pytest.mark.parametrize("measure", [m for m in PAIRS if m.card.input is not Input.WEIGHTS], ids=name)
+def test_the_order_of_samples_does_not_matter(measure: Measure) -> None:
+    rows = torch.randperm(SAMPLES, generator=seeded(8))
+    a, b = example(measure, 1), example(measure, 2)
+    pick = (lambda d: d.rows(rows)) if isinstance(a, Outputs) else (lambda d: d[rows])
+    assert value(measure, pick(a), pick(b)) == pytest.approx(value(measure, a, b), abs=1e-9)
+
+
+@pytest.mark.parametrize("measure", [m for m in PAIRS if m.matrix is not None], ids=name)
+def test_the_fast_path_equals_pair_by_pair(measure: Measure) -> None:
+    settings = measure.card.settings({})
+    data = {i: measure.prepare(example(measure, i), **settings) for i in range(6)}
+    pairs = [(i, j) for i in range(6) for j in range(6)]
+    fast, _ = pair_values(measure, data, data, pairs, settings)
+    slow = [float(measure.of_pair(data[i], data[j], settings)) for i, j in pairs]
+    assert fast.tolist() == pytest.approx(slow, abs=1e-9)
+
+
+@pytest.mark.parametrize("measure", [m for m in PAIRS if m.card.input is Input.FEATURES], ids=name)
+def test_float32_features_give_the_float64_value(measure: Measure) -> None:
+    a, b = (features(i) * 0.1 + 10 for i in (1, 2))
+    exact = value(measure, a.float().double(), b.float().double())
+    assert value(measure, a.float(), b.float()) == pytest.approx(exact, abs=measure.card.tolerance)
+
+
+@pytest.mark.parametrize("measure", [m for m in ALL if m.card.input in (Input.FEATURES, Input.OUTPUTS)], ids=name)
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_values_that_are_not_finite_are_refused(measure: Measure, bad: float) -> None:
+    bound = BoundMeasure(measure)
+    data = (features(1) if measure.card.input is Input.FEATURES else outputs(1).logits).clone()
+    data[3, 2] = bad
+    more = [] if measure.card.arity is Arity.MODEL else [data.clone().nan_to_num(0, 1, -1)]
+    labels = outputs(1).labels if measure.card.input is Input.OUTPUTS else None
+    with pytest.raises(Exception, match="1 of .* values are NaN or infinite"):
+        bound(data, *more, labels=labels)
+
+
+@pytest.mark.parametrize("measure", [m for m in PAIRS if m.card.input is not Input.WEIGHTS], ids=name)
+def test_an_interval_holds_its_value_and_names_its_kind(measure: Measure) -> None:
+    bound = BoundMeasure(measure)
+    raw = [example(measure, i) for i in (1, 2)]
+    labels = raw[0].labels if isinstance(raw[0], Outputs) else None
+    data = [r.logits if isinstance(r, Outputs) else r for r in raw]
+    found = bound(*data, labels=labels)
+    assert found.low is not None
+    assert found.high is not None
+    assert found.low <= found.value <= found.high
+    assert found.interval == "sampling"
+    assert len(found.replicates) == 20
+    assert found.n == SAMPLES
+
+
+def mlp(seed: int) -> nn.Module:
+    torch.manual_seed(seed)
+    module = build("mlp", inputs=6, classes=4, width=7, depth=2).double().eval()
+    with torch.no_grad():
+        for p in module.parameters():
+            p.mul_(3)  # far enough from linear that there is a hill between two of them
+    return module
+
+
+def subject(module: nn.Module, *, groups: bool = True) -> Subject:
+    x = draws(60, 6, seed=70)
+    y = torch.randint(0, 4, (60,), generator=seeded(71))
+    return Subject(module, x, y, groups=row_groups(60) if groups else (), seed=0)
+
+
+def permuted(module: nn.Module) -> nn.Module:
+    twin = mlp(0)
+    twin.load_state_dict(module.state_dict())
+    order = torch.randperm(7, generator=seeded(72))
+    with torch.no_grad():
+        twin.get_parameter("features.1.weight").copy_(module.get_parameter("features.1.weight")[order])
+        twin.get_parameter("features.1.bias").copy_(module.get_parameter("features.1.bias")[order])
+        twin.get_parameter("features.3.weight").copy_(module.get_parameter("features.3.weight")[:, order])
+    return twin
+
+
+def rescaled(module: nn.Module) -> nn.Module:
+    twin = mlp(0)
+    twin.load_state_dict(module.state_dict())
+    with torch.no_grad():
+        for layer in ("features.1.weight", "features.1.bias"):
+            twin.get_parameter(layer).mul_(3.0)
+        twin.get_parameter("features.3.weight").div_(3.0)
+        for layer in ("features.3.weight", "features.3.bias"):
+            twin.get_parameter(layer).mul_(2.0)
+        twin.get_parameter("classifier.weight").div_(2.0)
+    return twin
+
+
+def reading(measure: Measure, *modules: nn.Module) -> float:
+    cell = evaluate_network(measure, [subject(m) for m in modules], measure.card.settings({}))
+    assert cell.kind == "estimate", cell
+    return cell.value
+
+
+@pytest.mark.parametrize("measure", NETWORKS, ids=name)
+def test_what_twins_of_the_same_function_leave_unchanged_is_exactly_what_is_claimed(measure: Measure) -> None:
+    module = mlp(1)
+    twins = {Change.PERMUTE_UNITS: permuted(module), Change.RESCALE_LAYERS: rescaled(module)}
+    for twin in twins.values():
+        assert torch.allclose(twin(draws(5, 6, seed=3)), module(draws(5, 6, seed=3)), atol=1e-12)
+    rest = [mlp(2)] if measure.card.arity is Arity.PAIR else []
+    before = reading(measure, module, *rest)
+    tolerance = 1e-2 if measure.card.slug == "hessian-top-eigenvalue" else 1e-8
+    ignored = {c for c, t in twins.items() if math.isclose(before, reading(measure, t, *rest), rel_tol=tolerance)}
+    assert ignored == set(measure.card.ignores)
+
+
+@pytest.mark.parametrize("measure", NETWORKS, ids=name)
+def test_a_network_is_untouched_afterwards(measure: Measure) -> None:
+    modules = [mlp(1)] + ([mlp(2)] if measure.card.arity is Arity.PAIR else [])
+    modules[0].train()
+    before = [{n: t.clone() for n, t in m.state_dict().items()} for m in modules]
+    given = subject(modules[0])
+    BoundMeasure(measure)(*modules, given.x, given.y)
+    for module, old in zip(modules, before, strict=True):
+        assert all(torch.equal(t, old[n]) for n, t in module.state_dict().items())
+        assert not any(m._forward_hooks for m in module.modules())
+        assert all(p.requires_grad and p.grad is None for p in module.parameters())
+    assert modules[0].training
+
+
+@pytest.mark.parametrize("measure", ALL, ids=name)
+def test_a_card_is_complete(measure: Measure) -> None:
+    card = measure.card
+    assert card.summary.endswith("."), "the first docstring line is a sentence"
+    assert card.summary.count(".") <= 2
+    assert (card.identical is None) == (card.arity is Arity.MODEL)
+    assert card.uncertainty is Uncertainty.EXACT or len(card.reliable_from) > 8
+    for parameter in card.parameters:
+        assert parameter.help.endswith(".")
+        assert card.settings({})[parameter.name] == parameter.default
