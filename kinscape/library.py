@@ -51,15 +51,28 @@ def measure(slug: str) -> "BoundMeasure":
 
 
 def _tensor(value: Any) -> Tensor:
-    tensor = value if isinstance(value, Tensor) else torch.as_tensor(np.asarray(value))
+    try:
+        tensor = value if isinstance(value, Tensor) else torch.from_numpy(np.array(value, order="C"))
+    except (TypeError, ValueError) as error:
+        raise Unprocessable(f"This is not an array of numbers: {str(error)[:120]}.") from error
     if tensor.is_complex():
         raise Unprocessable("Complex numbers cannot be compared; take their real part or absolute value first.")
     return tensor.detach()
 
 
+def _labels(value: Array) -> Tensor:
+    """Labels as whole numbers."""
+    found = _tensor(value)
+    if found.is_floating_point() and bool((found != found.floor()).any()):
+        raise Unprocessable("Labels must be whole numbers, one class number per sample, counted from 0.")
+    return found.long()
+
+
 def _outputs(value: Array, labels: Tensor | None, kind: Kind) -> Outputs:
+    if kind not in ("logits", "probabilities"):
+        raise Unprocessable(f'outputs must be "logits" or "probabilities", not {kind!r}.')
     raw = _tensor(value).to(torch.float64)
-    if raw.ndim != 2 or raw.shape[1] < 2:
+    if raw.ndim != 2 or raw.shape[1] < 2 or not len(raw):
         raise Unprocessable(f"Outputs must be (samples, classes) with at least two classes, not {tuple(raw.shape)}.")
     if labels is not None:
         if labels.shape != (len(raw),):
@@ -91,6 +104,24 @@ def _features(value: Array) -> Tensor:
     return x
 
 
+def _subject(module: nn.Module, x: Tensor, y: Tensor, groups: tuple[Tensor, ...], seed: int) -> Subject:
+    """A module on its samples, after one of them went through it."""
+    first = next(module.parameters(), None)
+    if x.is_floating_point() and first is not None and first.is_floating_point():
+        x = x.to(first.dtype)
+    try:
+        with torch.no_grad():
+            logits = module(x[:1])
+    except (RuntimeError, ValueError, IndexError, TypeError) as error:
+        raise Unprocessable(f"The network cannot read x: {str(error)[:200]}") from error
+    if not isinstance(logits, Tensor) or logits.ndim != 2:
+        raise Unprocessable("The network must return logits (samples, classes).")
+    if bool((y < 0).any()) or bool((y >= logits.shape[1]).any()):
+        raise Unprocessable(f"Labels must lie between 0 and {logits.shape[1] - 1}.")
+    finite_or_refuse(x)
+    return Subject(module, x, y, groups=groups, seed=seed)
+
+
 class BoundMeasure:
     """One measure of the catalogue, called with tensors, arrays, state dicts or modules."""
 
@@ -120,6 +151,7 @@ class BoundMeasure:
             Unprocessable: the input does not fit the measure, or has no such number.
         """
         settings = self.card.settings(parameters)
+        cell: Cell
         if self.card.input is Input.NETWORK:
             cell = self._of_networks(data, seed=seed, settings=settings, intervals=intervals)
         elif self.card.arity is Arity.MODEL:
@@ -145,9 +177,13 @@ class BoundMeasure:
         n = len(inputs)
         pairs = [(i, j) for i in range(n) for j in range(n) if i < j or (i != j and not self.card.symmetric)]
         grids = np.full((3, n, n), np.nan)
-        if self.card.identical is not None:
-            grids[:, range(n), range(n)] = self.card.identical
         reasons: dict[tuple[int, int], str] = {}
+        own = self._pairs(inputs, [(i, i) for i in range(n)], settings, intervals=False)
+        for i, cell in enumerate(own):
+            if isinstance(cell, Estimate):
+                grids[:, i, i] = cell.value
+            else:
+                reasons[i, i] = cell.sentence
         for (i, j), cell in zip(pairs, self._pairs(inputs, pairs, settings, intervals=intervals), strict=True):
             places = [(i, j), (j, i)] if self.card.symmetric else [(i, j)]
             for place in places:
@@ -164,12 +200,15 @@ class BoundMeasure:
                 if not isinstance(state, Mapping):
                     raise Unprocessable("Weights are compared as state dicts: pass model.state_dict().")
             return [dict(state) for state in data]
-        truth = None if labels is None else _tensor(labels).long()
+        truth = None if labels is None else _labels(labels)
         if self.card.needs_labels and truth is None:
             raise Unprocessable(f"{self.card.slug} needs labels: pass labels=.")
         if self.card.input is Input.OUTPUTS:
             found: list[Any] = [_outputs(d, truth, kind) for d in data]
             sizes = {o.samples for o in found}
+            classes = {o.logits.shape[1] for o in found}
+            if len(classes) > 1:
+                raise Unprocessable(f"All outputs must have the same classes; they have {sorted(classes)}.")
         else:
             found = [_features(d) for d in data]
             sizes = {len(x) for x in found}
@@ -195,7 +234,7 @@ class BoundMeasure:
         truth = data[1] if len(data) == 2 else labels
         if truth is None and self.card.needs_labels:
             raise Unprocessable(f"{self.card.slug} needs labels: pass them after the outputs.")
-        outputs = _outputs(data[0], None if truth is None else _tensor(truth).long(), kind)
+        outputs = _outputs(data[0], None if truth is None else _labels(truth), kind)
         groups = row_groups(outputs.samples) if intervals else ()
         return evaluate_model(self._measure, outputs, settings, groups=groups)
 
@@ -204,17 +243,18 @@ class BoundMeasure:
         if len(data) != count + 2 or not all(isinstance(m, nn.Module) for m in data[:count]):
             what = "two modules" if count == 2 else "a module"
             raise Unprocessable(f"{self.card.slug} takes {what}, then x and y.")
-        x, y = _tensor(data[-2]), _tensor(data[-1]).long()
-        if y.shape != (len(x),):
-            raise Unprocessable(f"There are {tuple(y.shape)} labels for {len(x)} samples.")
+        x, y = _tensor(data[-2]), _labels(data[-1])
+        if not x.ndim or not len(x) or y.shape != (len(x),):
+            raise Unprocessable(f"There are {tuple(y.shape)} labels for samples of shape {tuple(x.shape)}.")
         groups = row_groups(len(x)) if intervals else ()
         modules: list[nn.Module] = list(data[:count])
         modes = [{m: m.training for m in module.modules()} for module in modules]
         try:
             for module in modules:
                 module.eval()
-            subjects = [Subject(m, x.to(next(m.parameters()).dtype), y, groups=groups, seed=seed) for m in modules]
-            return evaluate_network(self._measure, subjects, settings)
+            with torch.inference_mode(mode=False), torch.enable_grad():
+                subjects = [_subject(m, x, y, groups, seed) for m in modules]
+                return evaluate_network(self._measure, subjects, settings)
         finally:
             for before in modes:
                 for part, training in before.items():

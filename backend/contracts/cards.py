@@ -2,6 +2,7 @@
 
 import enum
 import math
+import numbers
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -117,7 +118,7 @@ class Parameter(BaseModel):
             if value not in self.choices:
                 raise Unprocessable(f"{where} must be one of {', '.join(self.choices)}, not {value!r}.")
             return str(value)
-        if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
+        if isinstance(value, bool) or not isinstance(value, numbers.Real) or math.isnan(value):
             raise Unprocessable(f"{where} must be a number, not {value!r}.")
         if isinstance(self.default, int) and value != int(value):
             raise Unprocessable(f"{where} must be a whole number, not {value!r}.")
@@ -150,6 +151,7 @@ class Card(BaseModel):
     role: Role
     needs_labels: bool = False
     uncertainty: Uncertainty
+    counts_events: bool = Field(default=False, description="Whether the value is a share of samples.")
     reliable_from: str = Field(min_length=3)
     pitfalls: str = Field(min_length=3)
     source: str = Field(min_length=3)

@@ -29,10 +29,7 @@ def checkpoint(path: Path, *, pickles: bool) -> tuple[dict[str, Tensor], dict[st
                 "save the weights with safetensors.torch.save_file."
             )
         with zipfile.ZipFile(path) as archive:
-            if any(
-                n.endswith(EXPORTED)
-                for n in archive.namelist()
-            ):
+            if any(n.endswith(EXPORTED) for n in archive.namelist()):
                 raise Refusal(f"Files of torch.export are not read yet; {KNOWN}.")
         tensors = torch_file.read(path)
     elif safetensors_file.looks_like(path):

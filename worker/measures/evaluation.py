@@ -16,6 +16,7 @@ from worker.measures.uncertainty import estimate, leave_one_out_means, others, t
 Data = Outputs | Tensor
 Pair = tuple[Hashable, Hashable]
 NAN = float("nan")
+FEWEST_GROUPS = 3
 
 
 def not_applicable(sentence: str) -> Reason:
@@ -101,7 +102,8 @@ def evaluate_pairs(
     values, reasons = pair_values(measure, first, second, pairs, settings)
     kept = {n: left[n] for n in first}
     kept_too = kept if right is left else {n: right[n] for n in second}
-    replicates = _pair_replicates(measure, kept, kept_too, pairs, settings, groups) if groups else None
+    enough = len(groups) >= FEWEST_GROUPS
+    replicates = _pair_replicates(measure, kept, kept_too, pairs, settings, groups) if enough else None
     cells: list[Cell] = []
     for k, (a, b) in enumerate(pairs):
         sentence = refused.get(a) or refused_too.get(b) or reasons.get(k)
@@ -152,9 +154,12 @@ def evaluate_model(measure: Measure, data: Data, settings: Settings, *, groups: 
         value = on(finite(data))
     except Undefined as sentence:
         return not_applicable(str(sentence))
-    if math.isnan(value):
-        return not_applicable(measure.undefined)
+    if not math.isfinite(value):
+        return not_applicable(
+            "The number is not finite: a right answer got probability zero." if math.isinf(value) else measure.undefined
+        )
     replicates = None
+    groups = groups if len(groups) >= FEWEST_GROUPS else ()
     if groups and measure.card.uncertainty is Uncertainty.MEAN_JACKKNIFE:
         parts = torch.tensor([on(take_rows(data, g)) for g in groups], dtype=torch.float64)
         replicates = leave_one_out_means(parts, groups)

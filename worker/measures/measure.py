@@ -89,6 +89,7 @@ def measure(
     symmetric: bool = True,
     ignores: set[Change] | None = None,
     needs_labels: bool = False,
+    counts_events: bool = False,
     parameters: tuple[Parameter, ...] = (),
     pace: Pace = Pace.PAIR,
     tolerance: float = 1e-6,
@@ -113,7 +114,7 @@ def measure(
             slug=slug, version=version, title=title, summary=summary, family=family,
             question=question, arity=arity, input=input, formula=formula, low=bounds[0],
             high=bounds[1], identical=identical, direction=direction, symmetric=symmetric,
-            ignores=frozenset(ignores or ()), role=role, needs_labels=needs_labels,
+            ignores=frozenset(ignores or ()), role=role, needs_labels=needs_labels, counts_events=counts_events,
             uncertainty=uncertainty, reliable_from=reliable_from, pitfalls=pitfalls,
             source=source, parameters=parameters, pace=pace, tolerance=tolerance,
         )  # fmt: skip

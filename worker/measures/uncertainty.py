@@ -76,7 +76,7 @@ def estimate(
     half = float(stats.t.ppf(0.5 + CONFIDENCE / 2, count - 1)) * float(jackknife_error(replicates))
     low, high = value - half, value + half
     method = f"{card.uncertainty}, {count} groups, t interval"
-    if half == 0.0 and card.uncertainty is Uncertainty.MEAN_JACKKNIFE and value in (card.low, card.high):
+    if half == 0.0 and card.counts_events and value in (card.low, card.high):
         low, high = (value, value + 3 / samples) if value == card.low else (value - 3 / samples, value)
         method = "rule of three: no event in n samples"
     if card.low is not None:

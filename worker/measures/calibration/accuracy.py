@@ -26,6 +26,7 @@ def right_answers(outputs: Outputs, **_: object) -> Tensor:
     role=Role.HELD_OUT,
     needs_labels=True,
     uncertainty=Uncertainty.MEAN_JACKKNIFE,
+    counts_events=True,
     reliable_from="100 samples",
     pitfalls="Says nothing about how confident the model is, or which samples it gets wrong.",
     source="Share of right answers; the first class wins a tie",

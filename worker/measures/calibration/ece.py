@@ -40,7 +40,7 @@ def few_per_bin(samples: int, _classes: int) -> str:
     needs_labels=True,
     uncertainty=Uncertainty.JACKKNIFE,
     reliable_from="2,000 samples; the estimate is biased upwards below",
-    pitfalls="Biased upwards: calibrated models score about 0.04 at N = 360. The interval speaks of sampling, "
+    pitfalls="Biased upwards: calibrated models score 0.04 to 0.07 at N = 360. The interval speaks of sampling, "
     "not of this bias. Depends on the bins.",
     source="Guo et al. 2017, equation 3; equal-width bins closed on the right, confidence 1 in the last",
     parameters=(Parameter(name="bins", default=15, minimum=1, maximum=1000, help="Equal-width bins."),),

@@ -9,11 +9,13 @@ from backend.contracts.cards import Change, Direction, Family, Input, Question, 
 from worker.measures.functional.js_divergence import probabilities
 from worker.measures.measure import measure
 
+ROOT_2 = 2**0.5
+
 
 def all_pairs(left: Sequence[Tensor], right: Sequence[Tensor]) -> Tensor:
     """One row of the matrix at a time, all columns at once."""
     q = torch.stack(list(right))
-    return torch.stack([(p - q).norm(dim=-1).mean(1) for p in left])
+    return torch.stack([(p - q).norm(dim=-1).clamp_max(ROOT_2).mean(1) for p in left])
 
 
 @measure(
@@ -23,7 +25,7 @@ def all_pairs(left: Sequence[Tensor], right: Sequence[Tensor]) -> Tensor:
     question=Question.ANSWER_ALIKE,
     formula=r"\frac{1}{N}\sum_i \lVert p_i - q_i\rVert_2",
     input=Input.OUTPUTS,
-    bounds=(0.0, 2**0.5),
+    bounds=(0.0, ROOT_2),
     identical=0.0,
     direction=Direction.LOWER_IS_ALIKE,
     ignores={Change.SHIFT_LOGITS},
@@ -37,5 +39,5 @@ def all_pairs(left: Sequence[Tensor], right: Sequence[Tensor]) -> Tensor:
 )
 def activation_distance(p: Tensor, q: Tensor) -> Tensor:
     """Mean Euclidean distance between the two probability vectors."""
-    distances: Tensor = (p - q).norm(dim=-1)
+    distances: Tensor = (p - q).norm(dim=-1).clamp_max(ROOT_2)
     return distances.mean()

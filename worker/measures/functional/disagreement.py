@@ -34,6 +34,7 @@ def all_pairs(left: Sequence[Tensor], right: Sequence[Tensor]) -> Tensor:
     ignores={Change.SHIFT_LOGITS, Change.SCALE_LOGITS},
     role=Role.HELD_OUT,
     uncertainty=Uncertainty.MEAN_JACKKNIFE,
+    counts_events=True,
     reliable_from="100 samples; below ten expected disagreements the interval is rough",
     pitfalls="Weak: looks at the named class only. Bounded by the sum of the two error rates.",
     source="Fort et al. 2019, section 4",

@@ -30,7 +30,7 @@ def all_pairs(left: Sequence[Tensor], right: Sequence[Tensor]) -> Tensor:
     rows = []
     for p in left:
         divergence = entropy((p + q) / 2) - (entropy(p) + own) / 2
-        rows.append(divergence.clamp_min(0).mean(1))
+        rows.append(divergence.clamp(0, LN_2).mean(1))
     return torch.stack(rows)
 
 
@@ -48,7 +48,7 @@ def all_pairs(left: Sequence[Tensor], right: Sequence[Tensor]) -> Tensor:
     role=Role.HELD_OUT,
     uncertainty=Uncertainty.MEAN_JACKKNIFE,
     reliable_from="100 samples",
-    pitfalls="In nats, at temperature 1. Rounding below zero is cut at zero. Its square root is a metric, "
+    pitfalls="In nats, at temperature 1. Rounding outside the range is cut. Its square root is a metric, "
     "the divergence is not.",
     source="Lin 1991, equation 4.1",
     prepare=probabilities,
@@ -56,4 +56,4 @@ def all_pairs(left: Sequence[Tensor], right: Sequence[Tensor]) -> Tensor:
 )
 def js_divergence(p: Tensor, q: Tensor) -> Tensor:
     """Mean Jensen-Shannon divergence of the two probability vectors, in nats."""
-    return (entropy((p + q) / 2) - (entropy(p) + entropy(q)) / 2).clamp_min(0).mean()
+    return (entropy((p + q) / 2) - (entropy(p) + entropy(q)) / 2).clamp(0, LN_2).mean()

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from worker.measures.inputs import Subject, exact_attention
+from worker.measures.inputs import Subject, Undefined, exact_attention
 
 SAMPLES_AT_ONCE = 256
 SquaredNorm = Callable[[nn.Module, Tensor, Tensor], Tensor]
@@ -17,9 +17,13 @@ def gauss_newton_traces(subject: Subject) -> Tensor:
     The Hessian of cross-entropy in the logits is ``Σ_c p_c (e_c - p)(e_c - p)ᵀ``, so the trace
     is ``Σ_c p_c ‖Jᵀ(e_c - p)‖²``: one backward pass per class. Squared norms of each sample's
     gradient come from the layer's input and output gradient; weights outside Linear, Conv2d,
-    BatchNorm2d and LayerNorm, or used twice, are differentiated sample by sample.
+    BatchNorm2d and LayerNorm, or used twice, are differentiated sample by sample. The rules are
+    first tried on two samples against automatic differentiation: a network that uses its layers
+    in another way is differentiated sample by sample as a whole.
     """
     layers = _layers_with_own_rule(subject)
+    if not _rules_hold(subject, layers):
+        layers = {}
     covered = {f"{name}.{p}" for name, m in layers.items() for p, _ in m.named_parameters(recurse=False)}
     rest = [n for n in subject.weights if n not in covered]
     parts = []
@@ -30,6 +34,17 @@ def gauss_newton_traces(subject: Subject) -> Tensor:
             total = total + _by_sample(subject, rest, x)
         parts.append(total)
     return torch.cat(parts)
+
+
+def _rules_hold(subject: Subject, layers: dict[str, nn.Module]) -> bool:
+    names = [f"{name}.{p}" for name, m in layers.items() for p, _ in m.named_parameters(recurse=False)]
+    x = subject.x[:2]
+    try:
+        by_rule = _by_layer(subject, layers, x)
+        by_autograd = _by_sample(subject, names, x)
+    except (RuntimeError, IndexError, ValueError):
+        return False
+    return torch.allclose(by_rule, by_autograd, rtol=1e-3, atol=1e-12)
 
 
 def _layers_with_own_rule(subject: Subject) -> dict[str, nn.Module]:
@@ -59,11 +74,11 @@ def _layers_with_own_rule(subject: Subject) -> dict[str, nn.Module]:
 
 
 def _has_rule(module: nn.Module) -> bool:
-    if isinstance(module, nn.Conv2d):
+    if type(module) is nn.Conv2d:
         return module.groups == 1 and module.padding_mode == "zeros" and not isinstance(module.padding, str)
-    if isinstance(module, nn.BatchNorm2d):
+    if type(module) is nn.BatchNorm2d:
         return module.affine and module.track_running_stats
-    return isinstance(module, nn.Linear) or (isinstance(module, nn.LayerNorm) and module.elementwise_affine)
+    return type(module) is nn.Linear or (type(module) is nn.LayerNorm and module.elementwise_affine)
 
 
 def _by_layer(subject: Subject, layers: dict[str, nn.Module], x: Tensor) -> Tensor:
@@ -71,8 +86,10 @@ def _by_layer(subject: Subject, layers: dict[str, nn.Module], x: Tensor) -> Tens
     handles = []
     for name, module in layers.items():
 
-        def keep(_m: nn.Module, inputs: tuple[Tensor, ...], out: Tensor, name: str = name) -> None:
-            seen[name] = (inputs[0].detach(), out)
+        def keep(_m: nn.Module, inputs: tuple[Tensor, ...], out: Tensor, name: str = name) -> Tensor:
+            # Copies: a layer behind this one may work in place on what passes.
+            seen[name] = (inputs[0].detach().clone(), out)
+            return out.clone()
 
         handles.append(module.register_forward_hook(keep))
     leaves = {n: w.clone().requires_grad_() for n, w in subject.weights.items()}
@@ -150,4 +167,7 @@ def _by_sample(subject: Subject, names: list[str], x: Tensor) -> Tensor:
         return total
 
     with exact_attention():
-        return torch.func.vmap(trace_of, chunk_size=16)(x).detach().double()
+        try:
+            return torch.func.vmap(trace_of, chunk_size=16)(x).detach().double()
+        except RuntimeError as error:
+            raise Undefined("A layer of the network cannot be differentiated sample by sample.") from error

@@ -59,7 +59,7 @@ def hessian_top_eigenvalue(subject: Subject, *, tolerance: float, steps: int) ->
     if found.residual > tolerance:
         warning = f"Stopped after {found.steps} steps at a relative residual of {found.residual:.1g}."
     notes: dict[str, float | int | str] = {
-        "smallest": found.smallest, "relative_residual": found.residual, "products": found.steps
+        "smallest_at_most": found.smallest, "relative_residual": found.residual, "products": found.steps
     }  # fmt: skip
     return Reading(found.largest, replicates, notes=notes, warning=warning)
 

@@ -13,7 +13,8 @@ class Extremes:
     """Largest and smallest eigenvalue found.
 
     Attributes:
-        largest, smallest: algebraically.
+        largest: algebraically.
+        smallest: smallest Ritz value, an upper bound of the smallest eigenvalue.
         vector: unit eigenvector of the largest.
         residual: norm of ``A v - λ v`` divided by ``|λ|``.
         steps: products that were used.

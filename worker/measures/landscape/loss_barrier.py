@@ -20,7 +20,11 @@ from worker.measures.uncertainty import leave_one_out_means
 
 def line_losses(start: Subject, end: Subject, *, points: int) -> Tensor:
     """Loss of every sample along the line, ``(points, samples)``; weights and statistics are mixed."""
-    if {n: w.shape for n, w in start.weights.items()} != {n: w.shape for n, w in end.weights.items()}:
+    both = [
+        (str(s.module), {n: (t.shape, t.dtype) for n, t in [*s.weights.items(), *s.buffers.items()]})
+        for s in (start, end)
+    ]
+    if both[0] != both[1]:
         raise Undefined("Not comparable: different architectures.")
 
     def mixed(a: dict[str, Tensor], b: dict[str, Tensor], share: float) -> dict[str, Tensor]:

@@ -44,7 +44,11 @@ def is_piecewise_linear(subject: Subject) -> bool:
     if not _is_frozen(subject.module):
         return False
     with exact_attention(), torch.no_grad():
-        graph = make_fx(run)(subject.weights, subject.x[:2]).graph
+        try:
+            graph = make_fx(run)(subject.weights, subject.x[:2]).graph
+        except RuntimeError:
+            # The path through the network depends on the data: nothing is known about all of it.
+            return False
     dependence: dict[Node, frozenset[Node]] = {}
     weights = len(subject.weights)
     placeholders = [n for n in graph.nodes if n.op == "placeholder"]
@@ -74,6 +78,8 @@ def _keeps_linear(node: Node, dependence: dict[Node, frozenset[Node]]) -> bool:
             factors = [dependence.get(a, frozenset()) for a in node.args[:2] if isinstance(a, Node)]
         return len(factors) < 2 or not factors[0] & factors[1]
     if kind in NORMS:
+        if kind is not aten._native_batch_norm_legit_no_training and node.args[5]:
+            return False
         first, scale = node.args[0], node.args[1]
         own = dependence.get(scale, frozenset()) if isinstance(scale, Node) else frozenset()
         return isinstance(first, Node) and not dependence[first] & own

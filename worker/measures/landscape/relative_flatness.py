@@ -17,7 +17,7 @@ def last_linear(subject: Subject) -> tuple[Tensor, Tensor, Tensor]:
         if isinstance(module, nn.Linear):
 
             def keep(_m: nn.Module, inputs: tuple[Tensor, ...], out: Tensor, name: str = name) -> None:
-                seen.append((name, inputs[0].detach(), out.detach()))
+                seen.append((name, inputs[0].detach().clone(), out.detach().clone()))
 
             handles.append(module.register_forward_hook(keep))
     inputs, outputs = [], []
@@ -29,7 +29,7 @@ def last_linear(subject: Subject) -> tuple[Tensor, Tensor, Tensor]:
                 logits = subject.logits(subject.weights, subject.x[start : start + subject.chunk])
             if not seen or seen[-1][2].shape != logits.shape or not torch.equal(seen[-1][2], logits):
                 raise Undefined("The network does not end in a linear layer, which relative flatness is about.")
-            weight = subject.weights[f"{seen[-1][0]}.weight"]
+            weight = subject.module.get_submodule(seen[-1][0]).get_parameter("weight").detach()
             inputs.append(seen[-1][1])
             outputs.append(logits)
     finally:
@@ -54,7 +54,8 @@ def last_linear(subject: Subject) -> tuple[Tensor, Tensor, Tensor]:
     role=Role.TRAIN,
     uncertainty=Uncertainty.JACKKNIFE,
     reliable_from="200 samples",
-    pitfalls="Looks at the last linear layer only (its bias left out); features are not rescaled first. A mean "
+    pitfalls="Looks at the last linear layer only (its bias left out); features are not rescaled first, so a "
+    "factor of its own for each unit of the last hidden layer changes it. A mean "
     "over samples: code that sums over batches gives N/batch times as much.",
     source="Petzka et al. 2021, definition 3; closed form for cross-entropy",
     tolerance=1e-4,

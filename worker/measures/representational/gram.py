@@ -13,20 +13,27 @@ def centred(features: Tensor) -> Tensor:
     correct digits left.
     """
     x = features.to(torch.float64)
+    largest = float(x.abs().max())
+    # One scale for all does not matter, and keeps squares within what a float can hold.
+    x = x / largest if largest > 0 else x
     x = x - x.mean(0, keepdim=True)
-    if x.shape[0] < 2 or not float(x.square().sum()) > 1e-24 * max(1.0, float(features.abs().max()) ** 2):
+    if x.shape[0] < 2 or not float(x.square().mean()) > 1e-26:
         raise Undefined("All features are constant over the probe set, so similarity is 0/0.")
     return x
 
 
-def unit_triangle(gram: Tensor) -> Tensor:
-    """A symmetric matrix as one vector of length 1 whose products are matrix inner products."""
+def unit_triangle(gram: Tensor, *, size: float) -> Tensor:
+    """A symmetric matrix as one vector of length 1 whose products are matrix inner products.
+
+    Args:
+        size: norm of the matrix before centring; what is left below its rounding is nothing.
+    """
     n = gram.shape[0]
     rows, columns = torch.triu_indices(n, n, offset=1)
     vector = torch.cat([gram.diagonal(), gram[rows, columns] * 2**0.5])
     length = vector.norm()
-    if not float(length) > 0:
-        raise Undefined("All features are constant over the probe set, so similarity is 0/0.")
+    if not float(length) > 1e-12 * size:
+        raise Undefined("All samples are equally far apart (or all the same), so similarity is 0/0.")
     unit: Tensor = vector / length
     return unit
 

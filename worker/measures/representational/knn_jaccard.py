@@ -22,6 +22,8 @@ def neighbours(features: Tensor, *, k: int) -> Tensor:
     x = x / length
     # Twelve digits, so that equal cosines tie whatever the order of summation was.
     similarity = (x @ x.T).mul(1e12).round()
+    if float(similarity.min()) == float(similarity.max()):
+        raise Undefined("All samples point the same way, so none is nearer than another.")
     similarity.fill_diagonal_(-torch.inf)
     order: Tensor = similarity.sort(dim=1, descending=True, stable=True).indices
     return order[:, :k]

@@ -10,7 +10,8 @@ from worker.measures.representational.gram import centred, inner_products, u_cen
 def unit_u_gram(features: Tensor, **_: object) -> Tensor:
     """The U-centred linear Gram matrix as a vector of length 1."""
     x = centred(features)
-    return unit_triangle(u_centred(x @ x.T))
+    gram = x @ x.T
+    return unit_triangle(u_centred(gram), size=float(gram.norm()))
 
 
 @measure(

@@ -22,6 +22,7 @@ from worker.measures.representational.gram import inner_products
 def dissimilarities(features: Tensor, *, inner: str) -> Tensor:
     """Condensed matrix of sample-to-sample dissimilarities, ``(samples·(samples-1)/2,)``."""
     x = features.to(torch.float64)
+    x = x / x.abs().max().clamp_min(1e-300)
     n = x.shape[0]
     if n < 3:
         raise Undefined(f"RSA needs at least 3 samples; there are {n}.")
@@ -33,7 +34,7 @@ def dissimilarities(features: Tensor, *, inner: str) -> Tensor:
     if inner == "correlation":
         x = x - x.mean(1, keepdim=True)
     length = x.norm(dim=1, keepdim=True)
-    if bool((length <= 1e-12 * max(1.0, float(features.abs().max()))).any()):
+    if bool((length <= 1e-12).any()):
         raise Undefined("Some samples have no variation over the features, so their correlation is 0/0.")
     x = x / length
     alike: Tensor = (x @ x.T)[rows, columns]

@@ -10,10 +10,14 @@ from worker.measures.measure import measure
 
 def unit_weights(weights: Weights, **_: object) -> tuple[Tensor, tuple[tuple[str, tuple[int, ...]], ...]]:
     """All trained parameters as one vector of length 1, with their names and shapes."""
-    names = sorted(n for n in weights if is_parameter_name(n))
+    names = sorted(n for n in weights if is_parameter_name(n) and weights[n].is_floating_point())
     if not names:
         raise Undefined("There are no trained parameters to compare.")
     flat = torch.cat([weights[n].detach().to(torch.float64).flatten() for n in names])
+    bad = int(flat.numel() - flat.isfinite().sum())
+    if bad:
+        raise Undefined(f"{bad} of {flat.numel()} weights are NaN or infinite.")
+    flat = flat / flat.abs().max().clamp_min(1e-300)
     length = flat.norm()
     if not float(length) > 0:
         raise Undefined("All weights are zero, so the angle is 0/0.")
