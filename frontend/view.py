@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl, urlencode
 
 TABS = ("matrix", "multiples", "map", "models", "pair", "layers", "log")
 ORDERS = ("alike", "group", "name", "added")
-SCALES = ("fit", "full")
+SCALES = ("rank", "fit", "full")
 LONGEST = 300
 
 
@@ -18,7 +18,7 @@ class View:
         tab: which picture.
         measure, layer: what the picture is of; empty means the comparison's first.
         order: how rows are sorted; ``alike`` is the seriated order.
-        scale: whether colours span the values or the whole range.
+        scale: whether colours are spread evenly over the values by rank, or span the values, or the whole range.
         a, b: selected checkpoints, 0 for none.
     """
 
@@ -26,7 +26,7 @@ class View:
     measure: str = ""
     layer: str = ""
     order: str = "alike"
-    scale: str = "fit"
+    scale: str = "rank"
     a: int = 0
     b: int = 0
 

@@ -34,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
 def _up(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--data", type=Path, default=DATA.expanduser(), help="folder that keeps everything")
     verb.add_argument("--host", default="127.0.0.1", help="address to listen on; beyond loopback a token is needed")
-    verb.add_argument("--port", type=int, default=8050, help="port to listen on")
+    verb.add_argument("--port", type=port, default=8050, help="port to listen on")
     verb.add_argument("--public-url", default="", help="address that browsers use, for links")
     verb.add_argument("--workers", type=int, default=1, help="worker processes")
     verb.add_argument("--demo", action="store_true", help="train and load the demo zoo")
@@ -83,6 +83,13 @@ def _comparisons(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     share.add_argument("comparison", type=int)
     share.add_argument("--days", type=int, default=30)
     share.add_argument("--view", default="", help="query string of the view to open")
+
+
+def port(text: str) -> int:
+    """A port number."""
+    if not text.isdecimal() or not 1 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a number from 1 to 65535")
+    return int(text)
 
 
 def pairs(texts: Sequence[str]) -> dict[str, str]:

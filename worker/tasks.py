@@ -78,7 +78,8 @@ app: Celery = celery_app(settings().broker_url)
 @worker_process_init.connect  # type: ignore[untyped-decorator]
 def _start(**_: object) -> None:
     """Publish the cards and report for work."""
-    logging.basicConfig(level="INFO", format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    logging.getLogger("kinscape").setLevel("INFO")
+    logging.basicConfig(level="WARNING", force=True, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     if settings().threads:
         torch.set_num_threads(settings().threads)
     with parts().database.transaction() as session:
@@ -196,12 +197,22 @@ def _try_again(job: Job, error: Exception) -> None:
     reference = secrets.token_hex(4)
     log.error("job.broke job=%d kind=%s attempt=%d reference=%s", job.id, job.kind, job.attempt, reference,
               exc_info=error)  # fmt: skip
+    pieces = computing.split(job.payload, job.kind)
+    if len(pieces) > 1:
+        with parts().database.transaction() as session:
+            jobs.replace(session, job.id, job.kind, pieces)
+        _leave_a_broken_device(error)
+        return
     if job.attempt >= jobs.MOST_ATTEMPTS:
         _fail(job, f"Something broke on our side three times; quote reference {reference}.")
         return
     with parts().database.transaction() as session:
         jobs.give_back(session, job.id)
         queue_after_commit(session, job.id, job.kind)
+    _leave_a_broken_device(error)
+
+
+def _leave_a_broken_device(error: Exception) -> None:
+    """The context of a device is lost with such an error; only a new process gets a new one."""
     if isinstance(error, torch.AcceleratorError):
-        # The device's context is lost; only a new process gets a new one.
         os._exit(1)

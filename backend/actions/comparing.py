@@ -35,6 +35,7 @@ def ask(session: Session, project: int, request: ComparisonCreate, *, trace: str
     The same question asked again is the same comparison; what failed or was cancelled is
     queued again.
     """
+    rows.lock_project(session, project)
     wanted = planning.check(session, project, request)
     there = comparisons.with_specification(session, project, wanted.digest())
     work = planning.plan(session, wanted)

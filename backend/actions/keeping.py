@@ -64,8 +64,12 @@ def change_checkpoint(session: Session, id: int, change: CheckpointChange) -> Ch
 
 
 def delete_checkpoint(session: Session, id: int) -> None:
-    """Remove a checkpoint and every cell about it."""
-    session.delete(rows.checkpoint(session, id))
+    """Remove a checkpoint that no comparison shows."""
+    row = rows.checkpoint(session, id)
+    used = rows.comparisons_with(session, row)
+    if used:
+        raise Conflict(f"{used} comparisons show this checkpoint; it stays as long as they do.")
+    session.delete(row)
 
 
 def probes(session: Session, project: int) -> list[Probe]:

@@ -98,7 +98,7 @@ def check(session: Session, project: int, request: ComparisonCreate) -> Specific
             )
     measures = _measures(session, request)
     if not ids:
-        raise Unprocessable("Choose checkpoints: a comparison needs at least two of them.")
+        raise Unprocessable("Choose checkpoints: two or more for measures of pairs, one or more for the others.")
     pairwise = [a.card.slug for a in measures if a.card.arity is Arity.PAIR]
     if len(ids) < 2 and pairwise:
         raise Unprocessable(

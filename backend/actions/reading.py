@@ -95,6 +95,13 @@ def matrix(session: Session, id: int, measure: str, *, layer: str | None = None,
     )  # fmt: skip
 
 
+def _check_members(row: ComparisonRow, *ids: int) -> None:
+    """What a comparison does not hold cannot be read through it, nor through a link to it."""
+    for one in ids:
+        if one not in row.specification["checkpoints"]:
+            raise NotFound(f"Checkpoint {one} is not part of this comparison.")
+
+
 def _find(found: dict[tuple[int, int], CellRow], opened: Opened, a: int, b: int) -> CellRow | None:
     if (a, b) in found or not opened.card.symmetric:
         return found.get((a, b))
@@ -114,9 +121,7 @@ def _reason(cell: CellRow | None, comparison: ComparisonRow) -> tuple[str, str]:
 def pair(session: Session, id: int, a: int, b: int) -> list[PairCell]:
     """Every number of a pair, with its rank among all pairs of the comparison (1 = most alike)."""
     row = comparisons.comparison(session, id)
-    for one in (a, b):
-        if one not in row.specification["checkpoints"]:
-            raise NotFound(f"Checkpoint {one} is not part of this comparison.")
+    _check_members(row, a, b)
     known = cards.measures(session)
     out = []
     for name, question in cells.questions_of(session, id):
@@ -149,6 +154,7 @@ def _rank(card: Card, everything: list[CellRow], mine: CellRow | None) -> tuple[
 def layer_matrix(session: Session, id: int, measure: str, *, a: int, b: int) -> Matrix:
     """Every layer of one checkpoint against every layer of another."""
     row = comparisons.comparison(session, id)
+    _check_members(row, a, b)
     asked = [q for n, q in cells.questions_of(session, id) if measure in (n, q.slug) and q.layer_a]
     if not asked:
         raise NotFound(f"This comparison did not ask for {measure!r} by layer.")
@@ -186,6 +192,7 @@ def difference(
 ) -> Difference:
     """First pair minus second pair, with the paired interval that their shared sample groups allow."""
     opened = _open(session, id, measure, layer=layer, other=None)
+    _check_members(opened.comparison, *first, *second)
     found = {(c.a_id, c.b_id): c for c in cells.cells(session, opened.question.id, opened.ids)}
     both = [_find(found, opened, *p) for p in (first, second)]
     if any(c is None or c.value is None for c in both):
@@ -219,6 +226,7 @@ def t_quantile(degrees: int) -> float:
 def estimate(session: Session, id: int, measure: str, *, a: int, b: int, layer: str | None) -> dict[str, Any]:
     """One cell whole, replicates included."""
     opened = _open(session, id, measure, layer=layer, other=None)
+    _check_members(opened.comparison, a, b)
     found = {(c.a_id, c.b_id): c for c in cells.cells(session, opened.question.id, [a, b])}
     cell = _find(found, opened, a, b)
     if cell is None:

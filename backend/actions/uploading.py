@@ -17,7 +17,6 @@ from sqlalchemy.orm import Session
 from backend.contracts.problems import (
     Conflict,
     FileRefused,
-    NotFound,
     Problem,
     TooLarge,
     Unprocessable,
@@ -65,7 +64,7 @@ def metadata_of(header: str) -> dict[str, str]:
         name, _, value = part.partition(" ")
         try:
             pairs[name] = base64.b64decode(value, validate=True).decode()
-        except (binascii.Error, UnicodeDecodeError) as error:
+        except (binascii.Error, ValueError) as error:
             raise Unprocessable(f"The value of {name[:40]!r} in Upload-Metadata is not base64 UTF-8.") from error
     return pairs
 
@@ -96,19 +95,24 @@ def start(
 def _description(session: Session, project: int, kind: UploadKind, text: str) -> dict[str, Any]:
     model = CheckpointDescription if kind is UploadKind.CHECKPOINT else ProbeDescription
     try:
-        value = model.model_validate(json.loads(text))
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise Unprocessable("The description in Upload-Metadata is not JSON.") from error
+        value = model.model_validate(json.loads(text, parse_constant=_no_constant))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(p) for p in first["loc"]) or "description"
         raise Unprocessable(f"{where}: {first['msg']}.") from error
+    except (ValueError, RecursionError) as error:
+        raise Unprocessable("The description in Upload-Metadata is not JSON.") from error
     if isinstance(value, ProbeDescription):
-        if rows.probe_named(session, project, value.name):
+        named = rows.probe_named(session, project, value.name)
+        if named is not None and named.state != "refused":
             raise Conflict(f"A probe set named {short(value.name)} exists already; choose another name.")
     else:
         _check_checkpoint(session, project, value)
     return value.model_dump()
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(name)
 
 
 def _check_checkpoint(session: Session, project: int, value: CheckpointDescription) -> None:
@@ -144,7 +148,10 @@ def short(text: str) -> str:
 
 @contextmanager
 def _appending(files: Files, upload: UploadRow) -> Iterator[int]:
-    handle = os.open(files.upload_path(upload.token), os.O_WRONLY | os.O_CREAT, 0o600)
+    path = files.upload_path(upload.token)
+    if upload.offset_bytes and (not path.is_file() or path.stat().st_size < upload.offset_bytes):
+        raise UploadExpired("The first part of this upload is no longer here; start it again.")
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
     try:
         # Bytes beyond the acknowledged offset were never promised: a crash may have left some.
         os.ftruncate(handle, upload.offset_bytes)
@@ -165,7 +172,9 @@ def current(session: Session, token: str, *, now: Any) -> UploadRow:
 def append(session: Session, files: Files, token: str, *, offset: int, body: bytes, checksum: str = "") -> UploadRow:
     """Add bytes at the acknowledged offset; they are on disk before the new offset is told."""
     upload = uploads.locked(session, token)
-    if upload.finished_id is not None or offset != upload.offset_bytes:
+    if upload.finished_id is not None:
+        raise Conflict("This upload is already finished.")
+    if offset != upload.offset_bytes:
         raise OffsetMismatch(f"The next byte of this upload is number {upload.offset_bytes}, not {offset}.")
     if offset + len(body) > upload.size_bytes:
         raise TooLarge(f"The file was announced with {upload.size_bytes} bytes; more arrived.")
@@ -186,7 +195,7 @@ def _check(checksum: str, body: bytes) -> None:
     if name not in ("sha256", "sha1"):
         raise Unprocessable("Upload-Checksum takes sha256 or sha1.")
     found = base64.b64encode(hashlib.new(name, body).digest()).decode()
-    if not secrets.compare_digest(found, expected.strip()):
+    if not secrets.compare_digest(found.encode(), expected.strip().encode()):
         raise ChecksumMismatch("The bytes were damaged on the way; send this piece again.")
 
 
@@ -210,8 +219,12 @@ def finish(session: Session, files: Files, token: str) -> int:
 
 def _new_probe(session: Session, upload: UploadRow, digest: str) -> int:
     text = ProbeDescription.model_validate(upload.description)
-    if rows.probe_named(session, upload.project_id, text.name):
+    named = rows.probe_named(session, upload.project_id, text.name)
+    if named is not None and named.state != "refused":
         raise Conflict(f"A probe set named {short(text.name)} exists already; choose another name.")
+    if named is not None:
+        session.delete(named)
+        session.flush()
     row = ProbeRow(
         project_id=upload.project_id, name=text.name, role=text.role, normalisation=text.normalisation,
         upload_hash=digest, state="inspecting",
@@ -254,7 +267,7 @@ def cancel(session: Session, files: Files, token: str) -> None:
     """Forget an unfinished upload and its bytes."""
     upload = uploads.locked(session, token)
     if upload.finished_id is not None:
-        raise NotFound("This upload is already finished.")
+        raise Conflict("This upload is already finished.")
     files.upload_path(token).unlink(missing_ok=True)
     session.delete(upload)
 

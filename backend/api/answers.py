@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 from starlette.exceptions import HTTPException
 
 from backend.contracts.problems import Problem
@@ -30,6 +30,8 @@ def sentence_of(error: RequestValidationError) -> str:
     """What is wrong with a request, field by field."""
     parts = []
     for item in error.errors()[:5]:
+        if item["type"] == "json_invalid":
+            return "The body is not JSON."
         where = ".".join(str(p) for p in item["loc"] if p not in ("body", "query", "path"))
         parts.append(f"{where}: {item['msg']}" if where else str(item["msg"]))
     return "; ".join(parts) + "."
@@ -57,6 +59,12 @@ def install(app: FastAPI) -> None:
     async def _integrity(_request: Request, _error: IntegrityError) -> JSONResponse:
         detail = "Somebody changed the same thing at the same moment; look again and repeat the request."
         return problem_response(plain_problem(409, "Conflict", detail))
+
+    @app.exception_handler(DataError)
+    @app.exception_handler(UnicodeError)
+    async def _unstorable(_request: Request, _error: Exception) -> JSONResponse:
+        detail = "The request holds a NUL character, half of a character, or a number that is not finite; remove it."
+        return problem_response(plain_problem(422, "Invalid request", detail))
 
     @app.exception_handler(OperationalError)
     async def _database_away(_request: Request, error: OperationalError) -> JSONResponse:

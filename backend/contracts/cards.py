@@ -118,8 +118,9 @@ class Parameter(BaseModel):
             if value not in self.choices:
                 raise Unprocessable(f"{where} must be one of {', '.join(self.choices)}, not {value!r}.")
             return str(value)
-        if isinstance(value, bool) or not isinstance(value, numbers.Real) or math.isnan(value):
-            raise Unprocessable(f"{where} must be a number, not {value!r}.")
+        if isinstance(value, bool) or not isinstance(value, numbers.Real) or math.isnan(float(value)):
+            raise Unprocessable(f"{where} must be a number, not {str(value)[:40]!r}.")
+        value = float(value)
         if isinstance(self.default, int) and value != int(value):
             raise Unprocessable(f"{where} must be a whole number, not {value!r}.")
         low = -float("inf") if self.minimum is None else self.minimum

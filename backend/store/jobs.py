@@ -12,6 +12,7 @@ from backend.store.database import queue_after_commit
 from backend.store.tables import ComparisonJobRow, ComparisonRow, JobRow
 
 LEASE = dt.timedelta(seconds=30)
+SILENCE = dt.timedelta(seconds=90)
 MOST_ATTEMPTS = 3
 OPEN = ("queued", "running")
 
@@ -72,6 +73,18 @@ def give_back(session: Session, id: int) -> None:
     """Let another worker try a job again."""
     session.execute(
         update(JobRow).where(JobRow.id == id, JobRow.state == "running").values(state="queued", lease_until=None)
+    )
+
+
+def replace(session: Session, id: int, kind: str, pieces: list[dict[str, Any]]) -> None:
+    """Put several smaller jobs in the place of one, for every comparison that waits for it."""
+    waiting = list(session.scalars(select(ComparisonJobRow.comparison_id).where(ComparisonJobRow.job_id == id)))
+    for payload in pieces:
+        made = add(session, kind, payload)
+        session.add_all(ComparisonJobRow(comparison_id=c, job_id=made) for c in waiting)
+    session.execute(delete(ComparisonJobRow).where(ComparisonJobRow.job_id == id))
+    session.execute(
+        update(JobRow).where(JobRow.id == id).values(state="done", error="split", finished=func.now(), lease_until=None)
     )
 
 
@@ -209,7 +222,7 @@ def reconcile(session: Session) -> int:
     ).all()
     for id in tired:
         finish(session, id, state="failed", error=f"The worker died {MOST_ATTEMPTS} times on this piece.")
-    silent = and_(JobRow.state == "queued", JobRow.sent < func.now() - LEASE)
+    silent = and_(JobRow.state == "queued", JobRow.sent < func.now() - SILENCE)
     query = select(JobRow).where(or_(lost, silent)).order_by(JobRow.id).limit(500)
     rows = session.scalars(query.with_for_update(skip_locked=True)).all()
     for row in rows:

@@ -29,6 +29,20 @@ def project(session: Session, id: int) -> ProjectRow:
     return row
 
 
+def lock_project(session: Session, id: int) -> None:
+    """Let nobody else ask in this project until the transaction ends."""
+    session.execute(select(ProjectRow.id).where(ProjectRow.id == id).with_for_update())
+
+
+def comparisons_with(session: Session, checkpoint: CheckpointRow) -> int:
+    """How many comparisons hold a checkpoint."""
+    query = select(func.count()).where(
+        ComparisonRow.project_id == checkpoint.project_id,
+        ComparisonRow.specification["checkpoints"].contains([checkpoint.id]),
+    )
+    return int(session.scalar(query) or 0)
+
+
 def projects(session: Session) -> list[tuple[ProjectRow, int, int]]:
     """All projects with how many checkpoints and comparisons they hold, newest first."""
     checkpoints = select(func.count()).where(CheckpointRow.project_id == ProjectRow.id).scalar_subquery()

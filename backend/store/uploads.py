@@ -27,7 +27,7 @@ def add(
 
 def upload(session: Session, token: str) -> UploadRow:
     """The upload with this token."""
-    row = session.scalar(select(UploadRow).where(UploadRow.token == token))
+    row = session.scalar(select(UploadRow).where(UploadRow.token == token)) if token.isalnum() else None
     if row is None:
         raise NotFound("There is no such upload; it may have been cancelled.")
     return row

@@ -56,8 +56,14 @@ def safe(text: str) -> str:
     return html.escape(text, quote=False)
 
 
-def scale_of(card: Card) -> list[list[Any]]:
-    """The measure's colours: dark means alike; signed measures diverge around zero."""
+def scale_of(card: Card, *, scale: str = "fit", values: list[float] | None = None) -> list[list[Any]]:
+    """The measure's colours: dark means alike; signed measures diverge around zero.
+
+    By rank, every colour covers as many values as every other, so that a few far ones do not
+    take all the contrast from the rest.
+    """
+    if scale == "rank":
+        return _by_rank(card, values or [])
     if card.low is not None and card.low < 0 and card.direction is Direction.HIGHER_IS_ALIKE:
         return SIGNED
     if card.direction in (Direction.HIGHER_IS_ALIKE, Direction.HIGHER_IS_BETTER):
@@ -65,11 +71,31 @@ def scale_of(card: Card) -> list[list[Any]]:
     return CIVIDIS
 
 
+def _by_rank(card: Card, values: list[float]) -> list[list[Any]]:
+    ordered = sorted(v for v in values if not math.isnan(v))
+    steps = [c for _, c in CIVIDIS]
+    if card.direction in (Direction.HIGHER_IS_ALIKE, Direction.HIGHER_IS_BETTER):
+        steps.reverse()
+    if not ordered or ordered[0] == ordered[-1]:
+        return [[i / (len(steps) - 1), c] for i, c in enumerate(steps)]
+    low, high = ordered[0], ordered[-1]
+    stops: list[list[Any]] = []
+    for i, colour in enumerate(steps):
+        value = ordered[round(i / (len(steps) - 1) * (len(ordered) - 1))]
+        place = (value - low) / (high - low)
+        stops.append([max(place, stops[-1][0]) if stops else 0.0, colour])
+    stops[-1][0] = 1.0
+    return stops
+
+
 def span_of(card: Card, values: list[float], *, scale: str) -> tuple[float, float]:
     """Ends of the colour scale: the whole range, or from the identical value to the farthest one."""
     finite = [v for v in values if not math.isnan(v)]
     low = card.low if card.low is not None else min(finite, default=0.0)
     high = card.high if card.high is not None else max(finite, default=1.0)
+    if scale == "rank" and finite:
+        low, high = min(finite), max(finite)
+        return (low, high) if high > low else (low - 0.5, high + 0.5)
     if low < 0 and card.direction is Direction.HIGHER_IS_ALIKE:
         most = 1.0 if scale == "full" else max((abs(v) for v in finite), default=1.0)
         return -most, most

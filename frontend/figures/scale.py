@@ -20,7 +20,13 @@ def scale_histogram(values: list[float], card: Card, *, scheme: str, scale: str)
             x=middle,
             y=np.maximum(counts, 0),
             width=(high - low) / BINS,
-            marker={"color": middle, "colorscale": scale_of(card), "cmin": low, "cmax": high, "line": {"width": 0}},
+            marker={
+                "color": middle,
+                "colorscale": scale_of(card, scale=scale, values=values),
+                "cmin": low,
+                "cmax": high,
+                "line": {"width": 0},
+            },
             hovertext=[f"{c} cells near {number(float(m))}" for c, m in zip(counts, middle, strict=True)],
             hoverinfo="text",
         )
@@ -30,7 +36,13 @@ def scale_histogram(values: list[float], card: Card, *, scheme: str, scale: str)
         y=[-max(1.0, float(counts.max(initial=1))) * 0.16] * BINS,
         width=(high - low) / BINS,
         hoverinfo="skip",
-        marker={"color": middle, "colorscale": scale_of(card), "cmin": low, "cmax": high, "line": {"width": 0}},
+        marker={
+            "color": middle,
+            "colorscale": scale_of(card, scale=scale, values=values),
+            "cmin": low,
+            "cmax": high,
+            "line": {"width": 0},
+        },
     )
     figure.add_trace(strip)
     ticks = [low, (low + high) / 2, high]

@@ -7,6 +7,7 @@ import dash_mantine_components as dmc
 from dash import Dash, Input, Output, State, ctx, html, no_update
 
 from backend.contracts.cards import Card, Question
+from backend.contracts.projects import Probe
 from frontend.access import Access
 from frontend.components.words import nothing, trouble
 from frontend.filtering import matches
@@ -38,44 +39,7 @@ def page(client: Client, project: Project) -> Any:
             html.Div(
                 [
                     html.Section([html.H2("Who"), _who(rows)], className="column"),
-                    html.Section(
-                        [
-                            html.H2("On what"),
-                            dmc.Select(
-                                id="ask-probe",
-                                label="Held-out probe set",
-                                data=choices,
-                                value=str(held_out.id),
-                                allowDeselect=False,
-                            ),
-                            dmc.Select(
-                                id="ask-train",
-                                label="Train probe set",
-                                clearable=True,
-                                data=choices,
-                                value=None if train is None else str(train.id),
-                                description="Sharpness is measured on it; without one, on the held-out set.",
-                            ),
-                            dmc.MultiSelect(
-                                id="ask-layers",
-                                label="Layers",
-                                data=["penultimate", "output", *layers],
-                                value=["penultimate"],
-                                searchable=True,
-                            ),
-                            dmc.SegmentedControl(
-                                id="ask-reduction",
-                                data=[
-                                    {"value": "mean", "label": "Mean over positions"},
-                                    {"value": "flatten", "label": "Flatten"},
-                                ],
-                                value="mean",
-                                size="xs",
-                            ),
-                            dmc.TextInput(id="ask-name", label="Name", placeholder="Optional"),
-                        ],
-                        className="column",
-                    ),
+                    html.Section(_on_what(choices, layers, held_out=held_out, train=train), className="column"),
                     html.Section([html.H2("What to ask"), _questions(client.measures())], className="column wide"),
                 ],
                 className="columns",
@@ -88,6 +52,44 @@ def page(client: Client, project: Project) -> Any:
         ],
         className="compare",
     )
+
+
+def _on_what(choices: list[dict[str, str]], layers: list[str], *, held_out: Probe, train: Probe | None) -> list[Any]:
+    return [
+        html.H2("On what"),
+        dmc.Select(
+            id="ask-probe",
+            label="Held-out probe set",
+            data=choices,
+            value=str(held_out.id),
+            allowDeselect=False,
+        ),
+        dmc.Select(
+            id="ask-train",
+            label="Train probe set",
+            clearable=True,
+            data=choices,
+            value=None if train is None else str(train.id),
+            description="Sharpness is measured on it; without one, on the held-out set.",
+        ),
+        dmc.MultiSelect(
+            id="ask-layers",
+            label="Layers",
+            data=["penultimate", "output", *layers],
+            value=["penultimate"],
+            searchable=True,
+        ),
+        dmc.SegmentedControl(
+            id="ask-reduction",
+            data=[
+                {"value": "mean", "label": "Mean over positions"},
+                {"value": "flatten", "label": "Flatten"},
+            ],
+            value="mean",
+            size="xs",
+        ),
+        dmc.TextInput(id="ask-name", label="Name", placeholder="Optional"),
+    ]
 
 
 def _who(rows: list[dict[str, Any]]) -> Any:

@@ -33,7 +33,7 @@ def shell(path: str) -> Any:
     return html.Div(
         [
             html.Div(id="comparison-head", className="comparison-head"),
-            html.Nav(id="tabs", className="tabs", **{"aria-label": "Pictures"}),
+            html.Nav(id="tabs", className="picture-links", **{"aria-label": "Pictures"}),
             html.Div(
                 [
                     html.Aside(id="choices", className="side left", **{"aria-label": "What to look at"}),
@@ -104,7 +104,11 @@ def progress_line(p: Progress) -> Any:
 def tabs(page: OpenedComparison) -> Any:
     """The pictures to choose from."""
     return [
-        link(name, page.href(page.view.but(tab=tab)), className="tab here" if page.view.tab == tab else "tab")
+        link(
+            name,
+            page.href(page.view.but(tab=tab)),
+            className="picture-link here" if page.view.tab == tab else "picture-link",
+        )
         for tab, name in TAB_NAMES.items()
     ]
 
@@ -144,7 +148,7 @@ def choices(page: OpenedComparison) -> Any:
         for key, name in ORDER_NAMES.items()
     ]
     parts.append(html.H3("Colours"))
-    for key, name in (("fit", "Fit to values"), ("full", "Whole range")):
+    for key, name in (("rank", "Even by rank"), ("fit", "Span of values"), ("full", "Whole range")):
         parts.append(link(name, page.href(view.but(scale=key)), className="chip here" if view.scale == key else "chip"))
     if not page.is_shared and shown is not None:
         layer = page.layer(shown)

@@ -8,10 +8,11 @@ from dash import dcc, html
 from backend.contracts.comparisons import AskedMeasure, Numbers
 from frontend.components.frame import link
 from frontend.components.words import estimate, nothing, trouble
-from frontend.figures.heatmap import heatmap, miniature, models_table, top_of
+from frontend.figures.heatmap import heatmap, miniature, top_of
 from frontend.figures.layers import layer_heatmap
 from frontend.figures.look import CONFIG, number
 from frontend.figures.map import model_map
+from frontend.figures.models import models_table
 from frontend.figures.samples import picture
 from frontend.figures.scale import scale_histogram
 from frontend.pages.opened import OpenedComparison
@@ -196,7 +197,7 @@ def pair_numbers(page: OpenedComparison) -> Any:
         if card is None:
             continue
         view = page.view.but(tab="matrix", measure=cell["measure"], layer=cell["layer"] or "")
-        rank = f"{cell['rank']} of {cell['of']}" if cell["rank"] else ""
+        rank = f"{cell['rank']}/{cell['of']}" if cell["rank"] else ""
         rows.append(
             html.Tr(
                 [

@@ -20,7 +20,7 @@ def new_project() -> Any:
         [
             html.H1("New project"),
             html.P("A project holds checkpoints, probe sets and the comparisons between them.", className="quiet"),
-            dmc.TextInput(id="project-name", label="Name", maxLength=200, className="narrow"),
+            dmc.TextInput(id="project-name", label="Name", className="narrow"),
             dmc.Button("Create", id="project-create", mt="md"),
             html.Div(id="project-trouble"),
         ],

@@ -25,6 +25,7 @@ class Child:
 
     Attributes:
         stop_by: the signal that ends it cleanly.
+        dies_by: the signal that the kernel sends when this process is gone; ``stop_by`` when empty.
         log: where its output goes.
     """
 
@@ -34,6 +35,7 @@ class Child:
     stop_by: signal.Signals
     environment: dict[str, str]
     as_user: bool = False
+    dies_by: str = ""
     process: subprocess.Popen[bytes] | None = None
     starts: list[float] = field(default_factory=list)
 
@@ -42,7 +44,7 @@ class Child:
         self.starts.append(time.monotonic())
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                wrapped(self.argv, dies_by=self.stop_by.name, as_user=self.as_user),
+                wrapped(self.argv, dies_by=self.dies_by or self.stop_by.name, as_user=self.as_user),
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment, cwd="/",
                 start_new_session=True,
             )  # fmt: skip

@@ -56,7 +56,7 @@ class Launcher:
         """The address that browsers use."""
         if self.wishes.public_url:
             return self.wishes.public_url.rstrip("/")
-        host = self.wishes.host
+        host = socket.gethostname() if self.wishes.host in EVERYWHERE else self.wishes.host
         return f"http://{f'[{host}]' if ':' in host else host}:{self.wishes.port}"
 
     def lock(self) -> str | None:
@@ -125,8 +125,9 @@ class Launcher:
         for child in rest:
             if child.is_running() and child.process is not None:
                 child.process.send_signal(child.stop_by)
+        deadline = time.monotonic() + 4
         for child in rest:
-            child.stop(timeout_s=4)
+            child.stop(timeout_s=max(0.1, deadline - time.monotonic()))
         for child in reversed(self.children[:2]):
             child.stop(timeout_s=3)
 
@@ -182,7 +183,9 @@ class Launcher:
                 "--without-gossip", "--without-mingle", "--without-heartbeat",
             ]  # fmt: skip
             # SIGQUIT ends a busy worker at once; its jobs are leased and go on elsewhere.
-            out.append(Child(name, argv, self.data / "logs" / f"{name}.log", signal.SIGQUIT, self._environment()))
+            # A worker that looks for a broker that is gone does not listen to it, hence the SIGKILL.
+            log = self.data / "logs" / f"{name}.log"
+            out.append(Child(name, argv, log, signal.SIGQUIT, self._environment(), dies_by="SIGKILL"))
         return out
 
     def _web(self) -> Child:

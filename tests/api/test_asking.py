@@ -16,7 +16,9 @@ PAIRWISE = ["disagreement", "linear-cka", "weight-cosine"]
 
 def uploaded(project: Project, networks: list[Path], count: int) -> list[Checkpoint]:
     return [
-        project.upload_checkpoint(f, architecture="lenet", arguments={"classes": 10}, group="sgd", tags={"seed": str(i)})
+        project.upload_checkpoint(
+            f, architecture="lenet", arguments={"classes": 10}, group="sgd", tags={"seed": str(i)}
+        )
         for i, f in enumerate(networks[:count])
     ]  # fmt: skip
 
@@ -48,8 +50,12 @@ def test_what_the_server_computes_is_what_the_library_computes(
     direct = measure("linear-cka").matrix(seen)
     assert np.allclose(found.values, direct.values, atol=1e-6)
     assert np.allclose(found.low, direct.low, atol=1e-5)
-    assert comparison.matrix("knn-jaccard").values[0, 1] == pytest.approx(measure("knn-jaccard")(seen[0], seen[1], k=5).value)
-    assert comparison.matrix("disagreement").values[0, 2] == pytest.approx(measure("disagreement")(logits[0], logits[2]).value)
+    assert comparison.matrix("knn-jaccard").values[0, 1] == pytest.approx(
+        measure("knn-jaccard")(seen[0], seen[1], k=5).value
+    )
+    assert comparison.matrix("disagreement").values[0, 2] == pytest.approx(
+        measure("disagreement")(logits[0], logits[2]).value
+    )
     consistency = measure("error-consistency")(logits[0], logits[1], labels=y).value
     assert comparison.matrix("error-consistency").values[0, 1] == pytest.approx(consistency)
     cosine = measure("weight-cosine")(modules[0].state_dict(), modules[1].state_dict()).value
@@ -69,7 +75,9 @@ def test_adding_one_checkpoint_computes_its_cells_and_nothing_else(
     models = uploaded(project, networks, 5)
     probe = project.upload_probe(probe_file)
     measures = [*PAIRWISE, "accuracy", "nll"]
-    comparison = project.compare(checkpoints=models[:4], probe=probe, measures=measures, layers=["features.3", "classifier.3"])
+    comparison = project.compare(
+        checkpoints=models[:4], probe=probe, measures=measures, layers=["features.3", "classifier.3"]
+    )
     comparison.wait(timeout_s=120)
     # 6 pairs for disagreement, weight-cosine and linear-cka at two layers; 4 models for two measures.
     assert comparison.counts == {"new": 6 * 4 + 4 * 2, "reused": 0}
@@ -126,10 +134,16 @@ def test_layers_can_meet_crosswise(client: Client, project: Project, networks: l
     models = uploaded(project, networks, 2)
     layers = ["features.0", "features.3", "classifier.3"]
     comparison = project.compare(
-        checkpoints=models, probe=project.upload_probe(probe_file), measures=["linear-cka"], layers=layers, layer_pairs="all"
+        checkpoints=models,
+        probe=project.upload_probe(probe_file),
+        measures=["linear-cka"],
+        layers=layers,
+        layer_pairs="all",
     )
     comparison.wait(timeout_s=60)
-    found = client.http.get(f"/comparisons/{comparison.id}/layers", measure="linear-cka", a=models[0].id, b=models[1].id)
+    found = client.http.get(
+        f"/comparisons/{comparison.id}/layers", measure="linear-cka", a=models[0].id, b=models[1].id
+    )
     assert found["labels"] == layers
     assert found["missing"] == []
 
@@ -142,16 +156,25 @@ def test_a_file_without_a_named_architecture_is_proposed_and_confirmed(
         project.upload_checkpoint(tmp_path / "m.pt")
     waiting = project.checkpoints()[0]
     assert waiting.state == "unconfirmed"
-    found = project.confirm(waiting, architecture=waiting.proposals[0].architecture, arguments=waiting.proposals[0].arguments)
+    found = project.confirm(
+        waiting, architecture=waiting.proposals[0].architecture, arguments=waiting.proposals[0].arguments
+    )
     assert found.state == "ready"
     assert found.parameters == 12 * 5 + 5 + 5 * 5 + 5 + 5 * 3 + 3
 
 
 def test_lineage_is_kept_and_its_root_computed(project: Project, networks: list[Path]) -> None:
     parent = project.upload_checkpoint(networks[0], name="parent", architecture="lenet", arguments={"classes": 10})
-    child = project.upload_checkpoint(networks[1], name="child", architecture="lenet", arguments={"classes": 10}, parent="parent")
+    child = project.upload_checkpoint(
+        networks[1], name="child", architecture="lenet", arguments={"classes": 10}, parent="parent"
+    )
     grandchild = project.upload_checkpoint(
-        networks[2], name="grandchild", architecture="lenet", arguments={"classes": 10}, parent="child", teacher="parent"
+        networks[2],
+        name="grandchild",
+        architecture="lenet",
+        arguments={"classes": 10},
+        parent="child",
+        teacher="parent",
     )
     assert (parent.root, child.root, grandchild.root) == ("parent", "parent", "parent")
     assert grandchild.parent == "child"

@@ -15,7 +15,7 @@ from kinscape.client import ClientError, Project
 LENET: dict[str, Any] = {"architecture": "lenet", "arguments": {"classes": 10}}
 
 
-def refused(status: int, sentence: str):  # noqa: ANN201
+def refused(status: int, sentence: str):
     """A client error with this status whose message matches."""
     return pytest.raises(ClientError, match=sentence, check=lambda e: e.status == status)
 
@@ -65,13 +65,17 @@ def test_the_same_bytes_twice_are_one_checkpoint(project: Project, networks: lis
     assert [c.name for c in project.checkpoints() if c.state == "ready"] == ["first"]
 
 
-@pytest.mark.parametrize("name", ["<script>alert(1)</script>", "\"quoted\" 'both'", "🦊 ünïcode", "=1+1", "1e5", "../../etc"])
+@pytest.mark.parametrize(
+    "name", ["<script>alert(1)</script>", "\"quoted\" 'both'", "🦊 ünïcode", "=1+1", "1e5", "../../etc"]
+)
 def test_any_printable_name_is_kept_as_it_is(name: str, project: Project, networks: list[Path]) -> None:
     assert project.upload_checkpoint(networks[0], name=name, **LENET).name == name
 
 
 @pytest.mark.parametrize(("name", "sentence"), [("x" * 10_000, "at most 200"), ("a\x00b", "control"), ("  ", "empty")])
-def test_names_that_nobody_can_use_are_refused(name: str, sentence: str, project: Project, networks: list[Path]) -> None:
+def test_names_that_nobody_can_use_are_refused(
+    name: str, sentence: str, project: Project, networks: list[Path]
+) -> None:
     with refused(422, sentence):
         project.upload_checkpoint(networks[0], name=name, **LENET)
 
@@ -109,7 +113,9 @@ def test_comparisons_that_cannot_be_asked(project: Project, networks: list[Path]
     assert project.comparisons() == []
 
 
-def test_a_probe_set_that_does_not_fit_is_named(project: Project, networks: list[Path], tmp_path: Path, probe_file: Path) -> None:
+def test_a_probe_set_that_does_not_fit_is_named(
+    project: Project, networks: list[Path], tmp_path: Path, probe_file: Path
+) -> None:
     models, _ = ready(project, networks, probe_file)
     shapes = {"colour": (20, 3, 8, 8), "tiny": (20, 1, 4, 4), "flat": (20, 64)}
     for name, shape in shapes.items():
@@ -122,7 +128,9 @@ def test_a_probe_set_that_does_not_fit_is_named(project: Project, networks: list
         project.compare(checkpoints=models, probe=project.upload_probe(tmp_path / "many.npz"), measures=["accuracy"])
 
 
-def test_a_layer_that_one_model_lacks_is_named(project: Project, networks: list[Path], probe_file: Path, tmp_path: Path) -> None:
+def test_a_layer_that_one_model_lacks_is_named(
+    project: Project, networks: list[Path], probe_file: Path, tmp_path: Path
+) -> None:
     models, probe = ready(project, networks, probe_file)
     save_file(build("cnn", classes=10).state_dict(), tmp_path / "cnn.safetensors")
     other = project.upload_checkpoint(tmp_path / "cnn.safetensors", architecture="cnn", arguments={"classes": 10})
@@ -167,7 +175,9 @@ def test_what_does_not_exist_is_a_problem_document(server: Any, client: Client) 
         assert len(answer.json()["detail"]) > 20
 
 
-def test_a_csv_holds_nothing_that_a_spreadsheet_would_run(project: Project, networks: list[Path], probe_file: Path) -> None:
+def test_a_csv_holds_nothing_that_a_spreadsheet_would_run(
+    project: Project, networks: list[Path], probe_file: Path
+) -> None:
     models = [project.upload_checkpoint(f, name=f"={i}+1", **LENET) for i, f in enumerate(networks[:2])]
     comparison = project.compare(checkpoints=models, probe=project.upload_probe(probe_file), measures=["disagreement"])
     comparison.wait(timeout_s=60)

@@ -162,7 +162,7 @@ def test_values_that_are_not_finite_are_refused(measure: Measure, bad: float) ->
     data[3, 2] = bad
     more = [] if measure.card.arity is Arity.MODEL else [data.clone().nan_to_num(0, 1, -1)]
     labels = outputs(1).labels if measure.card.input is Input.OUTPUTS else None
-    with pytest.raises(Exception, match="1 of .* values are NaN or infinite"):
+    with pytest.raises(Exception, match=r"1 of .* values are NaN or infinite"):
         bound(data, *more, labels=labels)
 
 

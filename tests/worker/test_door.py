@@ -1,6 +1,7 @@
 """The door: what is read, what is refused, and that nothing a file names ever runs."""
 
 import argparse
+import contextlib
 import io
 import json
 import os
@@ -156,7 +157,7 @@ def test_torch_files_that_lie_are_refused(tmp_path: Path) -> None:
     with pytest.raises(Refusal, match="damaged or cut off"):
         opened(tmp_path / "cut.pt", tmp_path)
     (tmp_path / "before.pt").write_bytes(b"PK\x03\x04 something" + whole)
-    with pytest.raises(Refusal, match="before the zip archive|damaged"):
+    with pytest.raises(Refusal, match=r"before the zip archive|damaged"):
         opened(tmp_path / "before.pt", tmp_path)
     with pytest.raises(Refusal, match="compressed"):
         opened(stored(tmp_path / "deflated.pt", {"a/data.pkl": b"x" * 99}, zipfile.ZIP_DEFLATED), tmp_path)
@@ -164,7 +165,9 @@ def test_torch_files_that_lie_are_refused(tmp_path: Path) -> None:
     with pytest.raises(Refusal, match="beyond its stored bytes"):
         opened(tampered(tmp_path / "big.pt", old=b"K\x02K\x03\x86", new=b"K\xc8K\x03\x86"), tmp_path)
     # Stride (3, 1) becomes (0, 0): six values out of one are not what is stored either way round.
-    flat = load_file(opened(tampered(tmp_path / "flat.pt", old=b"K\x03K\x01\x86", new=b"K\x00K\x00\x86"), tmp_path).tensors)
+    flat = load_file(
+        opened(tampered(tmp_path / "flat.pt", old=b"K\x03K\x01\x86", new=b"K\x00K\x00\x86"), tmp_path).tensors
+    )
     assert flat["w"].shape == (2, 3)
 
 
@@ -198,7 +201,7 @@ def test_a_probe_set_says_what_is_in_it(tmp_path: Path) -> None:
     ("arrays", "sentence"),
     [
         ({"images": np.zeros((3, 2))}, "no array named x"),
-        ({"x": np.array([{}], dtype=object)}, "without running code"),
+        ({"x": np.array([{}], dtype=object)}, "Python objects"),
         ({"x": np.full((3, 2), np.nan)}, "6 values that are NaN"),
         ({"x": np.zeros((0, 2))}, "at least one value"),
         ({"x": np.zeros(5)}, "at least one value"),
@@ -234,7 +237,9 @@ def test_the_sandbox_bites(tmp_path: Path) -> None:
     import subprocess
     import sys
 
-    command = sandbox.bubblewrap([sys.executable, "-I", "-S", "-c", script], source=tmp_path / "in", out=tmp_path / "out")
+    command = sandbox.bubblewrap(
+        [sys.executable, "-I", "-S", "-c", script], source=tmp_path / "in", out=tmp_path / "out"
+    )
     subprocess.run(command, check=True)
     found = json.loads((tmp_path / "out" / "found.json").read_text())
     assert "done" not in found.values(), found
@@ -260,7 +265,5 @@ def test_random_damage_never_gets_past_the_door_unseen(tmp_path: Path) -> None:
             data[place] ^= int(rng.integers(1, 256))
         file = tmp_path / f"{number}.pt"
         file.write_bytes(data)
-        try:
-            opened(file, tmp_path)
-        except Refusal as refusal:
-            assert len(str(refusal)) > 20
+        with contextlib.suppress(Refusal):
+            assert opened(file, tmp_path).manifest["ok"]

@@ -372,7 +372,7 @@ def test_intervals_cover_the_truth_as_often_as_they_say(slug: str) -> None:
         labels = (base + rng.gumbel(size=(n, 3))).argmax(1)
         return base + rng.normal(size=(n, 3)), base + rng.normal(size=(n, 3)), labels
 
-    def number(a: np.ndarray, b: np.ndarray, y: np.ndarray):  # noqa: ANN202
+    def number(a: np.ndarray, b: np.ndarray, y: np.ndarray):
         return measure(slug)(a, y) if slug == "accuracy" else measure(slug)(a, b)
 
     truth = number(*sample(many)).value

@@ -2,7 +2,7 @@
 
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +10,8 @@ import numpy.typing as npt
 from worker.door.canonical import Tensor
 from worker.door.refusal import Refusal, quoted
 
-LARGEST = 8 << 30
+LARGEST = 2 << 30
+MOST_SAMPLES = 1_000_000
 SAVE = "save it with numpy.savez(path, x=samples, y=labels)"
 
 
@@ -47,10 +48,29 @@ def _names(archive: zipfile.ZipFile) -> list[str]:
 def _array(archive: zipfile.ZipFile, name: str) -> npt.NDArray[Any]:
     try:
         with archive.open(name) as member:
+            _check_header(member, name)
+            member.seek(0)
             array: npt.NDArray[Any] = np.lib.format.read_array(member, allow_pickle=False)
     except (ValueError, MemoryError, SyntaxError, TypeError) as error:
-        raise Refusal(f"The array {quoted(name)} cannot be read without running code; {SAVE}.") from error
+        raise Refusal(
+            f"The array {quoted(name)} is damaged, or holds Python objects, which are never read; {SAVE}."
+        ) from error
     return array
+
+
+def _check_header(member: IO[bytes], name: str) -> None:
+    """Refuse what would not fit before any of it is unpacked."""
+    version = np.lib.format.read_magic(member)
+    reader = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, _ = reader(member)
+    values = 1
+    for side in shape:
+        values *= side
+    if values * 4 > LARGEST or (shape and shape[0] > MOST_SAMPLES):
+        raise Refusal(
+            f"The array {quoted(name)} has the shape {shape}: a probe set holds at most {MOST_SAMPLES} samples and "
+            f"{LARGEST >> 30} GiB; use fewer samples."
+        )
 
 
 def _samples(x: npt.NDArray[Any]) -> npt.NDArray[np.float32]:

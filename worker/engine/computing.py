@@ -168,6 +168,15 @@ def _input(
     )
 
 
+def split(payload: dict[str, Any], kind: str) -> list[dict[str, Any]]:
+    """The same work in pieces of one question each, so that a broken one stands alone."""
+    if kind == "model":
+        return [{**payload, "questions": [q]} for q in payload["questions"]]
+    if kind == "tile":
+        return [{"work": [part]} for part in payload["work"]]
+    return [payload]
+
+
 def places_of(payload: dict[str, Any], kind: str) -> dict[int, list[Place]]:
     """The cells that a job was to fill, by question."""
     if kind == "model":

@@ -106,8 +106,10 @@ def check_normalisation(rule: dict[str, Any], shape: list[int]) -> None:
     mean, std = rule.get("mean"), rule.get("std")
     if set(rule) != {"mean", "std"} or mean is None or std is None or len(mean) != len(std):
         raise Refusal('The normalisation needs "mean" and "std", one number per channel each.')
-    if len(mean) not in (1, shape[0]) or any(not s > 0 for s in std):
-        raise Refusal(f"The normalisation has {len(mean)} channels, the samples have {shape[0]}; std must be positive.")
+    if any(not s > 0 for s in std):
+        raise Refusal("Every std of the normalisation must be greater than 0.")
+    if len(mean) not in (1, shape[0]):
+        raise Refusal(f"The normalisation has {len(mean)} channels, the samples have {shape[0]}.")
 
 
 def _settle_checkpoint(session: Session, row: CheckpointRow, opened: dict[str, Any] | None, reason: str) -> None:
@@ -145,6 +147,12 @@ def _settle_checkpoint(session: Session, row: CheckpointRow, opened: dict[str, A
     }
     named = json.dumps([row.architecture, arguments, row.normalisation, row.class_order], sort_keys=True)
     row.architecture_hash = hashlib.sha256(named.encode()).hexdigest()
+    if row.normalisation is not None:
+        try:
+            check_normalisation(row.normalisation, [row.found["accepts"].get("channels", 1)])
+        except Refusal as refusal:
+            row.state, row.reason = "refused", str(refusal)
+            return
     if row.class_order is not None and sorted(row.class_order) != list(range(arguments.get("classes", 0))):
         row.state = "refused"
         row.reason = f"class_order must list each of the {arguments.get('classes')} classes once."

@@ -179,6 +179,8 @@ def evaluate_network(measure: Measure, subjects: Sequence[Subject], settings: Se
         found = measure.compute(*subjects, **settings)
     except Undefined as sentence:
         return not_applicable(str(sentence))
+    except torch._C._LinAlgError:  # type: ignore[attr-defined]
+        return not_applicable("The computation did not converge: numbers in it grew beyond what a float can hold.")
     reading = found if isinstance(found, Reading) else Reading(float(found))
     if not math.isfinite(reading.value):
         return not_applicable(measure.undefined)

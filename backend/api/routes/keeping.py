@@ -77,7 +77,7 @@ def change_checkpoint(session: Transaction, checkpoint: RowId, change: Checkpoin
 
 @router.delete("/checkpoints/{checkpoint}", status_code=204)
 def delete_checkpoint(session: Transaction, checkpoint: RowId) -> Response:
-    """Remove a checkpoint and every cell about it."""
+    """Remove a checkpoint that no comparison shows."""
     keeping.delete_checkpoint(session, checkpoint)
     return Response(status_code=204)
 

@@ -1,0 +1,163 @@
+"""On an address that others can reach, nobody gets anything without the owner's token or a link."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect as open_socket
+
+from kinscape import Client
+from tests.conftest import Server, free_port
+
+TOKEN = "a-token-that-is-long-enough-for-a-test"
+OPEN = {"/api/v1/health", "/s/{token}"}
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that listens on every address."""
+    data = tmp_path_factory.mktemp("guarded") / "data"
+    one = Server(data, free_port(), ["--host", "0.0.0.0"], {"KINSCAPE_TOKEN": TOKEN}).start()
+    yield one
+    one.stop()
+
+
+@pytest.fixture(scope="module")
+def link(guarded: Server, networks: list[Path], probe_file: Path) -> tuple[int, int, str]:
+    """A shared comparison, another one, and the link to the first."""
+    with Client(guarded.url, TOKEN) as owner:
+        project = owner.create_project("guarded")
+        models = [project.upload_checkpoint(f, architecture="lenet", arguments={"classes": 10}) for f in networks[:3]]
+        probe = project.upload_probe(probe_file)
+        shared = project.compare(checkpoints=models, probe=probe, measures=["disagreement"]).wait(timeout_s=60)
+        other = project.compare(checkpoints=models[:2], probe=probe, measures=["nll"]).wait(timeout_s=60)
+        url = shared.share(view="tab=map", may_export=False).url
+        assert url is not None
+        return shared.id, other.id, url
+
+
+def routes(server: Server) -> list[tuple[str, str]]:
+    """Every route of the API, and the dashboard's own."""
+    with Client(server.url, TOKEN) as owner:
+        paths = owner.http.get("/openapi.json")["paths"]
+    found = [(method.upper(), path) for path, methods in paths.items() for method in methods]
+    found += [("GET", "/api/v1/openapi.json"), ("GET", "/s/{token}")]
+    dash = [
+        "/",
+        "/_dash-layout",
+        "/_dash-dependencies",
+        "/_reload-hash",
+        "/_favicon.ico",
+        "/assets/app.js",
+        "/_dash-component-suites/dash/deps/react.js",
+        "/projects/1",
+        "/comparison/1",
+        "/shared/1",
+        "/docs",
+    ]
+    return found + [("GET", p) for p in dash] + [("POST", "/_dash-update-component")]
+
+
+def concrete(path: str) -> str:
+    for name in ("project", "checkpoint", "probe", "comparison", "share"):
+        path = path.replace(f"{{{name}}}", "1")
+    return path.replace("{token}", "abc")
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"Authorization": "Bearer wrong"}, {"Cookie": "kinscape_owner=wrong; kinscape_share=wrong"}]
+)
+def test_every_route_is_closed_without_the_token(
+    guarded: Server, link: tuple[int, int, str], headers: dict[str, str]
+) -> None:
+    found = routes(guarded)
+    assert len(found) > 40
+    for method, path in found:
+        answer = httpx.request(method, guarded.url + concrete(path), headers=headers)
+        if path in OPEN:
+            continue
+        assert answer.status_code in (401, 404), (method, path, answer.status_code)
+        assert answer.status_code == 401 or path == "/shared/1"
+        assert b"guarded" not in answer.content
+
+
+def test_callbacks_are_closed_without_the_token(guarded: Server) -> None:
+    body = {
+        "output": "..page.children...header.children..",
+        "outputs": [{"id": "page", "property": "children"}],
+        "inputs": [{"id": "address", "property": "pathname", "value": "/"}],
+        "changedPropIds": ["address.pathname"],
+    }
+    answer = httpx.post(f"{guarded.url}/_dash-update-component", json=body)
+    assert answer.status_code == 401
+
+
+def test_the_websocket_is_closed_without_the_token(guarded: Server) -> None:
+    address = f"ws://127.0.0.1:{guarded.port}/_dash-ws-callback"
+    foreign = {"Authorization": f"Bearer {TOKEN}", "Origin": "http://elsewhere.example"}
+    for headers in ({}, foreign):
+        with pytest.raises(InvalidStatus), open_socket(address, additional_headers=headers, open_timeout=5):
+            pass
+
+
+def test_the_printed_address_signs_the_owner_in(guarded: Server) -> None:
+    assert TOKEN in guarded.line
+    with httpx.Client(base_url=guarded.url, follow_redirects=False) as browser:
+        answer = browser.get("/", params={"token": TOKEN})
+        assert answer.status_code == 303
+        assert "token" not in answer.headers["location"]
+        assert browser.get("/").status_code == 200
+        assert browser.get("/api/v1/projects").json()[0]["name"] == "guarded"
+
+
+def test_a_link_opens_its_own_comparison_and_nothing_else(guarded: Server, link: tuple[int, int, str]) -> None:
+    shared, other, url = link
+    token = url.rsplit("/", 1)[1]
+    with httpx.Client(base_url=guarded.url, follow_redirects=False) as visitor:
+        opened = visitor.get(f"/s/{token}")
+        assert opened.status_code == 303
+        assert opened.headers["location"].endswith("?tab=map")
+        assert opened.headers["referrer-policy"] == "no-referrer"
+        assert opened.headers["cache-control"] == "no-store"
+        assert visitor.get(opened.headers["location"]).status_code == 200
+        matrix = visitor.get(f"/api/v1/comparisons/{shared}/matrix", params={"measure": "disagreement"})
+        assert len(matrix.json()["labels"]) == 3
+        for path in (
+            "/api/v1/projects",
+            f"/api/v1/comparisons/{other}",
+            "/api/v1/checkpoints/1",
+            "/",
+            "/projects/1",
+            f"/api/v1/comparisons/{shared}/shares",
+            "/api/v1/comparisons",
+            f"/api/v1/comparisons/{shared}/export?measure=disagreement",
+        ):
+            assert visitor.get(path).status_code == 403, path
+        assert visitor.post(f"/api/v1/comparisons/{shared}/cancel").status_code == 403
+        assert visitor.delete("/api/v1/checkpoints/1").status_code == 403
+
+
+def test_wrong_expired_and_revoked_links_look_the_same(guarded: Server, link: tuple[int, int, str]) -> None:
+    with Client(guarded.url, TOKEN) as owner:
+        share = owner.comparison(link[0]).share()
+        assert share.url is not None
+        token = share.url.rsplit("/", 1)[1]
+        share.revoke()
+    answers = [httpx.get(f"{guarded.url}/s/{t}") for t in (token, "wrong", "x" * 150)]
+    assert {a.status_code for a in answers} == {404}
+    assert len({a.text for a in answers}) == 1
+
+
+def test_requests_from_other_sites_are_refused(server: Server) -> None:
+    answer = httpx.post(f"{server.url}/api/v1/projects", json={"name": "x"}, headers={"Origin": "http://evil.example"})
+    assert answer.status_code == 403
+    assert httpx.get(f"{server.url}/api/v1/projects", headers={"Host": "evil.example"}).status_code == 400
+
+
+def test_answers_carry_a_policy_without_inline_script(server: Server) -> None:
+    policy = httpx.get(server.url).headers["content-security-policy"]
+    scripts = next(p for p in policy.split(";") if "script-src" in p)
+    assert "unsafe-inline" not in scripts
+    assert "unsafe-eval" not in scripts

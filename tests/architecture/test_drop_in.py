@@ -1,0 +1,81 @@
+"""One new file is a new measure everywhere; a file that lies is stopped with a sentence."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+GOOD = '''"""Half of the disagreement."""
+
+from worker.measures.functional.disagreement import one_hot_predictions
+from worker.measures.measure import (
+    Change, Direction, Family, Input, Question, Role, Uncertainty, measure,
+)
+
+
+@measure(
+    slug="half-disagreement", title="Half disagreement", family=Family.FUNCTIONAL, question=Question.ANSWER_ALIKE,
+    formula=r"d/2", input=Input.OUTPUTS, bounds=(0.0, 0.5), identical=0.0, direction=Direction.LOWER_IS_ALIKE,
+    ignores={Change.SHIFT_LOGITS, Change.SCALE_LOGITS}, role=Role.HELD_OUT, uncertainty=Uncertainty.MEAN_JACKKNIFE,
+    reliable_from="100 samples", pitfalls="An example.", source="An example", prepare=one_hot_predictions,
+)
+def half_disagreement(p, q):
+    """Half the share of samples to which the two models give different classes."""
+    return (1 - (p * q).sum() / p.shape[0]) / 2
+'''
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """A copy of the source that a test may add to."""
+    for room in ("backend", "worker", "kinscape", "tests"):
+        shutil.copytree(ROOT / room, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    return tmp_path
+
+
+def run(copy: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, *command], cwd=copy, capture_output=True, text=True, check=False,
+                          env={"PYTHONPATH": str(copy), "PATH": "/usr/bin:/bin"})  # fmt: skip
+
+
+def cards_test(copy: Path, text: str) -> str:
+    (copy / "worker/measures/functional/half_disagreement.py").write_text(text)
+    done = run(
+        copy, "-m", "pytest", "tests/worker/test_cards.py", "-q", "-k", "half", "--no-header", "-p", "no:cacheprovider"
+    )
+    return done.stdout + done.stderr
+
+
+def test_a_dropped_in_file_is_a_measure_of_library_cards_and_tests(copy: Path) -> None:
+    said = cards_test(copy, GOOD)
+    assert " passed" in said
+    assert "failed" not in said
+    code = (
+        "from kinscape import measure, measures;"
+        "value = measure('half-disagreement')([[1., 0.]] * 4, [[0., 1.]] * 4).value;"
+        "print(measures()['half-disagreement'].title, value)"
+    )
+    assert run(copy, "-c", code).stdout.strip() == "Half disagreement 0.5"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            "ignores={Change.SHIFT_LOGITS, Change.SCALE_LOGITS}, ",
+            "ignores={Change.SHIFT_LOGITS}, ",
+            "ignored_changes_are_exactly",
+        ),
+        ("identical=0.0", "identical=0.2", "itself_scores_the_value"),
+        ("bounds=(0.0, 0.5)", "bounds=(0.0, 0.1)", "within_the_bounds"),
+        ('source="An example"', 'source=""', "at least 3 characters"),
+        ('slug="half-disagreement"', 'slug="disagreement"', "slugs are unique"),
+    ],
+)
+def test_a_card_that_lies_is_stopped(copy: Path, old: str, new: str, said: str) -> None:
+    assert old in GOOD
+    assert said in cards_test(copy, GOOD.replace(old, new))

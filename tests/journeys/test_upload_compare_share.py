@@ -1,0 +1,130 @@
+"""The main path in a browser: drop files, compare, explore, share, open the link elsewhere, revoke."""
+
+import re
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, expect
+
+from kinscape import Client
+from tests.conftest import Server, save_networks
+
+
+def drop(page: Page, files: list[Path]) -> None:
+    """Drop files on the library as a hand would."""
+    with page.expect_file_chooser() as chooser:
+        page.click("#choose-files")
+    chooser.value.set_files(files)
+
+
+def test_from_files_to_a_link_that_a_colleague_opens(
+    page: Page, browser: Browser, server: Server, client: Client, tmp_path: Path, probe_file: Path
+) -> None:
+    page.set_default_timeout(30_000)
+    page.goto("/new")
+    page.fill("#project-name", "journey <b>bold</b>")
+    page.click("#project-create")
+    page.wait_for_url(re.compile(r"/projects/\d+$"))
+    expect(page.locator(".empty")).to_contain_text("No checkpoints yet")
+
+    drop(page, [*save_networks(tmp_path, 3, metadata=False), probe_file])
+    page.locator(".upload-fields input").first.fill("seeds")
+    page.locator(".upload-fields input").nth(1).fill("net_seed{seed}_{optim}")
+    expect(page.locator(".upload-fields")).to_contain_text("seed=0 optim=sgd")
+    page.click("#upload-all")
+    expect(page.locator(".upload-row .says", has_text="confirm it")).to_have_count(3)
+    page.locator("button.confirm").first.click()
+    expect(page.locator(".upload-row .says", has_text="ready")).to_have_count(4)
+    expect(page.locator("#library-count")).to_contain_text("3 checkpoints, 1 probe sets")
+    expect(page.locator(".ag-center-cols-container")).to_contain_text("seed=1 optim=sgd")
+
+    page.click("text=Compare >> nth=0")
+    expect(page.locator("#ask-count")).to_contain_text("3 chosen")
+    page.check("input[value='activation-distance']")
+    expect(page.locator("#ask-plan")).to_contain_text("12 cells new, 0 known")
+    page.click("#ask-run")
+    page.wait_for_url(re.compile(r"/comparison/\d+"))
+    expect(page.locator(".comparison-head")).to_contain_text("done", timeout=60_000)
+    expect(page.locator("#matrix-graph .heatmaplayer image").first).to_be_visible()
+
+    page.click("text=Disagreement")
+    page.wait_for_function("location.search.includes('measure=disagreement')")
+    expect(page.locator("#picture h2").first).to_have_text("Disagreement")
+    box = page.locator("#matrix-graph .plot").first.bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + box["width"] / 6, box["y"] + box["height"] / 2)
+    page.wait_for_function("/a=\\d+&b=\\d+/.test(location.search)")
+    expect(page.locator("#selected")).to_contain_text("Linear CKA")
+    page.click("text=Open the pair")
+    expect(page.locator("#picture")).to_contain_text("Where they disagree")
+    expect(page.locator("#picture .sample img").first).to_be_visible()
+    seen = page.evaluate("location.search")
+    title = page.locator("#picture h2").first.inner_text()
+
+    page.go_back()
+    expect(page.locator("#picture h2").first).to_have_text("Disagreement")
+    page.go_forward()
+    expect(page.locator("#picture h2").first).to_have_text(title)
+
+    page.click("#share-open")
+    page.click("#share-make")
+    link = page.locator("#share-url").input_value()
+    guest_context = browser.new_context(viewport={"width": 1440, "height": 900})
+    guest = guest_context.new_page()
+    guest.goto(link)
+    assert guest.evaluate("location.search") == seen
+    expect(guest.locator("#picture h2").first).to_have_text(title)
+    expect(guest.locator("#picture .sample img").first).to_be_visible()
+    expect(guest.locator("#share-open")).to_have_count(0)
+    expect(guest.locator(".comparison-head")).to_contain_text("read only")
+
+    page.locator("text=Revoke").first.click()
+    expect(page.locator("#share-list")).to_contain_text("revoked")
+    gone = guest.goto(link)
+    assert gone is not None
+    assert gone.status == 404
+    guest_context.close()
+
+
+def test_every_page_draws_in_light_dark_and_on_a_phone(
+    page: Page, browser: Browser, server: Server, client: Client, networks: list[Path], probe_file: Path
+) -> None:
+    project = client.create_project("pages")
+    models = [project.upload_checkpoint(f, architecture="lenet", arguments={"classes": 10}) for f in networks[:3]]
+    comparison = project.compare(
+        checkpoints=models, probe=project.upload_probe(probe_file), measures=["disagreement", "linear-cka", "accuracy"]
+    ).wait(timeout_s=60)
+    pair = f"a={models[0].id}&b={models[1].id}"
+    paths = [
+        "/",
+        f"/projects/{project.id}",
+        f"/projects/{project.id}/compare",
+        f"/projects/{project.id}/studies",
+        "/measures",
+    ]
+    paths += [
+        f"/comparison/{comparison.id}?tab={t}&{pair}"
+        for t in ("matrix", "multiples", "map", "models", "pair", "layers", "log")
+    ]
+    for path in paths:
+        page.goto(path)
+        expect(page.locator("#page h1, #page h2").first).to_be_visible()
+        expect(page.locator(".trouble")).to_have_count(0)
+    phone = browser.new_context(viewport={"width": 390, "height": 844}, color_scheme="dark", base_url=server.url)
+    small = phone.new_page()
+    for path in paths:
+        small.goto(path)
+        expect(small.locator("#page h1, #page h2").first).to_be_visible()
+        small.wait_for_timeout(300)
+        assert small.evaluate("document.documentElement.scrollWidth") <= 391, path
+    assert small.evaluate("document.documentElement.getAttribute('data-mantine-color-scheme')") == "dark"
+    phone.close()
+
+
+def test_only_the_small_plotly_bundle_is_loaded(page: Page, server: Server, client: Client) -> None:
+    asked: list[str] = []
+    page.on("request", lambda r: asked.append(r.url))
+    page.goto("/measures")
+    expect(page.locator("h1")).to_be_visible()
+    plotly = [u for u in asked if "plotly" in u]
+    assert len(plotly) == 1
+    assert "plotly-cartesian.min.js" in plotly[0]
