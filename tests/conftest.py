@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 
 from kinscape import Client, build
 from kinscape.client import Project
+from kinscape.local import programs
 
 READY_S = 90
 
@@ -42,6 +43,21 @@ class Server:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def sockets(self) -> str:
+        return str(programs.run_folder(self.data))
+
+    def kill(self) -> None:
+        """SIGKILL to the launcher alone."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+        self.close()
+
+    def close(self) -> None:
+        if self.process is not None and self.process.stdout is not None:
+            self.process.stdout.close()
 
     def start(self) -> "Server":
         command = [sys.executable, "-m", "kinscape.cli", "up", "--data", str(self.data), "--port", str(self.port)]
@@ -70,6 +86,7 @@ class Server:
         began = time.monotonic()
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(20)
+        self.close()
         return time.monotonic() - began
 
     def children(self) -> dict[str, list[int]]:
@@ -84,7 +101,8 @@ class Server:
                 state = (entry / "stat").read_text().rsplit(")", 1)[1].split()[0]
             except OSError:
                 continue
-            if state == "Z" or (str(self.data) not in text and f"KINSCAPE_FILES={self.data}" not in environment):
+            marks = (str(self.data) in text, self.sockets in text, f"KINSCAPE_FILES={self.data}" in environment)
+            if state == "Z" or not any(marks):
                 continue
             for name, mark in {
                 "postgres": "bin/postgres -D",

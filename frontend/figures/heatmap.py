@@ -97,6 +97,16 @@ def heatmap(
     tree = bool(merges) and len(merges) == n - 1
     if tree:
         _dendrogram(figure, merges, keys, scheme)
+    _lay_out(figure, block, keys, tree=tree, scheme=scheme, selected=selected)
+    figure.update_layout(plot_bgcolor=PAPER[scheme] if gap else "rgba(0,0,0,0)")
+    return figure
+
+
+def _lay_out(
+    figure: go.Figure, block: Block, keys: list[str], *, tree: bool, scheme: str, selected: tuple[int, int]
+) -> None:
+    """Cells below, strips on two sides, the dendrogram on top; one label per row while there is room."""
+    n = len(keys)
     step = max(1, -(-n // MOST_LABELS))
     names = [safe(short(t)) if i % step == 0 else "" for i, t in enumerate(block.labels)]
     left = margin(block.labels)
@@ -129,8 +139,6 @@ def heatmap(
         yaxis4={**hidden, "domain": [min(top + 0.05, 0.99), 1]},
         shapes=_selection(keys, selected),
     )
-    figure.update_layout(plot_bgcolor=PAPER[scheme] if gap else "rgba(0,0,0,0)")
-    return figure
 
 
 def top_of(*, tree: bool) -> float:

@@ -48,6 +48,20 @@ def models_table(columns: Sequence[tuple[str, Card, Block]], *, scheme: str, bes
             textfont={"size": 11},
         )
     )
+    _lay_out(figure, columns, keys, scheme=scheme, beside=beside)
+    figure.update_layout(plot_bgcolor=LINE[scheme])
+    return figure
+
+
+def _lay_out(
+    figure: go.Figure,
+    columns: Sequence[tuple[str, Card, Block]],
+    keys: list[str],
+    *,
+    scheme: str,
+    beside: float | None,
+) -> None:
+    first = columns[0][2]
     room = margin(first.labels)
     axis = {
         "type": "category",
@@ -79,8 +93,6 @@ def models_table(columns: Sequence[tuple[str, Card, Block]], *, scheme: str, bes
             "domain": [0, beside or 1],
         },
     )
-    figure.update_layout(plot_bgcolor=LINE[scheme])
-    return figure
 
 
 CIVIDIS_SOFT: list[tuple[float, str]] = [(0.0, "#31446b"), (0.35, "#7f8aa5"), (0.7, "#ccd3df"), (1.0, "#f4f5f8")]

@@ -15,41 +15,23 @@ def scale_histogram(values: list[float], card: Card, *, scheme: str, scale: str)
     finite = [v for v in values if np.isfinite(v)]
     counts, edges = np.histogram(finite, bins=BINS, range=(low, high))
     middle = (edges[:-1] + edges[1:]) / 2
-    figure = go.Figure(
-        go.Bar(
-            x=middle,
-            y=np.maximum(counts, 0),
-            width=(high - low) / BINS,
-            marker={
-                "color": middle,
-                "colorscale": scale_of(card, scale=scale, values=values),
-                "cmin": low,
-                "cmax": high,
-                "line": {"width": 0},
-            },
-            hovertext=[f"{c} cells near {number(float(m))}" for c, m in zip(counts, middle, strict=True)],
-            hoverinfo="text",
-        )
-    )
-    strip = go.Bar(
-        x=middle,
-        y=[-max(1.0, float(counts.max(initial=1))) * 0.16] * BINS,
-        width=(high - low) / BINS,
-        hoverinfo="skip",
-        marker={
-            "color": middle,
-            "colorscale": scale_of(card, scale=scale, values=values),
-            "cmin": low,
-            "cmax": high,
-            "line": {"width": 0},
-        },
-    )
-    figure.add_trace(strip)
+    colours = {
+        "color": middle,
+        "colorscale": scale_of(card, scale=scale, values=values),
+        "cmin": low,
+        "cmax": high,
+        "line": {"width": 0},
+    }
+    width = (high - low) / BINS
+    hover = [f"{c} cells near {number(float(m))}" for c, m in zip(counts, middle, strict=True)]
+    figure = go.Figure(go.Bar(x=middle, y=counts, width=width, marker=colours, hovertext=hover, hoverinfo="text"))
+    floor = -max(1.0, float(counts.max(initial=1))) * 0.16
+    figure.add_trace(go.Bar(x=middle, y=[floor] * BINS, width=width, marker=colours, hoverinfo="skip"))
     ticks = [low, (low + high) / 2, high]
     dressed(
         figure,
         scheme,
-        margin={"l": 8, "r": 8, "t": 2, "b": 20},
+        margin={"l": 26, "r": 26, "t": 2, "b": 20},
         bargap=0,
         barmode="overlay",
         xaxis={
@@ -58,6 +40,7 @@ def scale_histogram(values: list[float], card: Card, *, scheme: str, scale: str)
             "zeroline": False,
             "fixedrange": True,
             "tickvals": ticks,
+            "ticklabeloverflow": "allow",
             "ticktext": [number(t) for t in ticks],
             "tickfont": {"size": 11, "color": QUIET[scheme]},
         },

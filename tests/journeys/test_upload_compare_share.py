@@ -49,7 +49,7 @@ def test_from_files_to_a_link_that_a_colleague_opens(
     page.click("text=Disagreement")
     page.wait_for_function("location.search.includes('measure=disagreement')")
     expect(page.locator("#picture h2").first).to_have_text("Disagreement")
-    box = page.locator("#matrix-graph .plot").first.bounding_box()
+    box = page.locator("#matrix-graph .nsewdrag[data-subplot='xy']").first.bounding_box()
     assert box is not None
     page.mouse.click(box["x"] + box["width"] / 6, box["y"] + box["height"] / 2)
     page.wait_for_function("/a=\\d+&b=\\d+/.test(location.search)")

@@ -1,0 +1,1 @@
+"""Measured speed; one command each."""

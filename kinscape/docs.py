@@ -1,0 +1,49 @@
+"""The page of measures, made from the cards: ``python -m kinscape.docs`` writes it."""
+
+from pathlib import Path
+
+from backend.contracts.cards import Card, Question
+from kinscape.library import measures
+
+HEAD = """# Measures
+
+Made from the cards by `python -m kinscape.docs`; a test keeps it current. Intervals are 95 % and come
+from leaving out one of 20 fixed groups of samples at a time, so that two cells of one probe set share
+their groups and their difference has a paired interval.
+"""
+
+
+def measures_page() -> str:
+    """All cards as Markdown, by the question they answer."""
+    parts = [HEAD]
+    for question in Question:
+        mine = [c for c in measures().values() if c.question is question]
+        if mine:
+            parts.append(f"\n## {question.value}\n")
+            parts.extend(_section(c) for c in mine)
+    return "".join(parts)
+
+
+def _section(card: Card) -> str:
+    low = "−∞" if card.low is None else f"{card.low:.4g}"
+    high = "∞" if card.high is None else f"{card.high:.4g}"
+    ignores = ", ".join(sorted(c.value for c in card.ignores)) or "none of the changes that are tested"
+    lines = [
+        f"\n### {card.title} (`{card.slug}`, version {card.version})\n",
+        f"{card.summary}\n",
+        f"$${card.formula}$$\n",
+        f"- Range {low} to {high}; {card.direction.value}"
+        + ("" if card.identical is None else f"; a model with itself scores {card.identical:g}"),
+        f"- Reads {card.input.value} on {card.role.value} samples; symmetric: {'yes' if card.symmetric else 'no'}",
+        f"- Ignores: {ignores}",
+        f"- Interval: {card.uncertainty.value}; reliable from {card.reliable_from}",
+        f"- {card.pitfalls}",
+        f"- Source: {card.source}",
+    ]
+    for p in card.parameters:
+        lines.append(f"- `{p.name}` = {p.default}: {p.help}")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    Path("docs/measures.md").write_text(measures_page())
