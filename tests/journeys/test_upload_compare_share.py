@@ -47,12 +47,12 @@ def test_from_files_to_a_link_that_a_colleague_opens(
     expect(page.locator("#matrix-graph .heatmaplayer image").first).to_be_visible()
 
     page.click("text=Disagreement")
-    page.wait_for_function("location.search.includes('measure=disagreement')")
+    expect(page).to_have_url(re.compile("measure=disagreement"))
     expect(page.locator("#picture h2").first).to_have_text("Disagreement")
     box = page.locator("#matrix-graph .nsewdrag[data-subplot='xy']").first.bounding_box()
     assert box is not None
     page.mouse.click(box["x"] + box["width"] / 6, box["y"] + box["height"] / 2)
-    page.wait_for_function("/a=\\d+&b=\\d+/.test(location.search)")
+    expect(page).to_have_url(re.compile(r"a=\d+&b=\d+"))
     expect(page.locator("#selected")).to_contain_text("Linear CKA")
     page.click("text=Open the pair")
     expect(page.locator("#picture")).to_contain_text("Where they disagree")
