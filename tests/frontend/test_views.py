@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from frontend.figures import heatmap, look, samples, scale
+from frontend.figures.map import labelled
 from frontend.filtering import matches
 from frontend.view import ORDERS, SCALES, TABS, View
 from kinscape import measures
@@ -138,6 +139,10 @@ def test_dark_means_alike_whichever_way_a_measure_runs() -> None:
 )
 def test_numbers_have_three_significant_digits(value: float, text: str) -> None:
     assert look.number(value) == text
+
+
+def test_names_on_the_map_do_not_cover_each_other() -> None:
+    assert labelled([[0, 0], [0.01, 0.01], [1, 1], [0.5, 0.2]]) == {0, 2, 3}
 
 
 def test_the_scale_counts_every_value() -> None:

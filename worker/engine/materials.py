@@ -72,6 +72,16 @@ class Materials:
 
     def samples(self, checkpoint: CheckpointRow, probe: ProbeRow, *, precision: str) -> tuple[Tensor, Tensor]:
         """Samples as this checkpoint wants them, and labels in its own order of classes."""
+        rule = (str(checkpoint.normalisation), str(checkpoint.class_order))
+
+        def make() -> tuple[tuple[Tensor, Tensor], int]:
+            both = self._read_samples(checkpoint, probe, precision=precision)
+            return both, bytes_of(*both)
+
+        found: tuple[Tensor, Tensor] = self._kept.get(("samples", probe.id, precision, *rule), make)
+        return found
+
+    def _read_samples(self, checkpoint: CheckpointRow, probe: ProbeRow, *, precision: str) -> tuple[Tensor, Tensor]:
         tensors = load_file(self._files.path(probe.file_hash or ""))
         x = tensors["x"].to(PRECISIONS[precision])
         y = tensors.get("y", torch.empty(0, dtype=torch.int64))
