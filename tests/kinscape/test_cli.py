@@ -1,0 +1,70 @@
+"""The command line does what the client does, and says what went wrong in one sentence."""
+
+import json
+import time
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+
+from kinscape.cli import main
+from tests.conftest import Server
+
+
+def said(capsys: pytest.CaptureFixture[str]) -> str:
+    return capsys.readouterr().out.strip()
+
+
+def test_from_files_to_a_link_on_the_command_line(
+    server: Server, networks: list[Path], probe_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = f"cli {time.monotonic_ns()}"
+    to = ["--url", server.url]
+    assert main([*to, "project", "create", name]) == 0
+    assert main([*to, "probe", "upload", str(probe_file), "--project", name, "--name", "digits"]) == 0
+    assert "200 samples, 10 classes" in said(capsys)
+    files = [str(f) for f in networks[:2]]
+    tagged = ["--tag", "optim=sgd", "--group", "seeds"]
+    lenet = ["--architecture", "lenet", "--argument", "classes=10"]
+    assert main([*to, "upload", *files, "--project", name, *lenet, *tagged]) == 0
+    assert said(capsys).count("is ready (lenet") == 2
+    asked = ["--measure", "disagreement", "--measure", "linear-cka", "--layer", "features.3"]
+    assert main([*to, "compare", "--project", name, "--probe", "digits", *asked, "--json"]) == 0
+    found = json.loads(said(capsys))
+    assert found["status"] == "done"
+    assert found["counts"] == {"new": 2, "reused": 0}
+    number = str(found["id"])
+    assert main([*to, "export", number, "--measure", "linear-cka", "--format", "json"]) == 0
+    matrix = json.loads(said(capsys))
+    assert matrix["labels"] == ["net_seed0_sgd", "net_seed1_sgd"]
+    assert (
+        main([*to, "export", number, "--measure", "linear-cka", "--format", "npz", "--output", str(tmp_path / "m.npz")])
+        == 0
+    )
+    assert np.load(tmp_path / "m.npz")["values"][0, 1] == matrix["values"][0][1]
+    assert main([*to, "share", number]) == 0
+    assert httpx.get(said(capsys)).status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["project", "create", " "], "empty"),
+        (["compare", "--project", "no such project", "--probe", "x", "--measure", "nll"], "no project named"),
+        (["upload", "nowhere.safetensors", "--project", "no such project"], "no project named"),
+        (["share", "999999"], "no comparison 999999"),
+    ],
+)
+def test_mistakes_are_one_sentence(
+    arguments: list[str], sentence: str, server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--url", server.url, *arguments]) == 1
+    error = capsys.readouterr().err.strip()
+    assert sentence in error
+    assert "\n" not in error
+
+
+def test_a_server_that_is_not_there_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--url", "http://127.0.0.1:9", "project", "create", "x"]) == 1
+    assert "does not answer" in capsys.readouterr().err
