@@ -101,6 +101,7 @@ def test_from_files_to_a_link_that_a_colleague_opens(
 def test_every_page_draws_in_light_dark_and_on_a_phone(
     page: Page, browser: Browser, server: Server, client: Client, networks: list[Path], probe_file: Path
 ) -> None:
+    client.create_project("a-name-without-a-single-blank-" * 6)
     project = client.create_project("pages")
     models = [project.upload_checkpoint(f, architecture="lenet", arguments={"classes": 10}) for f in networks[:3]]
     comparison = project.compare(
