@@ -40,7 +40,7 @@ def page(client: Client, project: Project) -> Any:
                 [
                     html.Section([html.H2("Who"), _who(rows)], className="column"),
                     html.Section(_on_what(choices, layers, held_out=held_out, train=train), className="column"),
-                    html.Section([html.H2("What to ask"), _questions(client.measures())], className="column wide"),
+                    html.Section([html.H2("What to ask"), question_list(client.measures())], className="column wide"),
                 ],
                 className="columns",
             ),
@@ -124,7 +124,8 @@ def _who(rows: list[dict[str, Any]]) -> Any:
     )
 
 
-def _questions(cards: list[Card]) -> Any:
+def question_list(cards: list[Card]) -> Any:
+    """Every measure to choose from, under the question that it answers."""
     out = []
     for question in Question:
         mine = [c for c in cards if c.question is question]

@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from frontend.pages import compare
+from kinscape import Client
+from tests.conftest import Server, free_port
+
 ROOT = Path(__file__).resolve().parents[2]
 GOOD = '''"""Half of the disagreement."""
 
@@ -31,7 +35,7 @@ def half_disagreement(p, q):
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """A copy of the source that a test may add to."""
-    for room in ("backend", "worker", "kinscape", "tests"):
+    for room in ("backend", "worker", "frontend", "migrations", "kinscape", "tests"):
         shutil.copytree(ROOT / room, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     return tmp_path
@@ -60,6 +64,20 @@ def test_a_dropped_in_file_is_a_measure_of_library_cards_and_tests(copy: Path) -
         "print(measures()['half-disagreement'].title, value)"
     )
     assert run(copy, "-c", code).stdout.strip() == "Half disagreement 0.5"
+
+
+def test_a_dropped_in_file_is_offered_by_the_api_the_picker_and_the_docs(copy: Path, tmp_path: Path) -> None:
+    (copy / "worker/measures/functional/half_disagreement.py").write_text(GOOD)
+    one = Server(tmp_path / "data", free_port(), environment={"PYTHONPATH": str(copy)}).start()
+    try:
+        with Client(one.url, "") as client:
+            cards = client.measures()
+    finally:
+        one.stop()
+    assert "half-disagreement" in [c.slug for c in cards]
+    assert "Half disagreement" in str(compare.question_list(cards))
+    said = run(copy, "-c", "from kinscape.docs import measures_page; print(measures_page())").stdout
+    assert "### Half disagreement (`half-disagreement`, version 1)" in said
 
 
 @pytest.mark.parametrize(
