@@ -3,14 +3,16 @@
 from pathlib import Path
 from typing import Any
 
-from dash import Dash, Input, Output, State
+from dash import Dash, Input, Output, State, html
 from fastapi import FastAPI
 
 from frontend.access import Access
 from frontend.components import frame
 from frontend.components.words import nothing, trouble
 from frontend.pages import compare, comparison, library, simple
-from frontend.pages.opened import comparison_of
+from frontend.pages.opened import OpenedComparison, comparison_of
+from frontend.pages.pictures import multiples_tab
+from frontend.view import View
 from frontend.wiring import on, on_error
 from kinscape.client import Client, ClientError, Project
 
@@ -58,11 +60,18 @@ def content_security_policy(app: Dash) -> str:
 
 
 def _register_pages(app: Dash, access: Access) -> None:
-    @on(app, Output("page", "children"), Output("header", "children"), Input("address", "pathname"))
-    def show(path: str) -> tuple[Any, Any]:
+    @on(
+        app,
+        Output("page", "children"),
+        Output("header", "children"),
+        Input("address", "pathname"),
+        State("scheme", "data"),
+    )
+    def show(path: str, scheme: str) -> tuple[Any, Any]:
         client = access.client(path)
         try:
-            return _page(client, path), _header(client, path)
+            body = _home(access, client, scheme) if path.strip("/") == "" else _page(client, path)
+            return body, _header(client, path)
         except ClientError as error:
             return trouble(str(error)), frame.header(project=None, projects=[], path=path, running=0)
 
@@ -79,8 +88,6 @@ def _register_pages(app: Dash, access: Access) -> None:
 
 def _page(client: Client, path: str) -> Any:
     parts = [p for p in path.split("/") if p]
-    if not parts:
-        return _home(client)
     if parts == ["measures"]:
         return simple.measures(client)
     if parts == ["new"]:
@@ -104,7 +111,8 @@ def _page(client: Client, path: str) -> Any:
     )
 
 
-def _home(client: Client) -> Any:
+def _home(access: Access, client: Client, scheme: str) -> Any:
+    """All projects, and under them the newest comparison at a glance."""
     projects = client.projects()
     if not projects:
         return nothing(
@@ -112,7 +120,13 @@ def _home(client: Client) -> Any:
             "Make a project and drop checkpoints into it, or load the demo zoo with: kinscape demo",
             frame.link("New project", "/new", className="button primary"),
         )
-    return simple.home(projects)
+    newest = next((c for p in projects[:20] for c in p.comparisons()), None)
+    if newest is None:
+        return simple.home(projects)
+    name = newest.name or f"Comparison {newest.id}"
+    opened = OpenedComparison(access, client, newest, View(), f"/comparison/{newest.id}")
+    glance = multiples_tab(opened, scheme)
+    return html.Div([simple.home(projects), html.H2(frame.link(name, f"/comparison/{newest.id}")), glance])
 
 
 def _header(client: Client, path: str) -> Any:

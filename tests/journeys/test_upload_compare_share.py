@@ -119,6 +119,8 @@ def test_every_page_draws_in_light_dark_and_on_a_phone(
         f"/comparison/{comparison.id}?tab={t}&{pair}"
         for t in ("matrix", "multiples", "map", "models", "pair", "layers", "log")
     ]
+    page.goto("/")
+    expect(page.locator(".mini-link").first).to_be_visible()
     for path in paths:
         page.goto(path)
         expect(page.locator("#page h1, #page h2").first).to_be_visible()
