@@ -77,15 +77,20 @@ def give_back(session: Session, id: int) -> None:
 
 
 def replace(session: Session, id: int, kind: str, pieces: list[dict[str, Any]]) -> None:
-    """Put several smaller jobs in the place of one, for every comparison that waits for it."""
+    """Put several smaller jobs in the place of a running one, for every comparison that waits for it."""
+    taken = session.execute(
+        update(JobRow)
+        .where(JobRow.id == id, JobRow.state == "running")
+        .values(state="done", error="split", finished=func.now(), lease_until=None)
+        .returning(JobRow.id)
+    )
+    if taken.first() is None:
+        return
     waiting = list(session.scalars(select(ComparisonJobRow.comparison_id).where(ComparisonJobRow.job_id == id)))
     for payload in pieces:
         made = add(session, kind, payload)
         session.add_all(ComparisonJobRow(comparison_id=c, job_id=made) for c in waiting)
     session.execute(delete(ComparisonJobRow).where(ComparisonJobRow.job_id == id))
-    session.execute(
-        update(JobRow).where(JobRow.id == id).values(state="done", error="split", finished=func.now(), lease_until=None)
-    )
 
 
 def finish(session: Session, id: int, *, state: str, error: str = "", seconds: float | None = None) -> None:
