@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from backend.contracts.cards import Card, Question
+from backend.contracts.cards import Card, Change, Question
 from kinscape.library import measures
 
 HEAD = """# Measures
@@ -27,7 +27,8 @@ def measures_page() -> str:
 def _section(card: Card) -> str:
     low = "−∞" if card.low is None else f"{card.low:.4g}"
     high = "∞" if card.high is None else f"{card.high:.4g}"
-    ignores = ", ".join(sorted(c.value for c in card.ignores)) or "none of the changes that are tested"
+    ignores = _said(card.ignores)
+    second = "" if card.ignores_of_second is None else f"; of the second side: {_said(card.ignores_of_second)}"
     lines = [
         f"\n### {card.title} (`{card.slug}`, version {card.version})\n",
         f"{card.summary}\n",
@@ -35,7 +36,7 @@ def _section(card: Card) -> str:
         f"- Range {low} to {high}; {card.direction.value}"
         + ("" if card.identical is None else f"; a model with itself scores {card.identical:g}"),
         f"- Reads {card.input.value} on {card.role.value} samples; symmetric: {'yes' if card.symmetric else 'no'}",
-        f"- Ignores: {ignores}",
+        f"- Ignores: {ignores}{second}",
         f"- Interval: {card.uncertainty.value}; reliable from {card.reliable_from}",
         f"- {card.pitfalls}",
         f"- Source: {card.source}",
@@ -43,6 +44,10 @@ def _section(card: Card) -> str:
     for p in card.parameters:
         lines.append(f"- `{p.name}` = {p.default}: {p.help}")
     return "\n".join(lines) + "\n"
+
+
+def _said(changes: frozenset[Change]) -> str:
+    return ", ".join(sorted(c.value for c in changes)) or "none of the changes that are tested"
 
 
 if __name__ == "__main__":

@@ -237,9 +237,10 @@ def _places(ids: list[int], card: Card, question: QuestionRow) -> list[Place]:
     """Cells of one question; a symmetric pair is kept once, lower number first."""
     if card.arity is Arity.MODEL:
         return [(i, i) for i in ids]
+    itself = question.layer_a != question.layer_b or card.identical is None
+    own = [(i, i) for i in ids] if itself else []
     if not card.symmetric:
-        return list(permutations(ids, 2))
-    own = [(i, i) for i in ids] if question.layer_a != question.layer_b else []
+        return own + list(permutations(ids, 2))
     return own + [(min(p), max(p)) for p in combinations(ids, 2)]
 
 

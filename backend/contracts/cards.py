@@ -89,6 +89,7 @@ class Uncertainty(enum.StrEnum):
 
     MEAN_JACKKNIFE = "delete-a-group jackknife of a mean over samples"
     JACKKNIFE = "delete-a-group jackknife"
+    FIRST_ORDER = "delete-a-group jackknife, to first order"
     EXACT = "none: the number is exact for these weights"
 
 
@@ -145,10 +146,15 @@ class Card(BaseModel):
     formula: str = Field(description="LaTeX, without delimiters.")
     low: float | None = Field(description="Smallest possible value; null when unbounded.")
     high: float | None = Field(description="Largest possible value; null when unbounded.")
-    identical: float | None = Field(description="Value of a checkpoint with itself; null for one model.")
+    identical: float | None = Field(
+        description="Value of a checkpoint with itself; null for one model, and where it differs by model."
+    )
     direction: Direction
     symmetric: bool = True
-    ignores: frozenset[Change] = frozenset()
+    ignores: frozenset[Change] = Field(default=frozenset(), description="Changes of either side, or of the first.")
+    ignores_of_second: frozenset[Change] | None = Field(
+        default=None, description="Changes of the second side, where they differ from those of the first."
+    )
     role: Role
     needs_labels: bool = False
     uncertainty: Uncertainty

@@ -14,7 +14,7 @@ from tests.conftest import Server, free_port
 ROOT = Path(__file__).resolve().parents[2]
 GOOD = '''"""Half of the disagreement."""
 
-from worker.measures.functional.disagreement import one_hot_predictions
+from worker.measures.functional.answers import one_hot_predictions
 from worker.measures.measure import (
     Change, Direction, Family, Input, Question, Role, Uncertainty, measure,
 )

@@ -45,9 +45,12 @@ def order_matrices(database: Database, payload: dict[str, Any]) -> None:
 
 def as_distances(measure: Measure, grid: Grid) -> Grid:
     """Distances, 0 for identical; a missing pair is as far apart as the farthest."""
-    identical = measure.card.identical or 0.0
-    away = identical - grid if measure.card.direction is Direction.HIGHER_IS_ALIKE else grid - identical
-    away = np.clip(away, 0, None)
+    alike = measure.card.direction is Direction.HIGHER_IS_ALIKE
+    identical = measure.card.identical
+    if identical is None:
+        identical = float(np.nanmax(grid)) if alike and np.isfinite(grid).any() else 0.0
+    # A signed gap is as far apart in either direction.
+    away = np.clip(identical - grid, 0, None) if alike else np.abs(grid - identical)
     np.fill_diagonal(away, 0)
     far = np.nanmax(away) if np.isfinite(away).any() else 1.0
     filled: Grid = np.where(np.isfinite(away), away, far)

@@ -7,16 +7,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from backend.contracts.cards import Pace, Uncertainty
+from backend.contracts.cards import Uncertainty
 from backend.contracts.cells import Cell, Reason, Why
 from worker.measures.inputs import Outputs, Subject, Undefined
 from worker.measures.measure import Measure, Reading, Settings
-from worker.measures.uncertainty import estimate, leave_one_out_means, others, take_rows
-
-Data = Outputs | Tensor
-Pair = tuple[Hashable, Hashable]
-NAN = float("nan")
-FEWEST_GROUPS = 3
+from worker.measures.pairs import Data, Pair, answer_pairs
+from worker.measures.uncertainty import (
+    FEWEST_GROUPS,
+    bounds,
+    estimate,
+    leave_one_out_means,
+    others,
+    take_rows,
+    with_bounds,
+)
 
 
 def not_applicable(sentence: str) -> Reason:
@@ -33,87 +37,29 @@ def finite(data: Data) -> Data:
     return data
 
 
-def prepare_all(
-    measure: Measure, data: Mapping[Hashable, Any], settings: Settings
-) -> tuple[dict[Hashable, Any], dict[Hashable, str]]:
-    """Prepared inputs by name, and sentences for those that the measure is not defined for."""
-    prepared, refused = {}, {}
-    for name, value in data.items():
-        try:
-            prepared[name] = measure.prepare(value, **settings)
-        except Undefined as sentence:
-            refused[name] = str(sentence)
-    return prepared, refused
-
-
-def pair_values(
-    measure: Measure, left: Mapping[Hashable, Any], right: Mapping[Hashable, Any], pairs: Sequence[Pair],
-    settings: Settings,
-) -> tuple[Tensor, dict[int, str]]:  # fmt: skip
-    """Values ``(pairs,)`` of prepared inputs, and a sentence where there is none.
-
-    A measure that is one product computes whole blocks; another with a fast path one row of
-    pairs at a time; the rest one pair after the other.
-    """
-    values = torch.full((len(pairs),), NAN, dtype=torch.float64)
-    reasons: dict[int, str] = {}
-    known = [k for k, (a, b) in enumerate(pairs) if a in left and b in right]
-    if measure.matrix is not None:
-        for rows in _blocks(measure, pairs, known):
-            firsts = list(dict.fromkeys(pairs[k][0] for k in rows))
-            seconds = list(dict.fromkeys(pairs[k][1] for k in rows))
-            grid = measure.matrix([left[a] for a in firsts], [right[b] for b in seconds], **settings)
-            i = torch.tensor([firsts.index(pairs[k][0]) for k in rows])
-            j = torch.tensor([seconds.index(pairs[k][1]) for k in rows])
-            values[rows] = grid.to(device="cpu", dtype=torch.float64)[i, j]
-    else:
-        for k in known:
-            try:
-                values[k] = float(measure.of_pair(left[pairs[k][0]], right[pairs[k][1]], settings))
-            except Undefined as sentence:
-                reasons[k] = str(sentence)
-    for k in known:
-        if not bool(values[k].isfinite()):
-            reasons.setdefault(k, measure.undefined)
-    return values, reasons
-
-
-def _blocks(measure: Measure, pairs: Sequence[Pair], known: list[int]) -> list[list[int]]:
-    if measure.card.pace is Pace.PRODUCT:
-        return [known] if known else []
-    rows: dict[Hashable, list[int]] = {}
-    for k in known:
-        rows.setdefault(pairs[k][0], []).append(k)
-    return list(rows.values())
-
-
 def evaluate_pairs(
     measure: Measure, left: Mapping[Hashable, Data], right: Mapping[Hashable, Data], pairs: Sequence[Pair],
-    settings: Settings, *, groups: Sequence[Tensor] = (),
+    settings: Settings, *, groups: Sequence[Tensor] = (), kept: dict[Hashable, Any] | None = None,
 ) -> list[Cell]:  # fmt: skip
-    """One cell per pair of outputs or features.
+    """One cell per pair of outputs, features or weights.
 
     Args:
         left, right: what each side shows, by name; one object where both sides are the same.
         groups: rows to leave out together for the intervals; none for values alone.
+        kept: shared by measures of the same models, so that one pass serves several.
     """
-    first, refused = prepare_all(measure, left, settings)
-    second, refused_too = (first, refused) if right is left else prepare_all(measure, right, settings)
-    values, reasons = pair_values(measure, first, second, pairs, settings)
-    kept = {n: left[n] for n in first}
-    kept_too = kept if right is left else {n: right[n] for n in second}
-    enough = len(groups) >= FEWEST_GROUPS
-    replicates = _pair_replicates(measure, kept, kept_too, pairs, settings, groups) if enough else None
+    answers = answer_pairs(measure, left, right, pairs, settings, groups=groups, kept=kept)
+    sizes = [_size(left[a], right[b]) for a, b in pairs]
+    low, high = bounds(measure.card, answers.values, answers.replicates, samples=max((n for n, _ in sizes), default=0))
+    values, lows, highs = answers.values.tolist(), low.tolist(), high.tolist()
     cells: list[Cell] = []
-    for k, (a, b) in enumerate(pairs):
-        sentence = refused.get(a) or refused_too.get(b) or reasons.get(k)
-        if sentence is not None:
-            cells.append(not_applicable(sentence))
+    for k, (samples, width) in enumerate(sizes):
+        if k in answers.reasons:
+            cells.append(not_applicable(answers.reasons[k]))
             continue
-        samples, width = _size(left[a], right[b])
         warning = measure.small(samples, width) if measure.small else ""
-        own = None if replicates is None else replicates[:, k]
-        cells.append(estimate(measure, float(values[k]), own, samples=samples, warning=warning))
+        own = None if answers.replicates is None else answers.replicates[:, k]
+        cells.append(with_bounds(measure, values[k], lows[k], highs[k], own, samples=samples, warning=warning))
     return cells
 
 
@@ -123,25 +69,6 @@ def _size(a: Any, b: Any) -> tuple[int, int]:
     if isinstance(a, Tensor):
         return int(a.shape[0]), max(int(a.shape[1]), int(b.shape[1]))
     return 0, 0
-
-
-def _pair_replicates(
-    measure: Measure, left: Mapping[Hashable, Data], right: Mapping[Hashable, Data], pairs: Sequence[Pair],
-    settings: Settings, groups: Sequence[Tensor],
-) -> Tensor | None:  # fmt: skip
-    if measure.card.uncertainty is Uncertainty.EXACT:
-        return None
-
-    def on(rows: Tensor) -> Tensor:
-        first, _ = prepare_all(measure, {n: take_rows(d, rows) for n, d in left.items()}, settings)
-        second = first
-        if right is not left:
-            second, _ = prepare_all(measure, {n: take_rows(d, rows) for n, d in right.items()}, settings)
-        return pair_values(measure, first, second, pairs, settings)[0]
-
-    if measure.card.uncertainty is Uncertainty.MEAN_JACKKNIFE:
-        return leave_one_out_means(torch.stack([on(g) for g in groups]), groups)
-    return torch.stack([on(others(groups, g)) for g in range(len(groups))])
 
 
 def evaluate_model(measure: Measure, data: Data, settings: Settings, *, groups: Sequence[Tensor] = ()) -> Cell:

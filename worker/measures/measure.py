@@ -1,7 +1,7 @@
 """The decorator that turns one function and its card into a measure."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,6 +44,39 @@ class Reading:
 
 
 @dataclass(frozen=True)
+class Block:
+    """Models whose pairs are asked for at once.
+
+    Attributes:
+        items: features ``(samples, width)`` of each model; widths may differ.
+        pairs: ``(pairs, 2)`` numbers of the items that meet.
+        groups: rows to leave out together; empty when no interval is wanted.
+        kept: what measures that share a pass keep for one another.
+    """
+
+    items: list[Tensor]
+    pairs: Tensor
+    groups: tuple[Tensor, ...] = ()
+    kept: dict[Hashable, Any] = field(default_factory=dict)
+
+    def once(self, key: Hashable, make: Callable[[], Any]) -> Any:
+        """A value that several measures of the same items need, made by the first."""
+        place = (key, tuple(id(x) for x in self.items), len(self.groups))
+        if place not in self.kept:
+            # The items are kept with it: an identity is only unique while its object lives.
+            self.kept[place] = (make(), self.items)
+        return self.kept[place][0]
+
+
+@dataclass(frozen=True)
+class Together:
+    """Values ``(pairs,)`` and leave-one-group-out values ``(groups, pairs)`` of a block, float64."""
+
+    values: Tensor
+    replicates: Tensor | None = None
+
+
+@dataclass(frozen=True)
 class Measure:
     """A card with the functions that keep its promises."""
 
@@ -51,6 +84,10 @@ class Measure:
     compute: Callable[..., Any]
     prepare: Callable[..., Any]
     matrix: Callable[..., Tensor] | None
+    means: Callable[..., Tensor] | None
+    finish: Callable[..., Tensor] | None
+    together: Callable[..., Together] | None
+    check: Callable[..., Any] | None
     undefined: str
     small: Callable[[int, int], str] | None
 
@@ -88,6 +125,7 @@ def measure(
     identical: float | None = None,
     symmetric: bool = True,
     ignores: set[Change] | None = None,
+    ignores_of_second: set[Change] | None = None,
     needs_labels: bool = False,
     counts_events: bool = False,
     parameters: tuple[Parameter, ...] = (),
@@ -95,6 +133,10 @@ def measure(
     tolerance: float = 1e-6,
     prepare: Callable[..., Any] = same,
     matrix: Callable[..., Tensor] | None = None,
+    means: Callable[..., Tensor] | None = None,
+    finish: Callable[..., Tensor] | None = None,
+    together: Callable[..., Together] | None = None,
+    check: Callable[..., Any] | None = None,
     undefined: str = "The number is 0/0 for this input.",
     small: Callable[[int, int], str] | None = None,
 ) -> Callable[[Callable[..., Any]], Measure]:
@@ -104,20 +146,28 @@ def measure(
         prepare: runs once per model; its result is what the function is given.
         matrix: all pairs of two lists of prepared models at once, ``(left, right)``;
             must equal the function pair by pair.
+        means: for a number made of means over samples: those means ``(terms, left, right)`` (or
+            ``(left, right)`` when there is one) of two stacks of prepared rows
+            ``(models, rows, ...)``. Preparation then treats every sample alone.
+        finish: the number from the means ``(..., terms, pairs)``; left out when it is the mean.
+        together: values and leave-one-group-out values of a whole block of raw inputs in one
+            pass.
+        check: raises ``Undefined`` for an input of ``together`` that has no number.
         undefined: the sentence shown where the number does not exist.
         small: a warning for ``(samples, width)``, or an empty string.
     """
 
     def decorate(function: Callable[..., Any]) -> Measure:
         summary = (inspect.getdoc(function) or "").split("\n", 1)[0]
+        second = None if ignores_of_second is None else frozenset(ignores_of_second)
         card = Card(
-            slug=slug, version=version, title=title, summary=summary, family=family,
-            question=question, arity=arity, input=input, formula=formula, low=bounds[0],
-            high=bounds[1], identical=identical, direction=direction, symmetric=symmetric,
-            ignores=frozenset(ignores or ()), role=role, needs_labels=needs_labels, counts_events=counts_events,
-            uncertainty=uncertainty, reliable_from=reliable_from, pitfalls=pitfalls,
-            source=source, parameters=parameters, pace=pace, tolerance=tolerance,
+            slug=slug, version=version, title=title, summary=summary, family=family, question=question,
+            arity=arity, input=input, formula=formula, low=bounds[0], high=bounds[1], identical=identical,
+            direction=direction, symmetric=symmetric, ignores=frozenset(ignores or ()), ignores_of_second=second,
+            role=role, needs_labels=needs_labels, counts_events=counts_events, uncertainty=uncertainty,
+            reliable_from=reliable_from, pitfalls=pitfalls, source=source, parameters=parameters, pace=pace,
+            tolerance=tolerance,
         )  # fmt: skip
-        return Measure(card, function, prepare, matrix, undefined, small)
+        return Measure(card, function, prepare, matrix, means, finish, together, check, undefined, small)
 
     return decorate

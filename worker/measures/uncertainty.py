@@ -1,18 +1,21 @@
 """Delete-a-group jackknife: how far a number would move on other samples."""
 
+import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from scipy import stats
 from torch import Tensor
 
-from backend.contracts.cards import Uncertainty
+from backend.contracts.cards import Card, Uncertainty
 from backend.contracts.cells import Estimate, IntervalKind
-from worker.measures.inputs import Outputs
 from worker.measures.measure import Measure
 
 GROUPS = 20
+FEWEST_GROUPS = 3
 CONFIDENCE = 0.95
+NAN = float("nan")
 
 
 def row_groups(samples: int, *, seed: int = 0, count: int = GROUPS) -> tuple[Tensor, ...]:
@@ -26,9 +29,14 @@ def row_groups(samples: int, *, seed: int = 0, count: int = GROUPS) -> tuple[Ten
     return tuple(part.sort().values for part in order.tensor_split(min(count, samples)))
 
 
-def take_rows(data: Outputs | Tensor, index: Tensor) -> Outputs | Tensor:
-    """Some samples of outputs or features."""
-    return data.rows(index) if isinstance(data, Outputs) else data[index]
+def take_rows(data: Any, index: Tensor) -> Any:
+    """Some samples of features, of outputs, or of a tuple of tensors."""
+    if isinstance(data, Tensor):
+        return data[index.to(data.device)]
+    if isinstance(data, tuple):
+        parts = [take_rows(part, index) for part in data]
+        return type(data)(*parts) if hasattr(data, "_fields") else tuple(parts)
+    return data.rows(index)
 
 
 def others(groups: Sequence[Tensor], left_out: int) -> Tensor:
@@ -54,6 +62,28 @@ def jackknife_error(replicates: Tensor) -> Tensor:
     return (spread * (count - 1) / count).sqrt()
 
 
+def bounds(card: Card, values: Tensor, replicates: Tensor | None, *, samples: int) -> tuple[Tensor, Tensor]:
+    """Low and high end ``(cells,)`` of the 95 % interval, inside the range; NaN where there is none.
+
+    Args:
+        values: ``(cells,)``.
+        replicates: ``(groups, cells)`` with one group of samples left out.
+    """
+    if replicates is None or len(replicates) < FEWEST_GROUPS:
+        return torch.full_like(values, NAN), torch.full_like(values, NAN)
+    count = len(replicates)
+    half = float(stats.t.ppf(0.5 + CONFIDENCE / 2, count - 1)) * jackknife_error(replicates)
+    low, high = values - half, values + half
+    if card.counts_events:
+        still = (half == 0) & replicates.isfinite().all(0)
+        low = torch.where(still & (values == card.high), values - 3 / samples, low)
+        high = torch.where(still & (values == card.low), values + 3 / samples, high)
+    if card.low is not None or card.high is not None:
+        low, high = low.clamp(card.low, card.high), high.clamp(card.low, card.high)
+    none = ~replicates.isfinite().all(0)
+    return low.masked_fill(none, NAN), high.masked_fill(none, NAN)
+
+
 def estimate(
     measure: Measure,
     value: float,
@@ -65,26 +95,32 @@ def estimate(
     warning: str = "",
 ) -> Estimate:
     """A value with its 95 % sampling interval, kept inside the measure's range."""
+    low, high = bounds(
+        measure.card, torch.tensor([value], dtype=torch.float64),
+        None if replicates is None else replicates[:, None], samples=samples,
+    )  # fmt: skip
+    return with_bounds(
+        measure, value, float(low), float(high), replicates, samples=samples,
+        monte_carlo_error=monte_carlo_error, notes=notes, warning=warning,
+    )  # fmt: skip
+
+
+def with_bounds(
+    measure: Measure, value: float, low: float, high: float, replicates: Tensor | None, *, samples: int,
+    monte_carlo_error: float | None = None, notes: dict[str, float | int | str] | None = None, warning: str = "",
+) -> Estimate:  # fmt: skip
+    """An estimate whose interval is known; NaN bounds mean that there is none."""
     card = measure.card
-    if replicates is None or len(replicates) < 3 or not bool(replicates.isfinite().all()):
-        return Estimate(
-            value=value, n=samples, monte_carlo_error=monte_carlo_error,
-            notes=notes or {}, warning=warning, method=str(card.uncertainty)
-            if card.uncertainty is Uncertainty.EXACT else "no interval: too few samples",
-        )  # fmt: skip
+    rest: dict[str, Any] = {"monte_carlo_error": monte_carlo_error, "notes": notes or {}, "warning": warning}
+    if replicates is None or math.isnan(low):
+        exact = card.uncertainty is Uncertainty.EXACT
+        method = str(card.uncertainty) if exact else "no interval: too few samples"
+        return Estimate(value=value, n=samples, method=method, **rest)
     count = len(replicates)
-    half = float(stats.t.ppf(0.5 + CONFIDENCE / 2, count - 1)) * float(jackknife_error(replicates))
-    low, high = value - half, value + half
     method = f"{card.uncertainty}, {count} groups, t interval"
-    if half == 0.0 and card.counts_events and value in (card.low, card.high):
-        low, high = (value, value + 3 / samples) if value == card.low else (value - 3 / samples, value)
+    if card.counts_events and value in (card.low, card.high) and float(replicates.amax() - replicates.amin()) == 0:
         method = "rule of three: no event in n samples"
-    if card.low is not None:
-        low = max(low, card.low)
-    if card.high is not None:
-        high = min(high, card.high)
     return Estimate(
         value=value, low=low, high=high, interval=IntervalKind.SAMPLING, method=method, n=samples,
-        replicates=tuple(replicates.tolist()), monte_carlo_error=monte_carlo_error,
-        notes=notes or {}, warning=warning,
+        replicates=tuple(replicates.tolist()), **rest,
     )  # fmt: skip

@@ -1,21 +1,17 @@
 """Activation distance: how far apart the probability vectors are."""
 
-from collections.abc import Sequence
-
-import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Family, Input, Question, Role, Uncertainty
-from worker.measures.functional.js_divergence import probabilities
+from worker.measures.functional.answers import probabilities, row_means
 from worker.measures.measure import measure
 
 ROOT_2 = 2**0.5
 
 
-def all_pairs(left: Sequence[Tensor], right: Sequence[Tensor]) -> Tensor:
-    """One row of the matrix at a time, all columns at once."""
-    q = torch.stack(list(right))
-    return torch.stack([(p - q).norm(dim=-1).clamp_max(ROOT_2).mean(1) for p in left])
+def per_sample(p: Tensor, q: Tensor) -> Tensor:
+    """Euclidean distance of each sample."""
+    return (p - q).norm(dim=-1).clamp_max(ROOT_2)
 
 
 @measure(
@@ -35,9 +31,8 @@ def all_pairs(left: Sequence[Tensor], right: Sequence[Tensor]) -> Tensor:
     pitfalls="Strong: sees confidence as well as class, so two models that agree on every class can be far.",
     source="Chundawat et al. 2023, section 5",
     prepare=probabilities,
-    matrix=all_pairs,
+    means=row_means(per_sample),
 )
 def activation_distance(p: Tensor, q: Tensor) -> Tensor:
     """Mean Euclidean distance between the two probability vectors."""
-    distances: Tensor = (p - q).norm(dim=-1).clamp_max(ROOT_2)
-    return distances.mean()
+    return per_sample(p, q).mean()

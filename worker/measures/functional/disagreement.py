@@ -1,24 +1,15 @@
 """Disagreement: how often two models name different classes."""
 
-from collections.abc import Sequence
-
-import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Family, Input, Pace, Question, Role, Uncertainty
-from worker.measures.inputs import Outputs
+from worker.measures.functional.answers import mean_products, one_hot_predictions
 from worker.measures.measure import measure
 
 
-def one_hot_predictions(outputs: Outputs, **_: object) -> Tensor:
-    """1 at each sample's most likely class, ``(samples, classes)``."""
-    return torch.nn.functional.one_hot(outputs.predictions, outputs.logits.shape[1]).to(torch.float64)
-
-
-def all_pairs(left: Sequence[Tensor], right: Sequence[Tensor]) -> Tensor:
+def all_pairs(left: Tensor, right: Tensor) -> Tensor:
     """One minus the share of samples with the same class, as one product."""
-    samples = left[0].shape[0]
-    return 1 - torch.stack(list(left)).flatten(1) @ torch.stack(list(right)).flatten(1).T / samples
+    return 1 - mean_products(left, right)
 
 
 @measure(
@@ -40,7 +31,7 @@ def all_pairs(left: Sequence[Tensor], right: Sequence[Tensor]) -> Tensor:
     source="Fort et al. 2019, section 4",
     pace=Pace.PRODUCT,
     prepare=one_hot_predictions,
-    matrix=all_pairs,
+    means=all_pairs,
 )
 def disagreement(p: Tensor, q: Tensor) -> Tensor:
     """Share of samples to which the two models give different classes."""

@@ -1,32 +1,24 @@
 """Error consistency: do two models fail on the same samples, beyond chance?"""
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Family, Input, Pace, Question, Role, Uncertainty
-from worker.measures.inputs import Outputs
+from worker.measures.functional.answers import kappa, mean_products, right_answers, spread
 from worker.measures.measure import measure
 
 
-def right_answers(outputs: Outputs, **_: object) -> Tensor:
-    """1 where the model is right, ``(samples,)``."""
-    return outputs.right
+def terms(left: Tensor, right: Tensor) -> Tensor:
+    """Share of samples on which both are right or both wrong, and both accuracies."""
+    a, b = left.mean((1, 2)), right.mean((1, 2))
+    both = mean_products(left, right) + mean_products(1 - left, 1 - right)
+    return torch.stack([both, spread(a, len(b), over="columns"), spread(b, len(a), over="rows")])
 
 
-def kappa(observed: Tensor, expected: Tensor) -> Tensor:
-    """Cohen's kappa; NaN where chance alone explains everything."""
-    chance = 1 - expected
-    return torch.where(chance.abs() < 1e-12, torch.nan, (observed - expected) / chance)
-
-
-def all_pairs(left: Sequence[Tensor], right: Sequence[Tensor]) -> Tensor:
-    """All kappas from two products."""
-    a, b = torch.stack(list(left)), torch.stack(list(right))
-    observed = (a @ b.T + (1 - a) @ (1 - b).T) / a.shape[1]
-    acc_a, acc_b = a.mean(1)[:, None], b.mean(1)[None, :]
-    return kappa(observed, acc_a * acc_b + (1 - acc_a) * (1 - acc_b))
+def from_terms(means: Tensor) -> Tensor:
+    """Kappa from the three means."""
+    observed, a, b = means.unbind(-2)
+    return kappa(observed, a * b + (1 - a) * (1 - b))
 
 
 @measure(
@@ -34,8 +26,7 @@ def all_pairs(left: Sequence[Tensor], right: Sequence[Tensor]) -> Tensor:
     title="Error consistency",
     family=Family.FUNCTIONAL,
     question=Question.ANSWER_ALIKE,
-    formula=r"\kappa = \frac{c_{obs} - c_{exp}}{1 - c_{exp}},\quad "
-    r"c_{exp} = a\,b + (1-a)(1-b)",
+    formula=r"\kappa = \frac{c_{obs} - c_{exp}}{1 - c_{exp}},\quad c_{exp} = a\,b + (1-a)(1-b)",
     input=Input.OUTPUTS,
     bounds=(-1.0, 1.0),
     identical=1.0,
@@ -48,9 +39,10 @@ def all_pairs(left: Sequence[Tensor], right: Sequence[Tensor]) -> Tensor:
     pitfalls="Looks only at right or wrong, not at which wrong class. Unstable near accuracy 1.",
     source="Geirhos et al. 2020, section 2, equations 1-3",
     pace=Pace.PRODUCT,
-    prepare=right_answers,
-    matrix=all_pairs,
     undefined="Both models are always right (or always wrong), so chance explains every agreement: 0/0.",
+    prepare=right_answers,
+    means=terms,
+    finish=from_terms,
 )
 def error_consistency(a: Tensor, b: Tensor) -> Tensor:
     """Cohen's kappa of being right on the same samples: 0 is chance, 1 the same errors."""

@@ -1,11 +1,10 @@
 """Cosine similarity of the probability vectors."""
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Family, Input, Pace, Question, Role, Uncertainty
+from worker.measures.functional.answers import mean_products
 from worker.measures.inputs import Outputs
 from worker.measures.measure import measure
 
@@ -13,13 +12,6 @@ from worker.measures.measure import measure
 def unit_probabilities(outputs: Outputs, **_: object) -> Tensor:
     """Probability vectors divided by their length, ``(samples, classes)``."""
     return torch.nn.functional.normalize(outputs.probabilities, dim=1)
-
-
-def all_pairs(left: Sequence[Tensor], right: Sequence[Tensor]) -> Tensor:
-    """All cosines as one product."""
-    samples = left[0].shape[0]
-    product = torch.stack(list(left)).flatten(1) @ torch.stack(list(right)).flatten(1).T
-    return (product / samples).clamp_max(1.0)
 
 
 @measure(
@@ -40,7 +32,7 @@ def all_pairs(left: Sequence[Tensor], right: Sequence[Tensor]) -> Tensor:
     source="Cosine similarity, mean over samples",
     pace=Pace.PRODUCT,
     prepare=unit_probabilities,
-    matrix=all_pairs,
+    means=lambda left, right: mean_products(left, right).clamp_max(1),
 )
 def prediction_cosine(p: Tensor, q: Tensor) -> Tensor:
     """Mean cosine of the angle between the two probability vectors."""

@@ -1,4 +1,4 @@
-"""Gram matrices as vectors: centred, one triangle, so that all pairs are one product."""
+"""Gram matrices of one model: centred features, and the vectors whose products are similarities."""
 
 import torch
 from torch import Tensor
@@ -20,6 +20,30 @@ def centred(features: Tensor) -> Tensor:
     if x.shape[0] < 2 or not float(x.square().mean()) > 1e-26:
         raise Undefined("All features are constant over the probe set, so similarity is 0/0.")
     return x
+
+
+def as_given(features: Tensor, **_: object) -> Tensor:
+    """Features ``(samples, width)`` in float64, one scale for all, not centred."""
+    x = features.to(torch.float64)
+    largest = float(x.abs().max())
+    if largest == 0:
+        raise Undefined("All features are zero, so similarity is 0/0.")
+    return x / largest
+
+
+def not_constant(features: Tensor, **_: object) -> None:
+    """Refuse features that are the same for all samples."""
+    low, high = features.amin(0), features.amax(0)
+    size = torch.maximum(low.abs(), high.abs()).amax()
+    if len(features) < 2 or not bool((high - low).amax() > 1e-13 * size):
+        raise Undefined("All features are constant over the probe set, so similarity is 0/0.")
+
+
+def enough_for_unbiased(features: Tensor, **_: object) -> None:
+    """Refuse what the unbiased estimator is not defined for."""
+    not_constant(features)
+    if len(features) < 4:
+        raise Undefined(f"The unbiased estimator needs at least 4 samples; there are {len(features)}.")
 
 
 def unit_triangle(gram: Tensor, *, size: float) -> Tensor:
@@ -61,3 +85,18 @@ def double_centred(gram: Tensor) -> Tensor:
 def inner_products(left: list[Tensor], right: list[Tensor], **_: object) -> Tensor:
     """All inner products of two lists of vectors."""
     return torch.stack(list(left)) @ torch.stack(list(right)).T
+
+
+def median_distance(features: Tensor) -> Tensor:
+    """Median Euclidean distance between two different samples."""
+    n = len(features)
+    above = torch.ones(n, n, dtype=torch.bool, device=features.device).triu(1)
+    return torch.cdist(features, features)[above].median()
+
+
+def rbf_gram(x: Tensor, *, fraction: float) -> Tensor:
+    """Gaussian kernel matrix of centred features; the bandwidth is a fraction of the median distance."""
+    sigma = fraction * median_distance(x)
+    if not float(sigma) > 0:
+        raise Undefined("More than half of all pairs of samples are the same, so the median distance is 0.")
+    return torch.exp(-torch.cdist(x, x).square() / (2 * sigma**2))

@@ -3,8 +3,9 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Family, Input, Pace, Question, Role, Uncertainty
-from worker.measures.measure import measure
-from worker.measures.representational.gram import centred, inner_products, u_centred, unit_triangle
+from worker.measures.measure import Block, Together, measure
+from worker.measures.representational.gram import centred, enough_for_unbiased, u_centred, unit_triangle
+from worker.measures.representational.moments import alignment, linear_moments
 
 
 def unit_u_gram(features: Tensor, **_: object) -> Tensor:
@@ -12,6 +13,11 @@ def unit_u_gram(features: Tensor, **_: object) -> Tensor:
     x = centred(features)
     gram = x @ x.T
     return unit_triangle(u_centred(gram), size=float(gram.norm()))
+
+
+def all_pairs(block: Block) -> Together:
+    """Every pair from one pass over the tiles of all Gram matrices."""
+    return alignment(linear_moments(block).unbiased(), block.pairs)
 
 
 @measure(
@@ -33,7 +39,8 @@ def unit_u_gram(features: Tensor, **_: object) -> Tensor:
     source="Kornblith et al. 2019, section 3; unbiased HSIC of Song et al. 2012, equation 5; Nguyen et al. 2021",
     pace=Pace.PRODUCT,
     prepare=unit_u_gram,
-    matrix=inner_products,
+    together=all_pairs,
+    check=enough_for_unbiased,
 )
 def linear_cka(x: Tensor, y: Tensor) -> Tensor:
     """How far two layers order the similarities of samples alike; 0 for independent features."""

@@ -3,8 +3,9 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Family, Input, Pace, Question, Role, Uncertainty
-from worker.measures.measure import measure
-from worker.measures.representational.gram import centred, double_centred, inner_products, unit_triangle
+from worker.measures.measure import Block, Together, measure
+from worker.measures.representational.gram import centred, double_centred, not_constant, unit_triangle
+from worker.measures.representational.moments import alignment, linear_moments
 
 
 def unit_gram(features: Tensor, **_: object) -> Tensor:
@@ -12,6 +13,11 @@ def unit_gram(features: Tensor, **_: object) -> Tensor:
     x = centred(features)
     gram = x @ x.T
     return unit_triangle(double_centred(gram), size=float(gram.norm()))
+
+
+def all_pairs(block: Block) -> Together:
+    """Every pair from one pass over the tiles of all Gram matrices."""
+    return alignment(linear_moments(block).biased(), block.pairs)
 
 
 def few_samples(samples: int, width: int) -> str:
@@ -39,7 +45,8 @@ def few_samples(samples: int, width: int) -> str:
     source="Kornblith et al. 2019, equation 5",
     pace=Pace.PRODUCT,
     prepare=unit_gram,
-    matrix=inner_products,
+    together=all_pairs,
+    check=not_constant,
     small=few_samples,
 )
 def linear_cka_biased(x: Tensor, y: Tensor) -> Tensor:

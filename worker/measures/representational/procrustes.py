@@ -1,37 +1,23 @@
 """Orthogonal Procrustes distance of two representations."""
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Family, Input, Question, Role, Uncertainty
-from worker.measures.measure import measure
-from worker.measures.representational.gram import centred
+from worker.measures.measure import Block, Together, measure
+from worker.measures.representational.factors import over_pairs
+from worker.measures.representational.gram import not_constant
+from worker.measures.representational.rotation import nuclear_norm, unit_centred
 
 
-def unit_centred(features: Tensor, **_: object) -> Tensor:
-    """Centred features of Frobenius norm 1, at most ``samples`` columns wide."""
-    x = centred(features)
-    if x.shape[1] > x.shape[0]:
-        u, s, _vh = torch.linalg.svd(x, full_matrices=False)
-        x = u * s
-    unit: Tensor = x / x.norm()
-    return unit
+def all_pairs(block: Block) -> Together:
+    """Norms once per model; intervals from the influence of single samples."""
 
+    def of_pair(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        whole, without = nuclear_norm(x, y, block.groups)
+        return (2 - 2 * whole).clamp_min(0), (2 - 2 * without).clamp_min(0)
 
-def all_pairs(left: Sequence[Tensor], right: Sequence[Tensor]) -> Tensor:
-    """Nuclear norms of all products; layers of one width are factorised as a batch."""
-    values = torch.empty(len(left), len(right), dtype=torch.float64)
-    widths: dict[int, list[int]] = {}
-    for j, y in enumerate(right):
-        widths.setdefault(y.shape[1], []).append(j)
-    for columns in widths.values():
-        stacked = torch.stack([right[j] for j in columns])
-        for i, x in enumerate(left):
-            nuclear = torch.linalg.svdvals(x.T @ stacked).sum(-1)
-            values[i, columns] = (2 - 2 * nuclear).clamp_min(0).cpu()
-    return values
+    return over_pairs(block, unit_centred, of_pair)
 
 
 @measure(
@@ -46,14 +32,14 @@ def all_pairs(left: Sequence[Tensor], right: Sequence[Tensor]) -> Tensor:
     direction=Direction.LOWER_IS_ALIKE,
     ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
     role=Role.HELD_OUT,
-    uncertainty=Uncertainty.JACKKNIFE,
+    uncertainty=Uncertainty.FIRST_ORDER,
     reliable_from="samples well above the width; with fewer samples than features all layers look close",
-    pitfalls="Squared, hence no metric: maps use its root. Centred, unit Frobenius norm. Rounding below "
-    "zero is cut. One minus half of it is the normalised Bures similarity.",
+    pitfalls="Squared, hence no metric: maps use its root. Centred, unit Frobenius norm. Rounding below zero "
+    "is cut. One minus half of it is the normalised Bures similarity.",
     source="Ding et al. 2021, section 2",
     prepare=unit_centred,
-    matrix=all_pairs,
-    tolerance=1e-6,
+    together=all_pairs,
+    check=not_constant,
 )
 def procrustes(x: Tensor, y: Tensor) -> Tensor:
     """Squared distance that is left after the best rotation of one layer onto the other."""

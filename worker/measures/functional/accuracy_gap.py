@@ -1,0 +1,39 @@
+"""Difference of the accuracies."""
+
+from torch import Tensor
+
+from backend.contracts.cards import Change, Direction, Family, Input, Pace, Question, Role, Uncertainty
+from worker.measures.functional.answers import right_answers
+from worker.measures.measure import measure
+
+
+def differences(left: Tensor, right: Tensor) -> Tensor:
+    """Every left mean minus every right mean."""
+    return left.mean((1, 2))[:, None] - right.mean((1, 2))[None, :]
+
+
+@measure(
+    slug="accuracy-gap",
+    title="Accuracy gap",
+    family=Family.FUNCTIONAL,
+    question=Question.ANSWER_ALIKE,
+    formula=r"\mathrm{acc}_a - \mathrm{acc}_b",
+    input=Input.OUTPUTS,
+    bounds=(-1.0, 1.0),
+    identical=0.0,
+    direction=Direction.LOWER_IS_ALIKE,
+    symmetric=False,
+    ignores={Change.SHIFT_LOGITS, Change.SCALE_LOGITS},
+    role=Role.HELD_OUT,
+    needs_labels=True,
+    uncertainty=Uncertainty.MEAN_JACKKNIFE,
+    reliable_from="100 samples",
+    pitfalls="Signed. Its interval is paired: much narrower than the two accuracies suggest.",
+    source="Difference of two accuracies on the same samples",
+    pace=Pace.PRODUCT,
+    prepare=right_answers,
+    means=differences,
+)
+def accuracy_gap(a: Tensor, b: Tensor) -> Tensor:
+    """Accuracy of the first model minus accuracy of the second."""
+    return a.mean() - b.mean()

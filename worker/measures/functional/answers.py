@@ -1,0 +1,121 @@
+"""What measures of answers share: probabilities, one-hot classes, and means over samples."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from worker.measures.inputs import Outputs, Undefined
+
+LN_2 = 0.6931471805599453
+
+
+class Certain(NamedTuple):
+    """Probabilities and their logarithms, each ``(samples, classes)``."""
+
+    p: Tensor
+    log_p: Tensor
+
+
+class Judged(NamedTuple):
+    """Named class as one-hot ``(samples, classes)``, and 1 where it is right ``(samples, 1)``."""
+
+    named: Tensor
+    right: Tensor
+
+
+def probabilities(outputs: Outputs, **_: object) -> Tensor:
+    """Softmax outputs ``(samples, classes)``."""
+    return outputs.probabilities
+
+
+def with_logarithms(outputs: Outputs, **_: object) -> Certain:
+    """Softmax outputs and their logarithms."""
+    return Certain(outputs.probabilities, outputs.log_probabilities)
+
+
+def one_hot_predictions(outputs: Outputs, **_: object) -> Tensor:
+    """1 at each sample's most likely class, ``(samples, classes)``."""
+    return torch.nn.functional.one_hot(outputs.predictions, outputs.logits.shape[1]).to(torch.float64)
+
+
+def judged(outputs: Outputs, **_: object) -> Judged:
+    """The named class, and whether it is right."""
+    return Judged(one_hot_predictions(outputs), outputs.right[:, None])
+
+
+def right_answers(outputs: Outputs, **_: object) -> Tensor:
+    """1 where the model is right, ``(samples, 1)``."""
+    return outputs.right[:, None]
+
+
+def centred_logits(outputs: Outputs, **_: object) -> Tensor:
+    """Logits with the mean of every sample removed, ``(samples, classes)``."""
+    return outputs.logits - outputs.logits.mean(1, keepdim=True)
+
+
+def unit_logits(outputs: Outputs, **_: object) -> Tensor:
+    """Logits with mean 0 and length 1 in every sample, ``(samples, classes)``."""
+    z = centred_logits(outputs)
+    length = z.norm(dim=1, keepdim=True)
+    flat = int((length <= 1e-12 * outputs.logits.abs().amax().clamp_min(1e-300)).sum())
+    if flat:
+        raise Undefined(f"{flat} samples have the same logit for all classes, so their correlation is 0/0.")
+    return z / length
+
+
+def class_order(outputs: Outputs, **_: object) -> Tensor:
+    """Classes of each sample from the most to the least likely, ties by number, ``(samples, classes)``."""
+    return outputs.logits.sort(dim=1, descending=True, stable=True).indices
+
+
+def row_means(per_sample: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Means over samples of every pair, from a function of single samples that broadcasts.
+
+    Args:
+        per_sample: from prepared rows ``(..., rows, any)`` of both models to ``(..., rows)``.
+    """
+
+    def means(left: Any, right: Any, **settings: Any) -> Tensor:
+        many = left[0] if isinstance(left, tuple) else left
+        rows = []
+        for i in range(len(many)):
+            one = type(left)(*[t[i] for t in left]) if isinstance(left, tuple) else left[i]
+            rows.append(per_sample(one, right, **settings).mean(-1))
+        return torch.stack(rows)
+
+    return means
+
+
+def mean_products(left: Tensor, right: Tensor, **_: object) -> Tensor:
+    """Mean over samples of the inner products of two stacks ``(models, rows, any)``, as one product."""
+    return left.flatten(1) @ right.flatten(1).T / left.shape[1]
+
+
+def spread(one: Tensor, count: int, *, over: str) -> Tensor:
+    """Numbers of single models as a grid: the same along the other side.
+
+    Args:
+        one: ``(models,)``.
+        count: how many models the other side has.
+        over: ``"columns"`` for numbers of the left side, ``"rows"`` for the right side.
+    """
+    return one[:, None].expand(-1, count) if over == "columns" else one[None, :].expand(count, -1)
+
+
+def kappa(observed: Tensor, expected: Tensor) -> Tensor:
+    """Cohen's kappa; NaN where chance alone explains everything."""
+    chance = 1 - expected
+    return torch.where(chance.abs() < 1e-12, torch.nan, (observed - expected) / chance)
+
+
+def entropy(p: Tensor) -> Tensor:
+    """Entropy over the last dimension, in nats."""
+    terms: Tensor = torch.special.entr(p)
+    return terms.sum(-1)
+
+
+def jensen_shannon(p: Tensor, q: Tensor) -> Tensor:
+    """Jensen-Shannon divergence of each sample, in nats, rounding outside the range cut."""
+    return (entropy((p + q) / 2) - (entropy(p) + entropy(q)) / 2).clamp(0, LN_2)

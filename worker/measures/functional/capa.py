@@ -1,0 +1,76 @@
+"""Chance-adjusted probabilistic agreement."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from backend.contracts.cards import Change, Direction, Family, Input, Pace, Question, Role, Uncertainty
+from worker.measures.functional.answers import mean_products, spread
+from worker.measures.inputs import Outputs, Undefined
+from worker.measures.measure import measure
+
+
+class Supported(NamedTuple):
+    """Probabilities ``(samples, classes)``, and that of the label ``(samples, 1)``."""
+
+    p: Tensor
+    on_label: Tensor
+
+
+def supported(outputs: Outputs, **_: object) -> Supported:
+    """Probabilities, and what each label gets."""
+    if outputs.labels is None:
+        raise Undefined("This measure needs labels, and the probe set has none.")
+    return Supported(outputs.probabilities, outputs.probabilities.gather(1, outputs.labels[:, None]))
+
+
+def adjusted(observed: Tensor, a: Tensor, b: Tensor, *, classes: int | Tensor) -> Tensor:
+    """Agreement beyond chance; NaN where chance explains everything."""
+    expected = a * b + (1 - a) * (1 - b) / (classes - 1)
+    return torch.where(1 - expected < 1e-12, torch.nan, (observed - expected) / (1 - expected))
+
+
+def terms(left: Supported, right: Supported) -> Tensor:
+    """Agreement, both mean probabilities of the label, and the number of classes."""
+    a, b = left.on_label.mean((1, 2)), right.on_label.mean((1, 2))
+    agree = mean_products(left.p, right.p)
+    classes = torch.full_like(agree, left.p.shape[2])
+    return torch.stack([agree, spread(a, len(b), over="columns"), spread(b, len(a), over="rows"), classes])
+
+
+def from_terms(means: Tensor) -> Tensor:
+    """The adjusted agreement from the means."""
+    observed, a, b, classes = means.unbind(-2)
+    return adjusted(observed, a, b, classes=classes)
+
+
+@measure(
+    slug="capa",
+    title="Chance-adjusted probabilistic agreement (CAPA)",
+    family=Family.FUNCTIONAL,
+    question=Question.ANSWER_ALIKE,
+    formula=r"\kappa_p = \frac{c^p_{obs} - c^p_{exp}}{1 - c^p_{exp}},\quad c^p_{exp} = \bar p\,\bar q + "
+    r"\frac{(1-\bar p)(1-\bar q)}{C - 1}",
+    input=Input.OUTPUTS,
+    bounds=(None, 1.0),
+    identical=None,
+    direction=Direction.HIGHER_IS_ALIKE,
+    ignores={Change.SHIFT_LOGITS},
+    role=Role.HELD_OUT,
+    needs_labels=True,
+    uncertainty=Uncertainty.JACKKNIFE,
+    reliable_from="100 samples",
+    pitfalls="A model with itself does not score 1 unless its answers are certain. Chance is that of two "
+    "models with the same mean probability on the right class.",
+    source="Goel et al. 2025, section 2, equations 1-4",
+    pace=Pace.PRODUCT,
+    undefined="Both models are certain and right everywhere, so chance explains every agreement: 0/0.",
+    prepare=supported,
+    means=terms,
+    finish=from_terms,
+)
+def capa(a: Supported, b: Supported) -> Tensor:
+    """Agreement of the probabilities beyond what two models of the same quality would have by chance."""
+    observed = (a.p * b.p).sum(1).mean()
+    return adjusted(observed, a.on_label.mean(), b.on_label.mean(), classes=a.p.shape[1])

@@ -1,0 +1,58 @@
+"""Disagreement between the least and the most that two error rates allow."""
+
+import torch
+from torch import Tensor
+
+from backend.contracts.cards import Change, Direction, Family, Input, Pace, Question, Role, Uncertainty
+from worker.measures.functional.answers import Judged, judged, mean_products, spread
+from worker.measures.measure import measure
+
+
+def between(disagree: Tensor, error_a: Tensor, error_b: Tensor) -> Tensor:
+    """Place of the disagreement within its possible range; NaN where the range is one point."""
+    least, most = (error_a - error_b).abs(), (error_a + error_b).clamp_max(1)
+    room = most - least
+    return torch.where(room < 1e-12, torch.nan, ((disagree - least) / room).clamp(0, 1))
+
+
+def terms(left: Judged, right: Judged) -> Tensor:
+    """Disagreement, and both accuracies."""
+    a, b = left.right.mean((1, 2)), right.right.mean((1, 2))
+    disagree = 1 - mean_products(left.named, right.named)
+    return torch.stack([disagree, spread(a, len(b), over="columns"), spread(b, len(a), over="rows")])
+
+
+def from_terms(means: Tensor) -> Tensor:
+    """The place from the three means."""
+    disagree, a, b = means.unbind(-2)
+    return between(disagree, 1 - a, 1 - b)
+
+
+@measure(
+    slug="disagreement-minmax",
+    title="Disagreement, min-max normalised",
+    family=Family.FUNCTIONAL,
+    question=Question.ANSWER_ALIKE,
+    formula=r"\frac{d - d_{\min}}{d_{\max} - d_{\min}},\quad d_{\min} = |e_a - e_b|,\ d_{\max} = \min(e_a "
+    r"+ e_b, 1)",
+    input=Input.OUTPUTS,
+    bounds=(0.0, 1.0),
+    identical=0.0,
+    direction=Direction.LOWER_IS_ALIKE,
+    ignores={Change.SHIFT_LOGITS, Change.SCALE_LOGITS},
+    role=Role.HELD_OUT,
+    needs_labels=True,
+    uncertainty=Uncertainty.JACKKNIFE,
+    reliable_from="20 errors of each model",
+    pitfalls="0 means as alike as the error rates allow, not identical. Unstable when one model is nearly perfect.",
+    source="Klabunde et al. 2025, survey of similarity measures, section 4.1",
+    pace=Pace.PRODUCT,
+    undefined="The error rates leave only one possible disagreement: 0/0.",
+    prepare=judged,
+    means=terms,
+    finish=from_terms,
+)
+def disagreement_minmax(a: Judged, b: Judged) -> Tensor:
+    """Where disagreement lies between the least and the most that both error rates allow."""
+    disagree = 1 - (a.named * b.named).sum(1).mean()
+    return between(disagree, 1 - a.right.mean(), 1 - b.right.mean())

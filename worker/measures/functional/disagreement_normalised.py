@@ -1,0 +1,55 @@
+"""Disagreement relative to the errors of the first model."""
+
+import torch
+from torch import Tensor
+
+from backend.contracts.cards import Change, Direction, Family, Input, Pace, Question, Role, Uncertainty
+from worker.measures.functional.answers import Judged, judged, mean_products, spread
+from worker.measures.measure import measure
+
+
+def ratio(disagree: Tensor, error: Tensor) -> Tensor:
+    """Disagreement over error; NaN where there is no error."""
+    return torch.where(error < 1e-12, torch.nan, disagree / error)
+
+
+def terms(left: Judged, right: Judged) -> Tensor:
+    """Disagreement, and the accuracy of the left side."""
+    disagree = 1 - mean_products(left.named, right.named)
+    return torch.stack([disagree, spread(left.right.mean((1, 2)), len(right.right), over="columns")])
+
+
+def from_terms(means: Tensor) -> Tensor:
+    """The ratio from both means."""
+    return ratio(means[..., 0, :], 1 - means[..., 1, :])
+
+
+@measure(
+    slug="disagreement-normalised",
+    title="Disagreement, normalised by error",
+    family=Family.FUNCTIONAL,
+    question=Question.ANSWER_ALIKE,
+    formula=r"\frac{d(a, b)}{1 - \mathrm{acc}_a}",
+    input=Input.OUTPUTS,
+    bounds=(0.0, None),
+    identical=0.0,
+    direction=Direction.LOWER_IS_ALIKE,
+    symmetric=False,
+    ignores={Change.SHIFT_LOGITS, Change.SCALE_LOGITS},
+    role=Role.HELD_OUT,
+    needs_labels=True,
+    uncertainty=Uncertainty.JACKKNIFE,
+    reliable_from="20 errors of the first model",
+    pitfalls="Directed: the first model divides. Independent errors of equal models score near 2 times (1 - "
+    "chance of the same wrong class).",
+    source="Fort et al. 2019, section 4",
+    pace=Pace.PRODUCT,
+    undefined="The first model makes no error, so there is nothing to divide by.",
+    prepare=judged,
+    means=terms,
+    finish=from_terms,
+)
+def disagreement_normalised(a: Judged, b: Judged) -> Tensor:
+    """Disagreement divided by the error rate of the first model."""
+    disagree = 1 - (a.named * b.named).sum(1).mean()
+    return ratio(disagree, 1 - a.right.mean())

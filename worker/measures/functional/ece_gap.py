@@ -1,0 +1,50 @@
+"""Difference of the expected calibration errors."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from backend.contracts.cards import Change, Direction, Family, Input, Pace, Parameter, Question, Role, Uncertainty
+from worker.measures.calibration.ece import ece
+from worker.measures.inputs import Outputs
+from worker.measures.measure import measure
+
+
+def calibration_error(outputs: Outputs, *, bins: int) -> Tensor:
+    """Expected calibration error, a single number."""
+    found: Tensor = ece.compute(outputs, bins=bins)
+    return found
+
+
+def differences(left: Sequence[Tensor], right: Sequence[Tensor], **_: object) -> Tensor:
+    """Every left error minus every right error."""
+    return torch.stack(list(left))[:, None] - torch.stack(list(right))[None, :]
+
+
+@measure(
+    slug="ece-gap",
+    title="Calibration error gap",
+    family=Family.FUNCTIONAL,
+    question=Question.ANSWER_ALIKE,
+    formula=r"\mathrm{ECE}_a - \mathrm{ECE}_b",
+    input=Input.OUTPUTS,
+    bounds=(-1.0, 1.0),
+    identical=0.0,
+    direction=Direction.LOWER_IS_ALIKE,
+    symmetric=False,
+    ignores={Change.SHIFT_LOGITS},
+    role=Role.HELD_OUT,
+    needs_labels=True,
+    uncertainty=Uncertainty.JACKKNIFE,
+    reliable_from="100 samples",
+    pitfalls="Signed. Both errors are biased upwards by about the same amount, which cancels in part.",
+    source="Guo et al. 2017, equation 3, for two models",
+    parameters=(Parameter(name="bins", default=15, minimum=1, maximum=1000, help="Equal-width bins."),),
+    pace=Pace.PRODUCT,
+    prepare=calibration_error,
+    matrix=differences,
+)
+def ece_gap(a: Tensor, b: Tensor, **_: object) -> Tensor:
+    """Expected calibration error of the first model minus that of the second."""
+    return a.mean() - b.mean()

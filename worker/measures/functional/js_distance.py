@@ -1,0 +1,38 @@
+"""Jensen-Shannon distance of the answers."""
+
+from torch import Tensor
+
+from backend.contracts.cards import Change, Direction, Family, Input, Question, Role, Uncertainty
+from worker.measures.functional.answers import LN_2, jensen_shannon, probabilities, row_means
+from worker.measures.measure import measure
+
+ROOT_LN_2 = LN_2**0.5
+
+
+def per_sample(p: Tensor, q: Tensor) -> Tensor:
+    """Distance of each sample."""
+    return jensen_shannon(p, q).sqrt()
+
+
+@measure(
+    slug="js-distance",
+    title="Jensen-Shannon distance",
+    family=Family.FUNCTIONAL,
+    question=Question.ANSWER_ALIKE,
+    formula=r"\frac{1}{N}\sum_i \sqrt{\mathrm{JS}(p_i, q_i)}",
+    input=Input.OUTPUTS,
+    bounds=(0.0, ROOT_LN_2),
+    identical=0.0,
+    direction=Direction.LOWER_IS_ALIKE,
+    ignores={Change.SHIFT_LOGITS},
+    role=Role.HELD_OUT,
+    uncertainty=Uncertainty.MEAN_JACKKNIFE,
+    reliable_from="100 samples",
+    pitfalls="The mean of the roots, not the root of the mean divergence. Rounding outside the range is cut.",
+    source="Endres & Schindelin 2003, theorem 1; mean over samples",
+    prepare=probabilities,
+    means=row_means(per_sample),
+)
+def js_distance(p: Tensor, q: Tensor) -> Tensor:
+    """Mean root of the Jensen-Shannon divergence (in nats); a metric."""
+    return per_sample(p, q).mean()

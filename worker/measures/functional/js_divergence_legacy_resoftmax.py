@@ -1,0 +1,42 @@
+"""Jensen-Shannon divergence of probabilities that were put through softmax twice."""
+
+from torch import Tensor
+
+from backend.contracts.cards import Change, Direction, Family, Input, Question, Role, Uncertainty
+from worker.measures.functional.answers import LN_2, jensen_shannon, row_means
+from worker.measures.inputs import Outputs
+from worker.measures.measure import measure
+
+
+def twice_softened(outputs: Outputs, **_: object) -> Tensor:
+    """Softmax of the softmax, ``(samples, classes)``."""
+    return outputs.probabilities.softmax(1)
+
+
+def per_sample(p: Tensor, q: Tensor) -> Tensor:
+    """Divergence of each sample, in nats."""
+    return jensen_shannon(p, q)
+
+
+@measure(
+    slug="js-divergence-legacy-resoftmax",
+    title="Jensen-Shannon divergence, softmax applied twice (legacy)",
+    family=Family.FUNCTIONAL,
+    question=Question.ANSWER_ALIKE,
+    formula=r"\mathrm{JS}(\mathrm{softmax}(p),\ \mathrm{softmax}(q))",
+    input=Input.OUTPUTS,
+    bounds=(0.0, LN_2),
+    identical=0.0,
+    direction=Direction.LOWER_IS_ALIKE,
+    ignores={Change.SHIFT_LOGITS},
+    role=Role.HELD_OUT,
+    uncertainty=Uncertainty.MEAN_JACKKNIFE,
+    reliable_from="100 samples",
+    pitfalls="Only to reproduce published numbers: it shrinks the divergence about 40 times. Use js-divergence.",
+    source="Published distillation code that passes probabilities where logits are expected",
+    prepare=twice_softened,
+    means=row_means(per_sample),
+)
+def js_divergence_legacy_resoftmax(p: Tensor, q: Tensor) -> Tensor:
+    """Jensen-Shannon divergence as some published code computes it, in nats."""
+    return per_sample(p, q).mean()

@@ -1,0 +1,33 @@
+"""Correlation of the logits."""
+
+from torch import Tensor
+
+from backend.contracts.cards import Change, Direction, Family, Input, Pace, Question, Role, Uncertainty
+from worker.measures.functional.answers import mean_products, unit_logits
+from worker.measures.measure import measure
+
+
+@measure(
+    slug="logit-correlation",
+    title="Logit correlation",
+    family=Family.FUNCTIONAL,
+    question=Question.ANSWER_ALIKE,
+    formula=r"\frac{1}{N}\sum_i \mathrm{corr}(z_i, w_i)",
+    input=Input.OUTPUTS,
+    bounds=(-1.0, 1.0),
+    identical=1.0,
+    direction=Direction.HIGHER_IS_ALIKE,
+    ignores={Change.SHIFT_LOGITS, Change.SCALE_LOGITS},
+    role=Role.HELD_OUT,
+    uncertainty=Uncertainty.MEAN_JACKKNIFE,
+    reliable_from="100 samples",
+    pitfalls="Sees the order and spacing of all classes, most of which are unlikely. With two classes every "
+    "sample scores 1 or -1. Rounding outside the range is cut.",
+    source="Pearson correlation over the classes, mean over samples",
+    pace=Pace.PRODUCT,
+    prepare=unit_logits,
+    means=lambda left, right: mean_products(left, right).clamp(-1, 1),
+)
+def logit_correlation(p: Tensor, q: Tensor) -> Tensor:
+    """Mean over samples of the correlation of the two models' logits."""
+    return (p * q).sum(1).mean().clamp(-1, 1)

@@ -1,0 +1,37 @@
+"""Mean squared difference of the logits."""
+
+from torch import Tensor
+
+from backend.contracts.cards import Change, Direction, Family, Input, Question, Role, Uncertainty
+from worker.measures.functional.answers import centred_logits, row_means
+from worker.measures.measure import measure
+
+
+def per_sample(p: Tensor, q: Tensor) -> Tensor:
+    """Mean squared difference of each sample."""
+    return (p - q).square().mean(-1)
+
+
+@measure(
+    slug="logit-mse",
+    title="Logit mean squared error",
+    family=Family.FUNCTIONAL,
+    question=Question.ANSWER_ALIKE,
+    formula=r"\frac{1}{NC}\sum_{i,c} (\tilde z_{ic} - \tilde w_{ic})^2",
+    input=Input.OUTPUTS,
+    bounds=(0.0, None),
+    identical=0.0,
+    direction=Direction.LOWER_IS_ALIKE,
+    ignores={Change.SHIFT_LOGITS},
+    role=Role.HELD_OUT,
+    uncertainty=Uncertainty.MEAN_JACKKNIFE,
+    reliable_from="100 samples",
+    pitfalls="In the unit of the logits, so training longer makes it larger. The mean of every sample is "
+    "removed first because softmax does not see it.",
+    source="Ba & Caruana 2014, equation 1, with the mean of each sample removed",
+    prepare=centred_logits,
+    means=row_means(per_sample),
+)
+def logit_mse(p: Tensor, q: Tensor) -> Tensor:
+    """Mean squared difference of the logits after removing what softmax does not see."""
+    return per_sample(p, q).mean()

@@ -1,0 +1,46 @@
+"""Difference of the losses."""
+
+from torch import Tensor
+
+from backend.contracts.cards import Change, Direction, Family, Input, Pace, Question, Role, Uncertainty
+from worker.measures.inputs import Outputs, Undefined
+from worker.measures.measure import measure
+
+
+def differences(left: Tensor, right: Tensor) -> Tensor:
+    """Every left mean minus every right mean."""
+    return left.mean((1, 2))[:, None] - right.mean((1, 2))[None, :]
+
+
+def sample_losses(outputs: Outputs, **_: object) -> Tensor:
+    """Cross-entropy of each sample in nats, ``(samples, 1)``."""
+    if outputs.labels is None:
+        raise Undefined("This measure needs labels, and the probe set has none.")
+    return -outputs.log_probabilities.gather(1, outputs.labels[:, None])
+
+
+@measure(
+    slug="loss-gap",
+    title="Loss gap",
+    family=Family.FUNCTIONAL,
+    question=Question.ANSWER_ALIKE,
+    formula=r"L_a - L_b",
+    input=Input.OUTPUTS,
+    bounds=(None, None),
+    identical=0.0,
+    direction=Direction.LOWER_IS_ALIKE,
+    symmetric=False,
+    ignores={Change.SHIFT_LOGITS},
+    role=Role.HELD_OUT,
+    needs_labels=True,
+    uncertainty=Uncertainty.MEAN_JACKKNIFE,
+    reliable_from="100 samples",
+    pitfalls="Signed. A few samples with a certain wrong answer can dominate both losses.",
+    source="Difference of two mean cross-entropies on the same samples",
+    pace=Pace.PRODUCT,
+    prepare=sample_losses,
+    means=differences,
+)
+def loss_gap(a: Tensor, b: Tensor) -> Tensor:
+    """Cross-entropy of the first model minus that of the second, in nats."""
+    return a.mean() - b.mean()

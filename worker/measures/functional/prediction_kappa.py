@@ -1,0 +1,50 @@
+"""Agreement of the named classes beyond chance."""
+
+import torch
+from torch import Tensor
+
+from backend.contracts.cards import Change, Direction, Family, Input, Pace, Question, Role, Uncertainty
+from worker.measures.functional.answers import kappa, mean_products, one_hot_predictions
+from worker.measures.measure import measure
+
+
+def terms(left: Tensor, right: Tensor) -> Tensor:
+    """Share of agreement, then how often each side names each class."""
+    a, b = left.mean(1).T, right.mean(1).T
+    shape = (len(a), left.shape[0], right.shape[0])
+    return torch.cat([mean_products(left, right)[None], a[:, :, None].expand(shape), b[:, None, :].expand(shape)])
+
+
+def from_terms(means: Tensor) -> Tensor:
+    """Kappa from agreement and the frequencies of the classes."""
+    classes = (means.shape[-2] - 1) // 2
+    a, b = means[..., 1 : 1 + classes, :], means[..., 1 + classes :, :]
+    return kappa(means[..., 0, :], (a * b).sum(-2))
+
+
+@measure(
+    slug="prediction-kappa",
+    title="Prediction kappa",
+    family=Family.FUNCTIONAL,
+    question=Question.ANSWER_ALIKE,
+    formula=r"\kappa = \frac{c_{obs} - \sum_c a_c b_c}{1 - \sum_c a_c b_c}",
+    input=Input.OUTPUTS,
+    bounds=(-1.0, 1.0),
+    identical=1.0,
+    direction=Direction.HIGHER_IS_ALIKE,
+    ignores={Change.SHIFT_LOGITS, Change.SCALE_LOGITS},
+    role=Role.HELD_OUT,
+    uncertainty=Uncertainty.JACKKNIFE,
+    reliable_from="100 samples",
+    pitfalls="Weak: looks at the named class only. Chance is the product of how often each model names a "
+    "class, so two models that always name the same class score 0/0.",
+    source="Cohen 1960, equation 1",
+    pace=Pace.PRODUCT,
+    undefined="Both models name one and the same class for every sample, so chance explains every agreement: 0/0.",
+    prepare=one_hot_predictions,
+    means=terms,
+    finish=from_terms,
+)
+def prediction_kappa(a: Tensor, b: Tensor) -> Tensor:
+    """Cohen's kappa of the two models' classes: 0 is chance, 1 full agreement."""
+    return kappa((a * b).sum(1).mean(), (a.mean(0) * b.mean(0)).sum())

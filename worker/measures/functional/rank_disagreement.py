@@ -1,0 +1,55 @@
+"""Disagreement of the whole order of classes."""
+
+import torch
+from torch import Tensor
+
+from backend.contracts.cards import Change, Direction, Family, Input, Parameter, Question, Role, Uncertainty
+from worker.measures.functional.answers import class_order, row_means
+from worker.measures.inputs import Outputs
+from worker.measures.measure import measure
+
+
+def first_places(outputs: Outputs, *, k: int) -> Tensor:
+    """The first k classes of each sample's order, ``(samples, k)``."""
+    classes = outputs.logits.shape[1]
+    narrow = torch.uint8 if classes <= 256 else torch.int32
+    return class_order(outputs)[:, : k or classes].to(narrow)
+
+
+def per_sample(p: Tensor, q: Tensor, **_: object) -> Tensor:
+    """Share of positions of each sample."""
+    return (p != q).to(torch.float64).mean(-1)
+
+
+@measure(
+    slug="rank-disagreement",
+    title="Rank disagreement",
+    family=Family.FUNCTIONAL,
+    question=Question.ANSWER_ALIKE,
+    formula=r"\frac{1}{NK}\sum_i \sum_{r \le K} [\pi_i(r) \ne \sigma_i(r)]",
+    input=Input.OUTPUTS,
+    bounds=(0.0, 1.0),
+    identical=0.0,
+    direction=Direction.LOWER_IS_ALIKE,
+    ignores={Change.SHIFT_LOGITS, Change.SCALE_LOGITS},
+    role=Role.HELD_OUT,
+    uncertainty=Uncertainty.MEAN_JACKKNIFE,
+    reliable_from="100 samples",
+    pitfalls="Counts the unlikely tail like the top, so hundreds of classes score near 1; keep the first "
+    "positions with k. Ties go to the lower class.",
+    source="Defined here: share of positions at which the orders of the classes differ",
+    parameters=(
+        Parameter(
+            name="k",
+            default=0,
+            minimum=0,
+            maximum=100000,
+            help="Positions that count, from the most likely; 0 for all.",
+        ),
+    ),
+    prepare=first_places,
+    means=row_means(per_sample),
+)
+def rank_disagreement(p: Tensor, q: Tensor, **_: object) -> Tensor:
+    """Share of positions at which the two models rank a different class."""
+    return per_sample(p, q).mean()

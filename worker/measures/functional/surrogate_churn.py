@@ -1,0 +1,53 @@
+"""Surrogate of the churn that sees confidence."""
+
+from torch import Tensor
+
+from backend.contracts.cards import Change, Direction, Family, Input, Parameter, Question, Role, Uncertainty
+from worker.measures.functional.answers import row_means
+from worker.measures.inputs import Outputs
+from worker.measures.measure import measure
+
+
+def relative(outputs: Outputs, *, alpha: float) -> Tensor:
+    """Probabilities over the largest of their sample, to the power alpha, ``(samples, classes)``."""
+    z = outputs.logits
+    return (alpha * (z - z.amax(1, keepdim=True))).exp()
+
+
+def per_sample(p: Tensor, q: Tensor, **_: object) -> Tensor:
+    """Half the absolute differences of each sample."""
+    return (p - q).abs().sum(-1) / 2
+
+
+@measure(
+    slug="surrogate-churn",
+    title="Surrogate churn",
+    family=Family.FUNCTIONAL,
+    question=Question.ANSWER_ALIKE,
+    formula=r"\frac{1}{2N}\sum_i \Big\lVert \big(\tfrac{p_i}{\max p_i}\big)^\alpha - "
+    r"\big(\tfrac{q_i}{\max q_i}\big)^\alpha \Big\rVert_1",
+    input=Input.OUTPUTS,
+    bounds=(0.0, None),
+    identical=0.0,
+    direction=Direction.LOWER_IS_ALIKE,
+    ignores={Change.SHIFT_LOGITS},
+    role=Role.HELD_OUT,
+    uncertainty=Uncertainty.MEAN_JACKKNIFE,
+    reliable_from="100 samples",
+    pitfalls="For large alpha it becomes the disagreement; for alpha = 1 unlikely classes count as well.",
+    source="Bhojanapalli et al. 2021, section 3",
+    parameters=(
+        Parameter(
+            name="alpha",
+            default=1.0,
+            minimum=0.01,
+            maximum=1000.0,
+            help="Exponent; large values look at the named class alone.",
+        ),
+    ),
+    prepare=relative,
+    means=row_means(per_sample),
+)
+def surrogate_churn(p: Tensor, q: Tensor, **_: object) -> Tensor:
+    """Half the absolute difference of the probabilities, each divided by the largest of its sample."""
+    return per_sample(p, q).mean()

@@ -1,0 +1,43 @@
+"""Overlap of the most likely classes."""
+
+import torch
+from torch import Tensor
+
+from backend.contracts.cards import Change, Direction, Family, Input, Pace, Parameter, Question, Role, Uncertainty
+from worker.measures.functional.answers import class_order, mean_products
+from worker.measures.inputs import Outputs
+from worker.measures.measure import measure
+
+
+def likely(outputs: Outputs, *, k: int) -> Tensor:
+    """Each sample's k most likely classes as a vector of length 1, ``(samples, classes)``."""
+    k = min(k, outputs.logits.shape[1] - 1)
+    out = torch.zeros_like(outputs.logits)
+    return out.scatter_(1, class_order(outputs)[:, :k], k**-0.5)
+
+
+@measure(
+    slug="top-k-overlap",
+    title="Top-k overlap",
+    family=Family.FUNCTIONAL,
+    question=Question.ANSWER_ALIKE,
+    formula=r"\frac{1}{N}\sum_i \frac{|\mathrm{top}_k(p_i) \cap \mathrm{top}_k(q_i)|}{k}",
+    input=Input.OUTPUTS,
+    bounds=(0.0, 1.0),
+    identical=1.0,
+    direction=Direction.HIGHER_IS_ALIKE,
+    ignores={Change.SHIFT_LOGITS, Change.SCALE_LOGITS},
+    role=Role.HELD_OUT,
+    uncertainty=Uncertainty.MEAN_JACKKNIFE,
+    reliable_from="100 samples",
+    pitfalls="k is capped at one class less than there are, where all classes would always overlap. Ties go "
+    "to the lower class. Two random orders score k/C.",
+    source="Overlap of the k most likely classes, mean over samples",
+    parameters=(Parameter(name="k", default=5, minimum=1, maximum=1000, help="Classes that count."),),
+    pace=Pace.PRODUCT,
+    prepare=likely,
+    means=mean_products,
+)
+def top_k_overlap(p: Tensor, q: Tensor, **_: object) -> Tensor:
+    """Share of the k most likely classes that both models name, whatever their order."""
+    return (p * q).sum(1).mean()

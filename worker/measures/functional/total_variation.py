@@ -1,0 +1,36 @@
+"""Total variation distance of the answers."""
+
+from torch import Tensor
+
+from backend.contracts.cards import Change, Direction, Family, Input, Question, Role, Uncertainty
+from worker.measures.functional.answers import probabilities, row_means
+from worker.measures.measure import measure
+
+
+def per_sample(p: Tensor, q: Tensor) -> Tensor:
+    """Half the absolute differences of each sample."""
+    return (p - q).abs().sum(-1) / 2
+
+
+@measure(
+    slug="total-variation",
+    title="Total variation distance",
+    family=Family.FUNCTIONAL,
+    question=Question.ANSWER_ALIKE,
+    formula=r"\frac{1}{N}\sum_i \tfrac12 \lVert p_i - q_i\rVert_1",
+    input=Input.OUTPUTS,
+    bounds=(0.0, 1.0),
+    identical=0.0,
+    direction=Direction.LOWER_IS_ALIKE,
+    ignores={Change.SHIFT_LOGITS},
+    role=Role.HELD_OUT,
+    uncertainty=Uncertainty.MEAN_JACKKNIFE,
+    reliable_from="100 samples",
+    pitfalls="Strong: sees confidence as well as class. For certain answers it is the disagreement.",
+    source="Levin & Peres 2017, proposition 4.2; mean over samples",
+    prepare=probabilities,
+    means=row_means(per_sample),
+)
+def total_variation(p: Tensor, q: Tensor) -> Tensor:
+    """Mean over samples of the largest difference in the probability of any event."""
+    return per_sample(p, q).mean()

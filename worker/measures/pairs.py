@@ -1,0 +1,270 @@
+"""Numbers of many pairs at once: values, leave-one-group-out values, and reasons."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from backend.contracts.cards import Pace, Uncertainty
+from worker.measures.inputs import Outputs, Undefined
+from worker.measures.measure import Block, Measure, Settings
+from worker.measures.uncertainty import FEWEST_GROUPS, NAN, others, take_rows
+
+Data = Outputs | Tensor
+Pair = tuple[Hashable, Hashable]
+CACHED_BYTES = 4 << 20
+
+
+@dataclass
+class Answers:
+    """Numbers of pairs in the order in which they were asked.
+
+    Attributes:
+        values: ``(pairs,)``, float64 on the processor; NaN where there is a reason instead.
+        replicates: ``(groups, pairs)`` with one group of samples left out, where it was asked for.
+        reasons: sentences by position.
+    """
+
+    values: Tensor
+    replicates: Tensor | None = None
+    reasons: dict[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """Pairs of one measure that have a number; ``known`` are their positions in the answer."""
+
+    measure: Measure
+    pairs: list[Pair]
+    known: list[int]
+    settings: Settings
+    groups: tuple[Tensor, ...]
+
+
+@dataclass(frozen=True)
+class Meeting:
+    """Rows and columns of stacks that meet, and which of the grid's numbers were asked for."""
+
+    left: slice
+    right: slice | Tensor
+    pairs: Tensor
+    places: Tensor
+
+
+def answer_pairs(
+    measure: Measure, left: Mapping[Hashable, Any], right: Mapping[Hashable, Any], pairs: Sequence[Pair],
+    settings: Settings, *, groups: Sequence[Tensor] = (), kept: dict[Hashable, Any] | None = None,
+) -> Answers:  # fmt: skip
+    """The numbers of pairs, by the fastest way that the measure knows.
+
+    Args:
+        left, right: what each side shows, by name; one object where both sides are the same.
+        groups: rows to leave out together for the intervals; none for values alone.
+        kept: shared by measures of the same models, so that one pass serves several.
+    """
+    answers = Answers(torch.full((len(pairs),), NAN, dtype=torch.float64))
+    groups = tuple(groups) if len(groups) >= FEWEST_GROUPS else ()
+    if measure.card.uncertainty is Uncertainty.EXACT:
+        groups = ()
+    first, refused = prepare_all(measure, left, settings)
+    second, refused_too = (first, refused) if right is left else prepare_all(measure, right, settings)
+    known = []
+    for k, (a, b) in enumerate(pairs):
+        sentence = refused.get(a) or refused_too.get(b) or _unlike(left[a], right[b])
+        if sentence:
+            answers.reasons[k] = sentence
+        else:
+            known.append(k)
+    if not known:
+        return answers
+    asked = _Asked(measure, [pairs[k] for k in known], known, settings, groups)
+    if groups:
+        answers.replicates = torch.full((len(groups), len(pairs)), NAN, dtype=torch.float64)
+    if measure.together is not None:
+        _together(asked, left, right, answers, kept={} if kept is None else kept)
+    elif measure.means is not None:
+        _from_means(asked, first, second, answers)
+    else:
+        answers.values[known], more = pair_values(measure, first, second, asked.pairs, settings)
+        answers.reasons |= {known[k]: sentence for k, sentence in more.items()}
+        if answers.replicates is not None:
+            answers.replicates[:, known] = _resampled(asked, left, right)
+    for k in known:
+        if not bool(answers.values[k].isfinite()):
+            answers.reasons.setdefault(k, measure.undefined)
+    return answers
+
+
+def _unlike(a: Any, b: Any) -> str:
+    if isinstance(a, Outputs) and a.logits.shape[1] != b.logits.shape[1]:
+        return f"Not comparable: one answers {a.logits.shape[1]} classes, the other {b.logits.shape[1]}."
+    if isinstance(a, Tensor) and len(a) != len(b):
+        return f"Not comparable: one was seen on {len(a)} samples, the other on {len(b)}."
+    return ""
+
+
+def prepare_all(
+    measure: Measure, data: Mapping[Hashable, Any], settings: Settings
+) -> tuple[dict[Hashable, Any], dict[Hashable, str]]:
+    """Prepared inputs by name, and sentences for those that the measure is not defined for."""
+    prepared, refused = {}, {}
+    prepare = measure.prepare if measure.check is None else measure.check
+    for name, value in data.items():
+        try:
+            prepared[name] = prepare(value, **settings)
+        except Undefined as sentence:
+            refused[name] = str(sentence)
+    return prepared, refused
+
+
+def _together(
+    asked: _Asked, left: Mapping[Hashable, Any], right: Mapping[Hashable, Any], answers: Answers, *,
+    kept: dict[Hashable, Any],
+) -> None:  # fmt: skip
+    items: list[Tensor] = []
+    place: dict[tuple[bool, Hashable], int] = {}
+    index = []
+    for pair in asked.pairs:
+        for side, name in enumerate(pair):
+            key = (side == 1 and right is not left, name)
+            if key not in place:
+                place[key] = len(items)
+                items.append((right if side else left)[name])
+        index.append([place[False, pair[0]], place[right is not left, pair[1]]])
+    assert asked.measure.together is not None
+    found = asked.measure.together(Block(items, torch.tensor(index), asked.groups, kept), **asked.settings)
+    answers.values[asked.known] = found.values.to("cpu", torch.float64)
+    if answers.replicates is not None:
+        assert found.replicates is not None
+        answers.replicates[:, asked.known] = found.replicates.to("cpu", torch.float64)
+
+
+def _from_means(asked: _Asked, left: Mapping[Hashable, Any], right: Mapping[Hashable, Any], answers: Answers) -> None:
+    """Exact leave-one-group-out values from the means of each group, in one pass over the samples."""
+    shapes: dict[Any, list[int]] = {}
+    for k, (a, _) in enumerate(asked.pairs):
+        shapes.setdefault(_first(left[a]).shape, []).append(k)
+    finish = asked.measure.finish or (lambda means, **_: means.squeeze(-2))
+    for part in shapes.values():
+        pairs = [asked.pairs[k] for k in part]
+        places = [asked.known[k] for k in part]
+        firsts, seconds = (list(dict.fromkeys(side)) for side in zip(*pairs, strict=True))
+        a = _stacked([left[n] for n in firsts])
+        b = a if right is left and firsts == seconds else _stacked([right[n] for n in seconds])
+        samples = _first(b).shape[1]
+        rows = asked.groups or (torch.arange(samples),)
+        sums = _sums(asked, a, b, _meetings(asked.measure, pairs, firsts, seconds), rows)
+        sizes = torch.tensor([len(g) for g in rows], dtype=torch.float64)[:, None, None]
+        whole = sums.sum(0)
+        answers.values[places] = finish(whole / samples, **asked.settings)
+        if answers.replicates is not None:
+            answers.replicates[:, places] = finish((whole - sums) / (samples - sizes), **asked.settings)
+
+
+def _sums(asked: _Asked, a: Any, b: Any, meetings: list[Meeting], rows: Sequence[Tensor]) -> Tensor:
+    """Sums of the terms over each group of rows, ``(groups, terms, pairs)``."""
+    assert asked.measure.means is not None
+    count = sum(len(m.pairs) for m in meetings)
+    parts: list[Tensor] = []
+    row_bytes = max(1, _first(b)[:, 0].numel() * _first(b).element_size())
+    for group in rows:
+        total: Tensor | None = None
+        for piece in group.split(max(16, CACHED_BYTES // row_bytes)):
+            some_a = _picked(a, (slice(None), piece))
+            some_b = some_a if b is a else _picked(b, (slice(None), piece))
+            for m in meetings:
+                mine, yours = _picked(some_a, (m.left,)), _picked(some_b, (m.right,))
+                found = asked.measure.means(mine, yours, **asked.settings).to("cpu", torch.float64)
+                found = found if found.ndim == 3 else found.unsqueeze(0)
+                if total is None:
+                    total = torch.zeros(len(found), count, dtype=torch.float64)
+                total[:, m.pairs] += found.flatten(1)[:, m.places] * len(piece)
+        assert total is not None
+        parts.append(total)
+    return torch.stack(parts)
+
+
+def _meetings(measure: Measure, pairs: list[Pair], firsts: list[Hashable], seconds: list[Hashable]) -> list[Meeting]:
+    """Everybody with everybody for a measure that is one product; else one row of the matrix each."""
+    i = torch.tensor([firsts.index(a) for a, _ in pairs])
+    j = torch.tensor([seconds.index(b) for _, b in pairs])
+    if measure.card.pace is Pace.PRODUCT:
+        return [Meeting(slice(None), slice(None), torch.arange(len(pairs)), i * len(seconds) + j)]
+    out = []
+    for row in range(len(firsts)):
+        mine = (i == row).nonzero().flatten()
+        columns = j[mine]
+        in_turn = bool((columns.diff() == 1).all())
+        right = slice(int(columns[0]), int(columns[-1]) + 1) if in_turn else columns
+        out.append(Meeting(slice(row, row + 1), right, mine, torch.arange(len(mine))))
+    return out
+
+
+def _first(prepared: Any) -> Tensor:
+    found: Tensor = prepared[0] if isinstance(prepared, tuple) else prepared
+    return found
+
+
+def _picked(stack: Any, index: tuple[slice | Tensor, ...]) -> Any:
+    if isinstance(stack, tuple):
+        return type(stack)(*[_picked(part, index) for part in stack])
+    return stack[tuple(i.to(stack.device) if isinstance(i, Tensor) else i for i in index)]
+
+
+def _stacked(prepared: Sequence[Any]) -> Any:
+    if isinstance(prepared[0], tuple):
+        return type(prepared[0])(*[torch.stack(parts) for parts in zip(*prepared, strict=True)])
+    return torch.stack(list(prepared))
+
+
+def pair_values(
+    measure: Measure, left: Mapping[Hashable, Any], right: Mapping[Hashable, Any], pairs: Sequence[Pair],
+    settings: Settings,
+) -> tuple[Tensor, dict[int, str]]:  # fmt: skip
+    """Values ``(pairs,)`` of prepared inputs, and a sentence where there is none."""
+    values = torch.full((len(pairs),), NAN, dtype=torch.float64)
+    reasons: dict[int, str] = {}
+    if measure.matrix is not None:
+        for rows in _blocks(measure, pairs):
+            firsts = list(dict.fromkeys(pairs[k][0] for k in rows))
+            seconds = list(dict.fromkeys(pairs[k][1] for k in rows))
+            grid = measure.matrix([left[a] for a in firsts], [right[b] for b in seconds], **settings)
+            i = torch.tensor([firsts.index(pairs[k][0]) for k in rows])
+            j = torch.tensor([seconds.index(pairs[k][1]) for k in rows])
+            values[rows] = grid.to(device="cpu", dtype=torch.float64)[i, j]
+        return values, reasons
+    for k, (a, b) in enumerate(pairs):
+        try:
+            values[k] = float(measure.of_pair(left[a], right[b], settings))
+        except Undefined as sentence:
+            reasons[k] = str(sentence)
+    return values, reasons
+
+
+def _blocks(measure: Measure, pairs: Sequence[Pair]) -> list[list[int]]:
+    if measure.card.pace is Pace.PRODUCT:
+        return [list(range(len(pairs)))]
+    rows: dict[Hashable, list[int]] = {}
+    for k, (a, _) in enumerate(pairs):
+        rows.setdefault(a, []).append(k)
+    return list(rows.values())
+
+
+def _resampled(asked: _Asked, left: Mapping[Hashable, Any], right: Mapping[Hashable, Any]) -> Tensor:
+    """Leave-one-group-out values ``(groups, pairs)`` by doing everything again without each group."""
+    measure, pairs, settings = asked.measure, asked.pairs, asked.settings
+    out = []
+    for number in range(len(asked.groups)):
+        rows = others(asked.groups, number)
+        first, _ = prepare_all(measure, {n: take_rows(d, rows) for n, d in left.items()}, settings)
+        second = first
+        if right is not left:
+            second, _ = prepare_all(measure, {n: take_rows(d, rows) for n, d in right.items()}, settings)
+        there = [k for k, (a, b) in enumerate(pairs) if a in first and b in second]
+        values = torch.full((len(pairs),), NAN, dtype=torch.float64)
+        if there:
+            values[there] = pair_values(measure, first, second, [pairs[k] for k in there], settings)[0]
+        out.append(values)
+    return torch.stack(out)

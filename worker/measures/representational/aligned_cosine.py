@@ -1,0 +1,38 @@
+"""Cosine of samples after the best rotation."""
+
+import torch
+from torch import Tensor
+
+from backend.contracts.cards import Change, Direction, Family, Input, Question, Role, Uncertainty
+from worker.measures.measure import measure
+from worker.measures.representational.gram import as_given
+
+
+@measure(
+    slug="aligned-cosine",
+    title="Aligned cosine",
+    family=Family.REPRESENTATIONAL,
+    question=Question.SEE_ALIKE,
+    formula=r"\frac1N\sum_i \cos(x_i Q, y_i),\quad Q = \arg\min_{Q^\top Q = I} \lVert XQ - Y\rVert_F",
+    input=Input.FEATURES,
+    bounds=(-1.0, 1.0),
+    identical=1.0,
+    direction=Direction.HIGHER_IS_ALIKE,
+    ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES},
+    role=Role.HELD_OUT,
+    uncertainty=Uncertainty.JACKKNIFE,
+    reliable_from="samples well above the width",
+    pitfalls="Features as given, not centred: a common mean makes all layers alike. The narrower layer is "
+    "filled with zeros; samples that are zero in one layer are left out.",
+    source="Hamilton et al. 2016, section 3.2",
+    undefined="No sample is seen by both layers.",
+    prepare=as_given,
+)
+def aligned_cosine(x: Tensor, y: Tensor) -> Tensor:
+    """Mean cosine between both views of a sample after the best rotation of one layer."""
+    u, _s, vh = torch.linalg.svd(x.T @ y, full_matrices=False)
+    a, b = x @ u, y @ vh.T
+    rotated = (a * b).sum(1)
+    length = x.norm(dim=1) * y.norm(dim=1)
+    seen = length > 0
+    return (rotated[seen] / length[seen]).mean().clamp(-1, 1)

@@ -1,0 +1,57 @@
+"""Angle between two representations after the best rotation."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from backend.contracts.cards import Change, Direction, Family, Input, Question, Role, Uncertainty
+from worker.measures.measure import Block, Together, measure
+from worker.measures.representational.factors import over_pairs
+from worker.measures.representational.gram import not_constant
+from worker.measures.representational.rotation import nuclear_norm, unit_centred
+
+RIGHT_ANGLE = math.pi / 2
+SAME = 1e-14
+
+
+def angle(nuclear: Tensor) -> Tensor:
+    """Arc cosine; what is 1 up to rounding is an angle of 0."""
+    return torch.where(nuclear > 1 - SAME, 0.0, nuclear.clamp(0, 1).arccos())
+
+
+def all_pairs(block: Block) -> Together:
+    """Norms once per model; intervals from the influence of single samples."""
+
+    def of_pair(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        whole, without = nuclear_norm(x, y, block.groups)
+        return angle(whole), angle(without)
+
+    return over_pairs(block, unit_centred, of_pair)
+
+
+@measure(
+    slug="angular-shape-distance",
+    title="Angular shape distance",
+    family=Family.REPRESENTATIONAL,
+    question=Question.SEE_ALIKE,
+    formula=r"\arccos \lVert X^\top Y\rVert_*",
+    input=Input.FEATURES,
+    bounds=(0.0, RIGHT_ANGLE),
+    identical=0.0,
+    direction=Direction.LOWER_IS_ALIKE,
+    ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
+    role=Role.HELD_OUT,
+    uncertainty=Uncertainty.FIRST_ORDER,
+    reliable_from="samples well above the width",
+    pitfalls="Centred, unit Frobenius norm. Rounding above 1 is cut before the arc cosine, whose slope is "
+    "infinite there: differences below 1e-7 mean nothing.",
+    source="Williams et al. 2021, section 2.2",
+    prepare=unit_centred,
+    together=all_pairs,
+    check=not_constant,
+)
+def angular_shape_distance(x: Tensor, y: Tensor) -> Tensor:
+    """Angle between two layers, in radians, after the best rotation of one onto the other; a metric."""
+    nuclear: Tensor = torch.linalg.svdvals(x.T @ y).sum()
+    return angle(nuclear)

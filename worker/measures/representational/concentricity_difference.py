@@ -1,0 +1,45 @@
+"""Concentricity difference of two representations."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from backend.contracts.cards import Change, Direction, Family, Input, Pace, Question, Role, Uncertainty
+from worker.measures.measure import measure
+
+
+def description(features: Tensor) -> Tensor:
+    """The one number that describes a layer."""
+    x = features.to(torch.float64)
+    return torch.nn.functional.cosine_similarity(x, x.mean(0, keepdim=True), dim=1).mean()
+
+
+def all_pairs(left: Sequence[Tensor], right: Sequence[Tensor], **_: object) -> Tensor:
+    """Every difference of two numbers."""
+    return (torch.stack(list(left))[:, None] - torch.stack(list(right))[None, :]).abs()
+
+
+@measure(
+    slug="concentricity-difference",
+    title="Concentricity difference",
+    family=Family.REPRESENTATIONAL,
+    question=Question.SEE_ALIKE,
+    formula=r"\Big|\tfrac1N\sum_i \cos(x_i, \bar x) - \tfrac1N\sum_i \cos(y_i, \bar y)\Big|",
+    input=Input.FEATURES,
+    bounds=(0.0, None),
+    identical=0.0,
+    direction=Direction.LOWER_IS_ALIKE,
+    ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES},
+    role=Role.HELD_OUT,
+    uncertainty=Uncertainty.JACKKNIFE,
+    reliable_from="100 samples",
+    pitfalls="Weak: only how narrow the cone of samples is. Samples that are zero count as 0.",
+    source="Wang et al. 2020, section 3",
+    pace=Pace.PRODUCT,
+    prepare=description,
+    matrix=all_pairs,
+)
+def concentricity_difference(x: Tensor, y: Tensor) -> Tensor:
+    """Difference of how closely samples point along their mean."""
+    return (x - y).abs()

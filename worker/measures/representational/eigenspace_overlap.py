@@ -1,0 +1,45 @@
+"""Overlap of the spaces that two layers span."""
+
+import torch
+from torch import Tensor
+
+from backend.contracts.cards import Change, Direction, Family, Input, Question, Role, Uncertainty
+from worker.measures.measure import measure
+from worker.measures.representational.gram import as_given
+from worker.measures.representational.linear_cka_biased import few_samples
+
+
+def span(features: Tensor, **_: object) -> Tensor:
+    """Orthonormal basis ``(samples, rank)`` of features that are not centred."""
+    u, s, _vh = torch.linalg.svd(as_given(features), full_matrices=False)
+    return u[:, s > s[0] * max(features.shape) * torch.finfo(s.dtype).eps]
+
+
+@measure(
+    slug="eigenspace-overlap",
+    title="Eigenspace overlap",
+    family=Family.REPRESENTATIONAL,
+    question=Question.SEE_ALIKE,
+    formula=r"\frac{\lVert U^\top V\rVert_F^2}{\max(\mathrm{rank}\,X, \mathrm{rank}\,Y)}",
+    input=Input.FEATURES,
+    bounds=(0.0, 1.0),
+    identical=1.0,
+    direction=Direction.HIGHER_IS_ALIKE,
+    ignores={
+        Change.PERMUTE_FEATURES,
+        Change.ROTATE_FEATURES,
+        Change.SCALE_FEATURES,
+        Change.SCALE_EACH_FEATURE,
+    },
+    role=Role.HELD_OUT,
+    uncertainty=Uncertainty.JACKKNIFE,
+    reliable_from="ten samples per feature",
+    pitfalls="Features as given. Directions of no variance count like the largest, and with fewer samples "
+    "than features everything overlaps.",
+    source="May et al. 2019, definition 2; ranks in place of widths",
+    small=few_samples,
+    prepare=span,
+)
+def eigenspace_overlap(x: Tensor, y: Tensor) -> Tensor:
+    """Share of the space spanned by one layer that the other spans as well."""
+    return (x.T @ y).square().sum() / max(x.shape[1], y.shape[1])

@@ -1,0 +1,70 @@
+"""How well one layer predicts the other, on samples it was not fitted to."""
+
+from typing import NamedTuple
+
+from torch import Tensor
+
+from backend.contracts.cards import Change, Direction, Family, Input, Question, Role, Uncertainty
+from worker.measures.inputs import Undefined
+from worker.measures.measure import measure
+from worker.measures.representational.factors import basis
+from worker.measures.representational.gram import centred
+
+
+class Fitted(NamedTuple):
+    """An orthonormal basis ``(samples, rank)``, and the centred units ``(samples, width)``."""
+
+    basis: Tensor
+    units: Tensor
+
+
+def fitted(features: Tensor, **_: object) -> Fitted:
+    """Basis and units of one layer."""
+    return Fitted(basis(features), centred(features))
+
+
+@measure(
+    slug="linear-regression",
+    title="Linear regression, leave-one-out",
+    family=Family.REPRESENTATIONAL,
+    question=Question.SEE_ALIKE,
+    formula=r"1 - \frac{\sum_i \lVert y_i - \hat y_{-i}\rVert^2}{\sum_i \lVert y_i - \bar "
+    r"y_{-i}\rVert^2},\quad \hat y_{-i} \text{ fitted without sample } i",
+    input=Input.FEATURES,
+    bounds=(None, 1.0),
+    identical=1.0,
+    direction=Direction.HIGHER_IS_ALIKE,
+    symmetric=False,
+    ignores={
+        Change.PERMUTE_FEATURES,
+        Change.ROTATE_FEATURES,
+        Change.SCALE_FEATURES,
+        Change.SHIFT_FEATURES,
+        Change.SCALE_EACH_FEATURE,
+    },
+    ignores_of_second={
+        Change.PERMUTE_FEATURES,
+        Change.ROTATE_FEATURES,
+        Change.SCALE_FEATURES,
+        Change.SHIFT_FEATURES,
+    },
+    role=Role.HELD_OUT,
+    uncertainty=Uncertainty.JACKKNIFE,
+    reliable_from="ten samples per feature of the first layer",
+    pitfalls="Directed: the first layer predicts the second. Below 0 where the mean predicts better, which "
+    "it does for independent features. In-sample R2 of independent features would be D/N.",
+    source="Kornblith et al. 2019, table 1; leave-one-out residuals: Allen 1974",
+    prepare=fitted,
+)
+def linear_regression(x: Fitted, y: Fitted) -> Tensor:
+    """Share of the variance of the second layer that a linear map of the first predicts for new samples."""
+    leverage = x.basis.square().sum(1) + 1 / len(x.basis)
+    if float(leverage.amax()) > 1 - 1e-9:
+        raise Undefined(
+            f"{x.basis.shape[1]} dimensions fit some of {len(x.basis)} samples whatever they are; "
+            "more samples are needed."
+        )
+    left = y.units - x.basis @ (x.basis.T @ y.units)
+    wrong = (left / (1 - leverage)[:, None]).square().sum()
+    n = len(x.basis)
+    return 1 - wrong / (y.units.square().sum() * (n / (n - 1)) ** 2)

@@ -1,0 +1,40 @@
+"""Mean canonical correlation."""
+
+from torch import Tensor
+
+from backend.contracts.cards import Change, Direction, Family, Input, Question, Role, Uncertainty
+from worker.measures.measure import measure
+from worker.measures.representational.factors import basis, canonical_correlations, room_for_correlations
+from worker.measures.representational.linear_cka_biased import few_samples
+
+
+@measure(
+    slug="mean-cca",
+    title="Mean CCA",
+    family=Family.REPRESENTATIONAL,
+    question=Question.SEE_ALIKE,
+    formula=r"\frac{1}{r}\sum_{k=1}^{r} \rho_k,\quad r = \min(\mathrm{rank}\,X, \mathrm{rank}\,Y)",
+    input=Input.FEATURES,
+    bounds=(0.0, 1.0),
+    identical=1.0,
+    direction=Direction.HIGHER_IS_ALIKE,
+    ignores={
+        Change.PERMUTE_FEATURES,
+        Change.ROTATE_FEATURES,
+        Change.SCALE_FEATURES,
+        Change.SHIFT_FEATURES,
+        Change.SCALE_EACH_FEATURE,
+    },
+    role=Role.HELD_OUT,
+    uncertainty=Uncertainty.JACKKNIFE,
+    reliable_from="ten samples per feature of both layers together",
+    pitfalls="Independent features score about the root of D/N: directions of no variance count like the "
+    "largest. Undefined unless there are more samples than both ranks together.",
+    source="Hotelling 1936; mean as in Raghu et al. 2017, section 2",
+    small=few_samples,
+    prepare=basis,
+)
+def mean_cca(x: Tensor, y: Tensor) -> Tensor:
+    """Mean correlation of the best matching directions of two layers, however small their variance."""
+    room_for_correlations(x, y)
+    return canonical_correlations(x, y).mean()

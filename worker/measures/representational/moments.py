@@ -1,0 +1,257 @@
+"""One pass over all Gram matrices: what CKA and its relatives need, whole and without each group.
+
+For kernel matrices K, L of two models, HSIC needs three numbers: the sum of K∘L, the inner product
+of the row sums, and the product of the grand sums. Leaving a group of samples out takes its rows
+and columns from each. So tiles of the kernel matrices are made once, for all models together, and
+their products are kept by pair of groups: intervals cost little more than values.
+"""
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from worker.measures.measure import Block, Together
+from worker.measures.representational.gram import median_distance
+
+TILE_BYTES = 96 << 20
+MOST_ROWS = 256
+Kernel = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Sums over kernel matrices of M models; index 0 is the whole, g+1 is without group g. float64.
+
+    Attributes:
+        samples: ``(1+G,)`` how many samples are left.
+        products: ``(1+G, M, M)`` sums of K∘L, diagonal included.
+        diagonals: ``(1+G, M, M)`` sums over the diagonal of K∘L.
+        rows: ``(1+G, M, M)`` inner products of row sums; ``rows_off`` without the diagonal.
+        sums: ``(1+G, M)`` grand sums; ``sums_off`` without the diagonal.
+    """
+
+    samples: Tensor
+    products: Tensor
+    diagonals: Tensor
+    rows: Tensor
+    rows_off: Tensor
+    sums: Tensor
+    sums_off: Tensor
+
+    def unbiased(self) -> Tensor:
+        """Unbiased HSIC times n(n-3), ``(1+G, M, M)``. Source: Song et al. 2012, equation 5."""
+        n = self.samples[:, None, None]
+        grand = self.sums_off[:, :, None] * self.sums_off[:, None, :]
+        return self.products - self.diagonals + grand / ((n - 1) * (n - 2)) - 2 / (n - 2) * self.rows_off
+
+    def biased(self) -> Tensor:
+        """Biased HSIC times (n-1)², ``(1+G, M, M)``. Source: Gretton et al. 2005, equation 9."""
+        n = self.samples[:, None, None]
+        grand = self.sums[:, :, None] * self.sums[:, None, :]
+        return self.products - 2 / n * self.rows + grand / n**2
+
+
+def alignment(hsic: Tensor, pairs: Tensor) -> Together:
+    """HSIC divided by the root of both models' own, for chosen pairs."""
+    own = hsic.diagonal(dim1=1, dim2=2)
+    own = own.where(own > 0, torch.nan)
+    i, j = pairs.T.to(hsic.device)
+    values = hsic[:, i, j] / own[:, i].sqrt() / own[:, j].sqrt()
+    values = torch.where((i == j) & values.isfinite(), 1.0, values)
+    return Together(values[0], values[1:])
+
+
+def scaled(items: Sequence[Tensor]) -> list[Tensor]:
+    """Features with their mean removed and one scale each, in the precision they came in."""
+    out = []
+    for x in items:
+        x = x if x.dtype == torch.float64 else x.to(torch.float32)
+        scale = x.abs().amax().clamp_min(1e-30)
+        mean = x.mean(0, dtype=torch.float64)
+        out.append(((x.to(torch.float64) - mean) / scale).to(x.dtype))
+    return out
+
+
+def linear_moments(block: Block) -> Moments:
+    """Moments of linear kernels, through samples or through features, whichever is less work."""
+
+    def make() -> Moments:
+        xs = scaled(block.items)
+        count, n, width = len(xs), len(xs[0]), sum(x.shape[1] for x in xs)
+        if width * width < n * (width + count * count / 2):
+            return feature_moments(xs, block.groups)
+        return kernel_moments(xs, block.groups, lambda product, _a, _b: product)
+
+    return block.once("linear", make)
+
+
+def rbf_moments(block: Block, *, fraction: float) -> Moments:
+    """Moments of Gaussian kernels; the bandwidth comes from all samples and stays when groups leave."""
+
+    def make() -> Moments:
+        xs = scaled(block.items)
+        sigmas = torch.stack([fraction * median_distance(x) for x in xs]).to(xs[0].dtype)
+        slope = (-0.5 / sigmas.square().clamp_min(1e-30))[:, None, None]
+        # HSIC does not see a constant, and sums of what is left lose fewer digits.
+        typical = math.exp(-0.5 / fraction**2)
+
+        def kernel(product: Tensor, a: Tensor, b: Tensor) -> Tensor:
+            return _squared_distances(product, a, b).mul_(slope).exp_().sub_(typical)
+
+        return kernel_moments(xs, block.groups, kernel)
+
+    return block.once(("rbf", fraction), make)
+
+
+def distance_moments(block: Block) -> Moments:
+    """Moments of Euclidean distance matrices."""
+
+    def kernel(product: Tensor, a: Tensor, b: Tensor) -> Tensor:
+        return _squared_distances(product, a, b).sqrt_()
+
+    def make() -> Moments:
+        xs = [x.to(torch.float64) for x in scaled(block.items)]
+        return kernel_moments(xs, block.groups, kernel)
+
+    return block.once("distance", make)
+
+
+def _squared_distances(product: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    return product.mul_(-2).add_(a[:, :, None]).add_(b[:, None, :]).clamp_min_(0)
+
+
+def kernel_moments(xs: Sequence[Tensor], groups: Sequence[Tensor], kernel: Kernel) -> Moments:
+    """Moments by tiles of the kernel matrices of all models at once.
+
+    Args:
+        xs: features ``(samples, width)`` of each model; narrower ones are padded with zeros.
+        kernel: from inner products ``(models, r, c)`` and squared lengths ``(models, r)``,
+            ``(models, c)`` to kernel values ``(models, r, c)``; may write into the products.
+    """
+    most = max(1, TILE_BYTES // (len(xs) * len(xs[0]) * xs[0].element_size()))
+    rows = _in_pieces(groups, samples=len(xs[0]), most=min(MOST_ROWS, most))
+    x = _padded(xs)[:, rows.order.to(xs[0].device)]
+    lengths = x.square().sum(-1)
+    sums = _Sums.empty(rows, models=len(xs), samples=len(xs[0]), device=x.device)
+    for p, (start, stop) in enumerate(rows.spans):
+        strip = torch.bmm(x[:, start:stop], x[:, start:].transpose(1, 2))
+        strip = kernel(strip, lengths[:, start:stop], lengths[:, start:])
+        corner = strip[:, :, : stop - start]
+        sums.diagonal[:, start:stop] = corner.diagonal(dim1=1, dim2=2)
+        for q in range(p, len(rows.spans)):
+            left, right = rows.spans[q]
+            tile = strip[:, :, left - start : right - start]
+            sums.rows[:, start:stop, rows.owners[q]] += tile.sum(2, dtype=torch.float64)
+            if q > p:
+                sums.rows[:, left:right, rows.owners[p]] += tile.sum(1, dtype=torch.float64)
+            flat = tile.reshape(len(xs), -1)
+            sums.add((flat @ flat.T).to(torch.float64), rows.owners[p], rows.owners[q], again=q > p)
+    return sums.moments(rows, grouped=bool(groups))
+
+
+def feature_moments(xs: Sequence[Tensor], groups: Sequence[Tensor]) -> Moments:
+    """The same moments of linear kernels from products of features: less work when samples abound."""
+    rows = _in_pieces(groups, samples=len(xs[0]), most=MOST_ROWS)
+    xs = [x[rows.order.to(x.device)] for x in xs]
+    sums = _Sums.empty(rows, models=len(xs), samples=len(xs[0]), device=xs[0].device)
+    wide = torch.cat(list(xs), 1)
+    parts = torch.zeros(rows.count, wide.shape[1], wide.shape[1], dtype=torch.float64, device=wide.device)
+    for (start, stop), owner in zip(rows.spans, rows.owners, strict=True):
+        parts[owner] += wide[start:stop].T @ wide[start:stop]
+        ends = [x[start:stop].sum(0, dtype=torch.float64) for x in xs]
+        for m, x in enumerate(xs):
+            sums.rows[m, :, owner] += x.to(torch.float64) @ ends[m]
+    for m, x in enumerate(xs):
+        sums.diagonal[m] = x.to(torch.float64).square().sum(1)
+    whole = parts.sum(0)
+    edges = [0, *itertools.accumulate(x.shape[1] for x in xs)]
+
+    def by_model(grid: Tensor) -> Tensor:
+        bands = torch.stack([grid[a:b].sum(0) for a, b in itertools.pairwise(edges)])
+        return torch.stack([bands[:, a:b].sum(1) for a, b in itertools.pairwise(edges)], 1)
+
+    sums.total.copy_(by_model(whole.square()))
+    for g in range(rows.count):
+        sums.strips[g] = by_model(parts[g] * whole)
+        sums.blocks[g] = by_model(parts[g].square())
+    return sums.moments(rows, grouped=bool(groups))
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Samples in an order in which groups lie together, cut into pieces."""
+
+    order: Tensor
+    spans: list[tuple[int, int]]
+    owners: list[int]
+
+    @property
+    def count(self) -> int:
+        return max(self.owners) + 1
+
+
+def _in_pieces(groups: Sequence[Tensor], *, samples: int, most: int) -> _Rows:
+    spans, owners, start = [], [], 0
+    for owner, group in enumerate(groups or (torch.arange(samples),)):
+        for piece in group.tensor_split(math.ceil(len(group) / most)):
+            spans.append((start, start + len(piece)))
+            owners.append(owner)
+            start += len(piece)
+    return _Rows(torch.cat(list(groups)) if groups else torch.arange(samples), spans, owners)
+
+
+def _padded(xs: Sequence[Tensor]) -> Tensor:
+    width = max(x.shape[1] for x in xs)
+    return torch.stack([torch.nn.functional.pad(x, (0, width - x.shape[1])) for x in xs])
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """Sums of products ``(models, models)``: all, by strip of a group, by block of a group; and of rows."""
+
+    total: Tensor
+    strips: Tensor
+    blocks: Tensor
+    rows: Tensor
+    diagonal: Tensor
+
+    @classmethod
+    def empty(cls, rows: _Rows, *, models: int, samples: int, device: torch.device) -> "_Sums":
+        def zeros(*shape: int) -> Tensor:
+            return torch.zeros(*shape, dtype=torch.float64, device=device)
+
+        pair, groups = (models, models), rows.count
+        return cls(
+            zeros(*pair), zeros(groups, *pair), zeros(groups, *pair), zeros(models, samples, groups),
+            zeros(models, samples),
+        )  # fmt: skip
+
+    def add(self, product: Tensor, first: int, second: int, *, again: bool) -> None:
+        """Count a tile's products, twice where its mirror image is not computed."""
+        self.total.add_(product, alpha=2 if again else 1)
+        self.strips[first] += product
+        if again:
+            self.strips[second] += product
+        if first == second:
+            self.blocks[first].add_(product, alpha=2 if again else 1)
+
+    def moments(self, rows: _Rows, *, grouped: bool) -> Moments:
+        """Whole, and without each group."""
+        n = self.rows.shape[1]
+        owner = torch.cat([torch.full((b - a,), o) for (a, b), o in zip(rows.spans, rows.owners, strict=True)])
+        found: list[tuple[Tensor, ...]] = []
+        grand = self.rows.sum(2)
+        for g in range(-1, rows.count if grouped else 0):
+            keep = (owner != g).to(grand.device)
+            near = grand if g < 0 else grand - self.rows[:, :, g]
+            near, own = near[:, keep], self.diagonal[:, keep]
+            off = near - own
+            products = self.total if g < 0 else self.total - 2 * self.strips[g] + self.blocks[g]
+            found.append((products, own @ own.T, near @ near.T, off @ off.T, near.sum(1), off.sum(1)))
+        left = [n - int((owner == g).sum()) for g in range(-1, rows.count if grouped else 0)]
+        samples = torch.tensor(left, dtype=torch.float64, device=grand.device)
+        return Moments(samples, *[torch.stack(parts) for parts in zip(*found, strict=True)])

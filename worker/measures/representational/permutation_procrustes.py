@@ -1,0 +1,32 @@
+"""Distance of two representations after the best permutation of units."""
+
+from torch import Tensor
+
+from backend.contracts.cards import Change, Direction, Family, Input, Question, Role, Uncertainty
+from worker.measures.measure import measure
+from worker.measures.representational.matching import best_match
+from worker.measures.representational.rotation import unit_frobenius
+
+
+@measure(
+    slug="permutation-procrustes",
+    title="Permutation Procrustes distance",
+    family=Family.REPRESENTATIONAL,
+    question=Question.SEE_ALIKE,
+    formula=r"\min_{P} \lVert X - Y P\rVert_F^2 = 2 - 2 \max_P \langle X, Y P\rangle",
+    input=Input.FEATURES,
+    bounds=(0.0, 4.0),
+    identical=0.0,
+    direction=Direction.LOWER_IS_ALIKE,
+    ignores={Change.PERMUTE_FEATURES, Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
+    role=Role.HELD_OUT,
+    uncertainty=Uncertainty.JACKKNIFE,
+    reliable_from="100 samples",
+    pitfalls="Centred, unit Frobenius norm; the narrower layer is filled with silent units. Larger than the "
+    "Procrustes distance, because only orders of units are tried.",
+    source="Williams et al. 2021, section 2.3 (permutation group)",
+    prepare=unit_frobenius,
+)
+def permutation_procrustes(x: Tensor, y: Tensor) -> Tensor:
+    """Squared distance that is left after the best reordering of the units of one layer."""
+    return 2 - 2 * best_match(x.T @ y).sum()

@@ -1,0 +1,61 @@
+"""Projection weighted canonical correlation analysis."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from backend.contracts.cards import Change, Direction, Family, Input, Question, Role, Uncertainty
+from worker.measures.measure import measure
+from worker.measures.representational.factors import basis, room_for_correlations
+from worker.measures.representational.gram import centred
+
+
+class Weighed(NamedTuple):
+    """An orthonormal basis ``(samples, rank)``, and the units in it ``(rank, width)``."""
+
+    basis: Tensor
+    units: Tensor
+
+
+def weighed(features: Tensor, **_: object) -> Weighed:
+    """Basis and units of one layer."""
+    q = basis(features)
+    return Weighed(q, q.T @ centred(features))
+
+
+@measure(
+    slug="pwcca",
+    title="PWCCA",
+    family=Family.REPRESENTATIONAL,
+    question=Question.SEE_ALIKE,
+    formula=r"\frac{\sum_k \alpha_k \rho_k}{\sum_k \alpha_k},\quad \alpha_k = \sum_j |\langle h_k, "
+    r"x_j\rangle|",
+    input=Input.FEATURES,
+    bounds=(0.0, 1.0),
+    identical=1.0,
+    direction=Direction.HIGHER_IS_ALIKE,
+    symmetric=False,
+    ignores={Change.PERMUTE_FEATURES, Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
+    ignores_of_second={
+        Change.PERMUTE_FEATURES,
+        Change.ROTATE_FEATURES,
+        Change.SCALE_FEATURES,
+        Change.SHIFT_FEATURES,
+        Change.SCALE_EACH_FEATURE,
+    },
+    role=Role.HELD_OUT,
+    uncertainty=Uncertainty.JACKKNIFE,
+    reliable_from="ten samples per feature of both layers together",
+    pitfalls="Directed: the first layer weighs. The weights sum over its units, so a rotation of the first "
+    "layer changes them; any invertible map of the second does not. Undefined unless there are more "
+    "samples than both ranks together.",
+    source="Morcos et al. 2018, section 2.2",
+    prepare=weighed,
+)
+def pwcca(x: Weighed, y: Weighed) -> Tensor:
+    """Canonical correlations of two layers, weighted by how much of the first layer each accounts for."""
+    room_for_correlations(x.basis, y.basis)
+    u, s, _vh = torch.linalg.svd(x.basis.T @ y.basis, full_matrices=False)
+    weight = (u.T @ x.units).abs().sum(1)
+    return (weight * s.clamp_max(1)).sum() / weight.sum()

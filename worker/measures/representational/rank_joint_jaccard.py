@@ -1,0 +1,47 @@
+"""Overlap of nearest neighbours times the agreement of their ranks."""
+
+import torch
+from torch import Tensor
+
+from backend.contracts.cards import Change, Direction, Family, Input, Parameter, Question, Role, Uncertainty
+from worker.measures.measure import Block, Together, measure
+from worker.measures.representational.neighbours import Near, has_neighbours, neighbours, over_neighbourhoods, overlaps
+from worker.measures.representational.rank_similarity import in_block, of_lists
+
+
+def score(near: Near, i: int, others: Tensor) -> Tensor:
+    """Values of one model with several others."""
+    both = overlaps(near, i, others)
+    return (both / (2 * near.order.shape[2] - both) * in_block(near, i, others)).mean(1)
+
+
+def all_pairs(block: Block, *, k: int) -> Together:
+    """Neighbours once per model; a leaving group only shortens the lists."""
+    return over_neighbourhoods(block, score, k=k)
+
+
+@measure(
+    slug="rank-joint-jaccard",
+    title="Joint rank and Jaccard similarity",
+    family=Family.REPRESENTATIONAL,
+    question=Question.SEE_ALIKE,
+    formula=r"\frac1N\sum_i \mathrm{Jaccard}_i \cdot \mathrm{RankSim}_i",
+    input=Input.FEATURES,
+    bounds=(0.0, 1.0),
+    identical=1.0,
+    direction=Direction.HIGHER_IS_ALIKE,
+    ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES},
+    role=Role.HELD_OUT,
+    uncertainty=Uncertainty.JACKKNIFE,
+    reliable_from="10·k samples",
+    pitfalls="The product is taken for each sample. Cosine of features as given; ties go to the lower sample number.",
+    source="Wang et al. 2020, section 3",
+    parameters=(Parameter(name="k", default=10, minimum=1, maximum=1000, help="Neighbours per sample."),),
+    prepare=neighbours,
+    together=all_pairs,
+    check=has_neighbours,
+)
+def rank_joint_jaccard(x: Tensor, y: Tensor, **_: object) -> Tensor:
+    """Overlap of the nearest neighbours of a sample times the agreement of their ranks."""
+    both = (x.unsqueeze(-1) == y.unsqueeze(-2)).sum((-1, -2)).to(torch.float64)
+    return (both / (2 * x.shape[-1] - both) * of_lists(x, y)).mean()

@@ -1,0 +1,57 @@
+"""CKA with a Gaussian kernel, the unbiased estimator."""
+
+from torch import Tensor
+
+from backend.contracts.cards import Change, Direction, Family, Input, Pace, Parameter, Question, Role, Uncertainty
+from worker.measures.measure import Block, Together, measure
+from worker.measures.representational.gram import centred, enough_for_unbiased, rbf_gram, u_centred, unit_triangle
+from worker.measures.representational.moments import alignment, rbf_moments
+
+
+def unit_u_gram(features: Tensor, *, fraction: float) -> Tensor:
+    """The U-centred Gaussian kernel matrix as a vector of length 1."""
+    gram = rbf_gram(centred(features), fraction=fraction)
+    return unit_triangle(u_centred(gram), size=float(gram.norm()))
+
+
+def all_pairs(block: Block, *, fraction: float) -> Together:
+    """Every pair from one pass over the tiles of all kernel matrices."""
+    return alignment(rbf_moments(block, fraction=fraction).unbiased(), block.pairs)
+
+
+@measure(
+    slug="rbf-cka",
+    title="RBF CKA, unbiased",
+    family=Family.REPRESENTATIONAL,
+    question=Question.SEE_ALIKE,
+    formula=r"\mathrm{CKA}_u \text{ with } K_{ij} = \exp\!\Big(-\frac{\lVert x_i - "
+    r"x_j\rVert^2}{2\sigma^2}\Big),\ \sigma = f \cdot \mathrm{median}_{i<j}\lVert x_i - x_j\rVert",
+    input=Input.FEATURES,
+    bounds=(-1.0, 1.0),
+    identical=1.0,
+    direction=Direction.HIGHER_IS_ALIKE,
+    ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
+    role=Role.HELD_OUT,
+    uncertainty=Uncertainty.FIRST_ORDER,
+    reliable_from="50 samples",
+    pitfalls="A bandwidth well below the median distance sees each sample alone. The interval keeps the "
+    "bandwidth of all samples.",
+    source="Kornblith et al. 2019, section 3; unbiased HSIC of Song et al. 2012, equation 5",
+    parameters=(
+        Parameter(
+            name="fraction",
+            default=1.0,
+            minimum=0.01,
+            maximum=100.0,
+            help="Bandwidth as a share of the median distance between two samples.",
+        ),
+    ),
+    pace=Pace.PRODUCT,
+    undefined="The median distance between two samples is 0, or all samples are equally far apart: 0/0.",
+    prepare=unit_u_gram,
+    together=all_pairs,
+    check=enough_for_unbiased,
+)
+def rbf_cka(x: Tensor, y: Tensor, **_: object) -> Tensor:
+    """Like linear CKA, but near samples count and far ones do not."""
+    return x @ y

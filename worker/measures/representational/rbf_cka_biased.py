@@ -1,0 +1,59 @@
+"""CKA with a Gaussian kernel, biased upwards when samples are few."""
+
+from torch import Tensor
+
+from backend.contracts.cards import Change, Direction, Family, Input, Pace, Parameter, Question, Role, Uncertainty
+from worker.measures.measure import Block, Together, measure
+from worker.measures.representational.gram import centred, double_centred, not_constant, rbf_gram, unit_triangle
+from worker.measures.representational.linear_cka_biased import few_samples
+from worker.measures.representational.moments import alignment, rbf_moments
+
+
+def unit_gram(features: Tensor, *, fraction: float) -> Tensor:
+    """The centred Gaussian kernel matrix as a vector of length 1."""
+    gram = rbf_gram(centred(features), fraction=fraction)
+    return unit_triangle(double_centred(gram), size=float(gram.norm()))
+
+
+def all_pairs(block: Block, *, fraction: float) -> Together:
+    """Every pair from one pass over the tiles of all kernel matrices."""
+    return alignment(rbf_moments(block, fraction=fraction).biased(), block.pairs)
+
+
+@measure(
+    slug="rbf-cka-biased",
+    title="RBF CKA, biased (as published)",
+    family=Family.REPRESENTATIONAL,
+    question=Question.SEE_ALIKE,
+    formula=r"\mathrm{CKA} \text{ with } K_{ij} = \exp\!\Big(-\frac{\lVert x_i - "
+    r"x_j\rVert^2}{2\sigma^2}\Big),\ \sigma = f \cdot \mathrm{median}_{i<j}\lVert x_i - x_j\rVert",
+    input=Input.FEATURES,
+    bounds=(0.0, 1.0),
+    identical=1.0,
+    direction=Direction.HIGHER_IS_ALIKE,
+    ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
+    role=Role.HELD_OUT,
+    uncertainty=Uncertainty.FIRST_ORDER,
+    reliable_from="five samples per feature of the wider layer",
+    pitfalls="Independent features score well above 0 when samples are few; use rbf-cka. The interval keeps "
+    "the bandwidth of all samples.",
+    source="Kornblith et al. 2019, section 3",
+    parameters=(
+        Parameter(
+            name="fraction",
+            default=1.0,
+            minimum=0.01,
+            maximum=100.0,
+            help="Bandwidth as a share of the median distance between two samples.",
+        ),
+    ),
+    pace=Pace.PRODUCT,
+    undefined="The median distance between two samples is 0, or all samples are equally far apart: 0/0.",
+    small=few_samples,
+    prepare=unit_gram,
+    together=all_pairs,
+    check=not_constant,
+)
+def rbf_cka_biased(x: Tensor, y: Tensor, **_: object) -> Tensor:
+    """Like the published linear CKA, but near samples count and far ones do not."""
+    return x @ y

@@ -1,0 +1,143 @@
+"""Sample-to-sample dissimilarities, and their ranks when samples leave."""
+
+import torch
+from scipy import stats
+from torch import Tensor
+
+from worker.measures.inputs import Undefined
+from worker.measures.measure import Block, Together
+
+DIGITS = 1e12  # dissimilarities equal to twelve digits tie
+
+
+def dissimilarities(features: Tensor, *, inner: str, **_: object) -> Tensor:
+    """Condensed matrix of sample-to-sample dissimilarities, ``(samples·(samples-1)/2,)``, float64."""
+    x = features.to(torch.float64)
+    x = x / x.abs().max().clamp_min(1e-300)
+    n = x.shape[0]
+    if n < 3:
+        raise Undefined(f"RSA needs at least 3 samples; there are {n}.")
+    if inner == "euclidean":
+        return condensed(torch.cdist(x, x, compute_mode="donot_use_mm_for_euclid_dist"))
+    if inner == "correlation":
+        x = x - x.mean(1, keepdim=True)
+    length = x.norm(dim=1, keepdim=True)
+    if bool((length <= 1e-12).any()):
+        raise Undefined("Some samples have no variation over the features, so their correlation is 0/0.")
+    x = x / length
+    return 1 - condensed(x @ x.T)
+
+
+def varied(features: Tensor, *, inner: str, outer: str) -> None:
+    """Refuse features whose dissimilarities are not defined or all equal."""
+    x = features.to(torch.float64)
+    if len(x) < 3:
+        raise Undefined(f"RSA needs at least 3 samples; there are {len(x)}.")
+    if inner != "euclidean":
+        spread = x - x.mean(1, keepdim=True) if inner == "correlation" else x
+        if bool((spread.norm(dim=1) <= 1e-12 * x.abs().amax()).any()):
+            raise Undefined("Some samples have no variation over the features, so their correlation is 0/0.")
+    if outer != "cosine" and bool((x == x[0]).all()):
+        raise Undefined("All pairs of samples are equally dissimilar, so their correlation is 0/0.")
+
+
+def kendall(x: Tensor, y: Tensor) -> Tensor:
+    """Kendall's tau-b of two vectors."""
+    found = stats.kendalltau(x.mul(DIGITS).round().cpu().numpy(), y.mul(DIGITS).round().cpu().numpy())
+    return torch.tensor(float(found.statistic), dtype=torch.float64)
+
+
+def condensed(square: Tensor) -> Tensor:
+    """What lies above the diagonal, row by row."""
+    above = torch.ones_like(square, dtype=torch.bool).triu(1)
+    return square[above]
+
+
+def square(vector: Tensor) -> Tensor:
+    """The symmetric matrix of a condensed vector, zeros on the diagonal."""
+    n = samples_of(vector)
+    out = torch.zeros(n, n, dtype=vector.dtype, device=vector.device)
+    rows, columns = torch.triu_indices(n, n, offset=1, device=vector.device)
+    out[rows, columns] = vector
+    return out + out.T
+
+
+def samples_of(vector: Tensor) -> int:
+    """How many samples a condensed vector is about."""
+    return round((1 + (1 + 8 * len(vector)) ** 0.5) / 2)
+
+
+class Ranked:
+    """A vector in order, so that the ranks of any part of it cost one pass."""
+
+    def __init__(self, values: Tensor) -> None:
+        rounded = values.mul(DIGITS).round()
+        ordered, self._order = rounded.sort()
+        new = torch.ones_like(ordered, dtype=torch.bool)
+        new[1:] = ordered[1:] != ordered[:-1]
+        self._ties = not bool(new.all())
+        self._run = new.cumsum(0) - 1
+        self._place = torch.empty_like(self._order)
+        self._place[self._order] = torch.arange(len(values), device=values.device)
+
+    def ranks(self, keep: Tensor | None = None) -> Tensor:
+        """Ranks from 1, ties sharing their mean, of the kept entries among the kept, in their own order."""
+        count = len(self._order)
+        stays = torch.ones(count, dtype=torch.float64, device=self._order.device)
+        if keep is not None:
+            stays = keep[self._order].to(torch.float64)
+        upto = stays.cumsum(0)
+        if self._ties:
+            many = torch.zeros(int(self._run[-1]) + 1, dtype=torch.float64, device=stays.device)
+            many.index_add_(0, self._run, stays)
+            upto = (many.cumsum(0) - (many - 1) / 2)[self._run]
+        out = upto[self._place]
+        return out if keep is None else out[keep]
+
+
+def unit(vector: Tensor, *, centre: bool) -> Tensor:
+    """The vector at length 1, its mean removed when asked."""
+    vector = vector - vector.mean() if centre else vector
+    length = vector.norm()
+    if not float(length) > 1e-12:
+        raise Undefined("All pairs of samples are equally dissimilar, so their correlation is 0/0.")
+    return vector / length
+
+
+def over_subsets(block: Block, vectors: list[Tensor], *, outer: str) -> Together:
+    """Correlation of condensed vectors for every pair of models, whole and without each group.
+
+    Args:
+        outer: ``spearman``, ``pearson``, ``kendall`` or ``cosine``.
+    """
+    n, device = samples_of(vectors[0]), vectors[0].device
+    kept: list[Tensor | None] = [None]
+    for group in block.groups:
+        stays = torch.ones(n, dtype=torch.bool, device=device)
+        stays[group.to(device)] = False
+        kept.append(condensed(stays[:, None] & stays[None, :]))
+    ranked = [Ranked(v) for v in vectors] if outer == "spearman" else []
+
+    def part(model: int, keep: Tensor | None) -> Tensor:
+        if ranked:
+            return ranked[model].ranks(keep)
+        return vectors[model] if keep is None else vectors[model][keep]
+
+    i, j = block.pairs.T.to(device)
+    out = []
+    for keep in kept:
+        rows = [part(m, keep) for m in range(len(vectors))]
+        out.append(_kendalls(rows, block.pairs) if outer == "kendall" else _products(rows, i, j, outer=outer))
+    return Together(out[0], torch.stack(out[1:]) if block.groups else None)
+
+
+def _products(rows: list[Tensor], i: Tensor, j: Tensor, *, outer: str) -> Tensor:
+    stack = torch.stack(rows)
+    if outer != "cosine":
+        stack = stack - stack.mean(1, keepdim=True)
+    lengths = stack.norm(dim=1)
+    return (stack @ stack.T)[i, j] / lengths[i] / lengths[j].where(lengths[j] > 1e-12, torch.nan)
+
+
+def _kendalls(rows: list[Tensor], pairs: Tensor) -> Tensor:
+    return torch.stack([kendall(rows[i], rows[j]) for i, j in pairs.tolist()])

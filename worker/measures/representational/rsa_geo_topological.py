@@ -1,0 +1,64 @@
+"""RSA of dissimilarities without their extremes."""
+
+from torch import Tensor
+
+from backend.contracts.cards import Change, Direction, Family, Input, Parameter, Question, Role, Uncertainty
+from worker.measures.inputs import Undefined
+from worker.measures.measure import measure
+from worker.measures.representational.rdm import Ranked, dissimilarities, unit
+
+
+def clipped(vector: Tensor, *, low: float, high: float) -> Tensor:
+    """Dissimilarities between two of their quantiles, rescaled to 0..1."""
+    if low >= high:
+        raise Undefined(f"low = {low:g} must be below high = {high:g}.")
+    ordered = vector.sort().values
+    last = len(ordered) - 1
+    bottom, top = ordered[round(low * last)], ordered[round(high * last)]
+    if not float(top - bottom) > 1e-12:
+        raise Undefined("The quantiles of the dissimilarities coincide, so nothing is left between them.")
+    return ((vector - bottom) / (top - bottom)).clamp(0, 1)
+
+
+def without_extremes(features: Tensor, *, inner: str, low: float, high: float) -> Tensor:
+    """Clipped dissimilarities of one layer, condensed."""
+    return clipped(dissimilarities(features, inner=inner), low=low, high=high)
+
+
+@measure(
+    slug="rsa-geo-topological",
+    title="Geo-topological RSA",
+    family=Family.REPRESENTATIONAL,
+    question=Question.SEE_ALIKE,
+    formula=r"\rho\big(f(\mathrm{RDM}(X)), f(\mathrm{RDM}(Y))\big),\quad f(d) = \mathrm{clip}\Big(\frac{d "
+    r"- q_l}{q_u - q_l}, 0, 1\Big)",
+    input=Input.FEATURES,
+    bounds=(-1.0, 1.0),
+    identical=1.0,
+    direction=Direction.HIGHER_IS_ALIKE,
+    ignores={Change.PERMUTE_FEATURES, Change.SCALE_FEATURES},
+    role=Role.HELD_OUT,
+    uncertainty=Uncertainty.JACKKNIFE,
+    reliable_from="50 samples",
+    pitfalls="Small dissimilarities count as none and large ones as equal, so it is between topology and "
+    "geometry. Each model has its own quantiles.",
+    source="Lin & Kriegeskorte 2024, section 2, with Spearman correlation",
+    parameters=(
+        Parameter(
+            name="inner",
+            default="correlation",
+            choices=("correlation", "euclidean", "cosine"),
+            help="How two samples of one model are compared.",
+        ),
+        Parameter(
+            name="low", default=0.2, minimum=0.0, maximum=0.99, help="Quantile below which dissimilarities become 0."
+        ),
+        Parameter(name="high", default=0.8, minimum=0.01, maximum=1.0, help="Quantile above which they become 1."),
+    ),
+    undefined="All pairs of samples are equally dissimilar, so their correlation is 0/0.",
+    prepare=without_extremes,
+)
+def rsa_geo_topological(x: Tensor, y: Tensor, **_: object) -> Tensor:
+    """Rank correlation of the two models' dissimilarities, the smallest and the largest made equal."""
+    x, y = Ranked(x).ranks(), Ranked(y).ranks()
+    return unit(x, centre=True) @ unit(y, centre=True)

@@ -1,0 +1,63 @@
+"""RSA of distances along the data."""
+
+import torch
+from scipy.sparse.csgraph import shortest_path
+from torch import Tensor
+
+from backend.contracts.cards import Change, Direction, Family, Input, Parameter, Question, Role, Uncertainty
+from worker.measures.inputs import Undefined
+from worker.measures.measure import measure
+from worker.measures.representational.rdm import Ranked, condensed, dissimilarities, square, unit
+from worker.measures.representational.rsa_geo_topological import clipped
+
+NO_LENGTH = 1e-9  # the graph library takes 0 for a missing edge
+
+
+def geodesics(features: Tensor, *, inner: str, low: float, high: float) -> Tensor:
+    """Shortest paths between samples, condensed."""
+    lengths = square(clipped(dissimilarities(features, inner=inner), low=low, high=high)).cpu().numpy()
+    edges = lengths.clip(NO_LENGTH)
+    edges[lengths >= 1] = 0
+    paths = torch.from_numpy(shortest_path(edges, directed=False)).to(features.device)
+    if not bool(paths.isfinite().all()):
+        raise Undefined(f"The graph of pairs below the {high:g} quantile falls apart; raise high.")
+    return condensed(paths)
+
+
+@measure(
+    slug="rsa-geodesic",
+    title="Geodesic RSA",
+    family=Family.REPRESENTATIONAL,
+    question=Question.SEE_ALIKE,
+    formula=r"\rho\big(g(\mathrm{RDM}(X)), g(\mathrm{RDM}(Y))\big),\quad g = \text{shortest paths over "
+    r"pairs with } d < q_u",
+    input=Input.FEATURES,
+    bounds=(-1.0, 1.0),
+    identical=1.0,
+    direction=Direction.HIGHER_IS_ALIKE,
+    ignores={Change.PERMUTE_FEATURES, Change.SCALE_FEATURES},
+    role=Role.HELD_OUT,
+    uncertainty=Uncertainty.JACKKNIFE,
+    reliable_from="50 samples",
+    pitfalls="Pairs beyond the upper quantile have no edge; where the graph falls apart there is a reason, "
+    "not infinity. Pairs below the lower quantile have an edge of length 0. Slow above 500 samples.",
+    source="Lin & Kriegeskorte 2024, section 2, with Spearman correlation",
+    parameters=(
+        Parameter(
+            name="inner",
+            default="correlation",
+            choices=("correlation", "euclidean", "cosine"),
+            help="How two samples of one model are compared.",
+        ),
+        Parameter(
+            name="low", default=0.2, minimum=0.0, maximum=0.99, help="Quantile below which dissimilarities become 0."
+        ),
+        Parameter(name="high", default=0.8, minimum=0.01, maximum=1.0, help="Quantile above which they become 1."),
+    ),
+    undefined="All pairs of samples are equally dissimilar, so their correlation is 0/0.",
+    prepare=geodesics,
+)
+def rsa_geodesic(x: Tensor, y: Tensor, **_: object) -> Tensor:
+    """Rank correlation of the two models' dissimilarities, measured along chains of near samples."""
+    x, y = Ranked(x).ranks(), Ranked(y).ranks()
+    return unit(x, centre=True) @ unit(y, centre=True)

@@ -1,0 +1,39 @@
+"""Optimal transport between the units of two layers."""
+
+from torch import Tensor
+
+from backend.contracts.cards import Change, Direction, Family, Input, Question, Role, Uncertainty
+from worker.measures.measure import measure
+from worker.measures.representational.matching import transported, unit_columns
+
+
+@measure(
+    slug="soft-matching",
+    title="Soft matching distance",
+    family=Family.REPRESENTATIONAL,
+    question=Question.SEE_ALIKE,
+    formula=r"\Big(\min_{T} \sum_{ij} T_{ij} \lVert x_i - y_j\rVert^2\Big)^{1/2},\quad T\mathbf 1 = "
+    r"\tfrac1D,\ T^\top\mathbf 1 = \tfrac1{D^\prime}",
+    input=Input.FEATURES,
+    bounds=(0.0, 2.0),
+    identical=0.0,
+    direction=Direction.LOWER_IS_ALIKE,
+    ignores={
+        Change.PERMUTE_FEATURES,
+        Change.SCALE_FEATURES,
+        Change.SHIFT_FEATURES,
+        Change.SCALE_EACH_FEATURE,
+    },
+    role=Role.HELD_OUT,
+    uncertainty=Uncertainty.JACKKNIFE,
+    reliable_from="100 samples",
+    pitfalls="Silent units are left out. Every unit is centred and scaled to length 1, so 1 minus half the "
+    "square is the mean correlation of matched units. Layers of different widths are refused above "
+    "250,000 pairs of units.",
+    source="Khosla & Williams 2024, section 3; units centred and of length 1",
+    undefined="No unit of one of the layers ever changes.",
+    prepare=unit_columns,
+)
+def soft_matching(x: Tensor, y: Tensor) -> Tensor:
+    """Root of the mean squared distance of units after the cheapest transport of one layer onto the other."""
+    return (2 - 2 * transported(x.T @ y)).clamp_min(0).sqrt()

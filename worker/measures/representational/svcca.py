@@ -1,0 +1,41 @@
+"""Singular vector canonical correlation analysis."""
+
+from torch import Tensor
+
+from backend.contracts.cards import Change, Direction, Family, Input, Parameter, Question, Role, Uncertainty
+from worker.measures.measure import measure
+from worker.measures.representational.factors import basis, canonical_correlations, room_for_correlations
+
+
+@measure(
+    slug="svcca",
+    title="SVCCA",
+    family=Family.REPRESENTATIONAL,
+    question=Question.SEE_ALIKE,
+    formula=r"\frac{1}{r}\sum_{k=1}^{r} \rho_k \text{ of the principal components that hold 99 \% of the "
+    r"variance}",
+    input=Input.FEATURES,
+    bounds=(0.0, 1.0),
+    identical=1.0,
+    direction=Direction.HIGHER_IS_ALIKE,
+    ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
+    role=Role.HELD_OUT,
+    uncertainty=Uncertainty.JACKKNIFE,
+    reliable_from="ten samples per kept component",
+    pitfalls="The number of components kept jumps with the threshold. Saturates when samples are few.",
+    source="Raghu et al. 2017, section 2; variance, not singular values, decides what is kept",
+    parameters=(
+        Parameter(
+            name="variance",
+            default=0.99,
+            minimum=0.01,
+            maximum=1.0,
+            help="Share of the variance that the kept components hold.",
+        ),
+    ),
+    prepare=basis,
+)
+def svcca(x: Tensor, y: Tensor, **_: object) -> Tensor:
+    """Mean canonical correlation of the directions that hold nearly all variance of two layers."""
+    room_for_correlations(x, y)
+    return canonical_correlations(x, y).mean()

@@ -1,0 +1,49 @@
+"""Uniformity difference of two representations."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from backend.contracts.cards import Change, Direction, Family, Input, Pace, Parameter, Question, Role, Uncertainty
+from worker.measures.measure import measure
+
+
+def description(features: Tensor, *, t: float) -> Tensor:
+    """The one number that describes a layer."""
+    x = features.to(torch.float64)
+    distances = torch.cdist(x, x, compute_mode="donot_use_mm_for_euclid_dist").square()
+    return (-t * distances).flatten().logsumexp(0) - 2 * math.log(len(x))
+
+
+def all_pairs(left: Sequence[Tensor], right: Sequence[Tensor], **_: object) -> Tensor:
+    """Every difference of two numbers."""
+    return (torch.stack(list(left))[:, None] - torch.stack(list(right))[None, :]).abs()
+
+
+@measure(
+    slug="uniformity-difference",
+    title="Uniformity difference",
+    family=Family.REPRESENTATIONAL,
+    question=Question.SEE_ALIKE,
+    formula=r"\Big|\log\tfrac1{N^2}\sum_{ij} e^{-t\lVert x_i-x_j\rVert^2} - \log\tfrac1{N^2}\sum_{ij} "
+    r"e^{-t\lVert y_i-y_j\rVert^2}\Big|",
+    input=Input.FEATURES,
+    bounds=(0.0, None),
+    identical=0.0,
+    direction=Direction.LOWER_IS_ALIKE,
+    ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SHIFT_FEATURES},
+    role=Role.HELD_OUT,
+    uncertainty=Uncertainty.JACKKNIFE,
+    reliable_from="100 samples",
+    pitfalls="Weak, and not scaled: features far apart all score log(1/N). A sample is compared with itself as well.",
+    source="Wang & Isola 2020, section 4.1.2",
+    parameters=(Parameter(name="t", default=2.0, minimum=0.001, maximum=1000.0, help="Sharpness of the kernel."),),
+    pace=Pace.PRODUCT,
+    prepare=description,
+    matrix=all_pairs,
+)
+def uniformity_difference(x: Tensor, y: Tensor, **_: object) -> Tensor:
+    """Difference of how evenly samples fill their space."""
+    return (x - y).abs()

@@ -1,0 +1,36 @@
+"""Correlation of units that are matched one to one."""
+
+from torch import Tensor
+
+from backend.contracts.cards import Change, Direction, Family, Input, Question, Role, Uncertainty
+from worker.measures.measure import measure
+from worker.measures.representational.matching import best_match, unit_columns
+
+
+@measure(
+    slug="unit-matching",
+    title="Unit matching",
+    family=Family.REPRESENTATIONAL,
+    question=Question.SEE_ALIKE,
+    formula=r"\frac{1}{m}\max_\pi \sum_{i=1}^{m} \mathrm{corr}(x_i, y_{\pi(i)}),\quad m = \min(D, D^\prime)",
+    input=Input.FEATURES,
+    bounds=(-1.0, 1.0),
+    identical=1.0,
+    direction=Direction.HIGHER_IS_ALIKE,
+    ignores={
+        Change.PERMUTE_FEATURES,
+        Change.SCALE_FEATURES,
+        Change.SHIFT_FEATURES,
+        Change.SCALE_EACH_FEATURE,
+    },
+    role=Role.HELD_OUT,
+    uncertainty=Uncertainty.JACKKNIFE,
+    reliable_from="100 samples",
+    pitfalls="Signed: a unit that mirrors another does not match it. Silent units are left out. The best of "
+    "many matches is above 0 for independent features.",
+    source="Li et al. 2016, section 3.2",
+    prepare=unit_columns,
+)
+def unit_matching(x: Tensor, y: Tensor) -> Tensor:
+    """Mean correlation of the units of two layers under the best one-to-one match."""
+    return best_match(x.T @ y).mean().clamp(-1, 1)
