@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kinscape.client import Client
-    from kinscape.library import build, measure, measures
+    from kinscape.library import build, matrices, measure, measures
 
-__all__ = ["Client", "build", "measure", "measures"]
+__all__ = ["Client", "build", "matrices", "measure", "measures"]
 __version__ = "0.1.0"
 
 _HOMES = {
     "Client": "kinscape.client",
     "build": "kinscape.library",
+    "matrices": "kinscape.library",
     "measure": "kinscape.library",
     "measures": "kinscape.library",
 }

@@ -1,7 +1,7 @@
 """Measures and architectures as plain functions, without any server."""
 
-from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -10,28 +10,66 @@ import torch
 from torch import Tensor, nn
 
 from backend.contracts.cards import Arity, Card, Input
-from backend.contracts.cells import Cell, Estimate
+from backend.contracts.cells import Cell, Estimate, IntervalKind
 from backend.contracts.problems import Unprocessable
+from kinscape.given import (
+    Array,
+    Kind,
+    features_of,
+    labels_of,
+    layer_of,
+    outputs_of,
+    subject_of,
+    tensor,
+    weights_of,
+)
 from worker.loading.registry import build
 from worker.measures.catalogue import catalogue
-from worker.measures.evaluation import evaluate_model, evaluate_network, evaluate_pairs, finite
-from worker.measures.inputs import Outputs, Subject, Undefined
+from worker.measures.evaluation import evaluate_model, evaluate_network, evaluate_pairs, not_applicable
+from worker.measures.inputs import Layer, Outputs, Undefined
 from worker.measures.measure import Measure
-from worker.measures.uncertainty import row_groups
+from worker.measures.pairs import Answers, answer_pairs
+from worker.measures.uncertainty import bounds, half_width, row_groups
 
-__all__ = ["BoundMeasure", "Matrix", "build", "measure", "measures"]
-Array = Tensor | npt.NDArray[Any] | Sequence[Any]
-Kind = Literal["logits", "probabilities"]
+__all__ = ["BoundMeasure", "Matrix", "build", "matrices", "measure", "measures"]
+BESIDE = ("inputs", "logits", "head")
 
 
 @dataclass(frozen=True)
 class Matrix:
-    """All pairs of a list: values and 95 % intervals, each ``(n, n)``; NaN where there is none."""
+    """All pairs of a list: values and 95 % intervals, each ``(n, n)``; NaN where there is none.
+
+    Attributes:
+        reasons: why there is no number, by place.
+        replicates: ``(groups, n, n)`` values with one group of samples left out; empty without intervals.
+        warning: a sentence that belongs beside the numbers.
+    """
 
     values: npt.NDArray[np.float64]
     low: npt.NDArray[np.float64]
     high: npt.NDArray[np.float64]
     reasons: dict[tuple[int, int], str]
+    replicates: npt.NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 0, 0)))
+    warning: str = ""
+
+    def difference(self, first: tuple[int, int], second: tuple[int, int]) -> Estimate:
+        """First cell minus second cell, with the paired interval that comes from the same samples.
+
+        Raises:
+            Unprocessable: one of the two has no number.
+        """
+        for place in (first, second):
+            if not np.isfinite(self.values[place]):
+                raise Unprocessable(self.reasons.get(place, f"There is no number at {place}."))
+        value = float(self.values[first] - self.values[second])
+        if not len(self.replicates):
+            return Estimate(value=value, method="no interval: values alone were asked for")
+        gaps = torch.from_numpy(self.replicates[:, *first] - self.replicates[:, *second])
+        half = float(half_width(gaps))
+        return Estimate(
+            value=value, low=value - half, high=value + half, interval=IntervalKind.SAMPLING,
+            method=f"paired delete-a-group jackknife, {len(gaps)} groups", replicates=tuple(gaps.tolist()),
+        )  # fmt: skip
 
 
 def measures() -> dict[str, Card]:
@@ -50,76 +88,20 @@ def measure(slug: str) -> "BoundMeasure":
     return BoundMeasure(catalogue()[slug])
 
 
-def _tensor(value: Any) -> Tensor:
-    try:
-        tensor = value if isinstance(value, Tensor) else torch.from_numpy(np.array(value, order="C"))
-    except (TypeError, ValueError) as error:
-        raise Unprocessable(f"This is not an array of numbers: {str(error)[:120]}.") from error
-    if tensor.is_complex():
-        raise Unprocessable("Complex numbers cannot be compared; take their real part or absolute value first.")
-    return tensor.detach()
-
-
-def _labels(value: Array) -> Tensor:
-    """Labels as whole numbers."""
-    found = _tensor(value)
-    if found.is_floating_point() and bool((found != found.floor()).any()):
-        raise Unprocessable("Labels must be whole numbers, one class number per sample, counted from 0.")
-    return found.long()
-
-
-def _outputs(value: Array, labels: Tensor | None, kind: Kind) -> Outputs:
-    if kind not in ("logits", "probabilities"):
-        raise Unprocessable(f'outputs must be "logits" or "probabilities", not {kind!r}.')
-    raw = _tensor(value).to(torch.float64)
-    if raw.ndim != 2 or raw.shape[1] < 2 or not len(raw):
-        raise Unprocessable(f"Outputs must be (samples, classes) with at least two classes, not {tuple(raw.shape)}.")
-    if labels is not None:
-        if labels.shape != (len(raw),):
-            raise Unprocessable(f"There are {tuple(labels.shape)} labels for {len(raw)} samples.")
-        if bool((labels < 0).any()) or bool((labels >= raw.shape[1]).any()):
-            raise Unprocessable(f"Labels must lie between 0 and {raw.shape[1] - 1}.")
-    if kind == "probabilities":
-        if bool((raw < 0).any()) or bool(((raw.sum(1) - 1).abs() > 1e-3).any()):
-            raise Unprocessable('outputs="probabilities" needs rows that are not negative and sum to 1.')
-        raw = raw.log().clamp_min(-1e30)
-    finite_or_refuse(raw)
-    return Outputs(raw, labels)
-
-
-def finite_or_refuse(values: Tensor) -> None:
-    """Raise when values are NaN or infinite."""
-    try:
-        finite(values)
-    except Undefined as sentence:
-        raise Unprocessable(str(sentence)) from sentence
-
-
-def _features(value: Array) -> Tensor:
-    x = _tensor(value)
-    if x.ndim != 2 or 0 in x.shape:
-        raise Unprocessable(f"Features must be (samples, width), not {tuple(x.shape)}.")
-    x = x if x.is_floating_point() else x.to(torch.float64)
-    finite_or_refuse(x)
-    return x
-
-
-def _subject(module: nn.Module, x: Tensor, y: Tensor, groups: tuple[Tensor, ...], seed: int) -> Subject:
-    """A module on its samples, after one of them went through it."""
-    first = next(module.parameters(), None)
-    if x.is_floating_point() and first is not None and first.is_floating_point():
-        x = x.to(first.dtype)
-    try:
-        with torch.no_grad():
-            logits = module(x[:1])
-    except (RuntimeError, ValueError, IndexError, TypeError) as error:
-        raise Unprocessable(f"The network cannot read x: {str(error)[:200]}") from error
-    if not isinstance(logits, Tensor) or logits.ndim != 2:
-        raise Unprocessable("The network must return logits (samples, classes).")
-    if bool((y < 0).any()) or bool((y >= logits.shape[1]).any()):
-        raise Unprocessable(f"Labels must lie between 0 and {logits.shape[1] - 1}.")
-    finite_or_refuse(x)
-    return Subject(module, x, y, groups=groups, seed=seed)
+def matrices(
+    slugs: Sequence[str], data: Sequence[Any], *, labels: Array | None = None, outputs: Kind | None = None,
+    intervals: Literal[True, False] = True,
+) -> dict[str, Matrix]:  # fmt: skip
+    """Several measures of all pairs at once, with their default parameters; measures that can share a pass do."""
+    kept: dict[Hashable, Any] = {}
+    found: dict[str, Matrix] = {}
+    inputs: dict[Input, list[Any]] = {}
+    for slug in slugs:
+        one = measure(slug)
+        if one.card.input not in inputs or one.card.needs_labels:
+            inputs[one.card.input] = one.read(data, labels=labels, outputs=outputs)
+        found[slug] = one.matrix_of(inputs[one.card.input], one.card.settings({}), intervals=intervals, kept=kept)
+    return found
 
 
 class BoundMeasure:
@@ -134,118 +116,121 @@ class BoundMeasure:
         return self._measure.card
 
     def __call__(
-        self, *data: Any, labels: Array | None = None, outputs: Kind = "logits", seed: int = 0,
+        self, *data: Any, labels: Array | None = None, outputs: Kind | None = None, seed: int = 0,
         intervals: Literal[True, False] = True, **parameters: Any,
     ) -> Estimate:  # fmt: skip
         """The number, with its interval.
 
         Args:
-            data: two feature matrices; two (or one) output matrices, for calibration followed by
-                labels; two state dicts; one (or two) modules followed by ``x`` and ``y``.
-            labels: class of each sample, where a measure of outputs needs them.
-            outputs: whether outputs are logits or probabilities.
+            data: two feature matrices; two (or one) output matrices; one feature matrix for
+                measures of a layer; two state dicts; one (or two) modules followed by ``x`` and
+                ``y``. For one model, labels may follow.
+            labels: class of each sample, where a measure needs them.
+            outputs: whether outputs are logits (the default) or probabilities.
             seed: seed of random draws.
             intervals: whether to compute the interval.
+            parameters: of the measure; and beside a layer its ``inputs``, ``logits`` or ``head``.
 
         Raises:
             Unprocessable: the input does not fit the measure, or has no such number.
         """
+        beside = {k: parameters.pop(k) for k in BESIDE if k in parameters} if self._is_of_layers else {}
         settings = self.card.settings(parameters)
         cell: Cell
         if self.card.input is Input.NETWORK:
             cell = self._of_networks(data, seed=seed, settings=settings, intervals=intervals)
         elif self.card.arity is Arity.MODEL:
-            cell = self._of_model(data, labels, outputs, settings=settings, intervals=intervals)
+            found = self._of_one(data, labels, outputs, beside)
+            cell = evaluate_model(self._measure, found, settings, groups=row_groups(found.samples) if intervals else ())
         else:
             if len(data) != 2:
                 raise Unprocessable(f"{self.card.slug} compares two inputs; {len(data)} were given.")
-            prepared = self._inputs(data, labels, outputs)
-            cell = self._pairs(prepared, [(0, 1)], settings, intervals=intervals)[0]
+            both = dict[Hashable, Any](enumerate(self.read(data, labels=labels, outputs=outputs)))
+            groups = self._groups(list(both.values()), intervals=intervals)
+            cell = evaluate_pairs(self._measure, both, both, [(0, 1)], settings, groups=groups)[0]
         if not isinstance(cell, Estimate):
             raise Unprocessable(cell.sentence)
         return cell
 
     def matrix(
-        self, data: Sequence[Any], *, labels: Array | None = None, outputs: Kind = "logits",
+        self, data: Sequence[Any], *, labels: Array | None = None, outputs: Kind | None = None,
         intervals: Literal[True, False] = True, **parameters: Any,
     ) -> Matrix:  # fmt: skip
         """All pairs of a list of features, outputs or state dicts at once."""
+        settings = self.card.settings(parameters)
+        return self.matrix_of(self.read(data, labels=labels, outputs=outputs), settings, intervals=intervals)
+
+    def matrix_of(
+        self, inputs: list[Any], settings: dict[str, Any], *, intervals: Literal[True, False],
+        kept: dict[Hashable, Any] | None = None,
+    ) -> Matrix:  # fmt: skip
+        """The same from inputs that were read already.
+
+        Args:
+            kept: shared by measures of the same inputs, so that one pass serves several.
+        """
         if self.card.arity is Arity.MODEL or self.card.input is Input.NETWORK:
             raise Unprocessable(f"{self.card.slug} is not computed as a matrix; call it for each model or pair.")
-        settings = self.card.settings(parameters)
-        inputs = self._inputs(data, labels, outputs)
-        n = len(inputs)
-        pairs = [(i, j) for i in range(n) for j in range(n) if i < j or (i != j and not self.card.symmetric)]
-        grids = np.full((3, n, n), np.nan)
-        reasons: dict[tuple[int, int], str] = {}
-        own = self._pairs(inputs, [(i, i) for i in range(n)], settings, intervals=False)
-        for i, cell in enumerate(own):
-            if isinstance(cell, Estimate):
-                grids[:, i, i] = cell.value
-            else:
-                reasons[i, i] = cell.sentence
-        for (i, j), cell in zip(pairs, self._pairs(inputs, pairs, settings, intervals=intervals), strict=True):
-            places = [(i, j), (j, i)] if self.card.symmetric else [(i, j)]
-            for place in places:
-                if isinstance(cell, Estimate):
-                    bounds = (cell.value, cell.low, cell.high)
-                    grids[:, place[0], place[1]] = [np.nan if b is None else b for b in bounds]
-                else:
-                    reasons[place] = cell.sentence
-        return Matrix(grids[0], grids[1], grids[2], reasons)
+        n, card = len(inputs), self.card
+        pairs = [(i, j) for i in range(n) for j in range(n) if i <= j or not card.symmetric]
+        data = dict[Hashable, Any](enumerate(inputs))
+        groups = self._groups(inputs, intervals=intervals)
+        found = answer_pairs(self._measure, data, data, list(pairs), settings, groups=groups, kept=kept)
+        samples, width = _size(inputs)
+        warning = self._measure.small(samples, width) if self._measure.small else ""
+        low, high = bounds(card, found.values, found.replicates, samples=samples)
+        return _laid_out(found, low, high, pairs, n=n, mirrored=card.symmetric, warning=warning)
 
-    def _inputs(self, data: Sequence[Any], labels: Array | None, kind: Kind) -> list[Any]:
+    def read(self, data: Sequence[Any], *, labels: Array | None, outputs: Kind | None) -> list[Any]:
+        """What was passed, checked: outputs, features or weights of each model."""
         if self.card.input is Input.WEIGHTS:
-            for state in data:
-                if not isinstance(state, Mapping):
-                    raise Unprocessable("Weights are compared as state dicts: pass model.state_dict().")
-            return [dict(state) for state in data]
-        truth = None if labels is None else _labels(labels)
+            return [weights_of(state) for state in data]
+        truth = labels_of(labels)
         if self.card.needs_labels and truth is None:
             raise Unprocessable(f"{self.card.slug} needs labels: pass labels=.")
         if self.card.input is Input.OUTPUTS:
-            found: list[Any] = [_outputs(d, truth, kind) for d in data]
+            found: list[Any] = [outputs_of(d, truth, outputs) for d in data]
             sizes = {o.samples for o in found}
             classes = {o.logits.shape[1] for o in found}
             if len(classes) > 1:
                 raise Unprocessable(f"All outputs must have the same classes; they have {sorted(classes)}.")
         else:
-            found = [_features(d) for d in data]
+            found = [features_of(d) for d in data]
             sizes = {len(x) for x in found}
         if len(sizes) > 1:
             raise Unprocessable(f"All inputs must show the same samples; they have {sorted(sizes)}.")
         return found
 
-    def _pairs(
-        self, inputs: list[Any], pairs: list[tuple[int, int]], settings: dict[str, Any], *, intervals: bool
-    ) -> list[Cell]:
-        data: dict[Hashable, Any] = dict(enumerate(inputs))
-        groups: tuple[Tensor, ...] = ()
-        if intervals and self.card.input is not Input.WEIGHTS and inputs:
-            first = inputs[0]
-            groups = row_groups(first.samples if isinstance(first, Outputs) else len(first))
-        return evaluate_pairs(self._measure, data, data, pairs, settings, groups=groups)
+    @property
+    def _is_of_layers(self) -> bool:
+        return self.card.input is Input.FEATURES and self.card.arity is Arity.MODEL
 
-    def _of_model(
-        self, data: Sequence[Any], labels: Array | None, kind: Kind, *, settings: dict[str, Any], intervals: bool
-    ) -> Cell:
+    def _groups(self, inputs: list[Any], *, intervals: bool) -> tuple[Tensor, ...]:
+        if not intervals or self.card.input is Input.WEIGHTS or not inputs:
+            return ()
+        return row_groups(_size(inputs)[0])
+
+    def _of_one(
+        self, data: Sequence[Any], labels: Array | None, kind: Kind | None, beside: dict[str, Any]
+    ) -> Outputs | Layer:
+        what = "features" if self._is_of_layers else "outputs"
         if not 1 <= len(data) <= 2:
-            raise Unprocessable(f"{self.card.slug} takes outputs and labels.")
-        truth = data[1] if len(data) == 2 else labels
+            raise Unprocessable(f"{self.card.slug} takes {what}, and labels where it needs them.")
+        truth = labels_of(data[1] if len(data) == 2 else labels)
         if truth is None and self.card.needs_labels:
-            raise Unprocessable(f"{self.card.slug} needs labels: pass them after the outputs.")
-        outputs = _outputs(data[0], None if truth is None else _labels(truth), kind)
-        groups = row_groups(outputs.samples) if intervals else ()
-        return evaluate_model(self._measure, outputs, settings, groups=groups)
+            raise Unprocessable(f"{self.card.slug} needs labels: pass them after the {what}.")
+        return layer_of(data[0], truth, beside) if self._is_of_layers else outputs_of(data[0], truth, kind)
 
     def _of_networks(self, data: Sequence[Any], *, seed: int, settings: dict[str, Any], intervals: bool) -> Cell:
         count = 2 if self.card.arity is Arity.PAIR else 1
         if len(data) != count + 2 or not all(isinstance(m, nn.Module) for m in data[:count]):
             what = "two modules" if count == 2 else "a module"
             raise Unprocessable(f"{self.card.slug} takes {what}, then x and y.")
-        x, y = _tensor(data[-2]), _labels(data[-1])
-        if not x.ndim or not len(x) or y.shape != (len(x),):
-            raise Unprocessable(f"There are {tuple(y.shape)} labels for samples of shape {tuple(x.shape)}.")
+        x, y = tensor(data[-2]), labels_of(data[-1])
+        if not x.ndim or not len(x) or y is None or y.shape != (len(x),):
+            raise Unprocessable(
+                f"There are {tuple(tensor(data[-1]).shape)} labels for samples of shape {tuple(x.shape)}."
+            )
         groups = row_groups(len(x)) if intervals else ()
         modules: list[nn.Module] = list(data[:count])
         modes = [{m: m.training for m in module.modules()} for module in modules]
@@ -253,9 +238,40 @@ class BoundMeasure:
             for module in modules:
                 module.eval()
             with torch.inference_mode(mode=False), torch.enable_grad():
-                subjects = [_subject(m, x, y, groups, seed) for m in modules]
+                subjects = [subject_of(m, x, y, groups=groups, seed=seed) for m in modules]
                 return evaluate_network(self._measure, subjects, settings)
+        except Undefined as sentence:
+            return not_applicable(str(sentence))
         finally:
             for before in modes:
                 for part, training in before.items():
                     part.training = training
+
+
+def _size(inputs: list[Any]) -> tuple[int, int]:
+    if isinstance(inputs[0], Outputs):
+        return inputs[0].samples, int(inputs[0].logits.shape[1])
+    if isinstance(inputs[0], Tensor):
+        return len(inputs[0]), max(int(x.shape[1]) for x in inputs)
+    return 0, 0
+
+
+def _laid_out(
+    found: Answers, low: Tensor, high: Tensor, pairs: list[tuple[int, int]], *, n: int, mirrored: bool, warning: str
+) -> Matrix:
+    rows, columns = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
+    layers = [found.values[None], low[None], high[None]]
+    if found.replicates is not None:
+        layers.append(found.replicates)
+    flat = torch.cat(layers).numpy()
+    own = rows == columns
+    # A model with itself has a value and no sampling error.
+    flat[1, own] = flat[2, own] = flat[0, own]
+    grids = np.full((len(flat), n, n), np.nan)
+    grids[:, rows, columns] = flat
+    if mirrored:
+        grids[:, columns, rows] = flat
+    reasons = {pairs[k]: sentence for k, sentence in found.reasons.items()}
+    if mirrored:
+        reasons |= {(j, i): sentence for (i, j), sentence in reasons.items()}
+    return Matrix(grids[0], grids[1], grids[2], reasons, grids[3:], warning)

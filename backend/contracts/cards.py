@@ -31,6 +31,7 @@ class Question(enum.StrEnum):
     ANSWER_ALIKE = "Do they answer alike?"
     SEE_ALIKE = "Do they see alike?"
     WEIGHTS_ALIKE = "Are their weights alike?"
+    LAYER = "What does a layer look like?"
     MINIMUM = "What is the minimum like?"
     CONFIDENCE = "Can their confidence be trusted?"
 
@@ -67,6 +68,7 @@ class Direction(enum.StrEnum):
     HIGHER_IS_BETTER = "higher is better"
     LOWER_IS_BETTER = "lower is better"
     LOWER_IS_FLATTER = "lower is flatter"
+    NEITHER = "neither end is better"
 
 
 class Change(enum.StrEnum):

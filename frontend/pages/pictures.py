@@ -109,7 +109,7 @@ def models_figure(page: OpenedComparison, order: list[int], scheme: str, *, besi
     """Models × measures of single models."""
     columns = []
     for m in page.single:
-        columns.append((m.key, page.cards[m.slug], page.block(page.matrix(m, None)).ordered(order)))
+        columns.append((m.key, page.cards[m.slug], page.block(page.matrix(m, page.layer(m))).ordered(order)))
     kind = "graph models" if beside is None else "graph tall"
     return graph(models_table(columns, scheme=scheme, beside=beside), kind=kind)
 

@@ -14,8 +14,8 @@ from kinscape import build
 from kinscape.library import BoundMeasure
 from worker.measures.catalogue import catalogue
 from worker.measures.evaluation import evaluate_network
-from worker.measures.inputs import Outputs, Subject
-from worker.measures.measure import Measure
+from worker.measures.inputs import Layer, Outputs, Subject
+from worker.measures.measure import Measure, Reading
 from worker.measures.pairs import answer_pairs
 from worker.measures.uncertainty import jackknife_error, row_groups
 
@@ -27,7 +27,7 @@ FEATURE_CHANGES: dict[Change, Callable[[Tensor], Tensor]] = {
     Change.PERMUTE_FEATURES: lambda x: x[:, torch.randperm(WIDTH, generator=seeded(3))],
     Change.ROTATE_FEATURES: lambda x: x @ torch.linalg.qr(draws(WIDTH, WIDTH, seed=4))[0],
     Change.SCALE_FEATURES: lambda x: 2.5 * x,
-    Change.SCALE_EACH_FEATURE: lambda x: x * (0.3 + torch.rand(WIDTH, generator=seeded(5), dtype=torch.float64) * 3),
+    Change.SCALE_EACH_FEATURE: lambda x: x * draws(1, WIDTH, seed=6).exp(),
     Change.SHIFT_FEATURES: lambda x: x + 2 * draws(1, WIDTH, seed=6),
 }
 LOGIT_CHANGES: dict[Change, Callable[[Tensor], Tensor]] = {
@@ -60,12 +60,17 @@ def outputs(seed: int) -> Outputs:
 
 def state(seed: int) -> dict[str, Tensor]:
     torch.manual_seed(seed)
-    return build("lenet", classes=CLASSES).state_dict()
+    return {n: t * (torch.rand_like(t) > 0.3) for n, t in build("lenet", classes=CLASSES).state_dict().items()}
+
+
+def layer(seed: int) -> Layer:
+    x, answers = features(seed), outputs(seed)
+    return Layer(x, answers.labels, draws(SAMPLES, 12, seed=seed + 60), answers.logits, draws(CLASSES, WIDTH, seed=61))
 
 
 def example(measure: Measure, seed: int) -> Any:
     if measure.card.input is Input.FEATURES:
-        return features(seed)
+        return layer(seed) if measure.card.arity is Arity.MODEL else features(seed)
     return outputs(seed) if measure.card.input is Input.OUTPUTS else state(seed)
 
 
@@ -74,10 +79,13 @@ def value(measure: Measure, a: Any, b: Any | None = None) -> float:
     first = measure.prepare(a, **settings)
     if b is None:
         return float(measure.of_model(first, settings))
-    return float(measure.of_pair(first, measure.prepare(b, **settings), settings))
+    found = measure.of_pair(first, measure.prepare(b, **settings), settings)
+    return found.value if isinstance(found, Reading) else float(found)
 
 
 def changed(measure: Measure, data: Any, change: Change) -> Any:
+    if isinstance(data, Layer):
+        return replace(data, features=FEATURE_CHANGES[change](data.features))
     if measure.card.input is Input.FEATURES:
         return FEATURE_CHANGES[change](data)
     if measure.card.input is Input.OUTPUTS:
@@ -209,7 +217,7 @@ def test_values_that_are_not_finite_are_refused(measure: Measure, bad: float) ->
     data = (features(1) if measure.card.input is Input.FEATURES else outputs(1).logits).clone()
     data[3, 2] = bad
     more = [] if measure.card.arity is Arity.MODEL else [data.clone().nan_to_num(0, 1, -1)]
-    labels = outputs(1).labels if measure.card.input is Input.OUTPUTS else None
+    labels = outputs(1).labels
     with pytest.raises(Exception, match=r"1 of .* values are NaN or infinite"):
         bound(data, *more, labels=labels)
 

@@ -1,6 +1,6 @@
 """Forward passes, measures of one model, and tiles of pairs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -21,7 +21,7 @@ from worker.measures.evaluation import (
     finite,
     not_applicable,
 )
-from worker.measures.inputs import Undefined
+from worker.measures.inputs import Layer, Outputs, Undefined
 from worker.measures.measure import Measure
 from worker.measures.uncertainty import row_groups
 
@@ -78,11 +78,17 @@ def _of_model(materials: Materials, checkpoint: CheckpointRow, question: Questio
     if measure.card.input == "network":
         subject = materials.subject(checkpoint, probe, precision=question.precision, seed=question.seed)
         return evaluate_network(measure, [subject], question.parameters)
+    data: Outputs | Layer
     try:
-        outputs = materials.outputs(checkpoint, probe, precision=question.precision)
+        if measure.card.input == "features":
+            data = materials.layer(
+                checkpoint, probe, layer=question.layer_a, reduction=question.reduction, precision=question.precision
+            )
+        else:
+            data = materials.outputs(checkpoint, probe, precision=question.precision)
     except Undefined as sentence:
         return not_applicable(str(sentence))
-    return evaluate_model(measure, outputs, question.parameters, groups=row_groups(outputs.samples))
+    return evaluate_model(measure, data, question.parameters, groups=row_groups(data.samples))
 
 
 def run_tile(database: Database, materials: Materials, payload: dict[str, Any], check: Check) -> None:
@@ -90,19 +96,20 @@ def run_tile(database: Database, materials: Materials, payload: dict[str, Any], 
     everyone = {i for part in payload["work"] for pair in part["pairs"] for i in pair}
     with database.transaction() as session:
         asked, models, probes = _load(session, [p["question"] for p in payload["work"]], sorted(everyone))
+    kept: dict[Hashable, Any] = {}
     for part in payload["work"]:
         check()
         question = asked[part["question"]]
         pairs: list[Place] = [(a, b) for a, b in part["pairs"] if a in models and b in models]
         probe = None if question.probe_id is None else probes[question.probe_id]
-        found = _of_pairs(materials, models, pairs, question, probe, check)
+        found = _of_pairs(materials, models, pairs, question, probe, check, kept)
         with database.transaction() as session:
             cells_store.write(session, question.id, found)
 
 
 def _of_pairs(
     materials: Materials, models: dict[int, CheckpointRow], pairs: list[Place], question: QuestionRow,
-    probe: ProbeRow | None, check: Check,
+    probe: ProbeRow | None, check: Check, kept: dict[Hashable, Any],
 ) -> dict[Place, Cell]:  # fmt: skip
     measure = _measure(question)
     if measure.card.input == "network" and probe is not None:
@@ -127,7 +134,7 @@ def _of_pairs(
     good = [p for p in pairs if p[0] in left and p[1] in right]
     samples = int(probe.found["samples"]) if probe is not None else 0
     cells = evaluate_pairs(
-        measure, left, right, good, question.parameters, groups=row_groups(samples) if samples else ()
+        measure, left, right, good, question.parameters, groups=row_groups(samples) if samples else (), kept=kept
     )
     answers = dict(zip(good, cells, strict=True))
     for a, b in pairs:

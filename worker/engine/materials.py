@@ -16,7 +16,7 @@ from backend.store.files import Files
 from backend.store.tables import CheckpointRow, ProbeRow
 from worker.engine.forward import forward
 from worker.loading import registry
-from worker.measures.inputs import Outputs, Subject
+from worker.measures.inputs import Layer, Outputs, Subject
 from worker.measures.uncertainty import row_groups
 
 PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
@@ -163,6 +163,17 @@ class Materials:
 
         found: Tensor = self._kept.get(("features", checkpoint.id, probe.id, layer, reduction, precision), make)
         return found
+
+    def layer(self, checkpoint: CheckpointRow, probe: ProbeRow, *, layer: str, reduction: str, precision: str) -> Layer:
+        """One layer with what stands beside it: labels, raw samples, answers, and the last linear layer."""
+        features = self.features(checkpoint, probe, layer=layer, reduction=reduction, precision=precision)
+        outputs = self.outputs(checkpoint, probe, precision=precision)
+        x, _ = self.samples(checkpoint, probe, precision=precision)
+        head = None
+        if self._module_name(checkpoint, layer) == checkpoint.found["penultimate"]:
+            linear = [m for m in self.network(checkpoint, precision=precision).modules() if isinstance(m, nn.Linear)]
+            head = linear[-1].weight.detach() if linear and linear[-1].in_features == features.shape[1] else None
+        return Layer(features, outputs.labels, x.flatten(1), outputs.logits, head)
 
     def _module_name(self, checkpoint: CheckpointRow, layer: str) -> str:
         if layer == OUTPUT:

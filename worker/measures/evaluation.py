@@ -1,15 +1,15 @@
 """From a measure and its inputs to cells: values, intervals, or reasons."""
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
 from backend.contracts.cards import Uncertainty
 from backend.contracts.cells import Cell, Reason, Why
-from worker.measures.inputs import Outputs, Subject, Undefined
+from worker.measures.inputs import Layer, Outputs, Subject, Undefined
 from worker.measures.measure import Measure, Reading, Settings
 from worker.measures.pairs import Data, Pair, answer_pairs
 from worker.measures.uncertainty import (
@@ -22,15 +22,17 @@ from worker.measures.uncertainty import (
     with_bounds,
 )
 
+Given = TypeVar("Given", bound=Outputs | Layer | Tensor)
+
 
 def not_applicable(sentence: str) -> Reason:
     """A reason that would not change if asked again."""
     return Reason(why=Why.NOT_APPLICABLE, sentence=sentence)
 
 
-def finite(data: Data) -> Data:
-    """Outputs or features, unless some are NaN or infinite."""
-    values = data.logits if isinstance(data, Outputs) else data
+def finite(data: Given) -> Given:
+    """Outputs, features or a layer, unless some values are NaN or infinite."""
+    values = data.logits if isinstance(data, Outputs) else data.features if isinstance(data, Layer) else data
     bad = int(values.numel() - values.isfinite().sum())
     if bad:
         raise Undefined(f"{bad} of {values.numel()} values are NaN or infinite.")
@@ -58,23 +60,30 @@ def evaluate_pairs(
             cells.append(not_applicable(answers.reasons[k]))
             continue
         warning = measure.small(samples, width) if measure.small else ""
+        notes = answers.notes.get(k)
         own = None if answers.replicates is None else answers.replicates[:, k]
-        cells.append(with_bounds(measure, values[k], lows[k], highs[k], own, samples=samples, warning=warning))
+        cells.append(
+            with_bounds(measure, values[k], lows[k], highs[k], own, samples=samples, notes=notes, warning=warning)
+        )
     return cells
 
 
 def _size(a: Any, b: Any) -> tuple[int, int]:
     if isinstance(a, Outputs):
         return a.samples, int(a.logits.shape[1])
+    if isinstance(a, Layer):
+        return a.samples, int(a.features.shape[1])
     if isinstance(a, Tensor):
         return int(a.shape[0]), max(int(a.shape[1]), int(b.shape[1]))
     return 0, 0
 
 
-def evaluate_model(measure: Measure, data: Data, settings: Settings, *, groups: Sequence[Tensor] = ()) -> Cell:
-    """The cell of one model from its outputs."""
+def evaluate_model(
+    measure: Measure, data: Outputs | Layer, settings: Settings, *, groups: Sequence[Tensor] = ()
+) -> Cell:
+    """The cell of one model from its outputs or from what a layer sees."""
 
-    def on(part: Data) -> float:
+    def on(part: Outputs | Layer) -> float:
         return float(measure.of_model(measure.prepare(part, **settings), settings))
 
     try:
@@ -91,11 +100,18 @@ def evaluate_model(measure: Measure, data: Data, settings: Settings, *, groups: 
         parts = torch.tensor([on(take_rows(data, g)) for g in groups], dtype=torch.float64)
         replicates = leave_one_out_means(parts, groups)
     elif groups:
-        left = [on(take_rows(data, others(groups, g))) for g in range(len(groups))]
+        left = [_or_nan(on, take_rows(data, others(groups, g))) for g in range(len(groups))]
         replicates = torch.tensor(left, dtype=torch.float64)
     samples, width = _size(data, data)
     warning = measure.small(samples, width) if measure.small else ""
     return estimate(measure, value, replicates, samples=samples, warning=warning)
+
+
+def _or_nan(number: Callable[[Any], float], part: Any) -> float:
+    try:
+        return number(part)
+    except Undefined:
+        return math.nan
 
 
 def evaluate_network(measure: Measure, subjects: Sequence[Subject], settings: Settings) -> Cell:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from backend.contracts.cards import Pace, Uncertainty
 from worker.measures.inputs import Outputs, Undefined
-from worker.measures.measure import Block, Measure, Settings
+from worker.measures.measure import Block, Measure, Reading, Settings
 from worker.measures.uncertainty import FEWEST_GROUPS, NAN, others, take_rows
 
 Data = Outputs | Tensor
@@ -25,11 +25,13 @@ class Answers:
         values: ``(pairs,)``, float64 on the processor; NaN where there is a reason instead.
         replicates: ``(groups, pairs)`` with one group of samples left out, where it was asked for.
         reasons: sentences by position.
+        notes: what was found beside the numbers, by position.
     """
 
     values: Tensor
     replicates: Tensor | None = None
     reasons: dict[int, str] = field(default_factory=dict)
+    notes: dict[int, dict[str, float | int | str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -87,13 +89,14 @@ def answer_pairs(
     elif measure.means is not None:
         _from_means(asked, first, second, answers)
     else:
-        answers.values[known], more = pair_values(measure, first, second, asked.pairs, settings)
-        answers.reasons |= {known[k]: sentence for k, sentence in more.items()}
+        found = pair_values(measure, first, second, asked.pairs, settings)
+        answers.values[known] = found.values
+        answers.reasons |= {known[k]: sentence for k, sentence in found.reasons.items()}
+        answers.notes = {known[k]: notes for k, notes in found.notes.items()}
         if answers.replicates is not None:
             answers.replicates[:, known] = _resampled(asked, left, right)
-    for k in known:
-        if not bool(answers.values[k].isfinite()):
-            answers.reasons.setdefault(k, measure.undefined)
+    for k in (~answers.values.isfinite()).nonzero().flatten().tolist():
+        answers.reasons.setdefault(k, measure.undefined)
     return answers
 
 
@@ -222,10 +225,9 @@ def _stacked(prepared: Sequence[Any]) -> Any:
 def pair_values(
     measure: Measure, left: Mapping[Hashable, Any], right: Mapping[Hashable, Any], pairs: Sequence[Pair],
     settings: Settings,
-) -> tuple[Tensor, dict[int, str]]:  # fmt: skip
-    """Values ``(pairs,)`` of prepared inputs, and a sentence where there is none."""
-    values = torch.full((len(pairs),), NAN, dtype=torch.float64)
-    reasons: dict[int, str] = {}
+) -> Answers:  # fmt: skip
+    """Values of prepared inputs, and a sentence where there is none."""
+    answers = Answers(torch.full((len(pairs),), NAN, dtype=torch.float64))
     if measure.matrix is not None:
         for rows in _blocks(measure, pairs):
             firsts = list(dict.fromkeys(pairs[k][0] for k in rows))
@@ -233,14 +235,18 @@ def pair_values(
             grid = measure.matrix([left[a] for a in firsts], [right[b] for b in seconds], **settings)
             i = torch.tensor([firsts.index(pairs[k][0]) for k in rows])
             j = torch.tensor([seconds.index(pairs[k][1]) for k in rows])
-            values[rows] = grid.to(device="cpu", dtype=torch.float64)[i, j]
-        return values, reasons
+            answers.values[rows] = grid.to(device="cpu", dtype=torch.float64)[i, j]
+        return answers
     for k, (a, b) in enumerate(pairs):
         try:
-            values[k] = float(measure.of_pair(left[a], right[b], settings))
+            found = measure.of_pair(left[a], right[b], settings)
         except Undefined as sentence:
-            reasons[k] = str(sentence)
-    return values, reasons
+            answers.reasons[k] = str(sentence)
+            continue
+        if isinstance(found, Reading):
+            answers.notes[k] = found.notes
+        answers.values[k] = found.value if isinstance(found, Reading) else float(found)
+    return answers
 
 
 def _blocks(measure: Measure, pairs: Sequence[Pair]) -> list[list[int]]:
@@ -265,6 +271,6 @@ def _resampled(asked: _Asked, left: Mapping[Hashable, Any], right: Mapping[Hasha
         there = [k for k, (a, b) in enumerate(pairs) if a in first and b in second]
         values = torch.full((len(pairs),), NAN, dtype=torch.float64)
         if there:
-            values[there] = pair_values(measure, first, second, [pairs[k] for k in there], settings)[0]
+            values[there] = pair_values(measure, first, second, [pairs[k] for k in there], settings).values
         out.append(values)
     return torch.stack(out)

@@ -62,6 +62,11 @@ def jackknife_error(replicates: Tensor) -> Tensor:
     return (spread * (count - 1) / count).sqrt()
 
 
+def half_width(replicates: Tensor) -> Tensor:
+    """Half of the 95 % interval from leave-one-group-out values ``(groups, ...)``."""
+    return float(stats.t.ppf(0.5 + CONFIDENCE / 2, len(replicates) - 1)) * jackknife_error(replicates)
+
+
 def bounds(card: Card, values: Tensor, replicates: Tensor | None, *, samples: int) -> tuple[Tensor, Tensor]:
     """Low and high end ``(cells,)`` of the 95 % interval, inside the range; NaN where there is none.
 
@@ -71,8 +76,7 @@ def bounds(card: Card, values: Tensor, replicates: Tensor | None, *, samples: in
     """
     if replicates is None or len(replicates) < FEWEST_GROUPS:
         return torch.full_like(values, NAN), torch.full_like(values, NAN)
-    count = len(replicates)
-    half = float(stats.t.ppf(0.5 + CONFIDENCE / 2, count - 1)) * jackknife_error(replicates)
+    half = half_width(replicates)
     low, high = values - half, values + half
     if card.counts_events:
         still = (half == 0) & replicates.isfinite().all(0)

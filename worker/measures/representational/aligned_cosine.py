@@ -5,7 +5,7 @@ from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Family, Input, Question, Role, Uncertainty
 from worker.measures.measure import measure
-from worker.measures.representational.gram import as_given
+from worker.measures.representational.gram import narrowed
 
 
 @measure(
@@ -26,7 +26,7 @@ from worker.measures.representational.gram import as_given
     "filled with zeros; samples that are zero in one layer are left out.",
     source="Hamilton et al. 2016, section 3.2",
     undefined="No sample is seen by both layers.",
-    prepare=as_given,
+    prepare=narrowed,
 )
 def aligned_cosine(x: Tensor, y: Tensor) -> Tensor:
     """Mean cosine between both views of a sample after the best rotation of one layer."""

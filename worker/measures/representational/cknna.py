@@ -7,7 +7,7 @@ from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Family, Input, Parameter, Question, Role, Uncertainty
 from worker.measures.measure import measure
-from worker.measures.representational.neighbours import cosines, nearest
+from worker.measures.representational.neighbours import cosines, neighbours
 
 
 class Kernel(NamedTuple):
@@ -21,7 +21,7 @@ def kernel(features: Tensor, *, k: int) -> Kernel:
     """Inner products and neighbours of one layer."""
     gram = cosines(features)
     member = torch.zeros_like(gram, dtype=torch.bool)
-    return Kernel(gram, member.scatter_(1, nearest(gram, k=k), value=True))
+    return Kernel(gram, member.scatter_(1, neighbours(features, k=k), value=True))
 
 
 def unbiased_hsic(a: Tensor, b: Tensor) -> Tensor:

@@ -31,6 +31,15 @@ def as_given(features: Tensor, **_: object) -> Tensor:
     return x / largest
 
 
+def narrowed(features: Tensor, **_: object) -> Tensor:
+    """Features as given, rotated to at most ``samples`` columns."""
+    x = as_given(features)
+    if x.shape[1] > x.shape[0]:
+        u, s, _vh = torch.linalg.svd(x, full_matrices=False)
+        x = u * s
+    return x
+
+
 def not_constant(features: Tensor, **_: object) -> None:
     """Refuse features that are the same for all samples."""
     low, high = features.amin(0), features.amax(0)

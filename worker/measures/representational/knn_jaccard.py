@@ -1,11 +1,17 @@
 """Jaccard similarity of nearest neighbours."""
 
-import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Family, Input, Parameter, Question, Role, Uncertainty
 from worker.measures.measure import Block, Together, measure
-from worker.measures.representational.neighbours import Near, has_neighbours, neighbours, over_neighbourhoods, overlaps
+from worker.measures.representational.neighbours import (
+    Near,
+    has_neighbours,
+    neighbours,
+    over_neighbourhoods,
+    overlaps,
+    shared,
+)
 
 
 def score(near: Near, i: int, others: Tensor) -> Tensor:
@@ -43,5 +49,5 @@ def all_pairs(block: Block, *, k: int) -> Together:
 )
 def knn_jaccard(x: Tensor, y: Tensor, **_: object) -> Tensor:
     """Overlap of each sample's nearest neighbours in the two layers, over their union."""
-    both = (x.unsqueeze(-1) == y.unsqueeze(-2)).sum((-1, -2)).to(torch.float64)
+    both = shared(x, y)
     return (both / (2 * x.shape[-1] - both)).mean()

@@ -13,6 +13,7 @@ from worker.measures.representational.gram import centred
 
 MOST_COPIES = 1024
 MOST_PAIRS = 250_000
+MOST_PRODUCTS = 50_000_000
 
 
 def unit_columns(features: Tensor, **_: object) -> Tensor:
@@ -21,6 +22,13 @@ def unit_columns(features: Tensor, **_: object) -> Tensor:
     length = x.norm(dim=0)
     alive = length > 1e-12 * length.amax()
     return x[:, alive] / length[alive]
+
+
+def products(x: Tensor, y: Tensor) -> Tensor:
+    """Inner products of all units of two layers, ``(width, other width)``."""
+    if x.shape[1] * y.shape[1] > MOST_PRODUCTS:
+        raise Undefined(f"{x.shape[1]} times {y.shape[1]} units are too many to match; reduce the feature maps first.")
+    return x.T @ y
 
 
 def best_match(gain: Tensor) -> Tensor:

@@ -10,35 +10,49 @@ from worker.measures.inputs import Undefined
 from worker.measures.measure import Block, Together
 
 DIGITS = 1e12  # cosines equal to twelve digits tie, whatever the order of summation was
+ROWS_AT_ONCE = 1024
+ENTRIES_AT_ONCE = 1 << 25
+
+
+def unit_rows(features: Tensor) -> Tensor:
+    """Features ``(samples, width)`` in float64, every sample at length 1."""
+    x = features.to(torch.float64)
+    x = x / x.abs().max().clamp_min(1e-300)
+    length = x.norm(dim=1, keepdim=True)
+    if bool((length == 0).any()):
+        raise Undefined("Some samples have all features zero, so their cosine is 0/0.")
+    return x / length
 
 
 def cosines(features: Tensor) -> Tensor:
     """Cosine of every sample with every other, ``(samples, samples)``, float64."""
-    x = features.to(torch.float64)
-    length = x.norm(dim=1, keepdim=True)
-    if bool((length == 0).any()):
-        raise Undefined("Some samples have all features zero, so their cosine is 0/0.")
-    x = x / length
+    x = unit_rows(features)
     return x @ x.T
 
 
-def nearest(similarity: Tensor, *, k: int) -> Tensor:
-    """Numbers of the k most similar other samples, ``(samples, k)``; ties go to the lower number."""
-    n = len(similarity)
-    if k >= n:
-        raise Undefined(f"k = {k} neighbours need more than {k} samples; there are {n}.")
-    step = 1 << n.bit_length()
-    # One whole number per pair orders by similarity first and by sample number second.
-    keys = (similarity * DIGITS).round_().to(torch.int64) * step - torch.arange(n, device=similarity.device)
-    if bool((keys.div(step, rounding_mode="floor") == keys[0, 0].div(step, rounding_mode="floor")).all()):
-        raise Undefined("All samples point the same way, so none is nearer than another.")
-    keys.fill_diagonal_(torch.iinfo(torch.int64).min)
-    return keys.topk(k, dim=1).indices
-
-
 def neighbours(features: Tensor, *, k: int, **_: object) -> Tensor:
-    """Numbers of the k nearest samples by cosine, ``(samples, k)``, nearest first."""
-    return nearest(cosines(features), k=k)
+    """Numbers of the k nearest samples by cosine, ``(samples, k)``, nearest first; ties go to the lower number."""
+    if k >= len(features):
+        raise Undefined(f"k = {k} neighbours need more than {k} samples; there are {len(features)}.")
+    return _nearest(unit_rows(features), k=k)
+
+
+def _nearest(x: Tensor, *, k: int) -> Tensor:
+    n = len(x)
+    step = 1 << n.bit_length()
+    numbers = torch.arange(n, device=x.device)
+    parts, low, high = [], torch.inf, -torch.inf
+    for start in range(0, n, ROWS_AT_ONCE):
+        digits = (x[start : start + ROWS_AT_ONCE] @ x.T).mul_(DIGITS).round_()
+        low, high = min(low, float(digits.min())), max(high, float(digits.max()))
+        # One whole number per pair orders by similarity first and by sample number second.
+        keys = digits.to(torch.int64).mul_(step).sub_(numbers)
+        rows = numbers[: len(keys)]
+        keys[rows, rows + start] = torch.iinfo(torch.int64).min
+        parts.append(keys.topk(k, dim=1).indices)
+    if low == high:
+        raise Undefined("All samples point the same way, so none is nearer than another.")
+    return torch.cat(parts)
 
 
 @dataclass(frozen=True)
@@ -48,46 +62,37 @@ class Near:
     Attributes:
         rows: ``(left,)`` numbers of the samples that are left.
         order: ``(models, left, k)`` numbers of their neighbours, nearest first.
-        member: ``(models, left, samples)`` whether a sample is among them.
-        similarity: ``(models, samples, samples)`` cosines.
+        units: features ``(samples, width)`` of each model, every sample at length 1.
     """
 
     rows: Tensor
     order: Tensor
-    member: Tensor
-    similarity: Tensor
+    units: list[Tensor]
 
 
 def every_neighbourhood(block: Block, *, k: int) -> Iterator[Near]:
     """Neighbours whole, then without each group."""
     n = len(block.items[0])
     spare = min(n - 1, 2 * k + 10) if block.groups else k
-    similarity = block.once("cosines", lambda: torch.stack([cosines(x) for x in block.items]))
-    lists = block.once(("nearest", spare), lambda: torch.stack([nearest(s, k=spare) for s in similarity]))
-    device = lists.device
-    everyone = torch.arange(n, device=device)
-    yield _near(everyone, lists[:, :, :k], similarity)
-    owner = torch.empty(n, dtype=torch.int64, device=device)
+    units = block.once("units", lambda: [unit_rows(x) for x in block.items])
+    lists = block.once(("nearest", spare), lambda: torch.stack([_nearest(x, k=spare) for x in units]))
+    everyone = torch.arange(n, device=lists.device)
+    yield Near(everyone, lists[:, :, :k], units)
+    owner = torch.empty_like(everyone)
     for g, group in enumerate(block.groups):
-        owner[group.to(device)] = g
+        owner[group.to(owner.device)] = g
     for g in range(len(block.groups)):
         rows = everyone[owner != g]
-        some = lists[:, rows]
-        stays = owner[some] != g
         if len(rows) <= k:
             raise Undefined(f"k = {k} neighbours need more than {k} samples in all groups but one.")
+        some = lists[:, rows]
+        stays = owner[some] != g
         if int(stays.sum(2).min()) < k:
-            # The spare neighbours of some sample all left: sort again.
-            inside = similarity[:, rows][:, :, rows]
-            yield _near(rows, rows[torch.stack([nearest(s, k=k) for s in inside])], similarity)
+            # The spare neighbours of some sample all left: look again among the rest.
+            yield Near(rows, rows[torch.stack([_nearest(x[rows], k=k) for x in units])], units)
             continue
         first = stays & (stays.cumsum(2) <= k)
-        yield _near(rows, some[first].view(len(some), len(rows), k), similarity)
-
-
-def _near(rows: Tensor, order: Tensor, similarity: Tensor) -> Near:
-    member = torch.zeros(len(order), len(rows), similarity.shape[1], dtype=torch.bool, device=order.device)
-    return Near(rows, order, member.scatter_(2, order, value=True), similarity)
+        yield Near(rows, some[first].view(len(some), len(rows), k), units)
 
 
 def over_neighbourhoods(block: Block, score: Callable[[Near, int, Tensor], Tensor], *, k: int) -> Together:
@@ -97,29 +102,35 @@ def over_neighbourhoods(block: Block, score: Callable[[Near, int, Tensor], Tenso
         score: from neighbours, one model and several others ``(others,)`` to values ``(others,)``.
     """
     rows: dict[int, list[int]] = {}
+    at_once = max(1, ENTRIES_AT_ONCE // (len(block.items[0]) * k * k))
     for p, (i, _) in enumerate(block.pairs.tolist()):
         rows.setdefault(i, []).append(p)
     out = []
     for near in every_neighbourhood(block, k=k):
         values = torch.empty(len(block.pairs), dtype=torch.float64)
         for i, places in rows.items():
-            values[places] = score(near, i, block.pairs[places, 1].to(near.order.device)).cpu()
+            for start in range(0, len(places), at_once):
+                some = places[start : start + at_once]
+                values[some] = score(near, i, block.pairs[some, 1].to(near.order.device)).cpu()
         out.append(values)
     return Together(out[0], torch.stack(out[1:]) if len(out) > 1 else None)
 
 
+def shared(a: Tensor, b: Tensor) -> Tensor:
+    """How many neighbours two lists ``(..., samples, k)`` share, ``(..., samples)``, float64."""
+    return (a.unsqueeze(-1) == b.unsqueeze(-2)).sum((-1, -2)).to(torch.float64)
+
+
 def overlaps(near: Near, i: int, others: Tensor) -> Tensor:
-    """How many neighbours of each sample are shared, ``(others, left)``, float64."""
-    mine = near.order[i].expand(len(others), -1, -1)
-    return near.member[others].gather(2, mine).sum(2).to(torch.float64)
+    """How many neighbours of each sample one model shares with several others, ``(others, left)``."""
+    narrow = near.order.to(torch.int32)
+    return shared(narrow[i], narrow[others])
 
 
 def has_neighbours(features: Tensor, *, k: int, **_: object) -> None:
     """Refuse features whose neighbours are not defined."""
     if k >= len(features):
         raise Undefined(f"k = {k} neighbours need more than {k} samples; there are {len(features)}.")
-    if bool((features == 0).all(1).any()):
-        raise Undefined("Some samples have all features zero, so their cosine is 0/0.")
-    unit = torch.nn.functional.normalize(features.to(torch.float64), dim=1)
-    if float((unit - unit[0]).abs().amax()) < 1e-7:
-        nearest(cosines(features), k=k)
+    x = unit_rows(features)
+    if float((x - x[0]).abs().amax()) < 1e-7:
+        _nearest(x, k=k)

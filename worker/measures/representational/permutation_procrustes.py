@@ -4,7 +4,7 @@ from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Family, Input, Question, Role, Uncertainty
 from worker.measures.measure import measure
-from worker.measures.representational.matching import best_match
+from worker.measures.representational.matching import best_match, products
 from worker.measures.representational.rotation import unit_frobenius
 
 
@@ -29,4 +29,4 @@ from worker.measures.representational.rotation import unit_frobenius
 )
 def permutation_procrustes(x: Tensor, y: Tensor) -> Tensor:
     """Squared distance that is left after the best reordering of the units of one layer."""
-    return 2 - 2 * best_match(x.T @ y).sum()
+    return 2 - 2 * best_match(products(x, y)).sum()

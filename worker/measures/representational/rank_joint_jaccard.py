@@ -1,11 +1,17 @@
 """Overlap of nearest neighbours times the agreement of their ranks."""
 
-import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Family, Input, Parameter, Question, Role, Uncertainty
 from worker.measures.measure import Block, Together, measure
-from worker.measures.representational.neighbours import Near, has_neighbours, neighbours, over_neighbourhoods, overlaps
+from worker.measures.representational.neighbours import (
+    Near,
+    has_neighbours,
+    neighbours,
+    over_neighbourhoods,
+    overlaps,
+    shared,
+)
 from worker.measures.representational.rank_similarity import in_block, of_lists
 
 
@@ -43,5 +49,5 @@ def all_pairs(block: Block, *, k: int) -> Together:
 )
 def rank_joint_jaccard(x: Tensor, y: Tensor, **_: object) -> Tensor:
     """Overlap of the nearest neighbours of a sample times the agreement of their ranks."""
-    both = (x.unsqueeze(-1) == y.unsqueeze(-2)).sum((-1, -2)).to(torch.float64)
+    both = shared(x, y)
     return (both / (2 * x.shape[-1] - both) * of_lists(x, y)).mean()

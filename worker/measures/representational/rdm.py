@@ -1,5 +1,7 @@
 """Sample-to-sample dissimilarities, and their ranks when samples leave."""
 
+from collections.abc import Callable, Sequence
+
 import torch
 from scipy import stats
 from torch import Tensor
@@ -7,6 +9,7 @@ from torch import Tensor
 from worker.measures.inputs import Undefined
 from worker.measures.measure import Block, Together
 
+HELD_BYTES = 1 << 30
 DIGITS = 1e12  # dissimilarities equal to twelve digits tie
 
 
@@ -68,31 +71,27 @@ def samples_of(vector: Tensor) -> int:
 
 
 class Ranked:
-    """A vector in order, so that the ranks of any part of it cost one pass."""
+    """The order of a vector, so that the ranks of any part of it cost one pass."""
 
     def __init__(self, values: Tensor) -> None:
-        rounded = values.mul(DIGITS).round()
-        ordered, self._order = rounded.sort()
+        ordered, order = values.mul(DIGITS).round().sort()
         new = torch.ones_like(ordered, dtype=torch.bool)
         new[1:] = ordered[1:] != ordered[:-1]
-        self._ties = not bool(new.all())
-        self._run = new.cumsum(0) - 1
-        self._place = torch.empty_like(self._order)
-        self._place[self._order] = torch.arange(len(values), device=values.device)
+        self._run = None if bool(new.all()) else new.cumsum(0) - 1
+        self._place = torch.empty_like(order)
+        self._place[order] = torch.arange(len(values), device=values.device)
 
     def ranks(self, keep: Tensor | None = None) -> Tensor:
         """Ranks from 1, ties sharing their mean, of the kept entries among the kept, in their own order."""
-        count = len(self._order)
-        stays = torch.ones(count, dtype=torch.float64, device=self._order.device)
+        stays = torch.ones(len(self._place), dtype=torch.float64, device=self._place.device)
         if keep is not None:
-            stays = keep[self._order].to(torch.float64)
+            stays[self._place] = keep.to(torch.float64)
         upto = stays.cumsum(0)
-        if self._ties:
+        if self._run is not None:
             many = torch.zeros(int(self._run[-1]) + 1, dtype=torch.float64, device=stays.device)
             many.index_add_(0, self._run, stays)
             upto = (many.cumsum(0) - (many - 1) / 2)[self._run]
-        out = upto[self._place]
-        return out if keep is None else out[keep]
+        return upto[self._place if keep is None else self._place[keep]]
 
 
 def unit(vector: Tensor, *, centre: bool) -> Tensor:
@@ -104,31 +103,48 @@ def unit(vector: Tensor, *, centre: bool) -> Tensor:
     return vector / length
 
 
-def over_subsets(block: Block, vectors: list[Tensor], *, outer: str) -> Together:
+def over_subsets(block: Block, vector_of: Callable[[Tensor], Tensor], *, outer: str) -> Together:
     """Correlation of condensed vectors for every pair of models, whole and without each group.
 
     Args:
+        vector_of: the condensed vector of one model's features.
         outer: ``spearman``, ``pearson``, ``kendall`` or ``cosine``.
     """
-    n, device = samples_of(vectors[0]), vectors[0].device
-    kept: list[Tensor | None] = [None]
-    for group in block.groups:
-        stays = torch.ones(n, dtype=torch.bool, device=device)
-        stays[group.to(device)] = False
-        kept.append(condensed(stays[:, None] & stays[None, :]))
+    n = len(block.items[0])
+    values = torch.full((1 + len(block.groups), len(block.pairs)), torch.nan, dtype=torch.float64)
+    size = max(1, HELD_BYTES // (16 * n * n))
+    chunks = torch.arange(len(block.items)).split(size)
+    for a, first in enumerate(chunks):
+        for second in chunks[a:]:
+            inside = (torch.isin(block.pairs, torch.cat([first, second]))).all(1)
+            if len(chunks) > 1 and second is not first:
+                inside &= torch.isin(block.pairs, first).any(1) & torch.isin(block.pairs, second).any(1)
+            if not bool(inside.any()):
+                continue
+            models = block.pairs[inside].unique()
+            items = [block.items[m] for m in models.tolist()]
+            pairs = torch.searchsorted(models, block.pairs[inside])
+            vectors = [vector_of(x) for x in items]
+            values[:, inside] = _correlations(vectors, pairs, block.groups, samples=n, outer=outer)
+    return Together(values[0], values[1:] if block.groups else None)
+
+
+def _correlations(
+    vectors: list[Tensor], pairs: Tensor, groups: Sequence[Tensor], *, samples: int, outer: str
+) -> Tensor:
+    device = vectors[0].device
+    i, j = pairs.T.to(device)
     ranked = [Ranked(v) for v in vectors] if outer == "spearman" else []
-
-    def part(model: int, keep: Tensor | None) -> Tensor:
-        if ranked:
-            return ranked[model].ranks(keep)
-        return vectors[model] if keep is None else vectors[model][keep]
-
-    i, j = block.pairs.T.to(device)
     out = []
-    for keep in kept:
-        rows = [part(m, keep) for m in range(len(vectors))]
-        out.append(_kendalls(rows, block.pairs) if outer == "kendall" else _products(rows, i, j, outer=outer))
-    return Together(out[0], torch.stack(out[1:]) if block.groups else None)
+    for group in (None, *groups):
+        keep = None
+        if group is not None:
+            stays = torch.ones(samples, dtype=torch.bool, device=device)
+            stays[group.to(device)] = False
+            keep = condensed(stays[:, None] & stays[None, :])
+        rows = [r.ranks(keep) for r in ranked] or [v if keep is None else v[keep] for v in vectors]
+        out.append(_kendalls(rows, pairs) if outer == "kendall" else _products(rows, i, j, outer=outer).cpu())
+    return torch.stack(out)
 
 
 def _products(rows: list[Tensor], i: Tensor, j: Tensor, *, outer: str) -> Tensor:

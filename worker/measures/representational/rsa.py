@@ -1,5 +1,7 @@
 """Representational similarity analysis."""
 
+from functools import partial
+
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Family, Input, Pace, Parameter, Question, Role, Uncertainty
@@ -9,8 +11,7 @@ from worker.measures.representational.rdm import Ranked, dissimilarities, kendal
 
 def all_pairs(block: Block, *, inner: str, outer: str) -> Together:
     """Dissimilarities and their order once per model; a leaving group only renumbers the ranks."""
-    vectors = block.once(("rdm", inner), lambda: [dissimilarities(x, inner=inner) for x in block.items])
-    return over_subsets(block, vectors, outer=outer)
+    return over_subsets(block, partial(dissimilarities, inner=inner), outer=outer)
 
 
 @measure(

@@ -7,45 +7,49 @@ from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Family, Input, Parameter, Question, Role, Uncertainty
 from worker.measures.measure import Block, Together, measure
-from worker.measures.representational.neighbours import Near, cosines, has_neighbours, nearest, over_neighbourhoods
+from worker.measures.representational.neighbours import (
+    ROWS_AT_ONCE,
+    Near,
+    has_neighbours,
+    neighbours,
+    over_neighbourhoods,
+    unit_rows,
+)
 
 
 class Local(NamedTuple):
-    """Neighbours ``(samples, k)`` and cosines ``(samples, samples)``."""
+    """Neighbours ``(samples, k)``, the samples they belong to, and all features at length 1."""
 
     order: Tensor
-    similarity: Tensor
+    rows: Tensor
+    units: Tensor
+
+    def similarity(self, order: Tensor) -> Tensor:
+        """Cosines with listed samples, ``(samples, k)``."""
+        parts = zip(self.rows.split(ROWS_AT_ONCE), order.split(ROWS_AT_ONCE), strict=True)
+        return torch.cat([torch.einsum("nd,nkd->nk", self.units[r], self.units[o]) for r, o in parts])
 
 
 def local(features: Tensor, *, k: int) -> Local:
-    """Neighbours and cosines of one layer."""
-    similarity = cosines(features)
-    return Local(nearest(similarity, k=k), similarity)
+    """Neighbours and unit features of one layer."""
+    x = unit_rows(features)
+    return Local(neighbours(features, k=k), torch.arange(len(x), device=x.device), x)
 
 
 def of_union(a: Local, b: Local) -> Tensor:
-    """Cosine of both vectors of similarities to the union of the neighbours, ``(samples,)``.
-
-    Args:
-        a, b: neighbours ``(left, k)`` and the similarities of the samples that are left ``(left, samples)``.
-    """
-    new = (b.order.unsqueeze(-1) != a.order.unsqueeze(-2)).all(-1)
-    dot, own_a, own_b = torch.zeros(3, len(a.order), dtype=torch.float64, device=a.order.device).unbind(0)
-    for order, counts in ((a.order, torch.ones_like(new)), (b.order, new)):
-        s, t = a.similarity.gather(1, order) * counts, b.similarity.gather(1, order) * counts
-        dot = dot + (s * t).sum(1)
-        own_a, own_b = own_a + s.square().sum(1), own_b + t.square().sum(1)
-    return dot / (own_a * own_b).sqrt().clamp_min(1e-300)
+    """Cosine of both vectors of similarities to the union of the neighbours, ``(samples,)``."""
+    order = torch.cat([a.order, b.order], 1)
+    known = (b.order.unsqueeze(-1) == a.order.unsqueeze(-2)).any(-1)
+    counts = torch.cat([torch.ones_like(known), ~known], 1)
+    s, t = a.similarity(order) * counts, b.similarity(order) * counts
+    return torch.nn.functional.cosine_similarity(s, t, dim=1, eps=1e-300)
 
 
 def score(near: Near, i: int, others: Tensor) -> Tensor:
     """Values of one model with several others."""
-
-    def of(m: int) -> Local:
-        return Local(near.order[m], near.similarity[m][near.rows])
-
-    mine = of(i)
-    return torch.stack([of_union(mine, of(int(j))).mean() for j in others]).clamp(-1, 1)
+    mine = Local(near.order[i], near.rows, near.units[i])
+    yours = [Local(near.order[j], near.rows, near.units[j]) for j in others.tolist()]
+    return torch.stack([of_union(mine, one).mean() for one in yours]).clamp(-1, 1)
 
 
 def all_pairs(block: Block, *, k: int) -> Together:

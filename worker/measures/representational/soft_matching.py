@@ -4,7 +4,7 @@ from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Family, Input, Question, Role, Uncertainty
 from worker.measures.measure import measure
-from worker.measures.representational.matching import transported, unit_columns
+from worker.measures.representational.matching import products, transported, unit_columns
 
 
 @measure(
@@ -36,4 +36,4 @@ from worker.measures.representational.matching import transported, unit_columns
 )
 def soft_matching(x: Tensor, y: Tensor) -> Tensor:
     """Root of the mean squared distance of units after the cheapest transport of one layer onto the other."""
-    return (2 - 2 * transported(x.T @ y)).clamp_min(0).sqrt()
+    return (2 - 2 * transported(products(x, y))).clamp_min(0).sqrt()

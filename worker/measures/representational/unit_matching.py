@@ -4,7 +4,7 @@ from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Family, Input, Question, Role, Uncertainty
 from worker.measures.measure import measure
-from worker.measures.representational.matching import best_match, unit_columns
+from worker.measures.representational.matching import best_match, products, unit_columns
 
 
 @measure(
@@ -33,4 +33,4 @@ from worker.measures.representational.matching import best_match, unit_columns
 )
 def unit_matching(x: Tensor, y: Tensor) -> Tensor:
     """Mean correlation of the units of two layers under the best one-to-one match."""
-    return best_match(x.T @ y).mean().clamp(-1, 1)
+    return best_match(products(x, y)).mean().clamp(-1, 1)

@@ -4,7 +4,7 @@ from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Family, Input, Question, Role, Uncertainty
 from worker.measures.measure import measure
-from worker.measures.representational.matching import unit_columns
+from worker.measures.representational.matching import products, unit_columns
 
 
 @measure(
@@ -34,4 +34,4 @@ from worker.measures.representational.matching import unit_columns
 )
 def unit_matching_semi(x: Tensor, y: Tensor) -> Tensor:
     """Mean correlation of the first layer's units, each with its best partner in the second."""
-    return (x.T @ y).amax(1).mean().clamp(-1, 1)
+    return products(x, y).amax(1).mean().clamp(-1, 1)

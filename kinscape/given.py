@@ -1,0 +1,127 @@
+"""From what a caller has (tensors, arrays, state dicts, modules) to what a measure is given."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from backend.contracts.problems import Unprocessable
+from worker.measures.evaluation import finite
+from worker.measures.inputs import Layer, Outputs, Subject, Undefined
+
+Array = Tensor | npt.NDArray[Any] | Sequence[Any]
+Kind = Literal["logits", "probabilities"]
+
+
+def tensor(value: Any) -> Tensor:
+    """A real tensor of numbers, detached."""
+    try:
+        found = value if isinstance(value, Tensor) else torch.from_numpy(np.array(value, order="C"))
+    except (TypeError, ValueError) as error:
+        raise Unprocessable(f"This is not an array of numbers: {str(error)[:120]}.") from error
+    if found.is_complex():
+        raise Unprocessable("Complex numbers cannot be compared; take their real part or absolute value first.")
+    return found.detach()
+
+
+def labels_of(value: Array | None) -> Tensor | None:
+    """Labels as whole numbers."""
+    if value is None:
+        return None
+    found = tensor(value)
+    if found.is_floating_point() and bool((found != found.floor()).any()):
+        raise Unprocessable("Labels must be whole numbers, one class number per sample, counted from 0.")
+    return found.long()
+
+
+def outputs_of(value: Array, labels: Tensor | None, kind: Kind | None) -> Outputs:
+    """Outputs ``(samples, classes)``; unless it is said what they are, logits that do not look like probabilities."""
+    if kind not in ("logits", "probabilities", None):
+        raise Unprocessable(f'outputs must be "logits" or "probabilities", not {kind!r}.')
+    raw = tensor(value).to(torch.float64)
+    if raw.ndim != 2 or raw.shape[1] < 2 or not len(raw):
+        raise Unprocessable(f"Outputs must be (samples, classes) with at least two classes, not {tuple(raw.shape)}.")
+    if labels is not None:
+        labels = labels.to(raw.device)
+        if labels.shape != (len(raw),):
+            raise Unprocessable(f"There are {tuple(labels.shape)} labels for {len(raw)} samples.")
+        if bool((labels < 0).any()) or bool((labels >= raw.shape[1]).any()):
+            raise Unprocessable(f"Labels must lie between 0 and {raw.shape[1] - 1}.")
+    sums_to_one = bool((raw >= 0).all()) and not bool(((raw.sum(1) - 1).abs() > 1e-3).any())
+    if kind is None and sums_to_one:
+        raise Unprocessable(
+            'These rows are not negative and sum to 1, so they look like probabilities: say outputs="probabilities", '
+            'or outputs="logits" if they are logits all the same.'
+        )
+    if kind == "probabilities":
+        if not sums_to_one:
+            raise Unprocessable('outputs="probabilities" needs rows that are not negative and sum to 1.')
+        raw = raw.log().clamp_min(-1e30)
+    _finite(raw)
+    return Outputs(raw, labels)
+
+
+def features_of(value: Array) -> Tensor:
+    """Features ``(samples, width)`` as floats."""
+    x = tensor(value)
+    if x.ndim != 2 or 0 in x.shape:
+        raise Unprocessable(f"Features must be (samples, width), not {tuple(x.shape)}.")
+    x = (
+        x
+        if x.dtype in (torch.float32, torch.float64)
+        else x.to(torch.float32 if x.is_floating_point() else torch.float64)
+    )
+    _finite(x)
+    return x
+
+
+def layer_of(features: Array, labels: Tensor | None, beside: Mapping[str, Any]) -> Layer:
+    """A layer with what stands beside it: ``inputs``, ``logits`` and ``head``."""
+    unknown = sorted(set(beside) - {"inputs", "logits", "head"})
+    if unknown:
+        raise Unprocessable(f"Unknown: {', '.join(unknown)}; beside features there may be inputs, logits and head.")
+    x = features_of(features)
+    found: dict[str, Tensor] = {name: tensor(v).to(x.device) for name, v in beside.items() if v is not None}
+    for name in ("inputs", "logits"):
+        if name in found and len(found[name]) != len(x):
+            raise Unprocessable(f"There are {len(found[name])} rows of {name} for {len(x)} samples.")
+    if labels is not None and labels.shape != (len(x),):
+        raise Unprocessable(f"There are {tuple(labels.shape)} labels for {len(x)} samples.")
+    if "inputs" in found:
+        found["inputs"] = found["inputs"].flatten(1).to(torch.float64)
+    return Layer(x, None if labels is None else labels.to(x.device), **found)
+
+
+def weights_of(state: Any) -> dict[str, Tensor]:
+    """A state dict of tensors or arrays."""
+    if not isinstance(state, Mapping):
+        raise Unprocessable("Weights are compared as state dicts: pass model.state_dict().")
+    return {str(name): tensor(value) for name, value in state.items()}
+
+
+def subject_of(module: nn.Module, x: Tensor, y: Tensor, *, groups: tuple[Tensor, ...], seed: int) -> Subject:
+    """A module on its samples, after one of them went through it."""
+    first = next(module.parameters(), None)
+    if x.is_floating_point() and first is not None and first.is_floating_point():
+        x = x.to(first.dtype)
+    try:
+        with torch.no_grad():
+            logits = module(x[:1])
+    except (RuntimeError, ValueError, IndexError, TypeError) as error:
+        raise Unprocessable(f"The network cannot read x: {str(error)[:200]}") from error
+    if not isinstance(logits, Tensor) or logits.ndim != 2:
+        raise Unprocessable("The network must return logits (samples, classes).")
+    if bool((y < 0).any()) or bool((y >= logits.shape[1]).any()):
+        raise Unprocessable(f"Labels must lie between 0 and {logits.shape[1] - 1}.")
+    _finite(x)
+    return Subject(module, x, y, groups=groups, seed=seed)
+
+
+def _finite(values: Tensor) -> None:
+    try:
+        finite(values)
+    except Undefined as sentence:
+        raise Unprocessable(str(sentence)) from sentence

@@ -1,0 +1,45 @@
+"""Intrinsic dimension from the two nearest neighbours."""
+
+import torch
+from torch import Tensor
+
+from backend.contracts.cards import Arity, Change, Direction, Family, Input, Parameter, Question, Role, Uncertainty
+from worker.measures.inputs import Layer, Undefined
+from worker.measures.measure import measure
+
+
+@measure(
+    slug="intrinsic-dimension-twonn",
+    title="Intrinsic dimension (TwoNN)",
+    family=Family.GEOMETRY,
+    question=Question.LAYER,
+    arity=Arity.MODEL,
+    formula=r"\text{slope of } -\log(1 - F(\mu)) \text{ on } \log\mu,\quad \mu_i = \frac{r_{i,2}}{r_{i,1}}",
+    input=Input.FEATURES,
+    bounds=(0.0, None),
+    direction=Direction.NEITHER,
+    ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
+    role=Role.HELD_OUT,
+    uncertainty=Uncertainty.JACKKNIFE,
+    reliable_from="1,000 samples; underestimates high dimensions with fewer",
+    pitfalls="Local: noise at the scale of the nearest neighbour adds dimensions. Samples seen twice are left out.",
+    source="Facco et al. 2017, section 2: fit through the origin without the largest tenth",
+    parameters=(
+        Parameter(name="discard", default=0.1, minimum=0.0, maximum=0.9, help="Share of the largest ratios left out."),
+    ),
+)
+def intrinsic_dimension_twonn(layer: Layer, *, discard: float) -> Tensor:
+    """Dimension of the surface on which samples lie, from the ratio of their two nearest distances."""
+    x = layer.features.to(torch.float64)
+    if len(x) < 3:
+        raise Undefined(f"Two neighbours need at least 3 samples; there are {len(x)}.")
+    apart = torch.cdist(x, x, compute_mode="donot_use_mm_for_euclid_dist").fill_diagonal_(torch.inf)
+    near = apart.topk(2, dim=1, largest=False).values
+    ratios = (near[:, 1] / near[:, 0])[near[:, 0] > 0].log().sort().values
+    count = len(ratios)
+    kept = ratios[: max(1, int(count * (1 - discard)))]
+    if count < 3 or not float(kept.square().sum()) > 0:
+        raise Undefined("Nearly all samples coincide with another, so their nearest distances have no ratio.")
+    share = torch.arange(1, len(kept) + 1, dtype=torch.float64, device=x.device) / count
+    rise = -torch.log1p(-share.clamp_max(1 - 1 / (2 * count)))
+    return (kept @ rise) / kept.square().sum()

@@ -1,0 +1,41 @@
+"""Variability collapse within classes."""
+
+import torch
+from torch import Tensor
+
+from backend.contracts.cards import Arity, Change, Direction, Family, Input, Question, Role, Uncertainty
+from worker.measures.geometry.classes import class_means
+from worker.measures.inputs import Layer, Undefined
+from worker.measures.measure import measure
+
+
+@measure(
+    slug="nc1-classic",
+    title="Neural collapse 1: within-class variability",
+    family=Family.GEOMETRY,
+    question=Question.LAYER,
+    arity=Arity.MODEL,
+    formula=r"\frac1C \operatorname{Tr}(\Sigma_W \Sigma_B^+)",
+    input=Input.FEATURES,
+    bounds=(0.0, None),
+    direction=Direction.NEITHER,
+    ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
+    role=Role.HELD_OUT,
+    needs_labels=True,
+    uncertainty=Uncertainty.JACKKNIFE,
+    reliable_from="20 samples per class",
+    pitfalls="0 means that every class is one point. The pseudo-inverse makes weakly separated directions count most.",
+    source="Papyan et al. 2020, section 2 (NC1)",
+)
+def nc1_classic(layer: Layer) -> Tensor:
+    """Variance within classes relative to the variance between their means."""
+    classes = class_means(layer)
+    count = len(classes.means)
+    between = (classes.means - classes.means.mean(0)) / count**0.5
+    _u, s, vh = torch.linalg.svd(between, full_matrices=False)
+    # Centred means span at most one direction less than there are classes; the last is rounding.
+    rank = min(count - 1, between.shape[1])
+    if not float(s[rank - 1]) > 1e-12 * float(s[0]):
+        raise Undefined("Class means lie on a line or plane, so the variance between them has no inverse.")
+    within = (classes.residuals @ vh[:rank].T / s[:rank]).square().sum() / len(classes.residuals)
+    return within / count

@@ -1,0 +1,37 @@
+"""The network decides like the nearest class mean."""
+
+import torch
+from torch import Tensor
+
+from backend.contracts.cards import Arity, Change, Direction, Family, Input, Question, Role, Uncertainty
+from worker.measures.geometry.classes import class_means
+from worker.measures.inputs import Layer, Undefined
+from worker.measures.measure import measure
+
+
+@measure(
+    slug="nc4-agreement",
+    title="Neural collapse 4: nearest class mean",
+    family=Family.GEOMETRY,
+    question=Question.LAYER,
+    arity=Arity.MODEL,
+    formula=r"\frac1N\sum_i [\arg\max z_i = \arg\min_c \lVert h_i - \mu_c\rVert]",
+    input=Input.FEATURES,
+    bounds=(0.0, 1.0),
+    direction=Direction.NEITHER,
+    ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
+    role=Role.HELD_OUT,
+    needs_labels=True,
+    uncertainty=Uncertainty.JACKKNIFE,
+    counts_events=True,
+    reliable_from="20 samples per class",
+    pitfalls="Class means come from the same samples. Only classes with samples are candidates.",
+    source="Papyan et al. 2020, section 2 (NC4)",
+)
+def nc4_agreement(layer: Layer) -> Tensor:
+    """Share of samples that the network gives the class whose mean is nearest in this layer."""
+    classes = class_means(layer)
+    if layer.logits is None:
+        raise Undefined("This measure needs the network's answers beside the features: pass logits=.")
+    nearest = torch.cdist(classes.features, classes.means).argmin(1)
+    return (classes.names[nearest] == layer.logits.argmax(1)).to(torch.float64).mean()

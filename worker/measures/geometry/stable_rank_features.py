@@ -1,0 +1,32 @@
+"""Stable rank of a representation."""
+
+import torch
+from torch import Tensor
+
+from backend.contracts.cards import Arity, Change, Direction, Family, Input, Question, Role, Uncertainty
+from worker.measures.inputs import Layer
+from worker.measures.measure import measure
+from worker.measures.representational.gram import centred
+
+
+@measure(
+    slug="stable-rank-features",
+    title="Stable rank of the features",
+    family=Family.GEOMETRY,
+    question=Question.LAYER,
+    arity=Arity.MODEL,
+    formula=r"\frac{\lVert X\rVert_F^2}{\lVert X\rVert_2^2}",
+    input=Input.FEATURES,
+    bounds=(1.0, None),
+    direction=Direction.NEITHER,
+    ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
+    role=Role.HELD_OUT,
+    uncertainty=Uncertainty.JACKKNIFE,
+    reliable_from="ten samples per feature",
+    pitfalls="Governed by the largest direction alone: one outlying direction brings it to 1.",
+    source="Rudelson & Vershynin 2007, section 1; centred features",
+)
+def stable_rank_features(layer: Layer) -> Tensor:
+    """Variance of a layer in units of its strongest direction."""
+    variances = torch.linalg.svdvals(centred(layer.features)).square()
+    return variances.sum() / variances[0]

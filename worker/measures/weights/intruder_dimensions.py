@@ -1,0 +1,67 @@
+"""Singular vectors that tuning added."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from backend.contracts.cards import Change, Direction, Family, Input, Parameter, Question, Role, Uncertainty
+from worker.measures.inputs import Undefined, Weights
+from worker.measures.measure import measure
+from worker.measures.weights.flat import matrices
+
+
+class Spectra(NamedTuple):
+    """Left singular vectors ``(out, rank)`` of every matrix, and its name and shape."""
+
+    vectors: tuple[Tensor, ...]
+    names: tuple[tuple[str, tuple[int, ...]], ...]
+
+
+def spectra(weights: Weights, **_: object) -> Spectra:
+    """Left singular vectors of every matrix."""
+    found = matrices(weights)
+    vectors = tuple(torch.linalg.svd(w, full_matrices=False)[0] for w in found.values())
+    return Spectra(vectors, tuple((n, tuple(w.shape)) for n, w in found.items()))
+
+
+@measure(
+    slug="intruder-dimensions",
+    title="Intruder dimensions",
+    family=Family.WEIGHTS,
+    question=Question.WEIGHTS_ALIKE,
+    formula=r"\sum_{W} \#\{j \le k : \max_i |\langle u^{b}_j, u^{a}_i\rangle| < \varepsilon\}",
+    input=Input.WEIGHTS,
+    bounds=(0.0, None),
+    identical=0.0,
+    direction=Direction.LOWER_IS_ALIKE,
+    symmetric=False,
+    ignores={Change.SCALE_WEIGHTS},
+    role=Role.NONE,
+    uncertainty=Uncertainty.EXACT,
+    reliable_from="any network and one tuned from it",
+    pitfalls="Directed: the first is the base, the second is tuned from it. Convolutions are matrices (out, "
+    "in·height·width). For unrelated networks nearly every vector is an intruder.",
+    source="Shuttleworth et al. 2024, section 3; left singular vectors, summed over matrices",
+    parameters=(
+        Parameter(
+            name="k", default=10, minimum=1, maximum=10000, help="Strongest vectors of each matrix that are looked at."
+        ),
+        Parameter(
+            name="epsilon",
+            default=0.5,
+            minimum=0.0,
+            maximum=1.0,
+            help="Largest cosine of an intruder with any base vector.",
+        ),
+    ),
+    prepare=spectra,
+)
+def intruder_dimensions(a: Spectra, b: Spectra, *, k: int, epsilon: float) -> Tensor:
+    """How many of the strongest singular vectors of the tuned weights resemble none of the base."""
+    if a.names != b.names:
+        raise Undefined("Not comparable: different architectures.")
+    count = 0
+    for base, tuned in zip(a.vectors, b.vectors, strict=True):
+        count += int(((base.T @ tuned[:, :k]).abs().amax(0) < epsilon).sum())
+    return torch.tensor(float(count), dtype=torch.float64)

@@ -1,0 +1,52 @@
+"""Overlap of the weights that pruning kept."""
+
+from typing import NamedTuple
+
+from backend.contracts.cards import Change, Direction, Family, Input, Question, Role, Uncertainty
+from worker.measures.inputs import Weights
+from worker.measures.measure import Reading, measure
+from worker.measures.weights.flat import Flat, check_alike, flat
+
+
+class Mask(NamedTuple):
+    """1 for every weight of the matrices that is not zero."""
+
+    kept: Flat
+
+
+def mask(weights: Weights, **_: object) -> Mask:
+    """Which weights of the matrices are not zero."""
+    found = flat(weights, tensors="matrices")
+    return Mask(Flat((found.values != 0).double(), found.names))
+
+
+@measure(
+    slug="mask-iou",
+    title="Mask overlap",
+    family=Family.WEIGHTS,
+    question=Question.WEIGHTS_ALIKE,
+    formula=r"\frac{|M_a \cap M_b|}{|M_a \cup M_b|},\quad M = \{\theta \ne 0\}",
+    input=Input.WEIGHTS,
+    bounds=(0.0, 1.0),
+    identical=1.0,
+    direction=Direction.HIGHER_IS_ALIKE,
+    ignores={Change.SCALE_WEIGHTS},
+    role=Role.NONE,
+    uncertainty=Uncertainty.EXACT,
+    reliable_from="two pruned networks of one architecture",
+    pitfalls="Two networks that are not pruned overlap entirely; the density of each mask and the overlap of "
+    "independent masks of these densities stand beside the value.",
+    source="Jaccard 1912 on the weights that are not zero; chance: independent masks of the same densities",
+    undefined="Both networks have no weight left.",
+    prepare=mask,
+)
+def mask_iou(a: Mask, b: Mask) -> Reading:
+    """Share of the kept weights that both networks kept."""
+    check_alike(a.kept, b.kept)
+    x, y = a.kept.values > 0, b.kept.values > 0
+    both, either = int((x & y).sum()), int((x | y).sum())
+    if either == 0:
+        return Reading(float("nan"))
+    p, q = float(x.double().mean()), float(y.double().mean())
+    chance = p * q / (p + q - p * q)
+    return Reading(both / either, notes={"density_a": p, "density_b": q, "chance": chance})
