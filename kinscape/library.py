@@ -98,7 +98,7 @@ def matrices(
     inputs: dict[Input, list[Any]] = {}
     for slug in slugs:
         one = measure(slug)
-        if one.card.input not in inputs or one.card.needs_labels:
+        if one.card.input not in inputs or (one.card.needs_labels and labels is None):
             inputs[one.card.input] = one.read(data, labels=labels, outputs=outputs)
         found[slug] = one.matrix_of(inputs[one.card.input], one.card.settings({}), intervals=intervals, kept=kept)
     return found
@@ -172,14 +172,17 @@ class BoundMeasure:
         if self.card.arity is Arity.MODEL or self.card.input is Input.NETWORK:
             raise Unprocessable(f"{self.card.slug} is not computed as a matrix; call it for each model or pair.")
         n, card = len(inputs), self.card
-        pairs = [(i, j) for i in range(n) for j in range(n) if i <= j or not card.symmetric]
+        # Where the card says what a model scores with itself, that is not computed again.
+        pairs = [(i, j) for i in range(n) for j in range(n) if (i < j or not card.symmetric) and i != j]
+        if card.identical is None:
+            pairs += [(i, i) for i in range(n)]
         data = dict[Hashable, Any](enumerate(inputs))
         groups = self._groups(inputs, intervals=intervals)
         found = answer_pairs(self._measure, data, data, list(pairs), settings, groups=groups, kept=kept)
         samples, width = _size(inputs)
         warning = self._measure.small(samples, width) if self._measure.small else ""
         low, high = bounds(card, found.values, found.replicates, samples=samples)
-        return _laid_out(found, low, high, pairs, n=n, mirrored=card.symmetric, warning=warning)
+        return _laid_out(card, found, low, high, pairs, n=n, warning=warning)
 
     def read(self, data: Sequence[Any], *, labels: Array | None, outputs: Kind | None) -> list[Any]:
         """What was passed, checked: outputs, features or weights of each model."""
@@ -257,21 +260,23 @@ def _size(inputs: list[Any]) -> tuple[int, int]:
 
 
 def _laid_out(
-    found: Answers, low: Tensor, high: Tensor, pairs: list[tuple[int, int]], *, n: int, mirrored: bool, warning: str
+    card: Card, found: Answers, low: Tensor, high: Tensor, pairs: list[tuple[int, int]], *, n: int, warning: str
 ) -> Matrix:
     rows, columns = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
     layers = [found.values[None], low[None], high[None]]
     if found.replicates is not None:
         layers.append(found.replicates)
     flat = torch.cat(layers).numpy()
-    own = rows == columns
-    # A model with itself has a value and no sampling error.
-    flat[1, own] = flat[2, own] = flat[0, own]
     grids = np.full((len(flat), n, n), np.nan)
     grids[:, rows, columns] = flat
-    if mirrored:
-        grids[:, columns, rows] = flat
     reasons = {pairs[k]: sentence for k, sentence in found.reasons.items()}
-    if mirrored:
+    if card.symmetric:
+        grids[:, columns, rows] = flat
         reasons |= {(j, i): sentence for (i, j), sentence in reasons.items()}
+    if card.identical is not None:
+        grids[:, np.arange(n), np.arange(n)] = card.identical
+        for i in range(n):
+            if i in found.refused:
+                grids[:, i, i] = np.nan
+                reasons[i, i] = found.refused[i]
     return Matrix(grids[0], grids[1], grids[2], reasons, grids[3:], warning)

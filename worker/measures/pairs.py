@@ -26,12 +26,14 @@ class Answers:
         replicates: ``(groups, pairs)`` with one group of samples left out, where it was asked for.
         reasons: sentences by position.
         notes: what was found beside the numbers, by position.
+        refused: sentences for single inputs that have no number with any other, by name.
     """
 
     values: Tensor
     replicates: Tensor | None = None
     reasons: dict[int, str] = field(default_factory=dict)
     notes: dict[int, dict[str, float | int | str]] = field(default_factory=dict)
+    refused: dict[Hashable, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ def answer_pairs(
         groups = ()
     first, refused = prepare_all(measure, left, settings)
     second, refused_too = (first, refused) if right is left else prepare_all(measure, right, settings)
+    answers.refused = {**refused_too, **refused}
     known = []
     for k, (a, b) in enumerate(pairs):
         sentence = refused.get(a) or refused_too.get(b) or _unlike(left[a], right[b])
@@ -87,7 +90,8 @@ def answer_pairs(
     if measure.together is not None:
         _together(asked, left, right, answers, kept={} if kept is None else kept)
     elif measure.means is not None:
-        _from_means(asked, first, second, answers)
+        of = [side[n] for side, p in ((left, 0), (right, 1)) for n in dict.fromkeys(x[p] for x in pairs)]
+        _from_means(asked, first, second, answers, kept={} if kept is None else kept, of=of)
     else:
         found = pair_values(measure, first, second, asked.pairs, settings)
         answers.values[known] = found.values
@@ -144,26 +148,39 @@ def _together(
         answers.replicates[:, asked.known] = found.replicates.to("cpu", torch.float64)
 
 
-def _from_means(asked: _Asked, left: Mapping[Hashable, Any], right: Mapping[Hashable, Any], answers: Answers) -> None:
+def _from_means(
+    asked: _Asked, left: Mapping[Hashable, Any], right: Mapping[Hashable, Any], answers: Answers, *,
+    kept: dict[Hashable, Any], of: list[Any],
+) -> None:  # fmt: skip
     """Exact leave-one-group-out values from the means of each group, in one pass over the samples."""
     shapes: dict[Any, list[int]] = {}
     for k, (a, _) in enumerate(asked.pairs):
         shapes.setdefault(_first(left[a]).shape, []).append(k)
     finish = asked.measure.finish or (lambda means, **_: means.squeeze(-2))
     for part in shapes.values():
-        pairs = [asked.pairs[k] for k in part]
         places = [asked.known[k] for k in part]
-        firsts, seconds = (list(dict.fromkeys(side)) for side in zip(*pairs, strict=True))
-        a = _stacked([left[n] for n in firsts])
-        b = a if right is left and firsts == seconds else _stacked([right[n] for n in seconds])
-        samples = _first(b).shape[1]
-        rows = asked.groups or (torch.arange(samples),)
-        sums = _sums(asked, a, b, _meetings(asked.measure, pairs, firsts, seconds), rows)
-        sizes = torch.tensor([len(g) for g in rows], dtype=torch.float64)[:, None, None]
-        whole = sums.sum(0)
+        pairs = [asked.pairs[k] for k in part]
+        how = (asked.measure.means, asked.measure.prepare, tuple(asked.settings.items()), len(asked.groups))
+        same = (*how, tuple(pairs), tuple(map(id, of)))
+        if same not in kept:
+            # The inputs are kept with it: an identity is only unique while its object lives.
+            kept[same] = (_group_sums(asked, left, right, pairs), of)
+        sums, sizes = kept[same][0]
+        whole, samples = sums.sum(0), sizes.sum()
         answers.values[places] = finish(whole / samples, **asked.settings)
         if answers.replicates is not None:
             answers.replicates[:, places] = finish((whole - sums) / (samples - sizes), **asked.settings)
+
+
+def _group_sums(
+    asked: _Asked, left: Mapping[Hashable, Any], right: Mapping[Hashable, Any], pairs: list[Pair]
+) -> tuple[Tensor, Tensor]:
+    firsts, seconds = (list(dict.fromkeys(side)) for side in zip(*pairs, strict=True))
+    a = _stacked([left[n] for n in firsts])
+    b = a if right is left and firsts == seconds else _stacked([right[n] for n in seconds])
+    rows = asked.groups or (torch.arange(_first(b).shape[1]),)
+    sums = _sums(asked, a, b, _meetings(asked.measure, pairs, firsts, seconds), rows)
+    return sums, torch.tensor([len(g) for g in rows], dtype=torch.float64)[:, None, None]
 
 
 def _sums(asked: _Asked, a: Any, b: Any, meetings: list[Meeting], rows: Sequence[Tensor]) -> Tensor:

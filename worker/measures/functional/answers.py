@@ -9,6 +9,7 @@ from torch import Tensor
 from worker.measures.inputs import Outputs, Undefined
 
 LN_2 = 0.6931471805599453
+LEAST = 1e-300  # a probability of zero has a logarithm, and p log p is zero all the same
 
 
 class Certain(NamedTuple):
@@ -110,12 +111,38 @@ def kappa(observed: Tensor, expected: Tensor) -> Tensor:
     return torch.where(chance.abs() < 1e-12, torch.nan, (observed - expected) / chance)
 
 
-def entropy(p: Tensor) -> Tensor:
-    """Entropy over the last dimension, in nats."""
-    terms: Tensor = torch.special.entr(p)
-    return terms.sum(-1)
+class Halved(NamedTuple):
+    """Half of the probabilities ``(samples, classes)``, and their entropy in nats ``(samples, 1)``."""
+
+    half: Tensor
+    entropy: Tensor
 
 
-def jensen_shannon(p: Tensor, q: Tensor) -> Tensor:
+def halved(outputs: Outputs, **_: object) -> Halved:
+    """Half of the softmax outputs, and the entropy of the whole."""
+    return halves(outputs.probabilities)
+
+
+def halves(p: Tensor) -> Halved:
+    """Half of the probabilities, and the entropy of the whole."""
+    half = (p / 2).clamp_min(LEAST)
+    return Halved(half, _entropy(half + half)[:, None])
+
+
+def _entropy(p: Tensor) -> Tensor:
+    return -(p * p.log()).sum(-1)
+
+
+def jensen_shannon(p: Halved, q: Halved) -> Tensor:
     """Jensen-Shannon divergence of each sample, in nats, rounding outside the range cut."""
-    return (entropy((p + q) / 2) - (entropy(p) + entropy(q)) / 2).clamp(0, LN_2)
+    own = (p.entropy + q.entropy).squeeze(-1) / 2
+    return (_entropy(p.half + q.half) - own).clamp(0, LN_2)
+
+
+def jensen_shannon_means(left: Halved, right: Halved) -> Tensor:
+    """Mean divergence and mean distance of every pair: two measures, one pass over the samples."""
+    rows = []
+    for half, entropy in zip(left.half, left.entropy, strict=True):
+        each = jensen_shannon(Halved(half, entropy), right)
+        rows.append(torch.stack([each.mean(-1), each.sqrt().mean(-1)]))
+    return torch.stack(rows, 1)

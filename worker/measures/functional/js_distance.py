@@ -3,15 +3,8 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Family, Input, Question, Role, Uncertainty
-from worker.measures.functional.answers import LN_2, jensen_shannon, probabilities, row_means
+from worker.measures.functional.answers import LN_2, Halved, halved, jensen_shannon, jensen_shannon_means
 from worker.measures.measure import measure
-
-ROOT_LN_2 = LN_2**0.5
-
-
-def per_sample(p: Tensor, q: Tensor) -> Tensor:
-    """Distance of each sample."""
-    return jensen_shannon(p, q).sqrt()
 
 
 @measure(
@@ -21,7 +14,7 @@ def per_sample(p: Tensor, q: Tensor) -> Tensor:
     question=Question.ANSWER_ALIKE,
     formula=r"\frac{1}{N}\sum_i \sqrt{\mathrm{JS}(p_i, q_i)}",
     input=Input.OUTPUTS,
-    bounds=(0.0, ROOT_LN_2),
+    bounds=(0.0, LN_2**0.5),
     identical=0.0,
     direction=Direction.LOWER_IS_ALIKE,
     ignores={Change.SHIFT_LOGITS},
@@ -30,9 +23,10 @@ def per_sample(p: Tensor, q: Tensor) -> Tensor:
     reliable_from="100 samples",
     pitfalls="The mean of the roots, not the root of the mean divergence. Rounding outside the range is cut.",
     source="Endres & Schindelin 2003, theorem 1; mean over samples",
-    prepare=probabilities,
-    means=row_means(per_sample),
+    prepare=halved,
+    means=jensen_shannon_means,
+    finish=lambda means: means[..., 1, :],
 )
-def js_distance(p: Tensor, q: Tensor) -> Tensor:
+def js_distance(p: Halved, q: Halved) -> Tensor:
     """Mean root of the Jensen-Shannon divergence (in nats); a metric."""
-    return per_sample(p, q).mean()
+    return jensen_shannon(p, q).sqrt().mean()

@@ -3,13 +3,8 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Family, Input, Question, Role, Uncertainty
-from worker.measures.functional.answers import LN_2, jensen_shannon, probabilities, row_means
+from worker.measures.functional.answers import LN_2, Halved, halved, jensen_shannon, jensen_shannon_means
 from worker.measures.measure import measure
-
-
-def per_sample(p: Tensor, q: Tensor) -> Tensor:
-    """Divergence of each sample, in nats."""
-    return jensen_shannon(p, q)
 
 
 @measure(
@@ -29,9 +24,10 @@ def per_sample(p: Tensor, q: Tensor) -> Tensor:
     pitfalls="In nats, at temperature 1. Rounding outside the range is cut. Its square root is a metric, the "
     "divergence is not.",
     source="Lin 1991, equation 4.1",
-    prepare=probabilities,
-    means=row_means(per_sample),
+    prepare=halved,
+    means=jensen_shannon_means,
+    finish=lambda means: means[..., 0, :],
 )
-def js_divergence(p: Tensor, q: Tensor) -> Tensor:
+def js_divergence(p: Halved, q: Halved) -> Tensor:
     """Mean Jensen-Shannon divergence of the two probability vectors, in nats."""
-    return per_sample(p, q).mean()
+    return jensen_shannon(p, q).mean()

@@ -3,19 +3,14 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Family, Input, Question, Role, Uncertainty
-from worker.measures.functional.answers import LN_2, jensen_shannon, row_means
+from worker.measures.functional.answers import LN_2, Halved, halves, jensen_shannon, jensen_shannon_means
 from worker.measures.inputs import Outputs
 from worker.measures.measure import measure
 
 
-def twice_softened(outputs: Outputs, **_: object) -> Tensor:
-    """Softmax of the softmax, ``(samples, classes)``."""
-    return outputs.probabilities.softmax(1)
-
-
-def per_sample(p: Tensor, q: Tensor) -> Tensor:
-    """Divergence of each sample, in nats."""
-    return jensen_shannon(p, q)
+def twice_softened(outputs: Outputs, **_: object) -> Halved:
+    """Half of the softmax of the softmax, and its entropy."""
+    return halves(outputs.probabilities.softmax(1))
 
 
 @measure(
@@ -35,8 +30,9 @@ def per_sample(p: Tensor, q: Tensor) -> Tensor:
     pitfalls="Only to reproduce published numbers: it shrinks the divergence about 40 times. Use js-divergence.",
     source="Published distillation code that passes probabilities where logits are expected",
     prepare=twice_softened,
-    means=row_means(per_sample),
+    means=jensen_shannon_means,
+    finish=lambda means: means[..., 0, :],
 )
-def js_divergence_legacy_resoftmax(p: Tensor, q: Tensor) -> Tensor:
+def js_divergence_legacy_resoftmax(p: Halved, q: Halved) -> Tensor:
     """Jensen-Shannon divergence as some published code computes it, in nats."""
-    return per_sample(p, q).mean()
+    return jensen_shannon(p, q).mean()

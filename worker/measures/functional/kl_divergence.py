@@ -3,16 +3,23 @@
 import torch
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Family, Input, Question, Role, Uncertainty
-from worker.measures.functional.answers import Certain, row_means, with_logarithms
+from backend.contracts.cards import Change, Direction, Family, Input, Pace, Question, Role, Uncertainty
+from worker.measures.functional.answers import Certain, mean_products, with_logarithms
 from worker.measures.measure import measure
 
-IMPOSSIBLE = -1e20  # a logarithm below this stands for a probability of zero
+IMPOSSIBLE = 1e15  # nats no pair of finite logits has; probabilities of zero have a stand-in logarithm
 
 
-def per_sample(p: Certain, q: Certain) -> Tensor:
-    """Divergence of each sample, in nats."""
-    return torch.where((p.p > 0) & (q.log_p < IMPOSSIBLE), torch.inf, p.p * (p.log_p - q.log_p)).sum(-1).clamp_min(0)
+def all_pairs(left: Certain, right: Certain) -> Tensor:
+    """Cross-entropy minus entropy of every pair, as two products."""
+    own = (left.p * left.log_p).sum(-1).mean(-1)
+    return own[:, None] - mean_products(left.p, right.log_p)
+
+
+def from_terms(means: Tensor) -> Tensor:
+    """The divergence, infinite where the second model rules out what the first expects."""
+    lost = means[..., 0, :]
+    return torch.where(lost > IMPOSSIBLE, torch.inf, lost.clamp_min(0))
 
 
 @measure(
@@ -33,10 +40,13 @@ def per_sample(p: Certain, q: Certain) -> Tensor:
     pitfalls="Directed: expectation under the first model. A single sample on which the second is certain "
     "and wrong can dominate. In nats, at temperature 1; rounding below 0 is cut.",
     source="Kullback & Leibler 1951, equation 2.4",
+    pace=Pace.PRODUCT,
     undefined="The second model gives probability zero to an answer of the first, so the divergence is infinite.",
     prepare=with_logarithms,
-    means=row_means(per_sample),
+    means=all_pairs,
+    finish=from_terms,
 )
 def kl_divergence(p: Certain, q: Certain) -> Tensor:
     """Mean information lost when the second model answers in place of the first, in nats."""
-    return per_sample(p, q).mean()
+    lost = (p.p * (p.log_p - q.log_p)).sum(-1).mean()
+    return from_terms(lost[None, None])[0]

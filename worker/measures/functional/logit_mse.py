@@ -2,14 +2,15 @@
 
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Family, Input, Question, Role, Uncertainty
-from worker.measures.functional.answers import centred_logits, row_means
+from backend.contracts.cards import Change, Direction, Family, Input, Pace, Question, Role, Uncertainty
+from worker.measures.functional.answers import centred_logits, mean_products
 from worker.measures.measure import measure
 
 
-def per_sample(p: Tensor, q: Tensor) -> Tensor:
-    """Mean squared difference of each sample."""
-    return (p - q).square().mean(-1)
+def all_pairs(left: Tensor, right: Tensor) -> Tensor:
+    """Squared lengths minus twice the inner products, per class."""
+    a, b = (side.square().sum(-1).mean(-1) for side in (left, right))
+    return (a[:, None] + b[None, :] - 2 * mean_products(left, right)).clamp_min(0) / left.shape[2]
 
 
 @measure(
@@ -29,9 +30,10 @@ def per_sample(p: Tensor, q: Tensor) -> Tensor:
     pitfalls="In the unit of the logits, so training longer makes it larger. The mean of every sample is "
     "removed first because softmax does not see it.",
     source="Ba & Caruana 2014, equation 1, with the mean of each sample removed",
+    pace=Pace.PRODUCT,
     prepare=centred_logits,
-    means=row_means(per_sample),
+    means=all_pairs,
 )
 def logit_mse(p: Tensor, q: Tensor) -> Tensor:
     """Mean squared difference of the logits after removing what softmax does not see."""
-    return per_sample(p, q).mean()
+    return (p - q).square().mean()

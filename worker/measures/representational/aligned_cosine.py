@@ -1,11 +1,11 @@
 """Cosine of samples after the best rotation."""
 
-import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Family, Input, Question, Role, Uncertainty
 from worker.measures.measure import measure
 from worker.measures.representational.gram import narrowed
+from worker.measures.representational.rotation import polar
 
 
 @measure(
@@ -30,9 +30,8 @@ from worker.measures.representational.gram import narrowed
 )
 def aligned_cosine(x: Tensor, y: Tensor) -> Tensor:
     """Mean cosine between both views of a sample after the best rotation of one layer."""
-    u, _s, vh = torch.linalg.svd(x.T @ y, full_matrices=False)
-    a, b = x @ u, y @ vh.T
-    rotated = (a * b).sum(1)
+    _values, rotation = polar(x.T @ y)
+    rotated = ((x @ rotation) * y).sum(1)
     length = x.norm(dim=1) * y.norm(dim=1)
     seen = length > 0
     return (rotated[seen] / length[seen]).mean().clamp(-1, 1)

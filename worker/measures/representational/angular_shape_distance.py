@@ -53,5 +53,5 @@ def all_pairs(block: Block) -> Together:
 )
 def angular_shape_distance(x: Tensor, y: Tensor) -> Tensor:
     """Angle between two layers, in radians, after the best rotation of one onto the other; a metric."""
-    nuclear: Tensor = torch.linalg.svdvals(x.T @ y).sum()
+    nuclear = torch.linalg.svdvals(x.T @ y).sum()
     return angle(nuclear)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Family, Input, Parameter, Question, Role, Uncertainty
 from worker.measures.measure import measure
-from worker.measures.representational.neighbours import cosines, neighbours
+from worker.measures.representational.neighbours import cosine_matrix, neighbours
 
 
 class Kernel(NamedTuple):
@@ -19,7 +19,7 @@ class Kernel(NamedTuple):
 
 def kernel(features: Tensor, *, k: int) -> Kernel:
     """Inner products and neighbours of one layer."""
-    gram = cosines(features)
+    gram = cosine_matrix(features)
     member = torch.zeros_like(gram, dtype=torch.bool)
     return Kernel(gram, member.scatter_(1, neighbours(features, k=k), value=True))
 

@@ -1,18 +1,17 @@
 """Overlap of the spaces that two layers span."""
 
-import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Family, Input, Question, Role, Uncertainty
 from worker.measures.measure import measure
+from worker.measures.representational.factors import orthonormal
 from worker.measures.representational.gram import as_given
 from worker.measures.representational.linear_cka_biased import few_samples
 
 
 def span(features: Tensor, **_: object) -> Tensor:
     """Orthonormal basis ``(samples, rank)`` of features that are not centred."""
-    u, s, _vh = torch.linalg.svd(as_given(features), full_matrices=False)
-    return u[:, s > s[0] * max(features.shape) * torch.finfo(s.dtype).eps]
+    return orthonormal(as_given(features))
 
 
 @measure(

@@ -8,6 +8,7 @@ from torch import Tensor
 from worker.measures.inputs import Undefined
 from worker.measures.measure import Block, Together
 from worker.measures.representational.gram import centred
+from worker.measures.representational.rotation import singular_values
 
 
 def basis(features: Tensor, *, variance: float = 1.0, **_: object) -> Tensor:
@@ -16,7 +17,11 @@ def basis(features: Tensor, *, variance: float = 1.0, **_: object) -> Tensor:
     Args:
         variance: keep the fewest principal components that hold this share of the variance.
     """
-    x = centred(features)
+    return orthonormal(centred(features), variance=variance)
+
+
+def orthonormal(x: Tensor, *, variance: float = 1.0) -> Tensor:
+    """Orthonormal basis ``(samples, rank)`` of the columns as they are."""
     n, width = x.shape
     smallest = max(n, width) * torch.finfo(x.dtype).eps
     if variance >= 1 and width < n:
@@ -47,7 +52,7 @@ def room_for_correlations(a: Tensor, b: Tensor) -> None:
 
 def canonical_correlations(a: Tensor, b: Tensor) -> Tensor:
     """Canonical correlations of two bases, largest first, rounding above 1 cut."""
-    return torch.linalg.svdvals(a.T @ b).clamp_max(1)
+    return singular_values(a.T @ b).clamp_max(1)
 
 
 def over_pairs(

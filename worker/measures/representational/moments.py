@@ -128,17 +128,19 @@ def kernel_moments(xs: Sequence[Tensor], groups: Sequence[Tensor], kernel: Kerne
     """Moments by tiles of the kernel matrices of all models at once.
 
     Args:
-        xs: features ``(samples, width)`` of each model; narrower ones are padded with zeros.
+        xs: features ``(samples, width)`` of each model; those of one width are multiplied as a batch.
         kernel: from inner products ``(models, r, c)`` and squared lengths ``(models, r)``,
             ``(models, c)`` to kernel values ``(models, r, c)``; may write into the products.
     """
     most = max(1, TILE_BYTES // (len(xs) * len(xs[0]) * xs[0].element_size()))
     rows = _in_pieces(groups, samples=len(xs[0]), most=min(MOST_ROWS, most))
-    x = _padded(xs)[:, rows.order.to(xs[0].device)]
-    lengths = x.square().sum(-1)
-    sums = _Sums.empty(rows, models=len(xs), samples=len(xs[0]), device=x.device)
+    batches = _by_width(xs, rows.order)
+    lengths = torch.stack([x.square().sum(1) for x in xs])[:, rows.order.to(xs[0].device)]
+    sums = _Sums.empty(rows, models=len(xs), samples=len(xs[0]), device=xs[0].device)
     for p, (start, stop) in enumerate(rows.spans):
-        strip = torch.bmm(x[:, start:stop], x[:, start:].transpose(1, 2))
+        strip = xs[0].new_empty(len(xs), stop - start, len(xs[0]) - start)
+        for models, x in batches:
+            strip[models] = torch.bmm(x[:, start:stop], x[:, start:].transpose(1, 2))
         strip = kernel(strip, lengths[:, start:stop], lengths[:, start:])
         corner = strip[:, :, : stop - start]
         sums.diagonal[:, start:stop] = corner.diagonal(dim1=1, dim2=2)
@@ -204,9 +206,15 @@ def _in_pieces(groups: Sequence[Tensor], *, samples: int, most: int) -> _Rows:
     return _Rows(torch.cat(list(groups)) if groups else torch.arange(samples), spans, owners)
 
 
-def _padded(xs: Sequence[Tensor]) -> Tensor:
-    width = max(x.shape[1] for x in xs)
-    return torch.stack([torch.nn.functional.pad(x, (0, width - x.shape[1])) for x in xs])
+def _by_width(xs: Sequence[Tensor], order: Tensor) -> list[tuple[Tensor | slice, Tensor]]:
+    """Models of one width, stacked ``(models, samples, width)`` with samples in the given order."""
+    widths: dict[int, list[int]] = {}
+    for m, x in enumerate(xs):
+        widths.setdefault(x.shape[1], []).append(m)
+    order = order.to(xs[0].device)
+    if len(widths) == 1:
+        return [(slice(None), torch.stack([x[order] for x in xs]))]
+    return [(torch.tensor(m), torch.stack([xs[i][order] for i in m])) for m in widths.values()]
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from worker.measures.measure import Block, Together
 DIGITS = 1e12  # cosines equal to twelve digits tie, whatever the order of summation was
 ROWS_AT_ONCE = 1024
 ENTRIES_AT_ONCE = 1 << 25
+HELD_BYTES = 1 << 30
 
 
 def unit_rows(features: Tensor) -> Tensor:
@@ -24,7 +25,7 @@ def unit_rows(features: Tensor) -> Tensor:
     return x / length
 
 
-def cosines(features: Tensor) -> Tensor:
+def cosine_matrix(features: Tensor) -> Tensor:
     """Cosine of every sample with every other, ``(samples, samples)``, float64."""
     x = unit_rows(features)
     return x @ x.T
@@ -62,12 +63,31 @@ class Near:
     Attributes:
         rows: ``(left,)`` numbers of the samples that are left.
         order: ``(models, left, k)`` numbers of their neighbours, nearest first.
-        units: features ``(samples, width)`` of each model, every sample at length 1.
+        cosines: similarities of chosen pairs of samples in each model.
     """
 
     rows: Tensor
     order: Tensor
-    units: list[Tensor]
+    cosines: "Cosines"
+
+
+class Cosines:
+    """Cosines between samples of several models; whole matrices are kept while they fit."""
+
+    def __init__(self, units: list[Tensor]) -> None:
+        self._units = units
+        self._kept: dict[int, Tensor] = {}
+        self._fit = len(units) * len(units[0]) ** 2 * 8 <= HELD_BYTES
+
+    def of(self, model: int, rows: Tensor, order: Tensor) -> Tensor:
+        """Cosines ``(rows, k)`` of samples with listed others ``(rows, k)`` in one model."""
+        x = self._units[model]
+        if self._fit:
+            if model not in self._kept:
+                self._kept[model] = x @ x.T
+            return self._kept[model][rows].gather(1, order)
+        parts = zip(rows.split(ROWS_AT_ONCE), order.split(ROWS_AT_ONCE), strict=True)
+        return torch.cat([torch.einsum("nd,nkd->nk", x[r], x[o]) for r, o in parts])
 
 
 def every_neighbourhood(block: Block, *, k: int) -> Iterator[Near]:
@@ -76,8 +96,9 @@ def every_neighbourhood(block: Block, *, k: int) -> Iterator[Near]:
     spare = min(n - 1, 2 * k + 10) if block.groups else k
     units = block.once("units", lambda: [unit_rows(x) for x in block.items])
     lists = block.once(("nearest", spare), lambda: torch.stack([_nearest(x, k=spare) for x in units]))
+    cosines = block.once("cosines", lambda: Cosines(units))
     everyone = torch.arange(n, device=lists.device)
-    yield Near(everyone, lists[:, :, :k], units)
+    yield Near(everyone, lists[:, :, :k], cosines)
     owner = torch.empty_like(everyone)
     for g, group in enumerate(block.groups):
         owner[group.to(owner.device)] = g
@@ -89,10 +110,10 @@ def every_neighbourhood(block: Block, *, k: int) -> Iterator[Near]:
         stays = owner[some] != g
         if int(stays.sum(2).min()) < k:
             # The spare neighbours of some sample all left: look again among the rest.
-            yield Near(rows, rows[torch.stack([_nearest(x[rows], k=k) for x in units])], units)
+            yield Near(rows, rows[torch.stack([_nearest(x[rows], k=k) for x in units])], cosines)
             continue
         first = stays & (stays.cumsum(2) <= k)
-        yield Near(rows, some[first].view(len(some), len(rows), k), units)
+        yield Near(rows, some[first].view(len(some), len(rows), k), cosines)
 
 
 def over_neighbourhoods(block: Block, score: Callable[[Near, int, Tensor], Tensor], *, k: int) -> Together:

@@ -43,5 +43,5 @@ def all_pairs(block: Block) -> Together:
 )
 def procrustes(x: Tensor, y: Tensor) -> Tensor:
     """Squared distance that is left after the best rotation of one layer onto the other."""
-    nuclear: Tensor = torch.linalg.svdvals(x.T @ y).sum()
+    nuclear = torch.linalg.svdvals(x.T @ y).sum()
     return (2 - 2 * nuclear).clamp_min(0)

@@ -74,7 +74,8 @@ class Ranked:
     """The order of a vector, so that the ranks of any part of it cost one pass."""
 
     def __init__(self, values: Tensor) -> None:
-        ordered, order = values.mul(DIGITS).round().sort()
+        # Whole numbers sort several times faster than floats of the same size.
+        ordered, order = values.mul(DIGITS).round().to(torch.int64).sort()
         new = torch.ones_like(ordered, dtype=torch.bool)
         new[1:] = ordered[1:] != ordered[:-1]
         self._run = None if bool(new.all()) else new.cumsum(0) - 1
@@ -83,6 +84,8 @@ class Ranked:
 
     def ranks(self, keep: Tensor | None = None) -> Tensor:
         """Ranks from 1, ties sharing their mean, of the kept entries among the kept, in their own order."""
+        if keep is None and self._run is None:
+            return self._place.to(torch.float64).add_(1)
         stays = torch.ones(len(self._place), dtype=torch.float64, device=self._place.device)
         if keep is not None:
             stays[self._place] = keep.to(torch.float64)
@@ -142,18 +145,20 @@ def _correlations(
             stays = torch.ones(samples, dtype=torch.bool, device=device)
             stays[group.to(device)] = False
             keep = condensed(stays[:, None] & stays[None, :])
-        rows = [r.ranks(keep) for r in ranked] or [v if keep is None else v[keep] for v in vectors]
+        rows = torch.empty(len(vectors), len(vectors[0]) if keep is None else int(keep.sum()), dtype=torch.float64,
+                           device=device)  # fmt: skip
+        for m, vector in enumerate(vectors):
+            rows[m] = ranked[m].ranks(keep) if ranked else vector if keep is None else vector[keep]
         out.append(_kendalls(rows, pairs) if outer == "kendall" else _products(rows, i, j, outer=outer).cpu())
     return torch.stack(out)
 
 
-def _products(rows: list[Tensor], i: Tensor, j: Tensor, *, outer: str) -> Tensor:
-    stack = torch.stack(rows)
+def _products(rows: Tensor, i: Tensor, j: Tensor, *, outer: str) -> Tensor:
     if outer != "cosine":
-        stack = stack - stack.mean(1, keepdim=True)
-    lengths = stack.norm(dim=1)
-    return (stack @ stack.T)[i, j] / lengths[i] / lengths[j].where(lengths[j] > 1e-12, torch.nan)
+        rows.sub_(rows.mean(1, keepdim=True))
+    lengths = rows.norm(dim=1)
+    return (rows @ rows.T)[i, j] / lengths[i] / lengths[j].where(lengths[j] > 1e-12, torch.nan)
 
 
-def _kendalls(rows: list[Tensor], pairs: Tensor) -> Tensor:
+def _kendalls(rows: Tensor, pairs: Tensor) -> Tensor:
     return torch.stack([kendall(rows[i], rows[j]) for i, j in pairs.tolist()])

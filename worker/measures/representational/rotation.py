@@ -7,6 +7,8 @@ from torch import Tensor
 
 from worker.measures.representational.gram import centred
 
+SAFE = 1e-10  # ratio of eigenvalues of MᵀM from which their roots are good to 1e-11 of the largest
+
 
 def unit_frobenius(features: Tensor, **_: object) -> Tensor:
     """Centred features of Frobenius norm 1."""
@@ -23,6 +25,27 @@ def unit_centred(features: Tensor, **_: object) -> Tensor:
     return x
 
 
+def singular_values(matrix: Tensor) -> Tensor:
+    """Singular values; through the eigenvalues of MᵀM, twice as fast, where that loses no digits."""
+    tall = matrix if matrix.shape[0] >= matrix.shape[1] else matrix.T
+    eigenvalues = torch.linalg.eigvalsh(tall.T @ tall)
+    if bool(eigenvalues[0] > SAFE * eigenvalues[-1]):
+        return eigenvalues.sqrt().flip(0)
+    return torch.linalg.svdvals(matrix)
+
+
+def polar(matrix: Tensor) -> tuple[Tensor, Tensor]:
+    """Singular values, and the rotation UVᵀ of M = USVᵀ (the nearest matrix with orthonormal columns or rows)."""
+    tall = matrix if matrix.shape[0] >= matrix.shape[1] else matrix.T
+    eigenvalues, v = torch.linalg.eigh(tall.T @ tall)
+    if bool(eigenvalues[0] > SAFE * eigenvalues[-1]):
+        values = eigenvalues.sqrt()
+        rotation = tall @ ((v / values) @ v.T)
+        return values.flip(0), rotation if tall is matrix else rotation.T
+    u, s, vh = torch.linalg.svd(matrix, full_matrices=False)
+    return s, u @ vh
+
+
 def nuclear_norm(x: Tensor, y: Tensor, groups: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     """Nuclear norm of XᵀY for unit-norm X, Y, and without each group ``(groups,)`` to first order.
 
@@ -31,13 +54,13 @@ def nuclear_norm(x: Tensor, y: Tensor, groups: Sequence[Tensor]) -> tuple[Tensor
     """
     product = x.T @ y
     if not groups:
-        return torch.linalg.svdvals(product).sum(), torch.empty(0, dtype=x.dtype)
-    u, s, vh = torch.linalg.svd(product, full_matrices=False)
-    share = ((x @ u) * (y @ vh.T)).sum(1)
+        return singular_values(product).sum(), product.new_empty(0)
+    values, rotation = polar(product)
+    share = ((x @ rotation) * y).sum(1)
     own_x, own_y = x.square().sum(1), y.square().sum(1)
     without = []
     for group in groups:
         rows = group.to(x.device)
         norms = (1 - own_x[rows].sum()) * (1 - own_y[rows].sum())
-        without.append((s.sum() - share[rows].sum()) / norms.clamp_min(1e-300).sqrt())
-    return s.sum(), torch.stack(without)
+        without.append((values.sum() - share[rows].sum()) / norms.clamp_min(1e-300).sqrt())
+    return values.sum(), torch.stack(without)

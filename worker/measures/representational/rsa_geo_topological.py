@@ -2,9 +2,10 @@
 
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Family, Input, Parameter, Question, Role, Uncertainty
+from backend.contracts.cards import Change, Direction, Family, Input, Pace, Parameter, Question, Role, Uncertainty
 from worker.measures.inputs import Undefined
 from worker.measures.measure import measure
+from worker.measures.representational.gram import inner_products
 from worker.measures.representational.rdm import Ranked, dissimilarities, unit
 
 
@@ -21,8 +22,9 @@ def clipped(vector: Tensor, *, low: float, high: float) -> Tensor:
 
 
 def without_extremes(features: Tensor, *, inner: str, low: float, high: float) -> Tensor:
-    """Clipped dissimilarities of one layer, condensed."""
-    return clipped(dissimilarities(features, inner=inner), low=low, high=high)
+    """Ranks of the clipped dissimilarities of one layer, as a vector of length 1."""
+    kept = clipped(dissimilarities(features, inner=inner), low=low, high=high)
+    return unit(Ranked(kept).ranks(), centre=True)
 
 
 @measure(
@@ -55,10 +57,11 @@ def without_extremes(features: Tensor, *, inner: str, low: float, high: float) -
         ),
         Parameter(name="high", default=0.8, minimum=0.01, maximum=1.0, help="Quantile above which they become 1."),
     ),
+    pace=Pace.PRODUCT,
     undefined="All pairs of samples are equally dissimilar, so their correlation is 0/0.",
     prepare=without_extremes,
+    matrix=inner_products,
 )
 def rsa_geo_topological(x: Tensor, y: Tensor, **_: object) -> Tensor:
     """Rank correlation of the two models' dissimilarities, the smallest and the largest made equal."""
-    x, y = Ranked(x).ranks(), Ranked(y).ranks()
-    return unit(x, centre=True) @ unit(y, centre=True)
+    return x @ y

@@ -4,9 +4,10 @@ import torch
 from scipy.sparse.csgraph import shortest_path
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Family, Input, Parameter, Question, Role, Uncertainty
+from backend.contracts.cards import Change, Direction, Family, Input, Pace, Parameter, Question, Role, Uncertainty
 from worker.measures.inputs import Undefined
 from worker.measures.measure import measure
+from worker.measures.representational.gram import inner_products
 from worker.measures.representational.rdm import Ranked, condensed, dissimilarities, square, unit
 from worker.measures.representational.rsa_geo_topological import clipped
 
@@ -14,14 +15,14 @@ NO_LENGTH = 1e-9  # the graph library takes 0 for a missing edge
 
 
 def geodesics(features: Tensor, *, inner: str, low: float, high: float) -> Tensor:
-    """Shortest paths between samples, condensed."""
+    """Ranks of the shortest paths between samples, as a vector of length 1."""
     lengths = square(clipped(dissimilarities(features, inner=inner), low=low, high=high)).cpu().numpy()
     edges = lengths.clip(NO_LENGTH)
     edges[lengths >= 1] = 0
     paths = torch.from_numpy(shortest_path(edges, directed=False)).to(features.device)
     if not bool(paths.isfinite().all()):
         raise Undefined(f"The graph of pairs below the {high:g} quantile falls apart; raise high.")
-    return condensed(paths)
+    return unit(Ranked(condensed(paths)).ranks(), centre=True)
 
 
 @measure(
@@ -54,10 +55,11 @@ def geodesics(features: Tensor, *, inner: str, low: float, high: float) -> Tenso
         ),
         Parameter(name="high", default=0.8, minimum=0.01, maximum=1.0, help="Quantile above which they become 1."),
     ),
+    pace=Pace.PRODUCT,
     undefined="All pairs of samples are equally dissimilar, so their correlation is 0/0.",
     prepare=geodesics,
+    matrix=inner_products,
 )
 def rsa_geodesic(x: Tensor, y: Tensor, **_: object) -> Tensor:
     """Rank correlation of the two models' dissimilarities, measured along chains of near samples."""
-    x, y = Ranked(x).ranks(), Ranked(y).ranks()
-    return unit(x, centre=True) @ unit(y, centre=True)
+    return x @ y

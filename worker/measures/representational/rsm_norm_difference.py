@@ -5,14 +5,14 @@ from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Family, Input, Parameter, Question, Role, Uncertainty
 from worker.measures.measure import measure
-from worker.measures.representational.neighbours import cosines
+from worker.measures.representational.neighbours import cosine_matrix
 
 
 def similarities(features: Tensor, *, inner: str) -> Tensor:
     """Sample-to-sample similarities (or distances) of one layer, ``(samples, samples)``."""
     x = features.to(torch.float64)
     if inner == "cosine":
-        return cosines(x)
+        return cosine_matrix(x)
     return x @ x.T if inner == "dot" else torch.cdist(x, x, compute_mode="donot_use_mm_for_euclid_dist")
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from backend.contracts.cards import Change, Direction, Family, Input, Parameter, Question, Role, Uncertainty
 from worker.measures.measure import Block, Together, measure
 from worker.measures.representational.neighbours import (
-    ROWS_AT_ONCE,
+    Cosines,
     Near,
     has_neighbours,
     neighbours,
@@ -18,37 +18,33 @@ from worker.measures.representational.neighbours import (
 
 
 class Local(NamedTuple):
-    """Neighbours ``(samples, k)``, the samples they belong to, and all features at length 1."""
+    """Neighbours ``(left, k)`` of the samples that are left, and one model of those whose cosines are known."""
 
     order: Tensor
     rows: Tensor
-    units: Tensor
-
-    def similarity(self, order: Tensor) -> Tensor:
-        """Cosines with listed samples, ``(samples, k)``."""
-        parts = zip(self.rows.split(ROWS_AT_ONCE), order.split(ROWS_AT_ONCE), strict=True)
-        return torch.cat([torch.einsum("nd,nkd->nk", self.units[r], self.units[o]) for r, o in parts])
+    cosines: Cosines
+    model: int
 
 
 def local(features: Tensor, *, k: int) -> Local:
-    """Neighbours and unit features of one layer."""
+    """Neighbours and cosines of one layer."""
     x = unit_rows(features)
-    return Local(neighbours(features, k=k), torch.arange(len(x), device=x.device), x)
+    return Local(neighbours(features, k=k), torch.arange(len(x), device=x.device), Cosines([x]), 0)
 
 
 def of_union(a: Local, b: Local) -> Tensor:
-    """Cosine of both vectors of similarities to the union of the neighbours, ``(samples,)``."""
+    """Cosine of both vectors of similarities to the union of the neighbours, ``(left,)``."""
     order = torch.cat([a.order, b.order], 1)
     known = (b.order.unsqueeze(-1) == a.order.unsqueeze(-2)).any(-1)
     counts = torch.cat([torch.ones_like(known), ~known], 1)
-    s, t = a.similarity(order) * counts, b.similarity(order) * counts
+    s, t = (one.cosines.of(one.model, one.rows, order) * counts for one in (a, b))
     return torch.nn.functional.cosine_similarity(s, t, dim=1, eps=1e-300)
 
 
 def score(near: Near, i: int, others: Tensor) -> Tensor:
     """Values of one model with several others."""
-    mine = Local(near.order[i], near.rows, near.units[i])
-    yours = [Local(near.order[j], near.rows, near.units[j]) for j in others.tolist()]
+    mine = Local(near.order[i], near.rows, near.cosines, i)
+    yours = [Local(near.order[j], near.rows, near.cosines, j) for j in others.tolist()]
     return torch.stack([of_union(mine, one).mean() for one in yours]).clamp(-1, 1)
 
 
