@@ -34,14 +34,16 @@ class Access:
                     headers[name] = request.headers[name]
         return Client(self._url, "", headers=headers)
 
-    def matrix(self, client: Client, comparison: int, measure: str, layer: str | None, *, version: int) -> Matrix:
+    def matrix(
+        self, client: Client, comparison: int, measure: str, layer: str | None, *, version: int, reading: str = "raw"
+    ) -> Matrix:
         """A matrix, kept while its version stays; call only after the comparison itself was read."""
-        key = (comparison, measure, layer, version)
+        key = (comparison, measure, layer, version, reading)
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
                 return self._kept[key]
-        found = client.comparison_matrix(comparison, measure, layer)
+        found = client.comparison_matrix(comparison, measure, layer, reading=reading)
         with self._lock:
             self._kept[key] = found
             while len(self._kept) > MOST_KEPT:

@@ -4,9 +4,12 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlencode
 
-TABS = ("matrix", "multiples", "map", "models", "pair", "layers", "log")
+TABS = ("matrix", "multiples", "map", "groups", "models", "pair", "layers", "log")
 ORDERS = ("alike", "group", "name", "added")
 SCALES = ("rank", "fit", "full")
+READINGS = ("raw", "above-chance", "against-seeds")
+TEXTS = ("measure", "layer", "g", "h")
+NUMBERS = ("a", "b", "c", "d")
 LONGEST = 300
 
 
@@ -19,7 +22,10 @@ class View:
         measure, layer: what the picture is of; empty means the comparison's first.
         order: how rows are sorted; ``alike`` is the seriated order.
         scale: whether colours are spread evenly over the values by rank, or span the values, or the whole range.
+        reading: whether numbers are shown raw, above chance, or against independent seeds.
         a, b: selected checkpoints, 0 for none.
+        g, h: groups that are tested against one another.
+        c, d: the pair that is held, to compare the selected one with; 0 for none.
     """
 
     tab: str = "matrix"
@@ -27,18 +33,23 @@ class View:
     layer: str = ""
     order: str = "alike"
     scale: str = "rank"
+    reading: str = "raw"
     a: int = 0
     b: int = 0
+    c: int = 0
+    d: int = 0
+    g: str = ""
+    h: str = ""
 
     @classmethod
     def of(cls, query: str | None) -> Self:
         """The view that an address names; what it does not name, or names wrongly, is the default."""
         found: dict[str, Any] = {}
-        allowed = {"tab": TABS, "order": ORDERS, "scale": SCALES}
+        allowed = {"tab": TABS, "order": ORDERS, "scale": SCALES, "reading": READINGS}
         for key, value in parse_qsl((query or "").lstrip("?")):
-            if (key in allowed and value in allowed[key]) or (key in ("measure", "layer") and len(value) <= LONGEST):
+            if (key in allowed and value in allowed[key]) or (key in TEXTS and len(value) <= LONGEST):
                 found[key] = value
-            elif key in ("a", "b") and value.isascii() and value.isdecimal() and len(value) < 19:
+            elif key in NUMBERS and value.isascii() and value.isdecimal() and len(value) < 19:
                 found[key] = int(value)
         return cls(**found)
 

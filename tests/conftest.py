@@ -139,8 +139,8 @@ def project(client: Client, request: pytest.FixtureRequest) -> Project:
 
 @pytest.fixture(scope="session")
 def networks(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Files of five small networks that differ by seed, quickly trained so that they agree a little."""
-    return save_networks(tmp_path_factory.mktemp("networks"), 5)
+    """Files of six small networks that differ by seed, quickly trained so that they agree a little."""
+    return save_networks(tmp_path_factory.mktemp("networks"), 6)
 
 
 def save_networks(folder: Path, count: int, *, metadata: bool = True) -> list[Path]:

@@ -1,5 +1,6 @@
 """Matrices, tables, pairs: what a comparison found."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any
@@ -9,13 +10,14 @@ from sqlalchemy.orm import Session
 from backend.actions.uploading import short
 from backend.contracts.cards import Arity, Card, Direction
 from backend.contracts.cells import Estimate, Why
-from backend.contracts.comparisons import Difference, Matrix, MissingCell, Numbers, PairCell
+from backend.contracts.comparisons import Difference, Matrix, MissingCell, Numbers, PairCell, PairDifference
 from backend.contracts.problems import NotFound, Unprocessable
 from backend.store import cards, cells, comparisons
 from backend.store import projects as rows
 from backend.store.tables import CellRow, ComparisonRow, QuestionRow
 
 NAN = float("nan")
+FEWEST_GROUPS = 3
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,8 @@ class Opened:
     labels: list[str]
 
 
-def _open(session: Session, id: int, measure: str, *, layer: str | None, other: str | None) -> Opened:
+def open_measure(session: Session, id: int, measure: str, *, layer: str | None, other: str | None) -> Opened:
+    """One measure of a comparison at one layer (or pair of layers), as it was asked for."""
     row = comparisons.comparison(session, id)
     asked = [(n, q) for n, q in cells.questions_of(session, id) if measure in (n, q.slug)]
     exact = [(n, q) for n, q in asked if n == measure] or asked
@@ -59,7 +62,7 @@ def _open(session: Session, id: int, measure: str, *, layer: str | None, other: 
 
 def matrix(session: Session, id: int, measure: str, *, layer: str | None = None, other: str | None = None) -> Matrix:
     """All pairs of one measure (or one column, for a measure of single models)."""
-    opened = _open(session, id, measure, layer=layer, other=other)
+    opened = open_measure(session, id, measure, layer=layer, other=other)
     found = {(c.a_id, c.b_id): c for c in cells.cells(session, opened.question.id, opened.ids)}
     alone = opened.card.arity is Arity.MODEL
     wide = 1 if alone else len(opened.ids)
@@ -68,7 +71,7 @@ def matrix(session: Session, id: int, measure: str, *, layer: str | None = None,
     warnings: dict[str, None] = {}
     for i, a in enumerate(opened.ids):
         for j, b in enumerate([a] if alone else opened.ids):
-            cell = _find(found, opened, a, b)
+            cell = find(found, opened, a, b)
             if cell is not None and cell.value is not None:
                 grids["value"][i][j] = cell.value
                 grids["low"][i][j] = NAN if cell.low is None else cell.low
@@ -102,7 +105,8 @@ def _check_members(row: ComparisonRow, *ids: int) -> None:
             raise NotFound(f"Checkpoint {one} is not part of this comparison.")
 
 
-def _find(found: dict[tuple[int, int], CellRow], opened: Opened, a: int, b: int) -> CellRow | None:
+def find(found: dict[tuple[int, int], CellRow], opened: Opened, a: int, b: int) -> CellRow | None:
+    """The cell of a pair; a symmetric one is kept once, in either direction."""
     if (a, b) in found or not opened.card.symmetric:
         return found.get((a, b))
     return found.get((b, a)) if opened.question.layer_a == opened.question.layer_b else None
@@ -188,27 +192,74 @@ def layer_matrix(session: Session, id: int, measure: str, *, a: int, b: int) -> 
 
 
 def difference(
-    session: Session, id: int, measure: str, *, first: tuple[int, int], second: tuple[int, int], layer: str | None
-) -> Difference:
-    """First pair minus second pair, with the paired interval that their shared sample groups allow."""
-    opened = _open(session, id, measure, layer=layer, other=None)
+    session: Session, id: int, measure: str, *, first: tuple[int, int], second: tuple[int, int], layer: str | None,
+    second_layer: str | None = None,
+) -> Difference:  # fmt: skip
+    """First pair minus second pair, with the paired interval that their shared sample groups allow.
+
+    Args:
+        second_layer: layer of the second pair, when it is not that of the first.
+    """
+    opened = open_measure(session, id, measure, layer=layer, other=None)
+    other = opened
+    if second_layer is not None:
+        other = open_measure(session, id, measure, layer=second_layer, other=None)
     _check_members(opened.comparison, *first, *second)
-    found = {(c.a_id, c.b_id): c for c in cells.cells(session, opened.question.id, opened.ids)}
-    both = [_find(found, opened, *p) for p in (first, second)]
+    both = [_cell_of(session, o, p) for o, p in ((opened, first), (other, second))]
     if any(c is None or c.value is None for c in both):
         raise Unprocessable("One of the two cells has no number, so there is no difference.")
     one, two = (c for c in both if c is not None)
+    return _difference(one, two)
+
+
+def differences(session: Session, id: int, *, first: tuple[int, int], second: tuple[int, int]) -> list[PairDifference]:
+    """First pair minus second pair for every measure of pairs, where both have a number."""
+    row = comparisons.comparison(session, id)
+    _check_members(row, *first, *second)
+    known = cards.measures(session)
+    out = []
+    for name, question in cells.questions_of(session, id):
+        card = known.get(question.slug)
+        if card is None or card.arity is not Arity.PAIR or question.layer_a != question.layer_b:
+            continue
+        opened = Opened(row, question, name, card, [], [])
+        one, two = (_cell_of(session, opened, p) for p in (first, second))
+        if one is not None and two is not None and one.value is not None and two.value is not None:
+            found = _difference(one, two)
+            out.append(
+                PairDifference(**found.model_dump(), measure=name, slug=card.slug, layer=question.layer_a or None)
+            )
+    return out
+
+
+def _cell_of(session: Session, opened: Opened, pair: tuple[int, int]) -> CellRow | None:
+    found = {(c.a_id, c.b_id): c for c in cells.cells_of_pair(session, [opened.question.id], *pair)}
+    return find(found, opened, *pair)
+
+
+def _difference(one: CellRow, two: CellRow) -> Difference:
     value = (one.value or 0.0) - (two.value or 0.0)
     gaps = [x - y for x, y in zip(cells.replicates(one), cells.replicates(two), strict=False)]
-    if len(gaps) < 3:
+    half = half_width(gaps)
+    if half is None:
         return Difference(value=value, low=None, high=None, method="no interval: nothing was resampled")
-    mean = sum(gaps) / len(gaps)
-    error = (sum((g - mean) ** 2 for g in gaps) * (len(gaps) - 1) / len(gaps)) ** 0.5
-    half = t_quantile(len(gaps) - 1) * error
     return Difference(
         value=value, low=value - half, high=value + half,
         method=f"paired delete-a-group jackknife, {len(gaps)} groups",
     )  # fmt: skip
+
+
+def half_width(replicates: Sequence[float]) -> float | None:
+    """Half of the 95 % interval from leave-one-group-out values; None where there are too few.
+
+    Source: Efron & Tibshirani 1993, equation 11.5, with groups in the place of samples.
+    """
+    count = len(replicates)
+    if count < FEWEST_GROUPS:
+        return None
+    middle = sum(replicates) / count
+    error = float((sum((r - middle) ** 2 for r in replicates) * (count - 1) / count) ** 0.5)
+    return t_quantile(count - 1) * error
 
 
 def t_quantile(degrees: int) -> float:
@@ -225,10 +276,10 @@ def t_quantile(degrees: int) -> float:
 
 def estimate(session: Session, id: int, measure: str, *, a: int, b: int, layer: str | None) -> dict[str, Any]:
     """One cell whole, replicates included."""
-    opened = _open(session, id, measure, layer=layer, other=None)
+    opened = open_measure(session, id, measure, layer=layer, other=None)
     _check_members(opened.comparison, a, b)
     found = {(c.a_id, c.b_id): c for c in cells.cells(session, opened.question.id, [a, b])}
-    cell = _find(found, opened, a, b)
+    cell = find(found, opened, a, b)
     if cell is None:
         raise NotFound(f"There is no cell of {short(measure)} for this pair.")
     value = cells.as_cell(cell)

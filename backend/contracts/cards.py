@@ -166,6 +166,9 @@ class Card(BaseModel):
     source: str = Field(min_length=3)
     parameters: tuple[Parameter, ...] = ()
     pace: Pace = Pace.PAIR
+    has_chance_level: bool = Field(
+        default=False, description="Whether shuffled samples show what unrelated models score."
+    )
     tolerance: float = Field(default=1e-6, description="How far two correct computations may differ.")
 
     def settings(self, given: dict[str, Any]) -> dict[str, int | float | str]:

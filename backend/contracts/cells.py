@@ -57,3 +57,9 @@ class Reason(BaseModel):
 
 
 Cell = Annotated[Estimate | Reason, Field(discriminator="kind")]
+
+
+def above_chance(value: float, *, chance: float, identical: float) -> float | None:
+    """Where a value lies between chance (0) and identity (1); None where the two coincide."""
+    room = identical - chance
+    return None if abs(room) < 1e-9 else (value - chance) / room

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from backend.contracts.cards import Slug
+from backend.contracts.groups import Band
 from backend.contracts.projects import Id
 
 PENULTIMATE = "penultimate"
@@ -53,6 +54,14 @@ class ComparisonCreate(BaseModel):
     reduction: Reduction = Reduction.MEAN
     precision: Literal["float32", "float64"] = "float32"
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
+
+
+class Reading(enum.StrEnum):
+    """How the numbers of a matrix are read."""
+
+    RAW = "raw"
+    ABOVE_CHANCE = "above-chance"
+    AGAINST_SEEDS = "against-seeds"
 
 
 class ComparisonState(enum.StrEnum):
@@ -180,6 +189,8 @@ class Matrix(BaseModel):
     n: int = 0
     method: str = ""
     version: int = 0
+    reading: Reading = Reading.RAW
+    band: Band | None = Field(default=None, description="What pairs of independent seeds score, when read against it.")
 
 
 class PairCell(BaseModel):
@@ -207,3 +218,11 @@ class Difference(BaseModel):
     low: float | None
     high: float | None
     method: str
+
+
+class PairDifference(Difference):
+    """The difference of two pairs in one measure at one layer."""
+
+    measure: str
+    slug: str
+    layer: str | None

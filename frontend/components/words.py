@@ -36,6 +36,20 @@ def estimate(cell: dict[str, Any]) -> Any:
     return html.Span(parts)
 
 
+def difference(found: dict[str, Any]) -> Any:
+    """A difference with its paired interval; it stands out where the interval leaves out 0."""
+    low, high = found.get("low"), found.get("high")
+    sign = "+" if found["value"] > 0 else ""
+    if low is None or high is None:
+        return html.Span(f"Δ {sign}{number(found['value'])}", className="interval", title=found["method"])
+    apart = low > 0 or high < 0
+    return html.Span(
+        f"Δ {sign}{number(found['value'])} ({number(low)} – {number(high)})",
+        className="interval differs" if apart else "interval",
+        title=f"95 % interval, {found['method']}",
+    )
+
+
 def state_badge(state: str) -> Any:
     """A state as a quiet badge."""
     return dmc.Badge(state, color=STATE_COLOURS.get(state, "gray"), variant="light", size="sm", radius="sm", tt="none")

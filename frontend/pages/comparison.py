@@ -10,6 +10,8 @@ from frontend.access import Access
 from frontend.components.frame import link
 from frontend.components.words import fact, state_badge, trouble
 from frontend.pages import pictures
+from frontend.pages.choosing import choices
+from frontend.pages.grouped import groups_tab
 from frontend.pages.opened import OpenedComparison
 from frontend.view import View
 from frontend.wiring import on
@@ -19,12 +21,12 @@ TAB_NAMES = {
     "matrix": "Matrix",
     "multiples": "All measures",
     "map": "Map",
+    "groups": "Groups",
     "models": "Models",
     "pair": "Pair",
     "layers": "Layers",
     "log": "Log",
 }
-ORDER_NAMES = {"alike": "Alike together", "group": "Group", "name": "Name", "added": "As added"}
 
 
 def shell(path: str) -> Any:
@@ -113,61 +115,13 @@ def tabs(page: OpenedComparison) -> Any:
     ]
 
 
-def choices(page: OpenedComparison) -> Any:
-    """Measures by question, layer, order, colours."""
-    view, shown = page.view, page.measure
-    questions: dict[str, list[Any]] = {}
-    for m in page.pairwise:
-        card = page.cards[m.slug]
-        here = shown is not None and m.key == shown.key
-        target = page.href(view.but(measure=m.key, tab=view.tab if view.tab in ("matrix", "map") else "matrix"))
-        entry = link(
-            card.title if m.key == m.slug else m.key,
-            target,
-            className="choice-link here" if here else "choice-link",
-            title=card.summary,
-        )
-        questions.setdefault(card.question.value, []).append(entry)
-    parts: list[Any] = []
-    for question, entries in questions.items():
-        parts += [html.H3(question), *entries]
-    layers = page.layers(shown) if shown is not None else []
-    if len(layers) > 1 and shown is not None:
-        parts.append(html.H3("Layer"))
-        parts += [
-            link(
-                name,
-                page.href(view.but(layer=name)),
-                className="choice-link here" if name == page.layer(shown) else "choice-link",
-            )
-            for name in layers
-        ]
-    parts.append(html.H3("Order"))
-    parts += [
-        link(name, page.href(view.but(order=key)), className="chip here" if view.order == key else "chip")
-        for key, name in ORDER_NAMES.items()
-    ]
-    parts.append(html.H3("Colours"))
-    for key, name in (("rank", "Even by rank"), ("fit", "Span of values"), ("full", "Whole range")):
-        parts.append(link(name, page.href(view.but(scale=key)), className="chip here" if view.scale == key else "chip"))
-    if not page.is_shared and shown is not None:
-        layer = page.layer(shown)
-        wanted = f"?measure={shown.key}" + (f"&layer={layer}" if layer else "")
-        place = f"/api/v1/comparisons/{page.comparison.id}/export{wanted}&format="
-        parts += [
-            html.H3("Export"),
-            html.A("CSV", href=f"{place}csv", className="chip"),
-            html.A("JSON", href=f"{place}json", className="chip"),
-        ]
-    return parts
-
-
 def picture(page: OpenedComparison, scheme: str) -> Any:
     """The picture of the chosen tab."""
     makers = {
         "matrix": pictures.matrix_tab,
         "multiples": pictures.multiples_tab,
         "map": pictures.map_tab,
+        "groups": groups_tab,
         "models": pictures.models_tab,
         "pair": pictures.pair_tab,
         "layers": pictures.layers_tab,
@@ -195,6 +149,7 @@ def selected(page: OpenedComparison) -> Any:
             className="selected-head",
         ),
         link("Open the pair", page.href(page.view.but(tab="pair")), className="button"),
+        *held_pair(page),
         pictures.pair_numbers(page),
     ]
     for one in dict.fromkeys((a, b)):
@@ -211,6 +166,22 @@ def selected(page: OpenedComparison) -> Any:
         if c.tags:
             parts.append(fact("Tags", " ".join(f"{k}={v}" for k, v in c.tags.items())))
     return parts
+
+
+def held_pair(page: OpenedComparison) -> list[Any]:
+    """The pair that the selected one is compared with, or the offer to hold the selected one."""
+    view, known = page.view, page.checkpoints
+    hold = link(
+        "Hold this pair", page.href(view.but(c=view.a, d=view.b)), className="button",
+        title="Then select another pair: every number shows the difference with its paired interval",
+    )  # fmt: skip
+    if view.c not in known or view.d not in known:
+        return [hold]
+    against = f"{known[view.c].name} · {known[view.d].name}"
+    drop = link("×", page.href(view.but(c=0, d=0)), className="close", title="Hold no pair")
+    if {view.c, view.d} == {view.a, view.b}:
+        return [html.P(["Held. Select another pair to compare with it. ", drop], className="quiet")]
+    return [html.P([f"Differences to {against} ", drop], className="quiet"), hold]
 
 
 def share_list(page: OpenedComparison) -> Any:

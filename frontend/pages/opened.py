@@ -5,14 +5,19 @@ from functools import cached_property
 
 import numpy as np
 
-from backend.contracts.cards import Card
-from backend.contracts.comparisons import AskedMeasure, Matrix
+from backend.contracts.cards import Card, Direction
+from backend.contracts.comparisons import AskedMeasure, Matrix, Reading
 from backend.contracts.projects import Checkpoint
 from frontend.access import Access, cards_by_slug
 from frontend.figures.heatmap import Block
 from frontend.view import View
 from kinscape.client import Client, ClientError, Comparison
 from kinscape.client.comparison import grid
+
+SUMMARIES = {
+    Reading.ABOVE_CHANCE: "0 is what shuffled samples score, 1 is identity; the same scale for every measure.",
+    Reading.AGAINST_SEEDS: "Standard deviations from pairs of independent seeds; above 0 is more alike than seeds are.",
+}
 
 
 def comparison_of(client: Client, path: str) -> int:
@@ -89,6 +94,25 @@ class OpenedComparison:
         """One measure of all pairs or models."""
         version = self.comparison.details.progress.version
         return self.access.matrix(self.client, self.comparison.id, measure.key, layer, version=version)
+
+    def as_read(self, measure: AskedMeasure, layer: str | None) -> Matrix:
+        """One measure of all pairs, as the view reads it."""
+        version = self.comparison.details.progress.version
+        return self.access.matrix(
+            self.client, self.comparison.id, measure.key, layer, version=version, reading=self.view.reading
+        )
+
+    def card(self, measure: AskedMeasure) -> Card:
+        """The card of a measure of pairs, with the ends that its numbers have as the view reads them."""
+        card = self.cards[measure.slug]
+        if self.view.reading == Reading.RAW:
+            return card
+        top = 1.0 if self.view.reading == Reading.ABOVE_CHANCE else None
+        return card.model_copy(update={
+            "low": -1.0, "high": top, "identical": top, "direction": Direction.HIGHER_IS_ALIKE,
+            "title": f"{card.title}, {self.view.reading.replace('-', ' ')}",
+            "summary": SUMMARIES[Reading(self.view.reading)],
+        })  # fmt: skip
 
     def block(self, matrix: Matrix) -> Block:
         """A matrix with the groups of its models."""

@@ -7,7 +7,7 @@ from dash import dcc, html
 
 from backend.contracts.comparisons import AskedMeasure, Numbers
 from frontend.components.frame import link
-from frontend.components.words import estimate, nothing, trouble
+from frontend.components.words import difference, estimate, nothing, trouble
 from frontend.figures.heatmap import heatmap, miniature, top_of
 from frontend.figures.layers import layer_heatmap
 from frontend.figures.look import CONFIG, number
@@ -40,9 +40,12 @@ def matrix_tab(page: OpenedComparison, scheme: str) -> Any:
     if measure is None:
         return models_tab(page, scheme)
     layer = page.layer(measure)
-    raw = page.matrix(measure, layer)
+    try:
+        raw = page.as_read(measure, layer)
+    except ClientError as error:
+        return nothing("This matrix cannot be read that way", str(error))
     order = page.order(raw)
-    card = page.cards[measure.slug]
+    card = page.card(measure)
     block = page.block(raw).ordered(order)
     merges = raw.merges if page.view.order == "alike" and raw.order else []
     figure = heatmap(
@@ -82,9 +85,20 @@ def _provenance(raw: Any, measure: AskedMeasure, layer: str | None) -> str:
         f"layer {layer}" if layer else "",
         settings,
         raw.method,
+        _band(raw),
         f"{measure.slug} v{measure.version}",
     ]
     return " · ".join(p for p in parts if p)
+
+
+def _band(raw: Any) -> str:
+    if raw.band is None:
+        return ""
+    b = raw.band
+    return (
+        f"seeds: {b.roots} independent networks of {b.group or 'no group'}, {b.pairs} pairs, "
+        f"{number(b.mean)} ± {number(b.deviation)}"
+    )
 
 
 def settings_of(measure: AskedMeasure) -> str:
@@ -137,8 +151,11 @@ def multiples_tab(page: OpenedComparison, scheme: str) -> Any:
     for measure in page.pairwise:
         layers: list[str | None] = [*page.layers(measure)]
         for layer in layers or [None]:
-            card = page.cards[measure.slug]
-            block = page.block(page.matrix(measure, layer)).ordered(order)
+            card = page.card(measure)
+            try:
+                block = page.block(page.as_read(measure, layer)).ordered(order)
+            except ClientError:
+                continue
             view = page.view.but(tab="matrix", measure=measure.key, layer=layer or "")
             tiles.append(
                 link(
@@ -192,6 +209,7 @@ def pair_numbers(page: OpenedComparison) -> Any:
     path = f"/comparisons/{page.comparison.id}/pair"
     cells = page.client.http.get(path, a=page.view.a, b=page.view.b)
     rows = []
+    gaps = _gaps(page)
     for cell in cells:
         card = page.cards.get(cell["slug"])
         if card is None:
@@ -207,13 +225,22 @@ def pair_numbers(page: OpenedComparison) -> Any:
                             html.Div(cell["layer"] or "", className="quiet"),
                         ]
                     ),
-                    html.Td(estimate(cell["cell"])),
+                    html.Td([estimate(cell["cell"]), *gaps.get((cell["measure"], cell["layer"]), [])]),
                     html.Td(rank, className="quiet", title="rank among all pairs, 1 is most alike"),
                 ]
             )
         )
     head = html.Tr([html.Th("Measure"), html.Th("Value, 95 % interval"), html.Th("Rank")])
     return html.Div(html.Table([html.Thead(head), html.Tbody(rows)], className="numbers"), className="scroll")
+
+
+def _gaps(page: OpenedComparison) -> dict[tuple[str, str | None], list[Any]]:
+    """Differences of the selected pair to the held one, by measure and layer."""
+    v = page.view
+    if v.c not in page.checkpoints or v.d not in page.checkpoints or {v.c, v.d} == {v.a, v.b}:
+        return {}
+    found = page.client.http.get(f"/comparisons/{page.comparison.id}/differences", a=v.a, b=v.b, c=v.c, d=v.d)
+    return {(f["measure"], f["layer"]): [html.Div(difference(f), className="gap")] for f in found}
 
 
 def disagreements(page: OpenedComparison, names: dict[int, str]) -> Any:

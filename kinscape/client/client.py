@@ -50,9 +50,10 @@ class Client:
         """The comparison of this number."""
         return Comparison(self._http, self._http.get(f"/comparisons/{number}"))
 
-    def comparison_matrix(self, number: int, measure: str, layer: str | None) -> Matrix:
+    def comparison_matrix(self, number: int, measure: str, layer: str | None, *, reading: str = "raw") -> Matrix:
         """One measure of a comparison as the server sends it."""
-        return Matrix.model_validate(self._http.get(f"/comparisons/{number}/matrix", measure=measure, layer=layer))
+        path = f"/comparisons/{number}/matrix"
+        return Matrix.model_validate(self._http.get(path, measure=measure, layer=layer, reading=reading))
 
     def project_numbered(self, number: int) -> Project:
         """The project of this number."""

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from backend.contracts import comparisons as contract
+from backend.contracts.groups import Contrast, Groups
 from backend.contracts.projects import Checkpoint
 from kinscape.client.http import ClientError, Http
 from kinscape.client.share import Share
@@ -160,14 +161,26 @@ class Comparison:
         self._data = contract.Comparison.model_validate(data)
         return self
 
-    def raw_matrix(self, measure: str, *, layer: str | None = None) -> contract.Matrix:
+    def raw_matrix(
+        self, measure: str, *, layer: str | None = None, reading: str = "raw", seeds: str | None = None
+    ) -> contract.Matrix:
         """One measure as the server sends it."""
-        found = self._http.get(f"/comparisons/{self.id}/matrix", measure=measure, layer=layer)
+        found = self._http.get(
+            f"/comparisons/{self.id}/matrix", measure=measure, layer=layer, reading=reading, seeds=seeds
+        )
         return contract.Matrix.model_validate(found)
 
-    def matrix(self, measure: str, *, layer: str | None = None) -> Matrix:
-        """One pairwise measure; the layer may be left out when there is only one."""
-        raw = self.raw_matrix(measure, layer=layer)
+    def matrix(
+        self, measure: str, *, layer: str | None = None, reading: str = "raw", seeds: str | None = None
+    ) -> Matrix:
+        """One pairwise measure; the layer may be left out when there is only one.
+
+        Args:
+            reading: ``raw``; ``above-chance``: 0 is what shuffled samples score and 1 is identity;
+                ``against-seeds``: standard deviations from the pairs of independent seeds.
+            seeds: the group whose unrelated networks are the seeds; else the one with the most.
+        """
+        raw = self.raw_matrix(measure, layer=layer, reading=reading, seeds=seeds)
         if len(raw.ids) > 1 and raw.values.shape[1] == 1:
             raise ClientError(f"{measure} is about single models: ask for it with table().")
         reasons = {(m.row, m.column): m.sentence for m in raw.missing}
@@ -186,16 +199,30 @@ class Comparison:
         return Table(values, low, high, self._data.labels, list(measures), reasons)
 
     def difference(
-        self, first: tuple[str, str], second: tuple[str, str], *, measure: str, layer: str | None = None
-    ) -> contract.Difference:
-        """First pair minus second pair, with its paired interval."""
-        ids = dict(zip(self._data.labels, self._data.checkpoints, strict=True))
-        for name in (*first, *second):
-            if name not in ids:
-                raise ClientError(f"{name!r} is not part of this comparison.")
-        a, b, c, d = (ids[n] for n in (*first, *second))
-        found = self._http.get(f"/comparisons/{self.id}/difference", measure=measure, layer=layer, a=a, b=b, c=c, d=d)
+        self, first: tuple[str, str], second: tuple[str, str], *, measure: str, layer: str | None = None,
+        second_layer: str | None = None,
+    ) -> contract.Difference:  # fmt: skip
+        """First pair minus second pair, with its paired interval; the second may be at another layer."""
+        a, b, c, d = (self._number(n) for n in (*first, *second))
+        found = self._http.get(
+            f"/comparisons/{self.id}/difference", measure=measure, layer=layer, second_layer=second_layer,
+            a=a, b=b, c=c, d=d,
+        )  # fmt: skip
         return contract.Difference.model_validate(found)
+
+    def _number(self, name: str) -> int:
+        if name not in self._data.labels:
+            raise ClientError(f"{name!r} is not part of this comparison.")
+        return self._data.checkpoints[self._data.labels.index(name)]
+
+    def groups(self, measure: str, *, layer: str | None = None) -> Groups:
+        """Means within and between all groups; models of one lineage count once."""
+        return Groups.model_validate(self._http.get(f"/comparisons/{self.id}/groups", measure=measure, layer=layer))
+
+    def contrast(self, a: str, b: str, *, measure: str, layer: str | None = None) -> Contrast:
+        """Within minus between two groups, with a permutation test and the smallest p it could have given."""
+        found = self._http.get(f"/comparisons/{self.id}/contrast", measure=measure, layer=layer, a=a, b=b)
+        return Contrast.model_validate(found)
 
     def export(self, measure: str, *, format: str = "csv", layer: str | None = None) -> str:
         """One matrix as CSV or JSON text."""

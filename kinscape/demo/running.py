@@ -20,10 +20,12 @@ ZOO_SIZE = 24
 PROBES = {"digits-held-out": "held-out", "digits-train": "train"}
 LAYERS = ["features.3", "classifier.3"]
 MEASURES = [
-    "activation-distance", "linear-cka", "disagreement", "js-divergence", "prediction-cosine",
-    "error-consistency", "linear-cka-biased", "procrustes", "rsa", "knn-jaccard", "weight-cosine",
-    "loss-barrier", "accuracy", "nll", "ece", "hessian-top-eigenvalue", "hessian-trace", "sam-sharpness",
-    "sam-sharpness-random-mean", "fisher-rao-norm", "relative-flatness",
+    "activation-distance", "linear-cka", "disagreement", "js-divergence", "total-variation", "prediction-kappa",
+    "error-consistency", "class-order-kendall", "prediction-cosine", "linear-cka-biased", "rbf-cka", "procrustes",
+    "rsa", "distance-correlation", "mutual-knn", "knn-jaccard", "unit-matching", "weight-cosine", "weight-l2",
+    "mask-iou", "loss-barrier", "accuracy", "nll", "ece", "rankme", "nc1-classic", "label-alignment",
+    "hessian-top-eigenvalue", "hessian-trace", "sam-sharpness", "sam-sharpness-random-mean", "fisher-rao-norm",
+    "relative-flatness",
 ]  # fmt: skip
 
 

@@ -34,6 +34,7 @@ def forward(
     Args:
         layers: module name by asked name; the empty module name means the logits.
     """
+    in_place = any(getattr(m, "inplace", False) for m in module.modules())
     kept: dict[str, list[Tensor]] = {asked: [] for asked in layers}
     handles = []
     for asked, name in layers.items():
@@ -41,7 +42,9 @@ def forward(
             continue
 
         def keep(_m: nn.Module, _i: object, out: Tensor, asked: str = asked) -> None:
-            kept[asked].append(reduced(out.detach(), reduction))
+            values = reduced(out.detach(), reduction)
+            # A later layer that works in place would change what is only a view of this output.
+            kept[asked].append(values.clone() if in_place and values.data_ptr() == out.data_ptr() else values)
 
         handles.append(module.get_submodule(name).register_forward_hook(keep))
     logits = []
@@ -62,7 +65,7 @@ def forward(
 
 
 def _joined(layer: str, parts: Sequence[Tensor], samples: int) -> Tensor:
-    features = torch.cat(list(parts)) if parts else torch.empty(0, 0)
+    features = parts[0] if len(parts) == 1 else torch.cat(list(parts)) if parts else torch.empty(0, 0)
     if features.shape[0] != samples:
         raise Undefined(f"The layer {layer!r} runs more than once, or not at all, in one forward pass.")
     return features

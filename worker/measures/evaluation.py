@@ -11,7 +11,7 @@ from backend.contracts.cards import Uncertainty
 from backend.contracts.cells import Cell, Reason, Why
 from worker.measures.inputs import Layer, Outputs, Subject, Undefined
 from worker.measures.measure import Measure, Reading, Settings
-from worker.measures.pairs import Data, Pair, answer_pairs
+from worker.measures.pairs import Data, Pair, answer_pairs, chance_levels
 from worker.measures.uncertainty import (
     FEWEST_GROUPS,
     bounds,
@@ -33,7 +33,8 @@ def not_applicable(sentence: str) -> Reason:
 def finite(data: Given) -> Given:
     """Outputs, features or a layer, unless some values are NaN or infinite."""
     values = data.logits if isinstance(data, Outputs) else data.features if isinstance(data, Layer) else data
-    bad = int(values.numel() - values.isfinite().sum())
+    # A sum is finite only when every value is: one pass for the many that are.
+    bad = 0 if bool(values.sum().isfinite()) else int(values.numel() - values.isfinite().sum())
     if bad:
         raise Undefined(f"{bad} of {values.numel()} values are NaN or infinite.")
     return data
@@ -47,10 +48,15 @@ def evaluate_pairs(
 
     Args:
         left, right: what each side shows, by name; one object where both sides are the same.
-        groups: rows to leave out together for the intervals; none for values alone.
+        groups: rows to leave out together for the intervals; none for values alone, and then no
+            chance level either.
         kept: shared by measures of the same models, so that one pass serves several.
     """
     answers = answer_pairs(measure, left, right, pairs, settings, groups=groups, kept=kept)
+    if groups and measure.card.has_chance_level:
+        for k, level in enumerate(chance_levels(measure, left, right, pairs, settings).tolist()):
+            if math.isfinite(level):
+                answers.notes[k] = {**answers.notes.get(k, {}), "chance": level}
     sizes = [_size(left[a], right[b]) for a, b in pairs]
     low, high = bounds(measure.card, answers.values, answers.replicates, samples=max((n for n, _ in sizes), default=0))
     values, lows, highs = answers.values.tolist(), low.tolist(), high.tolist()

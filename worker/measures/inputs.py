@@ -32,6 +32,7 @@ class Outputs:
 
     def rows(self, index: Tensor) -> "Outputs":
         """The answers to some of the samples."""
+        index = index.to(self.logits.device)
         return Outputs(self.logits[index], None if self.labels is None else self.labels[index])
 
     @property

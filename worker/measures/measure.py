@@ -131,6 +131,7 @@ def measure(
     parameters: tuple[Parameter, ...] = (),
     pace: Pace = Pace.PAIR,
     tolerance: float = 1e-6,
+    has_chance_level: bool | None = None,
     prepare: Callable[..., Any] = same,
     matrix: Callable[..., Tensor] | None = None,
     means: Callable[..., Tensor] | None = None,
@@ -154,11 +155,14 @@ def measure(
             pass.
         check: raises ``Undefined`` for an input of ``together`` that has no number.
         undefined: the sentence shown where the number does not exist.
+        has_chance_level: left out, a measure of pairs has one unless it reads weights or networks; False
+            for numbers that shuffled samples do not change.
         small: a warning for ``(samples, width)``, or an empty string.
     """
 
     def decorate(function: Callable[..., Any]) -> Measure:
         summary = (inspect.getdoc(function) or "").split("\n", 1)[0]
+        by_sample = arity is Arity.PAIR and input in (Input.FEATURES, Input.OUTPUTS)
         second = None if ignores_of_second is None else frozenset(ignores_of_second)
         card = Card(
             slug=slug, version=version, title=title, summary=summary, family=family, question=question,
@@ -166,7 +170,7 @@ def measure(
             direction=direction, symmetric=symmetric, ignores=frozenset(ignores or ()), ignores_of_second=second,
             role=role, needs_labels=needs_labels, counts_events=counts_events, uncertainty=uncertainty,
             reliable_from=reliable_from, pitfalls=pitfalls, source=source, parameters=parameters, pace=pace,
-            tolerance=tolerance,
+            tolerance=tolerance, has_chance_level=by_sample if has_chance_level is None else has_chance_level,
         )  # fmt: skip
         return Measure(card, function, prepare, matrix, means, finish, together, check, undefined, small)
 

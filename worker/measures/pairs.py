@@ -15,6 +15,7 @@ from worker.measures.uncertainty import FEWEST_GROUPS, NAN, others, take_rows
 Data = Outputs | Tensor
 Pair = tuple[Hashable, Hashable]
 CACHED_BYTES = 4 << 20
+CHANCE_DRAWS = {Pace.PRODUCT: 4, Pace.PAIR: 2, Pace.PATH: 1}
 
 
 @dataclass
@@ -102,6 +103,37 @@ def answer_pairs(
     for k in (~answers.values.isfinite()).nonzero().flatten().tolist():
         answers.reasons.setdefault(k, measure.undefined)
     return answers
+
+
+def chance_levels(
+    measure: Measure, left: Mapping[Hashable, Any], right: Mapping[Hashable, Any], pairs: Sequence[Pair],
+    settings: Settings,
+) -> Tensor:  # fmt: skip
+    """What each pair ``(pairs,)`` scores when its samples no longer belong together, mean over draws.
+
+    Every model's samples are shuffled on their own: features then are independent, and answers too;
+    where there are labels, answers are shuffled within a class, so that accuracies stay.
+    """
+    generator = torch.Generator().manual_seed(0)
+    draws = CHANCE_DRAWS[measure.card.pace]
+    total = torch.zeros(len(pairs), dtype=torch.float64)
+    for _ in range(draws):
+        first = {name: _shuffled(data, generator) for name, data in left.items()}
+        second = first if right is left else {name: _shuffled(data, generator) for name, data in right.items()}
+        total += answer_pairs(measure, first, second, pairs, settings).values
+    return total / draws
+
+
+def _shuffled(data: Any, generator: torch.Generator) -> Any:
+    if not isinstance(data, Outputs) or data.labels is None:
+        samples = data.samples if isinstance(data, Outputs) else len(data)
+        return take_rows(data, torch.randperm(samples, generator=generator))
+    labels = data.labels.cpu()
+    order = torch.empty_like(labels)
+    for label in labels.unique():
+        rows = (labels == label).nonzero().flatten()
+        order[rows] = rows[torch.randperm(len(rows), generator=generator)]
+    return take_rows(data, order)
 
 
 def _unlike(a: Any, b: Any) -> str:

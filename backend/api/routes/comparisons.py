@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
-from backend.actions import comparing, describing, disagreeing, exporting, reading
+from backend.actions import comparing, describing, disagreeing, exporting, grouping, reading, readings
 from backend.api.parts import Parts, RowId, Transaction, parts_of
 from backend.contracts.comparisons import (
     Comparison,
@@ -18,9 +18,12 @@ from backend.contracts.comparisons import (
     Disagreements,
     Matrix,
     PairCell,
+    PairDifference,
     Plan,
     Progress,
+    Reading,
 )
+from backend.contracts.groups import Contrast, Groups
 from backend.contracts.projects import Checkpoint, Id
 from backend.store import comparisons as rows
 from backend.store import projects as project_rows
@@ -28,6 +31,7 @@ from backend.store import projects as project_rows
 router = APIRouter(tags=["comparisons"])
 Measure = Annotated[str, Query(min_length=1, max_length=300)]
 Layer = Annotated[str | None, Query(max_length=200)]
+Group = Annotated[str, Query(max_length=100)]
 Number = Annotated[int, Query(ge=1, le=2**63 - 1)]
 TICK_S = 0.4
 LONGEST_STREAM_S = 600
@@ -139,10 +143,25 @@ async def events(request: Request, comparison: RowId) -> StreamingResponse:
 
 @router.get("/comparisons/{comparison}/matrix")
 def matrix(
-    session: Transaction, comparison: RowId, measure: Measure, layer: Layer = None, other_layer: Layer = None
-) -> Matrix:
+    session: Transaction, comparison: RowId, measure: Measure, layer: Layer = None, other_layer: Layer = None,
+    as_read: Annotated[Reading, Query(alias="reading")] = Reading.RAW, seeds: Group | None = None,
+) -> Matrix:  # fmt: skip
     """All pairs of one measure; one column for a measure of single models."""
-    return reading.matrix(session, comparison, measure, layer=layer, other=other_layer)
+    return readings.matrix(session, comparison, measure, layer=layer, other=other_layer, as_read=as_read, seeds=seeds)
+
+
+@router.get("/comparisons/{comparison}/groups")
+def groups(session: Transaction, comparison: RowId, measure: Measure, layer: Layer = None) -> Groups:
+    """One measure within and between all groups, models of one lineage counted once."""
+    return grouping.groups(session, comparison, measure, layer=layer)
+
+
+@router.get("/comparisons/{comparison}/contrast")
+def contrast(
+    session: Transaction, comparison: RowId, measure: Measure, a: Group, b: Group, layer: Layer = None
+) -> Contrast:
+    """Within minus between two groups, with a permutation test over lineage roots."""
+    return grouping.contrast(session, comparison, measure, layer=layer, a=a, b=b)
 
 
 @router.get("/comparisons/{comparison}/layers")
@@ -168,10 +187,20 @@ def cell(
 @router.get("/comparisons/{comparison}/difference")
 def difference(
     session: Transaction, comparison: RowId, measure: Measure, a: Number, b: Number, c: Number, d: Number,
-    layer: Layer = None,
+    layer: Layer = None, second_layer: Layer = None,
 ) -> Difference:  # fmt: skip
-    """Cell (a, b) minus cell (c, d) with its paired interval."""
-    return reading.difference(session, comparison, measure, first=(a, b), second=(c, d), layer=layer)
+    """Cell (a, b) minus cell (c, d), at one layer or at two, with its paired interval."""
+    return reading.difference(
+        session, comparison, measure, first=(a, b), second=(c, d), layer=layer, second_layer=second_layer
+    )
+
+
+@router.get("/comparisons/{comparison}/differences")
+def differences(
+    session: Transaction, comparison: RowId, a: Number, b: Number, c: Number, d: Number
+) -> list[PairDifference]:
+    """Pair (a, b) minus pair (c, d) for every measure and layer of the comparison."""
+    return reading.differences(session, comparison, first=(a, b), second=(c, d))
 
 
 @router.get("/comparisons/{comparison}/disagreements")

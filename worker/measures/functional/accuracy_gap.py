@@ -31,6 +31,7 @@ def differences(left: Tensor, right: Tensor) -> Tensor:
     pitfalls="Signed. Its interval is paired: much narrower than the two accuracies suggest.",
     source="Difference of two accuracies on the same samples",
     pace=Pace.PRODUCT,
+    has_chance_level=False,
     prepare=right_answers,
     means=differences,
 )

@@ -42,6 +42,7 @@ def differences(left: Sequence[Tensor], right: Sequence[Tensor], **_: object) ->
     source="Guo et al. 2017, equation 3, for two models",
     parameters=(Parameter(name="bins", default=15, minimum=1, maximum=1000, help="Equal-width bins."),),
     pace=Pace.PRODUCT,
+    has_chance_level=False,
     prepare=calibration_error,
     matrix=differences,
 )

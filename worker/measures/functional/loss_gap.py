@@ -38,6 +38,7 @@ def sample_losses(outputs: Outputs, **_: object) -> Tensor:
     pitfalls="Signed. A few samples with a certain wrong answer can dominate both losses.",
     source="Difference of two mean cross-entropies on the same samples",
     pace=Pace.PRODUCT,
+    has_chance_level=False,
     prepare=sample_losses,
     means=differences,
 )

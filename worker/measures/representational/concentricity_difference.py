@@ -37,6 +37,7 @@ def all_pairs(left: Sequence[Tensor], right: Sequence[Tensor], **_: object) -> T
     pitfalls="Weak: only how narrow the cone of samples is. Samples that are zero count as 0.",
     source="Wang et al. 2020, section 3",
     pace=Pace.PRODUCT,
+    has_chance_level=False,
     prepare=description,
     matrix=all_pairs,
 )

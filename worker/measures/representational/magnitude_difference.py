@@ -36,6 +36,7 @@ def all_pairs(left: Sequence[Tensor], right: Sequence[Tensor], **_: object) -> T
     pitfalls="Weak: two layers can have means of equal length and nothing else in common.",
     source="Wang et al. 2020, section 3",
     pace=Pace.PRODUCT,
+    has_chance_level=False,
     prepare=description,
     matrix=all_pairs,
 )

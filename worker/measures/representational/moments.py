@@ -19,6 +19,8 @@ from worker.measures.representational.gram import median_distance
 
 TILE_BYTES = 96 << 20
 MOST_ROWS = 256
+MOST_STACKED = 1 << 19
+STRIP_ENTRIES = 1 << 20
 Kernel = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
@@ -66,13 +68,16 @@ def alignment(hsic: Tensor, pairs: Tensor) -> Together:
 
 
 def scaled(items: Sequence[Tensor]) -> list[Tensor]:
-    """Features with their mean removed and one scale each, in the precision they came in."""
+    """Features with their mean removed and one scale each, in the precision they came in.
+
+    What rounding leaves of the mean is a common shift, which the centring of the kernels removes.
+    """
     out = []
     for x in items:
         x = x if x.dtype == torch.float64 else x.to(torch.float32)
-        scale = x.abs().amax().clamp_min(1e-30)
-        mean = x.mean(0, dtype=torch.float64)
-        out.append(((x.to(torch.float64) - mean) / scale).to(x.dtype))
+        y = x - x.mean(0)
+        largest = torch.maximum(y.amax(), -y.amin()).clamp_min(1e-30)
+        out.append(y.div_(largest))
     return out
 
 
@@ -80,11 +85,13 @@ def linear_moments(block: Block) -> Moments:
     """Moments of linear kernels, through samples or through features, whichever is less work."""
 
     def make() -> Moments:
+        if min(x.shape[1] for x in block.items) > 2 * len(block.items[0]):
+            return gram_moments([wide_gram(x) for x in block.items], block.groups)
         xs = scaled(block.items)
         count, n, width = len(xs), len(xs[0]), sum(x.shape[1] for x in xs)
         if width * width < n * (width + count * count / 2):
             return feature_moments(xs, block.groups)
-        return kernel_moments(xs, block.groups, lambda product, _a, _b: product)
+        return kernel_moments(xs, block.groups, None)
 
     return block.once("linear", make)
 
@@ -124,49 +131,87 @@ def _squared_distances(product: Tensor, a: Tensor, b: Tensor) -> Tensor:
     return product.mul_(-2).add_(a[:, :, None]).add_(b[:, None, :]).clamp_min_(0)
 
 
-def kernel_moments(xs: Sequence[Tensor], groups: Sequence[Tensor], kernel: Kernel) -> Moments:
+def wide_gram(features: Tensor) -> Tensor:
+    """Inner products of centred samples that have many more features than there are samples, column by column."""
+    x = features if features.dtype == torch.float64 else features.to(torch.float32)
+    n = len(x)
+    gram = torch.zeros(n, n, dtype=torch.float64, device=x.device)
+    for columns in x.split(max(256, STRIP_ENTRIES // n), dim=1):
+        part = columns - columns.mean(0)
+        gram += part @ part.T
+    return (gram / gram.diagonal().amax().clamp_min(1e-300)).to(x.dtype)
+
+
+def gram_moments(grams: Sequence[Tensor], groups: Sequence[Tensor]) -> Moments:
+    """Moments of matrices that are there already."""
+    rows = _in_pieces(groups, samples=len(grams[0]), most=MOST_ROWS)
+    if groups:
+        order = rows.order.to(grams[0].device)
+        grams = [g[order][:, order] for g in grams]
+    return _moments_of_strips(
+        rows, lambda start, stop: torch.stack([g[start:stop, start:] for g in grams]), like=grams, by_features=False
+    )
+
+
+def kernel_moments(xs: Sequence[Tensor], groups: Sequence[Tensor], kernel: Kernel | None) -> Moments:
     """Moments by tiles of the kernel matrices of all models at once.
 
     Args:
         xs: features ``(samples, width)`` of each model; those of one width are multiplied as a batch.
         kernel: from inner products ``(models, r, c)`` and squared lengths ``(models, r)``,
-            ``(models, c)`` to kernel values ``(models, r, c)``; may write into the products.
+            ``(models, c)`` to kernel values ``(models, r, c)``; may write into the products. None for the
+            inner products themselves.
     """
     most = max(1, TILE_BYTES // (len(xs) * len(xs[0]) * xs[0].element_size()))
     rows = _in_pieces(groups, samples=len(xs[0]), most=min(MOST_ROWS, most))
-    batches = _by_width(xs, rows.order)
-    lengths = torch.stack([x.square().sum(1) for x in xs])[:, rows.order.to(xs[0].device)]
-    sums = _Sums.empty(rows, models=len(xs), samples=len(xs[0]), device=xs[0].device)
-    for p, (start, stop) in enumerate(rows.spans):
-        strip = xs[0].new_empty(len(xs), stop - start, len(xs[0]) - start)
+    xs = [x[rows.order.to(x.device)] for x in xs] if groups else xs
+    batches = _batches(xs)
+    lengths = None if kernel is None else torch.stack([x.square().sum(1) for x in xs])
+    # Row sums of inner products come from sums of features, unless tiles are smaller than features.
+    by_features = kernel is None and max(x.shape[1] for x in xs) <= len(xs[0])
+
+    def strip(start: int, stop: int) -> Tensor:
+        out = xs[0].new_empty(len(xs), stop - start, len(xs[0]) - start)
         for models, x in batches:
-            strip[models] = torch.bmm(x[:, start:stop], x[:, start:].transpose(1, 2))
-        strip = kernel(strip, lengths[:, start:stop], lengths[:, start:])
-        corner = strip[:, :, : stop - start]
-        sums.diagonal[:, start:stop] = corner.diagonal(dim1=1, dim2=2)
+            out[models] = torch.bmm(x[:, start:stop], x[:, start:].transpose(1, 2))
+        return out if kernel is None or lengths is None else kernel(out, lengths[:, start:stop], lengths[:, start:])
+
+    return _moments_of_strips(rows, strip, like=xs, by_features=by_features)
+
+
+def _moments_of_strips(
+    rows: "_Rows", strip_of: Callable[[int, int], Tensor], *, like: Sequence[Tensor], by_features: bool
+) -> Moments:
+    """Sums over tiles of strips ``(models, rows, columns)`` of the upper triangle."""
+    models, samples = len(like), len(like[0])
+    sums = _Sums.empty(rows, models=models, samples=samples, device=like[0].device)
+    if by_features:
+        sums.add_linear_rows(like, rows)
+    for p, (start, stop) in enumerate(rows.spans):
+        strip = strip_of(start, stop)
+        sums.diagonal[:, start:stop] = strip[:, :, : stop - start].diagonal(dim1=1, dim2=2)
         for q in range(p, len(rows.spans)):
             left, right = rows.spans[q]
             tile = strip[:, :, left - start : right - start]
-            sums.rows[:, start:stop, rows.owners[q]] += tile.sum(2, dtype=torch.float64)
-            if q > p:
+            if not by_features:
+                sums.rows[:, start:stop, rows.owners[q]] += tile.sum(2, dtype=torch.float64)
+            if not by_features and q > p:
                 sums.rows[:, left:right, rows.owners[p]] += tile.sum(1, dtype=torch.float64)
-            flat = tile.reshape(len(xs), -1)
+            flat = tile.reshape(models, -1)
             sums.add((flat @ flat.T).to(torch.float64), rows.owners[p], rows.owners[q], again=q > p)
-    return sums.moments(rows, grouped=bool(groups))
+    return sums.moments(rows, grouped=rows.grouped)
 
 
 def feature_moments(xs: Sequence[Tensor], groups: Sequence[Tensor]) -> Moments:
     """The same moments of linear kernels from products of features: less work when samples abound."""
     rows = _in_pieces(groups, samples=len(xs[0]), most=MOST_ROWS)
-    xs = [x[rows.order.to(x.device)] for x in xs]
+    xs = [x[rows.order.to(x.device)] for x in xs] if groups else list(xs)
     sums = _Sums.empty(rows, models=len(xs), samples=len(xs[0]), device=xs[0].device)
     wide = torch.cat(list(xs), 1)
     parts = torch.zeros(rows.count, wide.shape[1], wide.shape[1], dtype=torch.float64, device=wide.device)
     for (start, stop), owner in zip(rows.spans, rows.owners, strict=True):
         parts[owner] += wide[start:stop].T @ wide[start:stop]
-        ends = [x[start:stop].sum(0, dtype=torch.float64) for x in xs]
-        for m, x in enumerate(xs):
-            sums.rows[m, :, owner] += x.to(torch.float64) @ ends[m]
+    sums.add_linear_rows(xs, rows)
     for m, x in enumerate(xs):
         sums.diagonal[m] = x.to(torch.float64).square().sum(1)
     whole = parts.sum(0)
@@ -180,7 +225,7 @@ def feature_moments(xs: Sequence[Tensor], groups: Sequence[Tensor]) -> Moments:
     for g in range(rows.count):
         sums.strips[g] = by_model(parts[g] * whole)
         sums.blocks[g] = by_model(parts[g].square())
-    return sums.moments(rows, grouped=bool(groups))
+    return sums.moments(rows, grouped=rows.grouped)
 
 
 @dataclass(frozen=True)
@@ -190,6 +235,7 @@ class _Rows:
     order: Tensor
     spans: list[tuple[int, int]]
     owners: list[int]
+    grouped: bool
 
     @property
     def count(self) -> int:
@@ -203,18 +249,19 @@ def _in_pieces(groups: Sequence[Tensor], *, samples: int, most: int) -> _Rows:
             spans.append((start, start + len(piece)))
             owners.append(owner)
             start += len(piece)
-    return _Rows(torch.cat(list(groups)) if groups else torch.arange(samples), spans, owners)
+    return _Rows(torch.cat(list(groups)) if groups else torch.arange(samples), spans, owners, bool(groups))
 
 
-def _by_width(xs: Sequence[Tensor], order: Tensor) -> list[tuple[Tensor | slice, Tensor]]:
-    """Models of one width, stacked ``(models, samples, width)`` with samples in the given order."""
+def _batches(xs: Sequence[Tensor]) -> list[tuple[Tensor | slice, Tensor]]:
+    """Small models of one width stacked ``(models, samples, width)``; large ones each alone, without a copy."""
+    if max(x.numel() for x in xs) > MOST_STACKED:
+        return [(slice(m, m + 1), x[None]) for m, x in enumerate(xs)]
     widths: dict[int, list[int]] = {}
     for m, x in enumerate(xs):
         widths.setdefault(x.shape[1], []).append(m)
-    order = order.to(xs[0].device)
     if len(widths) == 1:
-        return [(slice(None), torch.stack([x[order] for x in xs]))]
-    return [(torch.tensor(m), torch.stack([xs[i][order] for i in m])) for m in widths.values()]
+        return [(slice(None), torch.stack(list(xs)))]
+    return [(torch.tensor(m), torch.stack([xs[i] for i in m])) for m in widths.values()]
 
 
 @dataclass(frozen=True)
@@ -246,6 +293,15 @@ class _Sums:
             self.strips[second] += product
         if first == second:
             self.blocks[first].add_(product, alpha=2 if again else 1)
+
+    def add_linear_rows(self, xs: Sequence[Tensor], rows: _Rows) -> None:
+        """Row sums of linear kernels by group, from the sums of the features; samples in the order of the rows."""
+        for m, x in enumerate(xs):
+            ends = torch.zeros(rows.count, x.shape[1], dtype=torch.float64, device=x.device)
+            for (start, stop), owner in zip(rows.spans, rows.owners, strict=True):
+                ends[owner] += x[start:stop].sum(0, dtype=torch.float64)
+            # Features are centred, so these sums are small and float32 keeps enough of their digits.
+            self.rows[m] = x @ ends.T.to(x.dtype)
 
     def moments(self, rows: _Rows, *, grouped: bool) -> Moments:
         """Whole, and without each group."""

@@ -43,6 +43,7 @@ def all_pairs(left: Sequence[Tensor], right: Sequence[Tensor], **_: object) -> T
     source="Wang & Isola 2020, section 4.1.2",
     parameters=(Parameter(name="t", default=2.0, minimum=0.001, maximum=1000.0, help="Sharpness of the kernel."),),
     pace=Pace.PRODUCT,
+    has_chance_level=False,
     prepare=description,
     matrix=all_pairs,
 )

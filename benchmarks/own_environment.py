@@ -1,0 +1,39 @@
+"""An environment for libraries that are measured beside ours and must not meet our own pins."""
+
+import os
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+TORCH = "torch==2.13.0"
+
+
+def enter(module: str, peers: Path, arguments: list[str]) -> None:
+    """Run a module of this folder in an environment with the peers; makes it first where it is missing.
+
+    Does not return: the process becomes the new one.
+    """
+    home = ROOT / ".benchmarks" / peers.stem
+    python = home / "bin" / "python"
+    ready = home / "ready"
+    wanted = peers.read_text()
+    if not ready.is_file() or ready.read_text() != wanted:
+        print(f"Installing {peers.name} into {home} …", flush=True)
+        venv.create(home, with_pip=True)
+        pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*pip, TORCH], check=True)
+        constraints = ROOT / "constraints.txt"
+        subprocess.run(
+            [*pip, "--constraint", str(constraints), "pydantic", "safetensors", "scipy", "numpy"], check=True
+        )
+        subprocess.run([*pip, TORCH, "--requirement", str(peers)], check=True)
+        ready.write_text(wanted)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
+    os.execve(python, [str(python), "-m", module, "--inside", *arguments], environment)
+
+
+def is_inside() -> bool:
+    """Whether this process already runs in such an environment."""
+    return "--inside" in sys.argv

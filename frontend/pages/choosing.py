@@ -1,0 +1,68 @@
+"""The left side of a comparison: which measure, which layer, how it is read, ordered and coloured."""
+
+from typing import Any
+
+from dash import html
+
+from frontend.components.frame import link
+from frontend.pages.opened import OpenedComparison
+
+ONE_MEASURE = ("matrix", "map", "groups")
+READING_NAMES = {"raw": "Raw", "above-chance": "Above chance", "against-seeds": "Against seeds"}
+ORDER_NAMES = {"alike": "Alike together", "group": "Group", "name": "Name", "added": "As added"}
+
+
+def choices(page: OpenedComparison) -> Any:
+    """Measures by question, layer, order, colours."""
+    view, shown = page.view, page.measure
+    questions: dict[str, list[Any]] = {}
+    for m in page.pairwise:
+        card = page.cards[m.slug]
+        here = shown is not None and m.key == shown.key
+        target = page.href(
+            view.but(measure=m.key, tab=view.tab if view.tab in ("matrix", "map", "groups") else "matrix")
+        )
+        entry = link(
+            card.title if m.key == m.slug else m.key,
+            target,
+            className="choice-link here" if here else "choice-link",
+            title=card.summary,
+        )
+        questions.setdefault(card.question.value, []).append(entry)
+    parts: list[Any] = []
+    for question, entries in questions.items():
+        parts += [html.H3(question), *entries]
+    layers = page.layers(shown) if shown is not None else []
+    if len(layers) > 1 and shown is not None:
+        parts.append(html.H3("Layer"))
+        parts += [
+            link(
+                name,
+                page.href(view.but(layer=name)),
+                className="choice-link here" if name == page.layer(shown) else "choice-link",
+            )
+            for name in layers
+        ]
+    parts.append(html.H3("Read as"))
+    parts += [
+        link(name, page.href(view.but(reading=key)), className="chip here" if view.reading == key else "chip")
+        for key, name in READING_NAMES.items()
+    ]
+    parts.append(html.H3("Order"))
+    parts += [
+        link(name, page.href(view.but(order=key)), className="chip here" if view.order == key else "chip")
+        for key, name in ORDER_NAMES.items()
+    ]
+    parts.append(html.H3("Colours"))
+    for key, name in (("rank", "Even by rank"), ("fit", "Span of values"), ("full", "Whole range")):
+        parts.append(link(name, page.href(view.but(scale=key)), className="chip here" if view.scale == key else "chip"))
+    if not page.is_shared and shown is not None:
+        layer = page.layer(shown)
+        wanted = f"?measure={shown.key}" + (f"&layer={layer}" if layer else "")
+        place = f"/api/v1/comparisons/{page.comparison.id}/export{wanted}&format="
+        parts += [
+            html.H3("Export"),
+            html.A("CSV", href=f"{place}csv", className="chip"),
+            html.A("JSON", href=f"{place}json", className="chip"),
+        ]
+    return parts

@@ -1,0 +1,84 @@
+"""The tab of groups: how alike within and between, and whether two differ beyond chance."""
+
+from typing import Any
+
+from dash import html
+
+from backend.contracts.groups import Contrast, GroupMean, Groups
+from frontend.components.frame import link
+from frontend.components.words import nothing, trouble
+from frontend.figures.look import number
+from frontend.pages.opened import OpenedComparison
+from kinscape.client import ClientError
+
+
+def groups_tab(page: OpenedComparison, _scheme: str) -> Any:
+    """Group by group means with both kinds of interval; a chosen pair of groups is tested."""
+    measure = page.measure
+    if measure is None:
+        return nothing("No measures of pairs", "This comparison asked about single models only.")
+    layer = page.layer(measure)
+    try:
+        found = page.comparison.groups(measure.key, layer=layer)
+    except ClientError as error:
+        return trouble(str(error))
+    if len(found.groups) < 2:
+        return nothing("One group", "Give checkpoints groups in the library: then they are compared here.")
+    card = page.cards[measure.slug]
+    note = (
+        "Mean over pairs of networks of different lineage: copies of one network count once. First interval: other "
+        "networks (bootstrap, from three of a group on); second: other samples. Choose a cell to test two groups."
+    )
+    parts = [html.H2(card.title), html.P(note, className="quiet"), _table(page, found)]
+    first, second = page.view.g, page.view.h
+    if first in found.groups and second in found.groups and first != second:
+        parts.append(_tested(page, measure.key, layer, first, second))
+    return html.Div(parts, className="picture full")
+
+
+def _table(page: OpenedComparison, found: Groups) -> Any:
+    means = {(m.a, m.b): m for m in found.means}
+    head = html.Tr([html.Th("")] + [html.Th(name or "no group") for name in found.groups])
+    rows = []
+    for i, a in enumerate(found.groups):
+        cells = [html.Td(_mean(page, means[a, b])) if j >= i else html.Td("") for j, b in enumerate(found.groups)]
+        rows.append(html.Tr([html.Th(a or "no group"), *cells]))
+    return html.Div(html.Table([html.Thead(head), html.Tbody(rows)], className="numbers groups"), className="scroll")
+
+
+def _mean(page: OpenedComparison, mean: GroupMean) -> Any:
+    if mean.value is None:
+        return html.Span("–", className="quiet", title=mean.sentence)
+    value: Any = html.Span(number(mean.value), className="number", title=repr(mean.value))
+    if mean.a != mean.b:
+        chosen = (page.view.g, page.view.h) == (mean.a, mean.b)
+        value = link(
+            number(mean.value), page.href(page.view.but(g=mean.a, h=mean.b)),
+            className="number here" if chosen else "number", title=f"Test {mean.a} against {mean.b}",
+        )  # fmt: skip
+    lines = [value]
+    if mean.low is not None and mean.high is not None:
+        title = f"95 % interval for other networks: bootstrap of {mean.roots_a} and {mean.roots_b} lineage roots"
+        lines.append(html.Div(f"{number(mean.low)} – {number(mean.high)}", className="interval", title=title))
+    if mean.sampling_low is not None and mean.sampling_high is not None:
+        text = f"{number(mean.sampling_low)} – {number(mean.sampling_high)}"
+        lines.append(html.Div(text, className="interval quiet", title="95 % interval for other samples"))
+    return html.Div(lines, title=f"{mean.roots_a} and {mean.roots_b} independent networks")
+
+
+def _tested(page: OpenedComparison, measure: str, layer: str | None, a: str, b: str) -> Any:
+    try:
+        found = page.comparison.contrast(a, b, measure=measure, layer=layer)
+    except ClientError as error:
+        return html.Div([html.H3(f"{a} and {b}"), trouble(str(error))])
+    return html.Div([html.H3(f"{a} and {b}"), html.P(_sentence(found)), html.P(found.method, className="quiet")])
+
+
+def _sentence(found: Contrast) -> str:
+    interval = "" if found.low is None or found.high is None else f" ({number(found.low)} to {number(found.high)})"
+    return (
+        f"Within {number(found.within)}, between {number(found.between)}: "
+        f"difference {number(found.difference)}{interval}. "
+        f"Permutation test over {found.roots_a} and {found.roots_b} independent networks: p = {number(found.p)}; "
+        f"the smallest p that so many networks allow is {number(found.smallest_p)}."
+    )

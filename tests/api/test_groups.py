@@ -1,0 +1,126 @@
+"""Groups, readings and differences: numbers about numbers, checked by hand."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.torch import load_file, save_file
+
+from kinscape import Client, measure
+from kinscape.client import ClientError, Comparison, Project
+
+LAYERS = ["features.3", "classifier.1"]
+
+
+@pytest.fixture(scope="module")
+def asked(client: Client, networks: list[Path], probe_file: Path) -> Comparison:
+    """Three networks of one group, three of another with a copy of one, at two layers."""
+    project = client.create_project("groups")
+    ids = []
+    for i, file in enumerate(networks[:6]):
+        kind = {"architecture": "lenet", "arguments": {"classes": 10}, "group": "first" if i < 3 else "second"}
+        ids.append(project.upload_checkpoint(file, name=f"n{i}", **kind))
+    copy = networks[0].with_name("copy.safetensors")
+    ids.append(pruned(networks[3], copy, project))
+    probe = project.upload_probe(probe_file, name="digits-test")
+    measures = ["disagreement", "activation-distance", "linear-cka", "accuracy-gap", "accuracy"]
+    comparison = project.compare(checkpoints=ids, probe=probe, measures=measures, layers=LAYERS)
+    return comparison.wait(timeout_s=120)
+
+
+def pruned(source: Path, target: Path, project: Project) -> object:
+    state = load_file(source)
+    name = max(state, key=lambda n: state[n].numel())
+    state[name] = state[name] * (state[name].abs() > state[name].abs().median())
+    save_file(state, target)
+    return project.upload_checkpoint(
+        target, name="n3-pruned", architecture="lenet", arguments={"classes": 10}, group="second", parent="n3"
+    )
+
+
+def test_groups_count_one_lineage_once(asked: Comparison) -> None:
+    values = asked.matrix("disagreement").values
+    found = {(m.a, m.b): m for m in asked.groups("disagreement").means}
+    assert found["first", "first"].value == pytest.approx(np.mean([values[0, 1], values[0, 2], values[1, 2]]))
+    second = found["second", "second"]
+    assert second.roots_a == 3
+    lineage = [(values[3, 4] + values[6, 4]) / 2, (values[3, 5] + values[6, 5]) / 2, values[4, 5]]
+    assert second.value == pytest.approx(np.mean(lineage))
+    assert second.low is not None
+    assert second.low <= second.value <= second.high
+    assert second.sampling_low < second.value < second.sampling_high
+    between = found["first", "second"]
+    rows = [np.mean([(values[i, 3] + values[i, 6]) / 2, values[i, 4], values[i, 5]]) for i in range(3)]
+    assert between.value == pytest.approx(np.mean(rows))
+
+
+def test_a_permutation_test_says_the_smallest_p_that_it_could_give(asked: Comparison) -> None:
+    found = asked.contrast("first", "second", measure="linear-cka", layer=LAYERS[0])
+    assert (found.splits, found.smallest_p) == (10, pytest.approx(0.1))
+    assert found.p >= found.smallest_p
+    assert found.difference == pytest.approx(found.within - found.between)
+    assert found.roots_b == 3
+    for a, b, sentence in (
+        ("first", "third", "no group 'third'"), ("first", "first", "share lineages"),
+    ):  # fmt: skip
+        with pytest.raises(ClientError, match=sentence):
+            asked.contrast(a, b, measure="disagreement")
+    with pytest.raises(ClientError, match="single models"):
+        asked.contrast("first", "second", measure="accuracy")
+
+
+def test_above_chance_runs_from_shuffled_samples_to_identity(asked: Comparison) -> None:
+    raw, above = (asked.matrix("activation-distance", reading=r) for r in ("raw", "above-chance"))
+    cell = asked._http.get(
+        f"/comparisons/{asked.id}/cell", measure="activation-distance", a=asked.details.checkpoints[0],
+        b=asked.details.checkpoints[1],
+    )  # fmt: skip
+    chance = cell["notes"]["chance"]
+    assert chance > raw.values[0, 1] > 0
+    assert above.values[0, 1] == pytest.approx((raw.values[0, 1] - chance) / (0 - chance))
+    assert above.low[0, 1] <= above.values[0, 1] <= above.high[0, 1]
+    assert above.values[2, 2] == 1
+    with pytest.raises(ClientError, match="no chance level"):
+        asked.matrix("accuracy-gap", reading="above-chance")
+
+
+def test_against_seeds_is_in_deviations_of_unrelated_networks(asked: Comparison) -> None:
+    raw, against = (
+        asked.matrix("disagreement").values,
+        asked.matrix("disagreement", reading="against-seeds", seeds="first").values,
+    )
+    seeds = np.array([raw[0, 1], raw[0, 2], raw[1, 2]])
+    assert against[3, 6] == pytest.approx(-(raw[3, 6] - seeds.mean()) / seeds.std(ddof=1))
+    band = asked.raw_matrix("disagreement", reading="against-seeds", seeds="second").band
+    assert band is not None
+    assert (band.roots, band.pairs, band.group) == (3, 3, "second"), "the pruned copy is no seed"
+    with pytest.raises(ClientError, match="no group 'none such'"):
+        asked.matrix("disagreement", reading="against-seeds", seeds="none such")
+
+
+def test_two_layers_of_one_pair_differ_by_a_paired_interval(asked: Comparison) -> None:
+    a, b = (asked.matrix("linear-cka", layer=layer).values[0, 1] for layer in LAYERS)
+    found = asked.difference(("n0", "n1"), ("n0", "n1"), measure="linear-cka", layer=LAYERS[0], second_layer=LAYERS[1])
+    assert found.value == pytest.approx(a - b)
+    assert found.low is not None
+    assert found.low < found.value < found.high
+
+
+def test_a_link_reads_groups_and_readings_of_its_comparison_only(asked: Comparison, server: object) -> None:
+    token = asked.share().url.rsplit("/", 1)[1]
+    with Client(asked._http.url, "", headers={"Kinscape-Share": token}) as visitor:
+        shared = visitor.comparison(asked.id)
+        assert shared.groups("disagreement").groups == ["first", "second"]
+        assert shared.contrast("first", "second", measure="disagreement").splits == 10
+        assert np.isfinite(shared.matrix("activation-distance", reading="above-chance").values).all()
+
+
+def test_paired_differences_of_the_library_are_narrower_than_unpaired_ones() -> None:
+    rng = np.random.default_rng(0)
+    base = rng.normal(size=(400, 5))
+    xs = [base + s * rng.normal(size=(400, 5)) for s in (0.3, 0.3, 0.4)]
+    found = measure("linear-cka").matrix(xs)
+    gap = found.difference((0, 1), (0, 2))
+    assert gap.value == pytest.approx(found.values[0, 1] - found.values[0, 2])
+    widths = [found.high[i] - found.low[i] for i in ((0, 1), (0, 2))]
+    assert gap.high - gap.low < np.hypot(*widths)
