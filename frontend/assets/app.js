@@ -49,6 +49,25 @@
     };
   }
 
+  /* A long list of measures shows those whose words fit what is typed; what is chosen stays in sight. */
+  function findMeasures() {
+    const wanted = document.getElementById("find-measure").value.trim().toLowerCase();
+    for (const choice of document.querySelectorAll(".choices .choice")) {
+      const words = (choice.title + " " + choice.textContent).toLowerCase();
+      const chosen = choice.querySelector("input:checked") !== null;
+      choice.hidden = Boolean(wanted) && !chosen && !words.includes(wanted);
+    }
+    for (const list of document.querySelectorAll(".choices")) {
+      const empty = !list.querySelector(".choice:not([hidden])");
+      list.hidden = empty;
+      if (list.previousElementSibling) list.previousElementSibling.hidden = empty;
+    }
+  }
+
+  document.addEventListener("input", (event) => {
+    if (event.target.id === "find-measure") findMeasures();
+  });
+
   followScheme();
   setInterval(watch, 400);
   window.kinscape = Object.assign(window.kinscape || {}, { setProps: setProps });

@@ -17,6 +17,7 @@ STATE_COLOURS = {
     "failed": "orange",
     "cancelled": "gray",
 }
+ROUNDING = 1e-12
 
 
 def estimate(cell: dict[str, Any]) -> Any:
@@ -39,12 +40,13 @@ def estimate(cell: dict[str, Any]) -> Any:
 def difference(found: dict[str, Any]) -> Any:
     """A difference with its paired interval; it stands out where the interval leaves out 0."""
     low, high = found.get("low"), found.get("high")
-    sign = "+" if found["value"] > 0 else ""
+    value = found["value"] if abs(found["value"]) > ROUNDING else 0.0
+    sign = "+" if value > 0 else ""
     if low is None or high is None:
-        return html.Span(f"Δ {sign}{number(found['value'])}", className="interval", title=found["method"])
+        return html.Span(f"Δ {sign}{number(value)}", className="interval", title=found["method"])
     apart = low > 0 or high < 0
     return html.Span(
-        f"Δ {sign}{number(found['value'])} ({number(low)} – {number(high)})",
+        f"Δ {sign}{number(value)} ({number(low)} to {number(high)})",
         className="interval differs" if apart else "interval",
         title=f"95 % interval, {found['method']}",
     )

@@ -29,9 +29,13 @@ def choices(page: OpenedComparison) -> Any:
             title=card.summary,
         )
         questions.setdefault(card.question.value, []).append(entry)
-    parts: list[Any] = []
-    for question, entries in questions.items():
-        parts += [html.H3(question), *entries]
+    parts: list[Any] = [
+        html.H3("Read as"),
+        *[
+            link(name, page.href(view.but(reading=key)), className="chip here" if view.reading == key else "chip")
+            for key, name in READING_NAMES.items()
+        ],
+    ]
     layers = page.layers(shown) if shown is not None else []
     if len(layers) > 1 and shown is not None:
         parts.append(html.H3("Layer"))
@@ -43,11 +47,8 @@ def choices(page: OpenedComparison) -> Any:
             )
             for name in layers
         ]
-    parts.append(html.H3("Read as"))
-    parts += [
-        link(name, page.href(view.but(reading=key)), className="chip here" if view.reading == key else "chip")
-        for key, name in READING_NAMES.items()
-    ]
+    for question, entries in questions.items():
+        parts += [html.H3(question), *entries]
     parts.append(html.H3("Order"))
     parts += [
         link(name, page.href(view.but(order=key)), className="chip here" if view.order == key else "chip")

@@ -10,6 +10,7 @@ from backend.contracts.cards import Card, Question
 from backend.contracts.projects import Probe
 from frontend.access import Access
 from frontend.components.words import nothing, trouble
+from frontend.figures.look import number
 from frontend.filtering import matches
 from frontend.pages.library import GRID, row_of
 from frontend.wiring import on
@@ -133,14 +134,26 @@ def question_list(cards: list[Card]) -> Any:
             out.append(html.H3(question.value))
             out.append(html.Div([_choice(c) for c in mine], className="choices"))
     chosen = [c.slug for c in cards if c.slug in FIRST_MEASURES]
-    return dmc.CheckboxGroup(id="ask-measures", value=chosen, children=html.Div(out))
+    find = dmc.TextInput(id="find-measure", placeholder="Find a measure", **{"aria-label": "Find a measure"})
+    return html.Div([find, dmc.CheckboxGroup(id="ask-measures", value=chosen, children=html.Div(out))])
 
 
 def _choice(card: Card) -> Any:
     cost = COST[card.pace.value] if card.arity.value == "pair" else "per model"
-    return dmc.Checkbox(
-        value=card.slug, label=card.title, description=f"{card.summary} ({cost})", size="sm", className="choice"
-    )
+    box = dmc.Checkbox(value=card.slug, label=card.title, description=f"{card.summary} ({cost})", size="sm")
+    return html.Div(box, className="choice", title=described(card))
+
+
+def described(card: Card) -> str:
+    """What a card says, as plain text for pointing at a measure."""
+    low = "−∞" if card.low is None else number(card.low)
+    high = "∞" if card.high is None else number(card.high)
+    same = "" if card.identical is None else f"; a model with itself scores {number(card.identical)}"
+    ignored = ", ".join(sorted(c.value for c in card.ignores)) or "nothing that is tested"
+    return "\n".join([
+        f"{card.slug}, version {card.version}: {card.summary}", f"Range {low} to {high}, {card.direction.value}{same}.",
+        f"Ignores: {ignored}.", f"Reliable from {card.reliable_from}.", card.pitfalls, f"Source: {card.source}.",
+    ])  # fmt: skip
 
 
 def register(app: Dash, access: Access) -> None:

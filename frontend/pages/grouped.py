@@ -26,22 +26,23 @@ def groups_tab(page: OpenedComparison, _scheme: str) -> Any:
         return nothing("One group", "Give checkpoints groups in the library: then they are compared here.")
     card = page.cards[measure.slug]
     note = (
-        "Mean over pairs of networks of different lineage: copies of one network count once. First interval: other "
-        "networks (bootstrap, from three of a group on); second: other samples. Choose a cell to test two groups."
+        "Mean over pairs of networks of different lineage; copies of one network count once, and a group of one "
+        "network has no pair within. Point at a number for its intervals; choose one to test two groups."
     )
-    parts = [html.H2(card.title), html.P(note, className="quiet"), _table(page, found)]
+    tested: Any = html.P("Choose a number between two groups to test whether they differ.", className="quiet")
     first, second = page.view.g, page.view.h
     if first in found.groups and second in found.groups and first != second:
-        parts.append(_tested(page, measure.key, layer, first, second))
-    return html.Div(parts, className="picture full")
+        tested = _tested(page, measure.key, layer, first, second)
+    parts = [html.H2(card.title), html.P(note, className="quiet"), html.Div(tested, className="tested")]
+    return html.Div([*parts, _table(page, found)], className="picture full")
 
 
 def _table(page: OpenedComparison, found: Groups) -> Any:
-    means = {(m.a, m.b): m for m in found.means}
-    head = html.Tr([html.Th("")] + [html.Th(name or "no group") for name in found.groups])
+    means = {frozenset((m.a, m.b)): m for m in found.means}
+    head = html.Tr([html.Th("")] + [html.Th(html.Span(name or "no group")) for name in found.groups])
     rows = []
-    for i, a in enumerate(found.groups):
-        cells = [html.Td(_mean(page, means[a, b])) if j >= i else html.Td("") for j, b in enumerate(found.groups)]
+    for a in found.groups:
+        cells = [html.Td(_mean(page, means[frozenset((a, b))])) for b in found.groups]
         rows.append(html.Tr([html.Th(a or "no group"), *cells]))
     return html.Div(html.Table([html.Thead(head), html.Tbody(rows)], className="numbers groups"), className="scroll")
 
@@ -49,21 +50,17 @@ def _table(page: OpenedComparison, found: Groups) -> Any:
 def _mean(page: OpenedComparison, mean: GroupMean) -> Any:
     if mean.value is None:
         return html.Span("–", className="quiet", title=mean.sentence)
-    value: Any = html.Span(number(mean.value), className="number", title=repr(mean.value))
-    if mean.a != mean.b:
-        chosen = (page.view.g, page.view.h) == (mean.a, mean.b)
-        value = link(
-            number(mean.value), page.href(page.view.but(g=mean.a, h=mean.b)),
-            className="number here" if chosen else "number", title=f"Test {mean.a} against {mean.b}",
-        )  # fmt: skip
-    lines = [value]
+    lines = [f"{mean.a} and {mean.b}: {mean.value!r}", f"{mean.roots_a} and {mean.roots_b} independent networks"]
     if mean.low is not None and mean.high is not None:
-        title = f"95 % interval for other networks: bootstrap of {mean.roots_a} and {mean.roots_b} lineage roots"
-        lines.append(html.Div(f"{number(mean.low)} – {number(mean.high)}", className="interval", title=title))
+        lines.append(f"95 % interval for other networks: {number(mean.low)} to {number(mean.high)} (bootstrap)")
     if mean.sampling_low is not None and mean.sampling_high is not None:
-        text = f"{number(mean.sampling_low)} – {number(mean.sampling_high)}"
-        lines.append(html.Div(text, className="interval quiet", title="95 % interval for other samples"))
-    return html.Div(lines, title=f"{mean.roots_a} and {mean.roots_b} independent networks")
+        lines.append(f"95 % interval for other samples: {number(mean.sampling_low)} to {number(mean.sampling_high)}")
+    told = "\n".join(lines)
+    if mean.a == mean.b:
+        return html.Span(number(mean.value), className="number", title=told)
+    chosen = {page.view.g, page.view.h} == {mean.a, mean.b}
+    target = page.href(page.view.but(g=mean.a, h=mean.b))
+    return link(number(mean.value), target, className="between here" if chosen else "between", title=told)
 
 
 def _tested(page: OpenedComparison, measure: str, layer: str | None, a: str, b: str) -> Any:
