@@ -4,24 +4,25 @@ from pathlib import Path
 
 from backend.contracts.cards import Card, Change, Question
 from kinscape.library import measures
+from kinscape.peers import PEERS
 
 HEAD = """# Measures
 
-Made from the cards by `python -m kinscape.docs`; a test keeps it current. Intervals are 95 % and come
-from leaving out one of 20 fixed groups of samples at a time, so that two cells of one probe set share
+{count} measures, made from the cards by `python -m kinscape.docs`; a test keeps the page current.
+Intervals are 95 % and come from leaving out one of 20 fixed groups of samples at a time, so that two cells of one probe set share
 their groups and their difference has a paired interval.
 """
 
 
 def measures_page() -> str:
     """All cards as Markdown, by the question they answer."""
-    parts = [HEAD]
+    parts = [HEAD.format(count=len(measures()))]
     for question in Question:
         mine = [c for c in measures().values() if c.question is question]
         if mine:
             parts.append(f"\n## {question.value}\n")
             parts.extend(_section(c) for c in mine)
-    return "".join(parts)
+    return "".join([*parts, PEERS])
 
 
 def _section(card: Card) -> str:

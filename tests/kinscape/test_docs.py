@@ -22,6 +22,14 @@ def test_the_tutorials_blocks_run(server: Server, monkeypatch: pytest.MonkeyPatc
     assert names["comparison"].status == "done"  # type: ignore[attr-defined]
 
 
+def test_the_blocks_of_the_library_page_run() -> None:
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "library.md").read_text(), re.S)
+    assert len(blocks) == 5
+    names: dict[str, object] = {}
+    for block in blocks:
+        exec(compile(block, "library", "exec"), names)
+
+
 def test_the_page_of_measures_is_made_from_the_cards() -> None:
     assert (ROOT / "docs" / "measures.md").read_text() == measures_page(), "run: python -m kinscape.docs"
 

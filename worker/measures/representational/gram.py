@@ -105,7 +105,9 @@ def median_distance(features: Tensor) -> Tensor:
     """Median Euclidean distance between two different samples."""
     n = len(features)
     above = torch.ones(n, n, dtype=torch.bool, device=features.device).triu(1)
-    return torch.cdist(features, features)[above].median()
+    distances = torch.cdist(features, features)[above]
+    count = len(distances)
+    return (distances.kthvalue((count + 1) // 2).values + distances.kthvalue(count // 2 + 1).values) / 2
 
 
 def rbf_gram(x: Tensor, *, fraction: float) -> Tensor:

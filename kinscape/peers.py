@@ -1,0 +1,36 @@
+"""What other libraries answer on the same tensors, for the page of measures."""
+
+PEERS = """
+## Other libraries
+
+Checked on the same tensors (N = 200, widths 32 and 20, float64; and once more with 30 standard
+deviations added to every feature in float32). `python -m benchmarks.similarity` compares speed and
+values again on any machine.
+
+These agree with the measures above to 1e-9 or better in float64: pytorch-cka 1.1.3, ckatorch 1.0.3
+(`cka_base`) and cka-pytorch 1.1.3 (`hsic1`) for linear CKA; repsim 0.1.5 (`gretton`) for biased and RBF CKA;
+rsatoolbox 0.3.2 for RSA; dcor 0.7 for distance correlation; POT 0.9.7 for soft matching; scikit-dimension
+0.5.0 for TwoNN; lm-sim 0.1.1 for error consistency and CAPA; scikit-learn 1.9 for kappa, CCA and
+leave-one-out regression; scipy 1.17 for everything it has.
+
+What we saw go wrong, so that a difference is no surprise:
+
+| library | what | number |
+|---|---|---|
+| pytorch-cka | negative values become 0 | 48 % of independent pairs at N = 32, D = 64 are exactly 0 |
+| pytorch-cka, cka-pytorch, torch-cka | float32, mean/std = 30 | off by 0.28, 0.69 and 1.3 |
+| cka-pytorch | 1e-4 is added to the denominator | features times 0.001 score 6e-7 |
+| torch-cka | float64 input | refused |
+| ckatorch | its `CKA` class keeps the last batch only | 0.03 or 0.79 by the order of the batches |
+| ckatorch | RBF median includes the zeros of the diagonal | 3e-5 off at N = 200 |
+| repsim | `song` and `lange` divide by the biased norm | self-similarity 0.957 |
+| repsim | `svcca` truncates nothing | equals full CCA |
+| reference benchmark of 2025 | SVCCA keeps one component | 0.501 for 0.600 |
+| reference benchmark of 2025, and the code it copies | PWCCA: first argument wider than the second | IndexError |
+| the same | PWCCA after permuting the second layer's units | 0.8142 becomes 0.8138 |
+| platonic-rep | CKNNA after swapping the layers | 2e-4 |
+| platonic-rep | SVCCA | another value at every call |
+| torchmetrics 1.9 | calibration error: a bin of its own for confidence 1 | 0.125 for 0.075 |
+| lm-sim | perfect models | NaN |
+| deep-reps 0.0.6 | linear CKA | 1.10 |
+"""

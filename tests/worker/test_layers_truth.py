@@ -1,0 +1,371 @@
+"""Measures of layers and weights against closed forms, scipy, scikit-learn and slow references."""
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+from scipy.optimize import linear_sum_assignment, linprog
+from scipy.sparse.csgraph import floyd_warshall
+from scipy.spatial.distance import cdist, pdist, squareform
+from sklearn.cross_decomposition import CCA
+from sklearn.linear_model import LinearRegression
+from sklearn.model_selection import LeaveOneOut, cross_val_predict
+from sklearn.neighbors import NearestNeighbors
+
+from backend.contracts.problems import Unprocessable
+from kinscape import build, measure
+from tests.worker.test_truth import hsic_u
+
+RNG = np.random.default_rng(3)
+N = 60
+BASE = RNG.normal(size=(N, 6))
+X = BASE @ RNG.normal(size=(6, 7)) + 0.4 * RNG.normal(size=(N, 7)) + 1
+Y = BASE @ RNG.normal(size=(6, 9)) + 0.4 * RNG.normal(size=(N, 9)) - 2
+A, B = X - X.mean(0), Y - Y.mean(0)
+LABELS = RNG.integers(0, 3, N)
+
+
+def value(slug: str, x: np.ndarray = X, y: np.ndarray = Y, **settings: object) -> float:
+    return measure(slug)(x, y, **settings).value
+
+
+def centred(gram: np.ndarray) -> np.ndarray:
+    h = np.eye(len(gram)) - 1 / len(gram)
+    return h @ gram @ h
+
+
+def rbf(x: np.ndarray, fraction: float) -> np.ndarray:
+    distances = pdist(x)
+    sigma = fraction * np.median(distances)
+    return np.exp(-(squareform(distances) ** 2) / (2 * sigma**2))
+
+
+@pytest.mark.parametrize("fraction", [0.5, 1.0])
+def test_rbf_cka_is_its_definition(fraction: float) -> None:
+    k, m = rbf(X, fraction), rbf(Y, fraction)
+    unbiased = hsic_u(k, m) / np.sqrt(hsic_u(k, k) * hsic_u(m, m))
+    assert value("rbf-cka", fraction=fraction) == pytest.approx(unbiased, abs=1e-9)
+    k, m = centred(k), centred(m)
+    biased = (k * m).sum() / np.linalg.norm(k) / np.linalg.norm(m)
+    assert value("rbf-cka-biased", fraction=fraction) == pytest.approx(biased, abs=1e-9)
+
+
+def test_distance_correlation_is_that_of_centred_distances() -> None:
+    k, m = centred(cdist(X, X)), centred(cdist(Y, Y))
+    biased = np.sqrt((k * m).sum() / np.linalg.norm(k) / np.linalg.norm(m))
+    assert value("distance-correlation", estimator="biased") == pytest.approx(biased)
+    k, m = cdist(X, X), cdist(Y, Y)
+    unbiased = hsic_u(k, m) / np.sqrt(hsic_u(k, k) * hsic_u(m, m))
+    assert value("distance-correlation") == pytest.approx(unbiased)
+
+
+def test_biased_distance_correlation_of_independent_gaussians_is_near_one() -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(100, 512)), rng.normal(size=(100, 512))
+    assert value("distance-correlation", x, y, estimator="biased") == pytest.approx(0.98, abs=0.01)
+    assert abs(value("distance-correlation", x, y)) < 0.1
+
+
+def test_canonical_correlations_are_scikit_learns() -> None:
+    scores = CCA(n_components=7, scale=False, max_iter=20000, tol=1e-12).fit_transform(X, Y)
+    rho = np.array([np.corrcoef(scores[0][:, k], scores[1][:, k])[0, 1] for k in range(7)])
+    assert value("mean-cca") == pytest.approx(rho.mean(), abs=1e-4)
+    assert value("mean-squared-cca") == pytest.approx((rho**2).mean(), abs=1e-4)
+
+
+def correlations(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    q, r = (np.linalg.qr(z)[0] for z in (a, b))
+    return np.linalg.svd(q.T @ r, compute_uv=False)
+
+
+def test_svcca_keeps_components_by_variance() -> None:
+    kept = []
+    for z in (A, B):
+        u, s, _ = np.linalg.svd(z, full_matrices=False)
+        count = int(np.argmax(np.cumsum(s**2) / (s**2).sum() >= 0.9)) + 1
+        kept.append(u[:, :count])
+    assert kept[0].shape[1] < 7
+    assert value("svcca", variance=0.9) == pytest.approx(correlations(*kept).mean())
+
+
+def test_pwcca_weighs_by_what_each_direction_accounts_for() -> None:
+    q, r = (np.linalg.qr(z)[0] for z in (A, B))
+    u, s, _ = np.linalg.svd(q.T @ r, full_matrices=False)
+    weights = np.abs((q @ u).T @ A).sum(1)
+    assert value("pwcca") == pytest.approx((weights * s).sum() / weights.sum())
+    assert value("pwcca", Y, X) != pytest.approx(value("pwcca"))
+
+
+def test_correlations_that_saturate_are_refused_with_a_sentence() -> None:
+    wide = RNG.normal(size=(30, 20))
+    for slug in ("mean-cca", "mean-squared-cca", "pwcca"):
+        with pytest.raises(Unprocessable, match=r"more samples than both together|exceed the number of samples"):
+            measure(slug)(wide, RNG.normal(size=(30, 12)))
+
+
+def test_linear_regression_is_scikit_learns_leave_one_out() -> None:
+    predicted = cross_val_predict(LinearRegression(), X, Y, cv=LeaveOneOut())
+    mean = np.array([np.delete(Y, i, 0).mean(0) for i in range(N)])
+    expected = 1 - ((Y - predicted) ** 2).sum() / ((Y - mean) ** 2).sum()
+    assert value("linear-regression") == pytest.approx(expected)
+    independent = measure("linear-regression")(RNG.normal(size=(100, 50)), RNG.normal(size=(100, 3)))
+    assert independent.value < 0, "in-sample it would be one half"
+
+
+def test_shapes_are_compared_after_the_best_rotation() -> None:
+    a, b = A / np.linalg.norm(A), B / np.linalg.norm(B)
+    nuclear = np.linalg.svd(a.T @ b, compute_uv=False).sum()
+    assert value("procrustes") == pytest.approx(2 - 2 * nuclear)
+    assert value("angular-shape-distance") == pytest.approx(np.arccos(nuclear))
+    u, _, vh = np.linalg.svd(X.T @ Y, full_matrices=False)
+    rotated, other = X @ u, Y @ vh.T
+    cosine = (rotated * other).sum(1) / np.linalg.norm(X, axis=1) / np.linalg.norm(Y, axis=1)
+    assert value("aligned-cosine") == pytest.approx(cosine.mean())
+
+
+def test_units_are_matched_by_the_best_assignment() -> None:
+    a, b = A / np.linalg.norm(A), B / np.linalg.norm(B)
+    rows, columns = linear_sum_assignment(a.T @ b, maximize=True)
+    assert value("permutation-procrustes") == pytest.approx(2 - 2 * (a.T @ b)[rows, columns].sum())
+    r = np.corrcoef(X.T, Y.T)[:7, 7:]
+    rows, columns = linear_sum_assignment(r, maximize=True)
+    assert value("unit-matching") == pytest.approx(r[rows, columns].mean())
+    assert value("unit-matching-semi") == pytest.approx(r.max(1).mean())
+
+
+def test_soft_matching_is_the_transport_of_a_linear_program() -> None:
+    cost = 2 - 2 * np.corrcoef(X.T, Y.T)[:7, 7:]
+    rows = np.kron(np.eye(7), np.ones((1, 9)))
+    columns = np.kron(np.ones((1, 7)), np.eye(9))
+    found = linprog(cost.ravel(), A_eq=np.vstack([rows, columns]), b_eq=[1 / 7] * 7 + [1 / 9] * 9)
+    assert value("soft-matching") == pytest.approx(found.fun**0.5)
+    permuted = X[:, RNG.permutation(7)] * 3
+    assert value("soft-matching", X, permuted) == pytest.approx(0, abs=1e-7)
+
+
+def test_units_that_never_change_are_left_out() -> None:
+    dead = np.hstack([X, np.zeros((N, 2))])
+    for slug in ("unit-matching", "unit-matching-semi", "soft-matching"):
+        assert value(slug, dead, Y) == pytest.approx(value(slug))
+
+
+def test_eigenspace_overlap_counts_shared_directions() -> None:
+    q, r = (np.linalg.qr(z)[0] for z in (X, Y))
+    assert value("eigenspace-overlap") == pytest.approx(np.linalg.norm(q.T @ r) ** 2 / 9)
+
+
+def test_rsa_knows_four_ways_to_compare() -> None:
+    a, b = pdist(X, "correlation"), pdist(Y, "correlation")
+    assert value("rsa", outer="kendall") == pytest.approx(stats.kendalltau(a, b).statistic)
+    assert value("rsa", outer="cosine") == pytest.approx(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
+    a, b = pdist(X, "cosine"), pdist(Y, "cosine")
+    assert value("rsa", inner="cosine") == pytest.approx(stats.spearmanr(a, b).statistic)
+
+
+def test_rsa_of_repeated_samples_shares_ranks() -> None:
+    x, y = (np.vstack([z[:20], z[:10]]).round(1) for z in (X, Y))
+    expected = stats.spearmanr(pdist(x, "correlation").round(12), pdist(y, "correlation").round(12)).statistic
+    assert value("rsa", x, y) == pytest.approx(expected, abs=1e-9)
+
+
+def clipped(x: np.ndarray, low: float, high: float) -> np.ndarray:
+    d = pdist(x, "correlation")
+    ordered = np.sort(d)
+    bottom, top = (ordered[round(q * (len(d) - 1))] for q in (low, high))
+    return np.clip((d - bottom) / (top - bottom), 0, 1)
+
+
+def test_geo_topological_rsa_clips_and_geodesic_rsa_walks() -> None:
+    a, b = clipped(X, 0.2, 0.8), clipped(Y, 0.2, 0.8)
+    assert value("rsa-geo-topological") == pytest.approx(stats.spearmanr(a, b).statistic, abs=1e-9)
+    paths = []
+    for d in (a, b):
+        graph = squareform(np.maximum(d, 1e-9))
+        graph[squareform(d) >= 1] = np.inf
+        paths.append(squareform(floyd_warshall(graph), checks=False))
+    assert value("rsa-geodesic") == pytest.approx(stats.spearmanr(*paths).statistic, abs=1e-6)
+
+
+def test_a_graph_that_falls_apart_is_a_reason() -> None:
+    apart = np.vstack([RNG.normal(size=(20, 4)) * 0.01 + 5, RNG.normal(size=(20, 4)) * 0.01 - 5])
+    with pytest.raises(Unprocessable, match="falls apart"):
+        measure("rsa-geodesic")(apart, apart[::-1].copy(), inner="euclidean", low=0.0, high=0.3)
+
+
+def test_rsm_norm_difference_is_a_frobenius_norm() -> None:
+    expected = np.linalg.norm(X @ X.T - Y @ Y.T) / N
+    assert value("rsm-norm-difference") == pytest.approx(expected)
+    expected = np.linalg.norm(cdist(X, X) - cdist(Y, Y)) / N
+    assert value("rsm-norm-difference", inner="euclidean") == pytest.approx(expected)
+
+
+def near(z: np.ndarray, k: int) -> np.ndarray:
+    return NearestNeighbors(n_neighbors=k, metric="cosine").fit(z).kneighbors(return_distance=False)
+
+
+def test_neighbourhoods_are_counted() -> None:
+    k = 5
+    pairs = list(zip(near(X, k), near(Y, k), strict=True))
+    jaccard = [len(set(a) & set(b)) / len(set(a) | set(b)) for a, b in pairs]
+    assert value("mutual-knn", k=k) == pytest.approx(np.mean([len(set(a) & set(b)) / k for a, b in pairs]))
+    ranks = []
+    for a, b in pairs:
+        shared = set(a) & set(b)
+        total = 0.0
+        for j in shared:
+            r, s = list(a).index(j) + 1, list(b).index(j) + 1
+            total += 2 / ((1 + abs(r - s)) * (r + s))
+        ranks.append(total / sum(1 / m for m in range(1, len(shared) + 1)) if shared else 0)
+    assert value("rank-similarity", k=k) == pytest.approx(np.mean(ranks))
+    assert value("rank-joint-jaccard", k=k) == pytest.approx(np.mean(np.array(jaccard) * ranks))
+    cosines = [1 - cdist(z, z, "cosine") for z in (X, Y)]
+    orders = []
+    for i, (a, b) in enumerate(pairs):
+        union = sorted(set(a) | set(b))
+        s, t = (c[i, union] for c in cosines)
+        orders.append(s @ t / np.linalg.norm(s) / np.linalg.norm(t))
+    assert value("second-order-cosine", k=k) == pytest.approx(np.mean(orders))
+
+
+def test_cknna_is_cka_on_shared_neighbours() -> None:
+    k = 12
+    grams, masks = [], []
+    for z in (X, Y):
+        unit = z / np.linalg.norm(z, axis=1, keepdims=True)
+        mask = np.zeros((N, N))
+        np.put_along_axis(mask, near(z, k), 1, axis=1)
+        grams.append(unit @ unit.T)
+        masks.append(mask)
+
+    def hsic(a: np.ndarray, b: np.ndarray) -> float:
+        middle = (a.sum(0) @ b.sum(1) + b.sum(0) @ a.sum(1)) / 2
+        return np.trace(a @ b) + a.sum() * b.sum() / ((N - 1) * (N - 2)) - 2 / (N - 2) * middle
+
+    both = masks[0] * masks[1]
+    own = [hsic(g * m, g * m) for g, m in zip(grams, masks, strict=True)]
+    expected = hsic(grams[0] * both, grams[1] * both) / np.sqrt(own[0] * own[1])
+    assert value("cknna", k=k) == pytest.approx(expected)
+
+
+def test_descriptions_of_one_number_are_subtracted() -> None:
+    def uniformity(z: np.ndarray) -> float:
+        return float(np.log(np.exp(-2 * cdist(z, z) ** 2).mean()))
+
+    assert value("uniformity-difference") == pytest.approx(abs(uniformity(X) - uniformity(Y)))
+    lengths = [np.linalg.norm(z.mean(0)) for z in (X, Y)]
+    assert value("magnitude-difference") == pytest.approx(abs(lengths[0] - lengths[1]))
+    cones = [np.mean(z @ z.mean(0) / np.linalg.norm(z, axis=1) / np.linalg.norm(z.mean(0))) for z in (X, Y)]
+    assert value("concentricity-difference") == pytest.approx(abs(cones[0] - cones[1]))
+
+
+def test_a_constant_model_has_reasons_and_the_others_their_numbers() -> None:
+    constant = np.ones((N, 4))
+    found = measure("linear-cka").matrix([X, constant, Y])
+    assert np.isfinite(found.values[0, 2])
+    assert found.values[0, 0] == 1
+    for place in ((0, 1), (1, 0), (1, 1), (1, 2)):
+        assert np.isnan(found.values[place])
+        assert "constant over the probe set" in found.reasons[place]
+
+
+def one(slug: str, x: np.ndarray = X, **beside: object) -> float:
+    return measure(slug)(x, LABELS, **beside).value
+
+
+def test_ranks_of_a_layer_are_those_of_its_singular_values() -> None:
+    s = np.linalg.svd(X, compute_uv=False)
+    assert one("rankme") == pytest.approx(np.exp(stats.entropy(s / s.sum())))
+    variances = np.linalg.eigvalsh(np.cov(X.T))
+    assert one("participation-ratio") == pytest.approx(variances.sum() ** 2 / (variances**2).sum())
+    assert one("stable-rank-features") == pytest.approx(variances.sum() / variances.max())
+    assert one("participation-ratio", np.linalg.qr(RNG.normal(size=(N, 5)))[0]) == pytest.approx(5, rel=0.05)
+
+
+def test_intrinsic_dimension_is_that_of_the_surface() -> None:
+    rng = np.random.default_rng(0)
+    flat = rng.uniform(size=(2000, 2)) @ rng.normal(size=(2, 10))
+    assert measure("intrinsic-dimension-twonn")(flat, intervals=False).value == pytest.approx(2, abs=0.2)
+
+
+def test_neural_collapse_is_its_definition() -> None:
+    means = np.array([X[c == LABELS].mean(0) for c in range(3)])
+    spread = np.array([((X[c == LABELS] - means[c]) ** 2).sum(1).mean() for c in range(3)])
+    pairs = list(combinations(range(3), 2))
+    expected = np.mean([(spread[c] + spread[d]) / (2 * ((means[c] - means[d]) ** 2).sum()) for c, d in pairs])
+    assert one("nc1-cdnv") == pytest.approx(expected)
+    centre = means - means.mean(0)
+    within = sum((X[i] - means[c])[:, None] * (X[i] - means[c])[None] for i, c in enumerate(LABELS)) / N
+    between = centre.T @ centre / 3
+    assert one("nc1-classic") == pytest.approx(np.trace(within @ np.linalg.pinv(between, rcond=1e-9)) / 3)
+    lengths = np.linalg.norm(centre, axis=1)
+    assert one("nc2-equinorm") == pytest.approx(lengths.std() / lengths.mean())
+    cosine = centre @ centre.T / np.outer(lengths, lengths)
+    expected = np.mean([abs(cosine[c, d] + 0.5) for c, d in pairs])
+    assert one("nc2-etf") == pytest.approx(expected)
+    w = RNG.normal(size=(3, 7))
+    gap = w / np.linalg.norm(w) - centre / np.linalg.norm(centre)
+    assert one("nc3-duality", head=w) == pytest.approx((gap**2).sum())
+    z = RNG.normal(size=(N, 3))
+    assert one("nc4-agreement", logits=z) == pytest.approx((cdist(X, means).argmin(1) == z.argmax(1)).mean())
+
+
+def test_a_simplex_of_points_has_collapsed() -> None:
+    corners = np.eye(3) - 1 / 3
+    x = corners[LABELS] * 5 + 2
+    for slug, at in (("nc1-cdnv", 0), ("nc1-classic", 0), ("nc2-equinorm", 0), ("nc2-etf", 0), ("label-alignment", 1)):
+        assert one(slug, x) == pytest.approx(at, abs=1e-9)
+    assert one("nc3-duality", x, head=corners) == pytest.approx(0, abs=1e-9)
+
+
+def test_alignments_are_unbiased_cka_with_inputs_and_labels() -> None:
+    raw = RNG.normal(size=(N, 2, 3)) + BASE[:, :1, None]
+    expected = measure("linear-cka")(X, raw.reshape(N, 6)).value
+    assert one("input-alignment", inputs=raw) == pytest.approx(expected)
+    assert one("label-alignment") == pytest.approx(measure("linear-cka")(X, np.eye(3)[LABELS]).value)
+    for slug, sentence in (
+        ("input-alignment", "inputs="),
+        ("nc3-duality", "last linear"),
+        ("nc4-agreement", "logits="),
+    ):
+        with pytest.raises(Unprocessable, match=sentence):
+            one(slug)
+
+
+def states() -> tuple[dict, dict]:
+    torch.manual_seed(0)
+    return build("mlp", inputs=6, classes=3, width=8).state_dict(), build(
+        "mlp", inputs=6, classes=3, width=8
+    ).state_dict()
+
+
+def test_weights_are_compared_tensor_by_tensor() -> None:
+    a, b = states()
+    flat = [torch.cat([s[n].flatten() for n in sorted(s)]) for s in (a, b)]
+    assert measure("weight-l2")(a, b).value == pytest.approx(float((flat[0] - flat[1]).norm()), rel=1e-5)
+    only = [torch.cat([s[n].flatten() for n in sorted(s) if s[n].ndim > 1]) for s in (a, b)]
+    expected = float(torch.nn.functional.cosine_similarity(*only, dim=0))
+    assert measure("weight-cosine")(a, b, tensors="matrices").value == pytest.approx(expected, abs=1e-6)
+    arrays = {n: t.numpy() for n, t in a.items()}
+    assert measure("weight-l2")(arrays, b).value == pytest.approx(float((flat[0] - flat[1]).norm()), rel=1e-5)
+
+
+def test_masks_overlap_with_their_chance_beside() -> None:
+    a, b = states()
+    a, b = ({n: t * (torch.rand_like(t) > 0.5) if t.ndim > 1 else t for n, t in s.items()} for s in (a, b))
+    kept = [torch.cat([s[n].flatten() != 0 for n in sorted(s) if s[n].ndim > 1]) for s in (a, b)]
+    found = measure("mask-iou")(a, b)
+    assert found.value == pytest.approx(float((kept[0] & kept[1]).sum() / (kept[0] | kept[1]).sum()))
+    p, q = (float(k.double().mean()) for k in kept)
+    assert found.notes["chance"] == pytest.approx(p * q / (p + q - p * q))
+
+
+def test_a_direction_that_tuning_added_is_an_intruder() -> None:
+    rng = np.random.default_rng(0)
+    u = np.linalg.qr(rng.normal(size=(12, 12)))[0]
+    base = u[:, :4] @ np.diag([9.0, 8, 7, 6]) @ np.linalg.qr(rng.normal(size=(10, 4)))[0].T
+    tuned = base + 20 * np.outer(u[:, 5], rng.normal(size=10))
+    found = measure("intruder-dimensions")({"w": base}, {"w": tuned}, k=3)
+    assert found.value == 1
+    assert measure("intruder-dimensions")({"w": base}, {"w": base}, k=3).value == 0
