@@ -9,8 +9,8 @@ from kinscape.peers import PEERS
 HEAD = """# Measures
 
 {count} measures, made from the cards by `python -m kinscape.docs`; a test keeps the page current.
-Intervals are 95 % and come from leaving out one of 20 fixed groups of samples at a time, so that two cells of one probe set share
-their groups and their difference has a paired interval.
+Intervals are 95 % and come from leaving out one of 20 fixed groups of samples at a time, so that two
+cells of one probe set share their groups and their difference has a paired interval.
 """
 
 

@@ -29,6 +29,8 @@ class Reduction(enum.StrEnum):
 
     MEAN = "mean"
     FLATTEN = "flatten"
+    CLS = "cls"
+    LAST_TOKEN = "last-token"  # noqa: S105  (a place in a sequence, not a secret)
 
 
 class LayerPairs(enum.StrEnum):

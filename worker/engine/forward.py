@@ -15,10 +15,15 @@ def reduced(values: Tensor, reduction: str) -> Tensor:
     """Features ``(samples, width)`` of a layer's output, whatever its shape.
 
     ``mean`` averages over the positions of a map ``(samples, channels, height, width)`` or of
-    tokens ``(samples, tokens, width)``; ``flatten`` keeps every value.
+    tokens ``(samples, tokens, width)``; ``flatten`` keeps every value; ``cls`` and ``last-token`` keep
+    the first and the last token.
     """
     if values.ndim == 2:
         return values
+    if reduction in (Reduction.CLS, Reduction.LAST_TOKEN):
+        if values.ndim != 3:
+            raise Undefined(f"The reduction {reduction} needs tokens (samples, tokens, width); this layer has none.")
+        return values[:, 0 if reduction == Reduction.CLS else -1]
     if reduction == Reduction.MEAN and values.ndim == 4:
         return values.mean((2, 3))
     if reduction == Reduction.MEAN and values.ndim == 3:

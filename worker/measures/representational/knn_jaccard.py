@@ -40,7 +40,8 @@ def all_pairs(block: Block, *, k: int) -> Together:
     uncertainty=Uncertainty.JACKKNIFE,
     reliable_from="10·k samples; chance is about k/(2N)",
     pitfalls="Local: sees only each sample's closest neighbours. Cosine of features as given, so a shift "
-    "changes it. Ties go to the lower sample number.",
+    "changes it. Ties go to the lower sample number. "
+    "Intervals are up to 1.5 times too wide.",
     source="Schumacher et al. 2020, section 3",
     parameters=(Parameter(name="k", default=10, minimum=1, maximum=1000, help="Neighbours per sample."),),
     prepare=neighbours,

@@ -39,7 +39,8 @@ def all_pairs(block: Block, *, k: int) -> Together:
     uncertainty=Uncertainty.JACKKNIFE,
     reliable_from="10·k samples",
     pitfalls="Chance is k/(N-1). Cosine of features as given, so a shift changes it. Ties go to the lower "
-    "sample number.",
+    "sample number. "
+    "Intervals are up to 1.5 times too wide.",
     source="Huh et al. 2024, appendix A",
     parameters=(Parameter(name="k", default=10, minimum=1, maximum=1000, help="Neighbours per sample."),),
     prepare=neighbours,

@@ -9,7 +9,7 @@ from torch import Tensor
 from worker.measures.inputs import Undefined
 from worker.measures.measure import Block, Together
 
-DIGITS = 1e12  # cosines equal to twelve digits tie, whatever the order of summation was
+DIGITS = 1e12  # cosines equal to so many digits tie, whatever the order of summation was
 ROWS_AT_ONCE = 1024
 ENTRIES_AT_ONCE = 1 << 25
 HELD_BYTES = 1 << 30
@@ -41,15 +41,15 @@ def neighbours(features: Tensor, *, k: int, **_: object) -> Tensor:
 def _nearest(x: Tensor, *, k: int) -> Tensor:
     n = len(x)
     step = 1 << n.bit_length()
-    numbers = torch.arange(n, device=x.device)
+    digits = min(DIGITS, 2**52 / step)
+    numbers = torch.arange(n, device=x.device, dtype=x.dtype)
     parts, low, high = [], torch.inf, -torch.inf
     for start in range(0, n, ROWS_AT_ONCE):
-        digits = (x[start : start + ROWS_AT_ONCE] @ x.T).mul_(DIGITS).round_()
-        low, high = min(low, float(digits.min())), max(high, float(digits.max()))
         # One whole number per pair orders by similarity first and by sample number second.
-        keys = digits.to(torch.int64).mul_(step).sub_(numbers)
-        rows = numbers[: len(keys)]
-        keys[rows, rows + start] = torch.iinfo(torch.int64).min
+        keys = (x[start : start + ROWS_AT_ONCE] @ x.T).mul_(digits).round_()
+        low, high = min(low, float(keys.min())), max(high, float(keys.max()))
+        keys.mul_(step).sub_(numbers)
+        keys.diagonal(start).fill_(-torch.inf)
         parts.append(keys.topk(k, dim=1).indices)
     if low == high:
         raise Undefined("All samples point the same way, so none is nearer than another.")

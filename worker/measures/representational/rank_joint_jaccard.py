@@ -40,7 +40,8 @@ def all_pairs(block: Block, *, k: int) -> Together:
     role=Role.HELD_OUT,
     uncertainty=Uncertainty.JACKKNIFE,
     reliable_from="10·k samples",
-    pitfalls="The product is taken for each sample. Cosine of features as given; ties go to the lower sample number.",
+    pitfalls="The product is taken for each sample. Cosine of features as given; ties go to the lower sample number. "
+    "Intervals are up to 1.5 times too wide.",
     source="Wang et al. 2020, section 3",
     parameters=(Parameter(name="k", default=10, minimum=1, maximum=1000, help="Neighbours per sample."),),
     prepare=neighbours,

@@ -41,7 +41,8 @@ def geodesics(features: Tensor, *, inner: str, low: float, high: float) -> Tenso
     uncertainty=Uncertainty.JACKKNIFE,
     reliable_from="50 samples",
     pitfalls="Pairs beyond the upper quantile have no edge; where the graph falls apart there is a reason, "
-    "not infinity. Pairs below the lower quantile have an edge of length 0. Slow above 500 samples.",
+    "not infinity. Pairs below the lower quantile have an edge of length 0. Slow above 500 samples. "
+    "Intervals are several times too wide, because paths jump when samples leave.",
     source="Lin & Kriegeskorte 2024, section 2, with Spearman correlation",
     parameters=(
         Parameter(
