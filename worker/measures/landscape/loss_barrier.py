@@ -1,5 +1,7 @@
 """Loss barrier: the hill on the straight line between two networks."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -43,6 +45,20 @@ def height(losses: Tensor) -> Tensor:
     return (losses - ((1 - share) * losses[0] + share * losses[-1])).amax(0)
 
 
+def barrier(losses: Tensor, groups: Sequence[Tensor]) -> Reading:
+    """The barrier of a path from the losses along it ``(points, samples)``, and where it is highest."""
+    points, curve = len(losses), losses.mean(1)
+    finite = curve.isfinite()
+    if not bool(finite.all()):
+        raise Undefined(f"The loss is not finite at {int((~finite).sum())} of {points} points of the path.")
+    replicates = None
+    if groups:
+        parts = torch.stack([losses[:, g].mean(1) for g in groups])
+        replicates = height(leave_one_out_means(parts, groups).T)
+    chord = torch.linspace(float(curve[0]), float(curve[-1]), points, dtype=curve.dtype)
+    return Reading(float(height(curve)), replicates, notes={"highest_at": int((curve - chord).argmax()) / (points - 1)})
+
+
 @measure(
     slug="loss-barrier",
     title="Loss barrier",
@@ -68,14 +84,4 @@ def height(losses: Tensor) -> Tensor:
 )
 def loss_barrier(start: Subject, end: Subject, *, points: int) -> Reading:
     """Highest rise of the loss above the straight line between two networks, in nats."""
-    losses = line_losses(start, end, points=points)
-    curve = losses.mean(1)
-    finite = curve.isfinite()
-    if not bool(finite.all()):
-        raise Undefined(f"The loss is not finite at {int((~finite).sum())} of {points} points of the path.")
-    replicates = None
-    if start.groups:
-        parts = torch.stack([losses[:, g].mean(1) for g in start.groups])
-        replicates = height(leave_one_out_means(parts, start.groups).T)
-    share = int((curve - torch.linspace(float(curve[0]), float(curve[-1]), points, dtype=curve.dtype)).argmax())
-    return Reading(float(height(curve)), replicates, notes={"highest_at": share / (points - 1)})
+    return barrier(line_losses(start, end, points=points), start.groups)
