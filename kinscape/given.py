@@ -32,7 +32,7 @@ def labels_of(value: Array | None) -> Tensor | None:
     if value is None:
         return None
     found = tensor(value)
-    if found.is_floating_point() and bool((found != found.floor()).any()):
+    if found.is_floating_point() and not bool(((found == found.floor()) & found.isfinite()).all()):
         raise Unprocessable("Labels must be whole numbers, one class number per sample, counted from 0.")
     return found.long()
 
@@ -85,11 +85,16 @@ def layer_of(features: Array, labels: Tensor | None, beside: Mapping[str, Any]) 
         raise Unprocessable(f"Unknown: {', '.join(unknown)}; beside features there may be inputs, logits and head.")
     x = features_of(features)
     found: dict[str, Tensor] = {name: tensor(v).to(x.device) for name, v in beside.items() if v is not None}
-    for name in ("inputs", "logits"):
-        if name in found and len(found[name]) != len(x):
-            raise Unprocessable(f"There are {len(found[name])} rows of {name} for {len(x)} samples.")
+    for name, values in found.items():
+        if values.ndim < 2:
+            raise Unprocessable(f"{name} must have two dimensions or more, not {tuple(values.shape)}.")
+        if name != "head" and len(values) != len(x):
+            raise Unprocessable(f"There are {len(values)} rows of {name} for {len(x)} samples.")
+        _finite(values)
     if labels is not None and labels.shape != (len(x),):
         raise Unprocessable(f"There are {tuple(labels.shape)} labels for {len(x)} samples.")
+    if labels is not None and bool((labels < 0).any()):
+        raise Unprocessable("Labels must not be negative.")
     if "inputs" in found:
         found["inputs"] = found["inputs"].flatten(1).to(torch.float64)
     return Layer(x, None if labels is None else labels.to(x.device), **found)

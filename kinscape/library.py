@@ -186,6 +186,8 @@ class BoundMeasure:
 
     def read(self, data: Sequence[Any], *, labels: Array | None, outputs: Kind | None) -> list[Any]:
         """What was passed, checked: outputs, features or weights of each model."""
+        if not len(data):
+            raise Unprocessable("There is nothing to compare: pass at least one model.")
         if self.card.input is Input.WEIGHTS:
             return [weights_of(state) for state in data]
         truth = labels_of(labels)

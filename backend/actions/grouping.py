@@ -3,13 +3,13 @@
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, permutations
 from math import comb
 from statistics import fmean, stdev
 
 from sqlalchemy.orm import Session
 
-from backend.actions.reading import Opened, find, half_width, open_measure
+from backend.actions.reading import Opened, cells_of, find, half_width, open_measure
 from backend.contracts.cards import Arity, Direction
 from backend.contracts.groups import Band, Contrast, GroupMean, Groups
 from backend.contracts.problems import NotFound, Unprocessable
@@ -42,37 +42,44 @@ class Lineages:
 
     def value(self, a: tuple[str, int], b: tuple[str, int]) -> float | None:
         """Mean over the pairs of two roots' models in their groups; None where no pair has a number."""
-        values = [
-            cell.value
-            for i in self.members[a[0]][a[1]]
-            for j in self.members[b[0]][b[1]]
-            if i != j and (cell := find(self.found, self.opened, i, j)) is not None and cell.value is not None
-        ]
+        values = [cell.value for cell in self._cells(a, b) if cell.value is not None]
         return fmean(values) if values else None
 
+    def _cells(self, a: tuple[str, int], b: tuple[str, int]) -> list[CellRow]:
+        """Cells of two roots' models; a directed measure is taken in both directions."""
+        pairs = [(i, j) for i in self.members[a[0]][a[1]] for j in self.members[b[0]][b[1]] if i != j]
+        if not self.opened.card.symmetric:
+            pairs += [(j, i) for i, j in pairs]
+        found = [find(self.found, self.opened, i, j) for i, j in pairs]
+        return [cell for cell in found if cell is not None and cell.value is not None]
+
     def replicates(self, a: str, b: str) -> list[float]:
-        """Mean of the leave-one-group-out values over the pairs of two groups."""
+        """Mean of the leave-one-group-out values over the pairs of two groups' roots."""
         kept = []
         for r in self.roots(a):
             for s in self.roots(b):
                 if r != s and (a != b or r < s):
-                    for i in self.members[a][r]:
-                        for j in self.members[b][s]:
-                            cell = find(self.found, self.opened, i, j)
-                            if cell is not None and cell.value is not None and cell.replicates:
-                                kept.append(cells.replicates(cell))
+                    columns = [cells.replicates(c) for c in self._cells((a, r), (b, s)) if c.replicates]
+                    if columns:
+                        kept.append([fmean(column) for column in zip(*columns, strict=False)])
         return [fmean(column) for column in zip(*kept, strict=False)]
 
 
-def _lineages(session: Session, id: int, measure: str, layer: str | None) -> Lineages:
-    opened = open_measure(session, id, measure, layer=layer, other=None)
+def named(group: str) -> str:
+    """A group's name as a reader says it."""
+    return repr(group) if group else "no group"
+
+
+def _lineages(session: Session, id: int, measure: str, layer: str | None, other: str | None = None) -> Lineages:
+    opened = open_measure(session, id, measure, layer=layer, other=other)
     if opened.card.arity is not Arity.PAIR:
         raise Unprocessable(f"{opened.card.slug} is about single models; groups are compared by measures of pairs.")
+    if opened.card.direction is Direction.NEAR_ZERO_IS_ALIKE:
+        raise Unprocessable(f"{opened.card.slug} is a signed difference: over both directions of pairs it cancels out.")
     members: dict[str, dict[int, list[int]]] = {}
     for row in rows.checkpoints_by_id(session, opened.ids):
         members.setdefault(row.group_name, {}).setdefault(row.root_id or row.id, []).append(row.id)
-    found = {(c.a_id, c.b_id): c for c in cells.cells(session, opened.question.id, opened.ids)}
-    return Lineages(opened, members, found)
+    return Lineages(opened, members, cells_of(session, opened))
 
 
 def groups(session: Session, id: int, measure: str, *, layer: str | None) -> Groups:
@@ -155,13 +162,19 @@ def contrast(session: Session, id: int, measure: str, *, layer: str | None, a: s
     lineages = _lineages(session, id, measure, layer)
     for name in (a, b):
         if name not in lineages.members:
-            known = ", ".join(sorted(lineages.members))
-            raise NotFound(f"There is no group {name!r} in this comparison; it has {known}.")
+            known = ", ".join(named(g) for g in sorted(lineages.members))
+            raise NotFound(f"There is no group {named(name)} in this comparison; it has {known}.")
+    if a == b:
+        raise Unprocessable("Name two different groups.")
     first, second = lineages.roots(a), lineages.roots(b)
-    if a == b or set(first) & set(second):
+    if set(first) & set(second):
         raise Unprocessable("These groups share lineages (copies of one network), so they cannot be told apart.")
     if len(first) < 2 or len(second) < 2:
         raise Unprocessable("Each group needs at least two models of different lineage.")
+    if b < a:
+        # Draws and random splits depend on who comes first; the answer should not.
+        swapped = contrast(session, id, measure, layer=layer, a=b, b=a)
+        return swapped.model_copy(update={"a": a, "b": b, "roots_a": len(first), "roots_b": len(second)})
     owner = dict.fromkeys(first, a) | dict.fromkeys(second, b)
     everyone = first + second
     table: dict[tuple[int, int], float] = {}
@@ -186,8 +199,8 @@ def contrast(session: Session, id: int, measure: str, *, layer: str | None, a: s
     return Contrast(
         a=a, b=b, within=within, between=within - real, difference=real, low=low, high=high, p=p,
         smallest_p=1 / splits, splits=splits, roots_a=len(first), roots_b=len(second),
-        method=f"{'all' if exact else 'random'} {splits} splits of {len(everyone)} lineage roots; interval: "
-        f"bootstrap of models, {DRAWS} draws",
+        method=f"{'all' if exact else 'random'} {splits} splits of {len(everyone)} lineage roots; "
+        + ("no interval: a group has too few" if low is None else f"interval: bootstrap of models, {DRAWS} draws"),
     )  # fmt: skip
 
 
@@ -208,27 +221,31 @@ def _permuted(statistic: Mean, everyone: list[int], size: int, real: float, *, s
     return extreme / len(lefts), len(lefts), exact
 
 
-def seed_band(session: Session, id: int, measure: str, *, layer: str | None, group: str | None) -> Band:
+def seed_band(
+    session: Session, id: int, measure: str, *, layer: str | None, group: str | None, other: str | None = None
+) -> Band:
     """What pairs of independent seeds score: pairs of unrelated networks of one group.
 
     Args:
         group: whose pairs; None for the group with the most roots that are members themselves.
     """
-    lineages = _lineages(session, id, measure, layer)
+    lineages = _lineages(session, id, measure, layer, other)
     seeds = {name: [r for r in roots if r in roots[r]] for name, roots in lineages.members.items()}
     if group is None:
         group = max(seeds, key=lambda name: (len(seeds[name]), name))
     if group not in seeds:
-        raise NotFound(f"There is no group {group!r} in this comparison; it has {', '.join(sorted(seeds))}.")
+        known = ", ".join(named(g) for g in sorted(seeds))
+        raise NotFound(f"There is no group {named(group)} in this comparison; it has {known}.")
     chosen = seeds[group]
     values = []
-    for i, j in combinations(chosen, 2):
+    one_way = lineages.opened.card.symmetric and other in (None, layer)
+    for i, j in combinations(chosen, 2) if one_way else permutations(chosen, 2):
         cell = find(lineages.found, lineages.opened, i, j)
         if cell is not None and cell.value is not None:
             values.append(cell.value)
     if len(chosen) < FEWEST_SEEDS or len(values) < FEWEST_SEEDS:
         raise Unprocessable(
-            f"The band of independent seeds needs three unrelated networks of one group; {group or 'no group'!r} has "
+            f"The band of independent seeds needs three unrelated networks of one group; {named(group)} has "
             f"{len(chosen)}."
         )
     ordered = sorted(values)

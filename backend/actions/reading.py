@@ -30,6 +30,7 @@ class Opened:
     card: Card
     ids: list[int]
     labels: list[str]
+    mirror: QuestionRow | None = None
 
 
 def open_measure(session: Session, id: int, measure: str, *, layer: str | None, other: str | None) -> Opened:
@@ -52,18 +53,28 @@ def open_measure(session: Session, id: int, measure: str, *, layer: str | None, 
     if len({n for n, _ in fitting}) > 1:
         raise Unprocessable(f"Say which one: {', '.join(n for n, _ in fitting)}.")
     name, question = fitting[0]
+    swapped = (question.layer_b, question.layer_a)
+    mirror = next((q for n, q in exact if n == name and layer != other and (q.layer_a, q.layer_b) == swapped), None)
     card = cards.measures(session).get(question.slug)
     if card is None:
         raise NotFound(f"No worker offers the measure {question.slug!r} any more.")
     names = rows.names_of(session, set(row.specification["checkpoints"]))
     ids = [i for i in row.specification["checkpoints"] if i in names]
-    return Opened(row, question, name, card, ids, [names[i] for i in ids])
+    return Opened(row, question, name, card, ids, [names[i] for i in ids], mirror)
+
+
+def cells_of(session: Session, opened: Opened) -> dict[tuple[int, int], CellRow]:
+    """All cells by pair; across two layers a symmetric pair is kept once, under one of both questions."""
+    found = {}
+    if opened.mirror is not None and opened.card.symmetric:
+        found = {(c.b_id, c.a_id): c for c in cells.cells(session, opened.mirror.id, opened.ids)}
+    return found | {(c.a_id, c.b_id): c for c in cells.cells(session, opened.question.id, opened.ids)}
 
 
 def matrix(session: Session, id: int, measure: str, *, layer: str | None = None, other: str | None = None) -> Matrix:
     """All pairs of one measure (or one column, for a measure of single models)."""
     opened = open_measure(session, id, measure, layer=layer, other=other)
-    found = {(c.a_id, c.b_id): c for c in cells.cells(session, opened.question.id, opened.ids)}
+    found = cells_of(session, opened)
     alone = opened.card.arity is Arity.MODEL
     wide = 1 if alone else len(opened.ids)
     grids = {key: [[NAN] * wide for _ in opened.ids] for key in ("value", "low", "high")}
@@ -150,6 +161,8 @@ def _rank(card: Card, everything: list[CellRow], mine: CellRow | None) -> tuple[
     values = [c.value for c in everything if c.value is not None and c.a_id != c.b_id]
     if mine is None or mine.value is None:
         return None, None
+    if card.direction is Direction.NEAR_ZERO_IS_ALIKE:
+        return 1 + sum(abs(v) < abs(mine.value) for v in values), len(values)
     if card.direction in (Direction.HIGHER_IS_ALIKE, Direction.HIGHER_IS_BETTER):
         return 1 + sum(v > mine.value for v in values), len(values)
     return 1 + sum(v < mine.value for v in values), len(values)
@@ -205,6 +218,8 @@ def difference(
     if second_layer is not None:
         other = open_measure(session, id, measure, layer=second_layer, other=None)
     _check_members(opened.comparison, *first, *second)
+    if first[0] == first[1] or second[0] == second[1]:
+        raise Unprocessable("A checkpoint with itself has no sampling error: name two different checkpoints twice.")
     both = [_cell_of(session, o, p) for o, p in ((opened, first), (other, second))]
     if any(c is None or c.value is None for c in both):
         raise Unprocessable("One of the two cells has no number, so there is no difference.")

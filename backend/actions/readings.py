@@ -10,7 +10,6 @@ from backend.contracts.cards import Arity, Card, Direction
 from backend.contracts.cells import above_chance
 from backend.contracts.comparisons import Matrix, MissingCell, Numbers, Reading
 from backend.contracts.problems import Unprocessable
-from backend.store import cells
 
 Triple = tuple[float, float, float]
 NAN = float("nan")
@@ -33,7 +32,7 @@ def matrix(
     if card.arity is not Arity.PAIR:
         raise Unprocessable(f"{card.slug} is about single models: it has neither a chance level nor a band of seeds.")
     if as_read is Reading.AGAINST_SEEDS:
-        band = grouping.seed_band(session, id, opened.name, layer=raw.layer, group=seeds)
+        band = grouping.seed_band(session, id, opened.name, layer=raw.layer, other=raw.other_layer, group=seeds)
         if band.deviation <= 0:
             raise Unprocessable("All pairs of seeds have the same value, so nothing can be measured against them.")
         sign = 1 if card.direction is Direction.HIGHER_IS_ALIKE else -1
@@ -42,9 +41,11 @@ def matrix(
             return sign * (value - band.mean) / band.deviation
 
         return _changed(raw, against).model_copy(update={"reading": as_read, "band": band})
-    if card.identical is None or not card.has_chance_level:
-        raise Unprocessable(f"{card.slug} has no chance level: shuffled samples do not change it, or nothing is full.")
-    found = {(c.a_id, c.b_id): c for c in cells.cells(session, opened.question.id, opened.ids)}
+    if not card.has_chance_level:
+        raise Unprocessable(f"{card.slug} has no chance level: it does not go through samples one by one.")
+    if card.identical is None:
+        raise Unprocessable(f"{card.slug} has no value of full agreement, so nothing lies between chance and it.")
+    found = reading.cells_of(session, opened)
 
     def over_chance(i: int, j: int, value: float) -> float | str:
         if i == j and opened.question.layer_a == opened.question.layer_b:

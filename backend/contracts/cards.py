@@ -68,6 +68,7 @@ class Direction(enum.StrEnum):
     HIGHER_IS_BETTER = "higher is better"
     LOWER_IS_BETTER = "lower is better"
     LOWER_IS_FLATTER = "lower is flatter"
+    NEAR_ZERO_IS_ALIKE = "nearer to zero is more alike"
     NEITHER = "neither end is better"
 
 

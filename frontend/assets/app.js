@@ -51,17 +51,21 @@
 
   /* A long list of measures shows those whose words fit what is typed; what is chosen stays in sight. */
   function findMeasures() {
-    const wanted = document.getElementById("find-measure").value.trim().toLowerCase();
+    const wanted = document.getElementById("find-measure").value.toLowerCase().split(/\s+/).filter(Boolean);
+    let found = 0;
     for (const choice of document.querySelectorAll(".choices .choice")) {
       const words = (choice.title + " " + choice.textContent).toLowerCase();
       const chosen = choice.querySelector("input:checked") !== null;
-      choice.hidden = Boolean(wanted) && !chosen && !words.includes(wanted);
+      const fits = wanted.every((word) => words.includes(word));
+      found += fits ? 1 : 0;
+      choice.hidden = !chosen && !fits;
     }
     for (const list of document.querySelectorAll(".choices")) {
       const empty = !list.querySelector(".choice:not([hidden])");
       list.hidden = empty;
       if (list.previousElementSibling) list.previousElementSibling.hidden = empty;
     }
+    document.getElementById("find-none").hidden = found > 0;
   }
 
   document.addEventListener("input", (event) => {

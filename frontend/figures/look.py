@@ -62,9 +62,11 @@ def scale_of(card: Card, *, scale: str = "fit", values: list[float] | None = Non
     By rank, every colour covers as many values as every other, so that a few far ones do not
     take all the contrast from the rest.
     """
-    if scale == "rank":
+    if scale == "rank" and card.direction is not Direction.NEAR_ZERO_IS_ALIKE:
         return _by_rank(card, values or [])
     if card.low is not None and card.low < 0 and card.direction is Direction.HIGHER_IS_ALIKE:
+        return SIGNED
+    if card.direction is Direction.NEAR_ZERO_IS_ALIKE:
         return SIGNED
     if card.direction in (Direction.HIGHER_IS_ALIKE, Direction.HIGHER_IS_BETTER):
         return [[1 - p, c] for p, c in reversed(CIVIDIS)]
@@ -93,6 +95,9 @@ def span_of(card: Card, values: list[float], *, scale: str) -> tuple[float, floa
     finite = [v for v in values if not math.isnan(v)]
     low = card.low if card.low is not None else min(finite, default=0.0)
     high = card.high if card.high is not None else max(finite, default=1.0)
+    if card.direction is Direction.NEAR_ZERO_IS_ALIKE:
+        most = max((abs(v) for v in finite), default=1.0) or 1.0
+        return -most, most
     if scale == "rank" and finite:
         low, high = min(finite), max(finite)
         return (low, high) if high > low else (low - 0.5, high + 0.5)

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from backend.contracts.cards import Card
 from frontend.figures.heatmap import Block, margin, short
-from frontend.figures.look import LINE, dressed, number, safe
+from frontend.figures.look import INK, LINE, dressed, number, safe
 
 
 def models_table(columns: Sequence[tuple[str, Card, Block]], *, scheme: str, beside: float | None = None) -> go.Figure:
@@ -27,7 +27,7 @@ def models_table(columns: Sequence[tuple[str, Card, Block]], *, scheme: str, bes
         finite = values[np.isfinite(values)]
         low, high = (finite.min(), finite.max()) if finite.size else (0.0, 1.0)
         share = (values - low) / (high - low) if high > low else np.where(np.isfinite(values), 0.5, np.nan)
-        z.append(share if card.direction.value.startswith("higher") else 1 - share)
+        z.append(1 - share if card.direction.value.startswith("lower") else share)
         texts.append([model_hover(block, card, i) for i in range(len(keys))])
         shown.append([number(float(v)) if np.isfinite(v) else "" for v in values])
     figure = go.Figure(
@@ -36,7 +36,7 @@ def models_table(columns: Sequence[tuple[str, Card, Block]], *, scheme: str, bes
             x=[str(j) for j in range(len(columns))],
             y=keys,
             zmin=0,
-            zmax=1.6,
+            zmax=2.6,  # only the lighter part of the scale, on which dark text can be read
             colorscale=[[1 - p, c] for p, c in reversed(CIVIDIS_SOFT)],
             showscale=False,
             xgap=1,
@@ -45,7 +45,7 @@ def models_table(columns: Sequence[tuple[str, Card, Block]], *, scheme: str, bes
             hoverinfo="text",
             text=list(map(list, zip(*shown, strict=True))) if beside is None else None,
             texttemplate="%{text}" if beside is None else None,
-            textfont={"size": 11},
+            textfont={"size": 11, "color": INK["light"]},
         )
     )
     _lay_out(figure, columns, keys, scheme=scheme, beside=beside)

@@ -8,6 +8,7 @@ from frontend.components.frame import link
 from frontend.pages.opened import OpenedComparison
 
 ONE_MEASURE = ("matrix", "map", "groups")
+READ = ("matrix", "multiples")
 READING_NAMES = {"raw": "Raw", "above-chance": "Above chance", "against-seeds": "Against seeds"}
 ORDER_NAMES = {"alike": "Alike together", "group": "Group", "name": "Name", "added": "As added"}
 
@@ -29,13 +30,13 @@ def choices(page: OpenedComparison) -> Any:
             title=card.summary,
         )
         questions.setdefault(card.question.value, []).append(entry)
-    parts: list[Any] = [
-        html.H3("Read as"),
-        *[
+    parts: list[Any] = []
+    if view.tab in READ:
+        parts.append(html.H3("Read as"))
+        parts += [
             link(name, page.href(view.but(reading=key)), className="chip here" if view.reading == key else "chip")
             for key, name in READING_NAMES.items()
-        ],
-    ]
+        ]
     layers = page.layers(shown) if shown is not None else []
     if len(layers) > 1 and shown is not None:
         parts.append(html.H3("Layer"))

@@ -137,7 +137,8 @@ def question_list(cards: list[Card]) -> Any:
             out.append(html.Div([_choice(c) for c in mine], className="choices"))
     chosen = [c.slug for c in cards if c.slug in FIRST_MEASURES]
     find = dmc.TextInput(id="find-measure", placeholder="Find a measure", **{"aria-label": "Find a measure"})
-    return html.Div([find, dmc.CheckboxGroup(id="ask-measures", value=chosen, children=html.Div(out))])
+    none = html.P("No measure fits these words.", id="find-none", className="quiet", hidden=True)
+    return html.Div([find, none, dmc.CheckboxGroup(id="ask-measures", value=chosen, children=html.Div(out))])
 
 
 def _choice(card: Card) -> Any:

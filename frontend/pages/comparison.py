@@ -148,10 +148,12 @@ def selected(page: OpenedComparison) -> Any:
             ],
             className="selected-head",
         ),
-        link("Open the pair", page.href(page.view.but(tab="pair")), className="button"),
-        *held_pair(page),
-        pictures.pair_numbers(page),
     ]
+    if page.view.tab != "pair":
+        parts.append(link("Open the pair", page.href(page.view.but(tab="pair")), className="button"))
+    parts += held_pair(page)
+    if page.view.tab != "pair":
+        parts.append(pictures.pair_numbers(page))
     for one in dict.fromkeys((a, b)):
         c = known[one]
         parts.append(html.H3(c.name))
@@ -175,11 +177,11 @@ def held_pair(page: OpenedComparison) -> list[Any]:
         "Hold this pair", page.href(view.but(c=view.a, d=view.b)), className="button",
         title="Then select another pair: every number shows the difference with its paired interval",
     )  # fmt: skip
-    if view.c not in known or view.d not in known:
+    if view.c not in known or view.d not in known or view.c == view.d:
         return [hold]
     against = f"{known[view.c].name} · {known[view.d].name}"
     drop = link("×", page.href(view.but(c=0, d=0)), className="close", title="Hold no pair")
-    if {view.c, view.d} == {view.a, view.b}:
+    if (view.c, view.d) == (view.a, view.b):
         return [html.P(["Held. Select another pair to compare with it. ", drop], className="quiet")]
     return [html.P([f"Differences to {against} ", drop], className="quiet"), hold]
 

@@ -50,7 +50,7 @@ def _table(page: OpenedComparison, found: Groups) -> Any:
 def _mean(page: OpenedComparison, mean: GroupMean) -> Any:
     if mean.value is None:
         return html.Span("–", className="quiet", title=mean.sentence)
-    lines = [f"{mean.a} and {mean.b}: {mean.value!r}", f"{mean.roots_a} and {mean.roots_b} independent networks"]
+    lines = [f"{_both(mean.a, mean.b)}: {mean.value!r}", f"{mean.roots_a} and {mean.roots_b} independent networks"]
     if mean.low is not None and mean.high is not None:
         lines.append(f"95 % interval for other networks: {number(mean.low)} to {number(mean.high)} (bootstrap)")
     if mean.sampling_low is not None and mean.sampling_high is not None:
@@ -67,8 +67,12 @@ def _tested(page: OpenedComparison, measure: str, layer: str | None, a: str, b: 
     try:
         found = page.comparison.contrast(a, b, measure=measure, layer=layer)
     except ClientError as error:
-        return html.Div([html.H3(f"{a} and {b}"), trouble(str(error))])
-    return html.Div([html.H3(f"{a} and {b}"), html.P(_sentence(found)), html.P(found.method, className="quiet")])
+        return html.Div([html.H3(_both(a, b)), trouble(str(error))])
+    return html.Div([html.H3(_both(a, b)), html.P(_sentence(found)), html.P(found.method, className="quiet")])
+
+
+def _both(a: str, b: str) -> str:
+    return f"{a or 'no group'} and {b or 'no group'}"
 
 
 def _sentence(found: Contrast) -> str:

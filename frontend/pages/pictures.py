@@ -20,6 +20,7 @@ from kinscape.client import ClientError
 from kinscape.client.comparison import grid
 
 FILL = {"height": "100%", "width": "100%"}
+MOST_BESIDE = 14
 STILL = {**CONFIG, "staticPlot": True}
 
 
@@ -72,7 +73,8 @@ def matrix_tab(page: OpenedComparison, scheme: str) -> Any:
     ]
     if page.single:
         beside = models_figure(page, order, scheme, beside=top_of(tree=bool(merges)))
-        head = [html.H2("Each model"), html.Span("Colours compare within a column.", className="quiet")]
+        more = "" if len(page.single) <= MOST_BESIDE else f" The first {MOST_BESIDE} of {len(page.single)}."
+        head = [html.H2("Each model"), html.Span(f"Colours compare within a column.{more}", className="quiet")]
         parts.append(html.Div([html.Div(head, className="picture-head"), beside], className="picture beside"))
     return html.Div(parts, className="pictures")
 
@@ -122,10 +124,13 @@ def _accessible(block: Any) -> Any:
 def models_figure(page: OpenedComparison, order: list[int], scheme: str, *, beside: float | None = None) -> Any:
     """Models × measures of single models."""
     columns = []
-    for m in page.single:
+    shown = page.single if beside is None else page.single[:MOST_BESIDE]
+    for m in shown:
         columns.append((m.key, page.cards[m.slug], page.block(page.matrix(m, page.layer(m))).ordered(order)))
-    kind = "graph models" if beside is None else "graph tall"
-    return graph(models_table(columns, scheme=scheme, beside=beside), kind=kind)
+    figure = models_table(columns, scheme=scheme, beside=beside)
+    if beside is not None:
+        return graph(figure, kind="graph tall")
+    return html.Div(graph(figure, kind="graph models"), style={"minWidth": f"{180 + 58 * len(columns)}px"})
 
 
 def models_tab(page: OpenedComparison, scheme: str) -> Any:
@@ -134,7 +139,7 @@ def models_tab(page: OpenedComparison, scheme: str) -> Any:
         return nothing("No measures of single models", "This comparison asked about pairs only.")
     first = page.measure
     order = page.order(page.matrix(first, page.layer(first)) if first else None)
-    note = "Colours compare within a column; darker is larger where higher is better, smaller where lower is."
+    note = "Colours compare within a column; darker is smaller where lower is better, larger everywhere else."
     return html.Div(
         [html.H2("Each model"), html.P(note, className="quiet"), models_figure(page, order, scheme)],
         className="picture full",
@@ -147,7 +152,7 @@ def multiples_tab(page: OpenedComparison, scheme: str) -> Any:
     if first is None:
         return nothing("No measures of pairs", "This comparison asked about single models only.")
     order = page.order(page.matrix(first, page.layer(first)))
-    tiles = []
+    tiles, left_out = [], 0
     for measure in page.pairwise:
         layers: list[str | None] = [*page.layers(measure)]
         for layer in layers or [None]:
@@ -155,6 +160,7 @@ def multiples_tab(page: OpenedComparison, scheme: str) -> Any:
             try:
                 block = page.block(page.as_read(measure, layer)).ordered(order)
             except ClientError:
+                left_out += 1
                 continue
             view = page.view.but(tab="matrix", measure=measure.key, layer=layer or "")
             tiles.append(
@@ -169,6 +175,8 @@ def multiples_tab(page: OpenedComparison, scheme: str) -> Any:
                 )
             )
     note = f"All in the order of {page.cards[first.slug].title}. Dark means alike. Choose one to enlarge it."
+    if left_out:
+        note += f" {left_out} cannot be read that way and are left out."
     return html.Div([html.P(note, className="quiet"), html.Div(tiles, className="minis")])
 
 
@@ -237,7 +245,7 @@ def pair_numbers(page: OpenedComparison) -> Any:
 def _gaps(page: OpenedComparison) -> dict[tuple[str, str | None], list[Any]]:
     """Differences of the selected pair to the held one, by measure and layer."""
     v = page.view
-    if v.c not in page.checkpoints or v.d not in page.checkpoints or {v.c, v.d} == {v.a, v.b}:
+    if v.c not in page.checkpoints or v.d not in page.checkpoints or v.c == v.d or (v.c, v.d) == (v.a, v.b):
         return {}
     found = page.client.http.get(f"/comparisons/{page.comparison.id}/differences", a=v.a, b=v.b, c=v.c, d=v.d)
     return {(f["measure"], f["layer"]): [html.Div(difference(f), className="gap")] for f in found}

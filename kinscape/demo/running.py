@@ -23,7 +23,8 @@ MEASURES = [
     "activation-distance", "linear-cka", "disagreement", "js-divergence", "total-variation", "prediction-kappa",
     "error-consistency", "class-order-kendall", "prediction-cosine", "linear-cka-biased", "rbf-cka", "procrustes",
     "rsa", "distance-correlation", "mutual-knn", "knn-jaccard", "unit-matching", "weight-cosine", "weight-l2",
-    "mask-iou", "weight-cosine-matched", "loss-barrier", "loss-barrier-matched", "accuracy", "nll", "ece", "rankme", "nc1-classic", "label-alignment",
+    "mask-iou", "weight-cosine-matched", "loss-barrier", "loss-barrier-matched", "accuracy", "nll", "ece",
+    "rankme", "nc1-classic", "label-alignment",
     "hessian-top-eigenvalue", "hessian-trace", "sam-sharpness", "sam-sharpness-random-mean", "fisher-rao-norm",
     "relative-flatness",
 ]  # fmt: skip

@@ -104,7 +104,7 @@ def test_comparisons_that_cannot_be_asked(project: Project, networks: list[Path]
         ask(measures=["cka"])
     with refused(422, "no parameter 'k'"):
         ask(measures=[{"slug": "linear-cka", "parameters": {"k": 5}}])
-    with refused(422, "between 1 and 1000"):
+    with refused(422, "between 1 and 200"):
         ask(measures=[{"slug": "knn-jaccard", "parameters": {"k": 0}}])
     with refused(422, "whole number"):
         ask(measures=[{"slug": "knn-jaccard", "parameters": {"k": 2.5}}])

@@ -23,7 +23,7 @@ def asked(client: Client, networks: list[Path], probe_file: Path) -> Comparison:
     copy = networks[0].with_name("copy.safetensors")
     ids.append(pruned(networks[3], copy, project))
     probe = project.upload_probe(probe_file, name="digits-test")
-    measures = ["disagreement", "activation-distance", "linear-cka", "accuracy-gap", "accuracy"]
+    measures = ["disagreement", "activation-distance", "linear-cka", "kl-divergence", "accuracy-gap", "accuracy"]
     comparison = project.compare(checkpoints=ids, probe=probe, measures=measures, layers=LAYERS)
     return comparison.wait(timeout_s=120)
 
@@ -61,12 +61,39 @@ def test_a_permutation_test_says_the_smallest_p_that_it_could_give(asked: Compar
     assert found.difference == pytest.approx(found.within - found.between)
     assert found.roots_b == 3
     for a, b, sentence in (
-        ("first", "third", "no group 'third'"), ("first", "first", "share lineages"),
+        ("first", "third", "no group 'third'"), ("first", "first", "two different groups"),
     ):  # fmt: skip
         with pytest.raises(ClientError, match=sentence):
             asked.contrast(a, b, measure="disagreement")
     with pytest.raises(ClientError, match="single models"):
         asked.contrast("first", "second", measure="accuracy")
+
+
+def test_a_directed_measure_is_taken_in_both_directions_whatever_the_order_of_the_names(asked: Comparison) -> None:
+    values = asked.matrix("kl-divergence").values
+    found = {(m.a, m.b): m for m in asked.groups("kl-divergence").means}["first", "first"]
+    assert found.value == pytest.approx(values[:3, :3][~np.eye(3, dtype=bool)].mean())
+    one, other = (
+        asked.contrast(*names, measure="kl-divergence") for names in (("first", "second"), ("second", "first"))
+    )
+    assert (one.p, one.difference, one.low) == (other.p, other.difference, other.low)
+    for ask in (asked.groups, lambda m: asked.raw_matrix(m, reading="against-seeds")):
+        with pytest.raises(ClientError, match="signed difference"):
+            ask("accuracy-gap")
+
+
+def test_copies_of_one_network_do_not_narrow_the_interval_for_samples(asked: Comparison) -> None:
+    found = {(m.a, m.b): m for m in asked.groups("disagreement").means}["first", "second"]
+    ids = asked.details.checkpoints
+    cells = {}
+    for i in range(3):
+        for j in range(3, 7):
+            path = f"/comparisons/{asked.id}/cell"
+            cells[i, j] = np.array(asked._http.get(path, measure="disagreement", a=ids[i], b=ids[j])["replicates"])
+    roots = [np.mean([(cells[i, 3] + cells[i, 6]) / 2, cells[i, 4], cells[i, 5]], axis=0) for i in range(3)]
+    replicates = np.mean(roots, axis=0)
+    error = np.sqrt(((replicates - replicates.mean()) ** 2).sum() * 19 / 20)
+    assert found.sampling_high - found.value == pytest.approx(2.093 * error, rel=1e-3)
 
 
 def test_above_chance_runs_from_shuffled_samples_to_identity(asked: Comparison) -> None:

@@ -60,7 +60,7 @@ def test_a_dropped_in_file_is_a_measure_of_library_cards_and_tests(copy: Path) -
     assert "failed" not in said
     code = (
         "from kinscape import measure, measures;"
-        "value = measure('half-disagreement')([[1., 0.]] * 4, [[0., 1.]] * 4).value;"
+        "value = measure('half-disagreement')([[3., 0.]] * 4, [[0., 3.]] * 4).value;"
         "print(measures()['half-disagreement'].title, value)"
     )
     assert run(copy, "-c", code).stdout.strip() == "Half disagreement 0.5"

@@ -43,6 +43,6 @@ def test_intervals_cover_the_expectation_of_the_estimator(slug: str) -> None:
             found.append(measure(slug)(a, b, labels=y))
     middle = np.mean([f.value for f in found])
     covered = np.mean([f.low <= middle <= f.high for f in found])
-    # 95 % of 120 draws lie between 90 and 98 % with probability 0.98.
-    assert 0.88 <= covered <= 1.0, f"{slug}: {covered:.0%}"
+    # 95 % of 120 draws lie above 88 % with probability 0.998, of 20 above 75 % with 0.997.
+    assert covered >= (0.75 if slug in FEWER_DRAWS else 0.88), f"{slug}: {covered:.0%}"
     assert covered <= 0.99 or measures()[slug].uncertainty is not Uncertainty.MEAN_JACKKNIFE

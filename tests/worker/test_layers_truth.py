@@ -7,7 +7,6 @@ import pytest
 import torch
 from scipy import stats
 from scipy.optimize import linear_sum_assignment, linprog
-from scipy.sparse.csgraph import floyd_warshall
 from scipy.spatial.distance import cdist, pdist, squareform
 from sklearn.cross_decomposition import CCA
 from sklearn.linear_model import LinearRegression
@@ -181,11 +180,20 @@ def test_geo_topological_rsa_clips_and_geodesic_rsa_walks() -> None:
     a, b = clipped(X, 0.2, 0.8), clipped(Y, 0.2, 0.8)
     assert value("rsa-geo-topological") == pytest.approx(stats.spearmanr(a, b).statistic, abs=1e-9)
     paths = []
-    for d in (a, b):
-        graph = squareform(np.maximum(d, 1e-9))
-        graph[squareform(d) >= 1] = np.inf
-        paths.append(squareform(floyd_warshall(graph), checks=False))
-    assert value("rsa-geodesic") == pytest.approx(stats.spearmanr(*paths).statistic, abs=1e-6)
+    for d in (clipped(X, 0.0, 0.6), clipped(Y, 0.0, 0.6)):
+        graph = squareform(d)
+        graph[graph >= 1] = np.inf
+        np.fill_diagonal(graph, 0)
+        paths.append(squareform(slow_paths(graph), checks=False).round(12))
+    assert value("rsa-geodesic", high=0.6) == pytest.approx(stats.spearmanr(*paths).statistic, abs=1e-9)
+
+
+def slow_paths(lengths: np.ndarray) -> np.ndarray:
+    """Floyd and Warshall, written out."""
+    paths = lengths.copy()
+    for k in range(len(paths)):
+        paths = np.minimum(paths, paths[:, k : k + 1] + paths[k : k + 1])
+    return paths
 
 
 def test_a_graph_that_falls_apart_is_a_reason() -> None:
@@ -369,3 +377,69 @@ def test_a_direction_that_tuning_added_is_an_intruder() -> None:
     found = measure("intruder-dimensions")({"w": base}, {"w": tuned}, k=3)
     assert found.value == 1
     assert measure("intruder-dimensions")({"w": base}, {"w": base}, k=3).value == 0
+
+
+def test_one_huge_sample_leaves_float32_its_digits() -> None:
+    rng = np.random.default_rng(0)
+    a = rng.normal(size=(200, 64))
+    b = a + rng.normal(size=(200, 64))
+    a[0, 5] = b[0, 9] = 1e4
+    for slug in ("linear-cka", "linear-cka-biased"):
+        for width in (64, 8):
+            exact = value(slug, a[:, :width].astype("f").astype(float), b[:, :width].astype("f").astype(float))
+            assert value(slug, a[:, :width].astype("f"), b[:, :width].astype("f")) == pytest.approx(exact, abs=1e-4)
+
+
+def test_layers_that_carry_nothing_but_rounding_have_reasons() -> None:
+    outlier = np.zeros((N, 5))
+    outlier[7] = 3
+    for slug in ("linear-cka", "distance-correlation"):
+        with pytest.raises(Unprocessable, match="0/0"):
+            measure(slug)(outlier, Y)
+    same = Y.copy()
+    same[15:] = same[15]
+    with pytest.raises(Unprocessable, match="median distance"):
+        measure("rbf-cka")(same, Y)
+    one_way = np.outer(RNG.uniform(1, 2, N), RNG.normal(size=5))
+    for pair in ((one_way, Y), (Y, one_way)):
+        with pytest.raises(Unprocessable, match="dissimilar"):
+            measure("rsa")(*pair, outer="pearson")
+    thrice = np.concatenate([X[:20]] * 3)[RNG.permutation(60)]
+    with pytest.raises(Unprocessable):
+        measure("nc1-classic")(thrice, np.repeat([0, 1, 2], 20)[np.argsort(RNG.permutation(60))] * 0)
+
+
+def test_rounding_of_float32_is_no_direction() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(200, 6))
+    x -= x.mean(1, keepdims=True)
+    y = x @ rng.normal(size=(6, 6))
+    y -= y.mean(1, keepdims=True)
+    assert value("mean-cca", x.astype("f"), y.astype("f")) == pytest.approx(value("mean-cca", x, y), abs=1e-4)
+
+
+def test_a_block_that_one_model_spoils_is_done_pair_by_pair() -> None:
+    near = 1 + 3e-7 * RNG.normal(size=(N, 5))
+    found = measure("mutual-knn").matrix([X, near, Y])
+    assert np.isfinite(found.values[0, 2])
+    few = measure("mutual-knn")(X[:11], Y[:11])
+    assert few.value == 1
+    assert few.low is None
+    mixed = measure("rbf-cka").matrix([X.astype("f"), Y, X])
+    assert np.isfinite(mixed.values).all()
+    wide = RNG.normal(size=(N, 1100))
+    assert value("soft-matching", wide, wide[:, ::-1].copy()) == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("slug", "beside", "sentence"),
+    [
+        ("nc4-agreement", {"logits": np.full((N, 3), np.nan)}, "NaN or infinite"),
+        ("input-alignment", {"inputs": np.zeros(N)}, "two dimensions"),
+        ("input-alignment", {"inputs": np.zeros((5, 2))}, "rows of inputs"),
+        ("nc3-duality", {"nonsense": 1}, "no parameter"),
+    ],
+)
+def test_what_stands_beside_a_layer_is_checked(slug: str, beside: dict, sentence: str) -> None:
+    with pytest.raises(Unprocessable, match=sentence):
+        one(slug, **beside)

@@ -1,7 +1,7 @@
 """Numbers of many pairs at once: values, leave-one-group-out values, and reasons."""
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -15,6 +15,8 @@ from worker.measures.uncertainty import FEWEST_GROUPS, NAN, others, take_rows
 Data = Outputs | Tensor
 Pair = tuple[Hashable, Hashable]
 CACHED_BYTES = 4 << 20
+ROUNDING = 1e-6
+FEWEST_PER_CLASS = 5
 CHANCE_DRAWS = {Pace.PRODUCT: 4, Pace.PAIR: 2, Pace.PATH: 1}
 
 
@@ -100,9 +102,20 @@ def answer_pairs(
         answers.notes = {known[k]: notes for k, notes in found.notes.items()}
         if answers.replicates is not None:
             answers.replicates[:, known] = _resampled(asked, left, right)
+    answers.values = _within(measure, answers.values)
     for k in (~answers.values.isfinite()).nonzero().flatten().tolist():
         answers.reasons.setdefault(k, measure.undefined)
     return answers
+
+
+def _within(measure: Measure, values: Tensor) -> Tensor:
+    """Values without the rounding that carries some beyond the ends of the range."""
+    low, high = measure.card.low, measure.card.high
+    if low is not None:
+        values = torch.where((values < low) & (values > low - ROUNDING), low, values)
+    if high is not None:
+        values = torch.where((values > high) & (values < high + ROUNDING), high, values)
+    return values
 
 
 def chance_levels(
@@ -114,6 +127,12 @@ def chance_levels(
     Every model's samples are shuffled on their own: features then are independent, and answers too;
     where there are labels, answers are shuffled within a class, so that accuracies stay.
     """
+    none = torch.full((len(pairs),), NAN, dtype=torch.float64)
+    some = next(iter(left.values()), None)
+    labels = some.labels if isinstance(some, Outputs) else None
+    if labels is not None and len(labels) < FEWEST_PER_CLASS * len(labels.unique()):
+        # With a handful of samples per class, a shuffle within classes changes next to nothing.
+        return none
     generator = torch.Generator().manual_seed(0)
     draws = CHANCE_DRAWS[measure.card.pace]
     total = torch.zeros(len(pairs), dtype=torch.float64)
@@ -121,7 +140,8 @@ def chance_levels(
         first = {name: _shuffled(data, generator) for name, data in left.items()}
         second = first if right is left else {name: _shuffled(data, generator) for name, data in right.items()}
         total += answer_pairs(measure, first, second, pairs, settings).values
-    return total / draws
+    itself = torch.tensor([a == b and right is left for a, b in pairs])
+    return torch.where(itself, none, total / draws)
 
 
 def _shuffled(data: Any, generator: torch.Generator) -> Any:
@@ -173,11 +193,29 @@ def _together(
                 items.append((right if side else left)[name])
         index.append([place[False, pair[0]], place[right is not left, pair[1]]])
     assert asked.measure.together is not None
-    found = asked.measure.together(Block(items, torch.tensor(index), asked.groups, kept), **asked.settings)
+    block = Block(items, torch.tensor(index), asked.groups, kept)
+    try:
+        found = asked.measure.together(block, **asked.settings)
+    except Undefined:
+        _one_by_one(asked, left, right, answers)
+        return
     answers.values[asked.known] = found.values.to("cpu", torch.float64)
     if answers.replicates is not None:
         assert found.replicates is not None
         answers.replicates[:, asked.known] = found.replicates.to("cpu", torch.float64)
+
+
+def _one_by_one(asked: _Asked, left: Mapping[Hashable, Any], right: Mapping[Hashable, Any], answers: Answers) -> None:
+    """Pair by pair, where a whole block was refused for the sake of one model or one group left out."""
+    slow = replace(asked.measure, together=None, check=None)
+    for k, (a, b) in zip(asked.known, asked.pairs, strict=True):
+        both: list[Mapping[Hashable, Any]] = [{a: left[a]}, {b: right[b]}]
+        one = answer_pairs(slow, both[0], both[1], [(a, b)], asked.settings, groups=asked.groups)
+        answers.values[k] = one.values[0]
+        if one.reasons:
+            answers.reasons[k] = one.reasons[0]
+        if answers.replicates is not None and one.replicates is not None:
+            answers.replicates[:, k] = one.replicates[:, 0]
 
 
 def _from_means(

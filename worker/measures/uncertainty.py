@@ -118,7 +118,9 @@ def with_bounds(
     rest: dict[str, Any] = {"monte_carlo_error": monte_carlo_error, "notes": notes or {}, "warning": warning}
     if replicates is None or math.isnan(low):
         exact = card.uncertainty is Uncertainty.EXACT
-        method = str(card.uncertainty) if exact else "no interval: too few samples"
+        left_out = replicates is not None and len(replicates) >= FEWEST_GROUPS
+        why = "undefined without one of the groups" if left_out else "too few samples"
+        method = str(card.uncertainty) if exact else f"no interval: {why}"
         return Estimate(value=value, n=samples, method=method, **rest)
     count = len(replicates)
     method = f"{card.uncertainty}, {count} groups, t interval"

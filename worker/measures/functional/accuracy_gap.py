@@ -21,7 +21,7 @@ def differences(left: Tensor, right: Tensor) -> Tensor:
     input=Input.OUTPUTS,
     bounds=(-1.0, 1.0),
     identical=0.0,
-    direction=Direction.LOWER_IS_ALIKE,
+    direction=Direction.NEAR_ZERO_IS_ALIKE,
     symmetric=False,
     ignores={Change.SHIFT_LOGITS, Change.SCALE_LOGITS},
     role=Role.HELD_OUT,

@@ -9,6 +9,7 @@ from torch import Tensor
 from worker.measures.inputs import Outputs, Undefined
 
 LN_2 = 0.6931471805599453
+NO_LOGIT = -1e29  # stands for the logit of a probability of zero
 LEAST = 1e-300  # a probability of zero has a logarithm, and p log p is zero all the same
 
 
@@ -53,6 +54,8 @@ def right_answers(outputs: Outputs, **_: object) -> Tensor:
 
 def centred_logits(outputs: Outputs, **_: object) -> Tensor:
     """Logits with the mean of every sample removed, ``(samples, classes)``."""
+    if bool((outputs.logits < NO_LOGIT).any()):
+        raise Undefined("Some probabilities are exactly zero, and a probability of zero has no logit.")
     return outputs.logits - outputs.logits.mean(1, keepdim=True)
 
 
@@ -60,7 +63,8 @@ def unit_logits(outputs: Outputs, **_: object) -> Tensor:
     """Logits with mean 0 and length 1 in every sample, ``(samples, classes)``."""
     z = centred_logits(outputs)
     length = z.norm(dim=1, keepdim=True)
-    flat = int((length <= 1e-12 * outputs.logits.abs().amax().clamp_min(1e-300)).sum())
+    sizes = outputs.logits.abs().amax(1, keepdim=True).clamp_min(1e-300)
+    flat = int((length <= 1e-12 * sizes).sum())
     if flat:
         raise Undefined(f"{flat} samples have the same logit for all classes, so their correlation is 0/0.")
     return z / length

@@ -8,7 +8,7 @@ from worker.measures.functional.answers import mean_products
 from worker.measures.inputs import Outputs, Undefined
 from worker.measures.measure import measure
 
-MOST_CLASSES = 128
+MOST_CLASSES = 32
 
 
 def pair_orders(outputs: Outputs, **_: object) -> Tensor:
@@ -38,7 +38,7 @@ def pair_orders(outputs: Outputs, **_: object) -> Tensor:
     role=Role.HELD_OUT,
     uncertainty=Uncertainty.MEAN_JACKKNIFE,
     reliable_from="100 samples",
-    pitfalls="Every pair of classes counts alike, however unlikely both are. Up to 128 classes.",
+    pitfalls="Every pair of classes counts alike, however unlikely both are. Up to 32 classes.",
     source="Kendall 1945, equation 3 (tau-b), over the classes of a sample, mean over samples",
     pace=Pace.PRODUCT,
     prepare=pair_orders,

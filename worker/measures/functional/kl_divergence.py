@@ -7,7 +7,7 @@ from backend.contracts.cards import Change, Direction, Family, Input, Pace, Ques
 from worker.measures.functional.answers import Certain, mean_products, with_logarithms
 from worker.measures.measure import measure
 
-IMPOSSIBLE = 1e15  # nats no pair of finite logits has; probabilities of zero have a stand-in logarithm
+IMPOSSIBLE = 1e6  # nats no pair of finite logits has; probabilities of zero have a stand-in logarithm
 
 
 def all_pairs(left: Certain, right: Certain) -> Tensor:

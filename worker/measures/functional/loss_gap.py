@@ -3,6 +3,7 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Family, Input, Pace, Question, Role, Uncertainty
+from worker.measures.functional.answers import NO_LOGIT
 from worker.measures.inputs import Outputs, Undefined
 from worker.measures.measure import measure
 
@@ -16,7 +17,10 @@ def sample_losses(outputs: Outputs, **_: object) -> Tensor:
     """Cross-entropy of each sample in nats, ``(samples, 1)``."""
     if outputs.labels is None:
         raise Undefined("This measure needs labels, and the probe set has none.")
-    return -outputs.log_probabilities.gather(1, outputs.labels[:, None])
+    losses = -outputs.log_probabilities.gather(1, outputs.labels[:, None])
+    if bool((losses > -NO_LOGIT / 10).any()):
+        raise Undefined("A right answer got probability zero, so the loss is infinite.")
+    return losses
 
 
 @measure(
@@ -28,7 +32,7 @@ def sample_losses(outputs: Outputs, **_: object) -> Tensor:
     input=Input.OUTPUTS,
     bounds=(None, None),
     identical=0.0,
-    direction=Direction.LOWER_IS_ALIKE,
+    direction=Direction.NEAR_ZERO_IS_ALIKE,
     symmetric=False,
     ignores={Change.SHIFT_LOGITS},
     role=Role.HELD_OUT,

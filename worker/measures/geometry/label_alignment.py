@@ -29,5 +29,5 @@ from worker.measures.representational.linear_cka import linear_cka, unit_u_gram
 )
 def label_alignment(layer: Layer) -> Tensor:
     """Unbiased linear CKA between a layer and the one-hot labels."""
-    labels = layer.truth
+    _, labels = layer.truth.unique(return_inverse=True)
     return linear_cka.compute(unit_u_gram(layer.features), unit_u_gram(torch.nn.functional.one_hot(labels)))

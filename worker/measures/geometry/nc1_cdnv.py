@@ -33,7 +33,7 @@ def nc1_cdnv(layer: Layer) -> Tensor:
     classes = class_means(layer)
     apart = torch.cdist(classes.means, classes.means, compute_mode="donot_use_mm_for_euclid_dist").square()
     one, other = torch.triu_indices(len(apart), len(apart), offset=1, device=apart.device)
-    if bool((apart[one, other] == 0).any()):
+    if bool((apart[one, other] < 1e-24).any()):
         raise Undefined("Two classes have the same mean, so the distance between them is 0.")
     spread = classes.variances
     return ((spread[one] + spread[other]) / (2 * apart[one, other])).mean()

@@ -35,7 +35,7 @@ def nc1_classic(layer: Layer) -> Tensor:
     _u, s, vh = torch.linalg.svd(between, full_matrices=False)
     # Centred means span at most one direction less than there are classes; the last is rounding.
     rank = min(count - 1, between.shape[1])
-    if not float(s[rank - 1]) > 1e-12 * float(s[0]):
+    if not float(s[rank - 1]) > 1e-12 * max(1.0, float(s[0])):
         raise Undefined("Class means lie on a line or plane, so the variance between them has no inverse.")
     within = (classes.residuals @ vh[:rank].T / s[:rank]).square().sum() / len(classes.residuals)
     return within / count

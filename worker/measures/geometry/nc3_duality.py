@@ -30,6 +30,9 @@ from worker.measures.measure import measure
 def nc3_duality(layer: Layer) -> Tensor:
     """Squared distance between the classifier and the class means, each of norm 1."""
     means = centred_means(layer)
+    named = layer.truth.unique()
+    if len(named) and int(named[-1]) != len(named) - 1:
+        raise Undefined("Labels must be 0 to C - 1, each with samples, to meet the rows of the last linear layer.")
     if layer.head is None or layer.head.shape != means.shape:
         raise Undefined("This layer does not enter the last linear layer, or a class has no samples.")
     head = layer.head.to(means.dtype)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Family, Input, Parameter, Question, Role, Uncertainty
+from worker.measures.inputs import Undefined
 from worker.measures.measure import measure
 from worker.measures.representational.neighbours import cosine_matrix, neighbours
 
@@ -19,6 +20,8 @@ class Kernel(NamedTuple):
 
 def kernel(features: Tensor, *, k: int) -> Kernel:
     """Inner products and neighbours of one layer."""
+    if len(features) < 4:
+        raise Undefined(f"The unbiased estimator needs at least 4 samples; there are {len(features)}.")
     gram = cosine_matrix(features)
     member = torch.zeros_like(gram, dtype=torch.bool)
     return Kernel(gram, member.scatter_(1, neighbours(features, k=k), value=True))
@@ -61,7 +64,7 @@ def alignment(a: Kernel, b: Kernel) -> Tensor:
     "negative or above 1. Cosine of features as given. "
     "Intervals are up to 1.6 times too wide.",
     source="Huh et al. 2024, appendix A",
-    parameters=(Parameter(name="k", default=10, minimum=1, maximum=1000, help="Neighbours per sample."),),
+    parameters=(Parameter(name="k", default=10, minimum=1, maximum=200, help="Neighbours per sample."),),
     undefined="Neighbourhoods carry no structure: the alignment of a layer with itself is not positive.",
     prepare=kernel,
 )

@@ -12,6 +12,7 @@ from worker.measures.measure import measure
 def description(features: Tensor) -> Tensor:
     """The one number that describes a layer."""
     x = features.to(torch.float64)
+    x = x / x.abs().amax().clamp_min(1e-300)
     return torch.nn.functional.cosine_similarity(x, x.mean(0, keepdim=True), dim=1).mean()
 
 

@@ -21,8 +21,8 @@ def all_pairs(block: Block, *, estimator: str) -> Together:
     """Every pair from one pass over the tiles of all distance matrices."""
     moments = distance_moments(block)
     if estimator == "unbiased":
-        return alignment(moments.unbiased(), block.pairs)
-    found = alignment(moments.biased(), block.pairs)
+        return alignment(moments.unbiased(), block, moments)
+    found = alignment(moments.biased(), block, moments)
     assert found.replicates is not None
     return Together(found.values.clamp_min(0).sqrt(), found.replicates.clamp_min(0).sqrt())
 

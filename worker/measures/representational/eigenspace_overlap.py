@@ -11,7 +11,7 @@ from worker.measures.representational.linear_cka_biased import few_samples
 
 def span(features: Tensor, **_: object) -> Tensor:
     """Orthonormal basis ``(samples, rank)`` of features that are not centred."""
-    return orthonormal(as_given(features))
+    return orthonormal(as_given(features), like=features)
 
 
 @measure(

@@ -17,13 +17,20 @@ def basis(features: Tensor, *, variance: float = 1.0, **_: object) -> Tensor:
     Args:
         variance: keep the fewest principal components that hold this share of the variance.
     """
-    return orthonormal(centred(features), variance=variance)
+    shift = features.to(torch.float64).mean(0).norm() / features.to(torch.float64).std(0, correction=0).norm()
+    return orthonormal(centred(features), like=features, variance=variance, uncentred=1 + float(shift))
 
 
-def orthonormal(x: Tensor, *, variance: float = 1.0) -> Tensor:
-    """Orthonormal basis ``(samples, rank)`` of the columns as they are."""
+def orthonormal(x: Tensor, *, like: Tensor, variance: float = 1.0, uncentred: float = 1.0) -> Tensor:
+    """Orthonormal basis ``(samples, rank)`` of the columns as they are.
+
+    Args:
+        like: the features in the precision they came in, whose rounding is no direction.
+        uncentred: how much larger they were before their mean was removed.
+    """
     n, width = x.shape
-    smallest = max(n, width) * torch.finfo(x.dtype).eps
+    eps = torch.finfo(like.dtype if like.dtype == torch.float32 else torch.float64).eps
+    smallest = max(n, width) * eps * uncentred
     if variance >= 1 and width < n:
         q, r = torch.linalg.qr(x)
         s = torch.linalg.svdvals(r)

@@ -48,7 +48,7 @@ def not_constant(features: Tensor, **_: object) -> None:
     for x in (features[:, :FIRST_COLUMNS], features):
         low, high = x.amin(0), x.amax(0)
         size = torch.maximum(low.abs(), high.abs()).amax()
-        if len(x) > 1 and bool((high - low).amax() > 1e-13 * size):
+        if len(x) > 1 and bool((high - low).amax() > 1e-11 * size):
             return
     raise Undefined("All features are constant over the probe set, so similarity is 0/0.")
 

@@ -38,12 +38,12 @@ def all_pairs(block: Block, *, k: int) -> Together:
     ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES},
     role=Role.HELD_OUT,
     uncertainty=Uncertainty.JACKKNIFE,
-    reliable_from="10·k samples; chance is about k/(2N)",
+    reliable_from="10·k samples; chance is about k/(2N) while k is well below N",
     pitfalls="Local: sees only each sample's closest neighbours. Cosine of features as given, so a shift "
     "changes it. Ties go to the lower sample number. "
     "Intervals are up to 1.5 times too wide.",
     source="Schumacher et al. 2020, section 3",
-    parameters=(Parameter(name="k", default=10, minimum=1, maximum=1000, help="Neighbours per sample."),),
+    parameters=(Parameter(name="k", default=10, minimum=1, maximum=200, help="Neighbours per sample."),),
     prepare=neighbours,
     together=all_pairs,
     check=has_neighbours,

@@ -17,7 +17,8 @@ def unit_u_gram(features: Tensor, **_: object) -> Tensor:
 
 def all_pairs(block: Block) -> Together:
     """Every pair from one pass over the tiles of all Gram matrices."""
-    return alignment(linear_moments(block).unbiased(), block.pairs)
+    moments = linear_moments(block)
+    return alignment(moments.unbiased(), block, moments)
 
 
 @measure(

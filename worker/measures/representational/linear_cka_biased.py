@@ -17,7 +17,8 @@ def unit_gram(features: Tensor, **_: object) -> Tensor:
 
 def all_pairs(block: Block) -> Together:
     """Every pair from one pass over the tiles of all Gram matrices."""
-    return alignment(linear_moments(block).biased(), block.pairs)
+    moments = linear_moments(block)
+    return alignment(moments.biased(), block, moments)
 
 
 def few_samples(samples: int, width: int) -> str:

@@ -20,7 +20,9 @@ def unit_columns(features: Tensor, **_: object) -> Tensor:
     """Centred units of length 1; units that never change are left out."""
     x = centred(features)
     length = x.norm(dim=0)
-    alive = length > 1e-12 * length.amax()
+    eps = torch.finfo(features.dtype if features.dtype == torch.float32 else torch.float64).eps
+    rounding = 8 * eps * len(x) ** 0.5 * features.abs().amax(0).to(torch.float64) / features.abs().amax()
+    alive = (length > rounding) & (length > 1e-12 * length.amax())
     return x[:, alive] / length[alive]
 
 
@@ -45,11 +47,13 @@ def transported(gain: Tensor) -> Tensor:
     """
     rows, columns = gain.shape
     size = math.lcm(rows, columns)
+    if rows == columns:
+        return best_match(gain).mean()
     if size <= MOST_COPIES:
         copies = gain.repeat_interleave(size // rows, 0).repeat_interleave(size // columns, 1)
         return best_match(copies).mean()
     if rows * columns > MOST_PAIRS:
-        raise Undefined(f"A transport between {rows} and {columns} units is too large; choose layers of equal width.")
+        raise Undefined(f"A transport between {rows} and {columns} units is too large; equal numbers are not.")
     by_row = kron(eye_array(rows), np.ones((1, columns)))
     by_column = kron(np.ones((1, rows)), eye_array(columns))
     found = linprog(

@@ -28,8 +28,9 @@ from worker.measures.representational.linear_cka_biased import few_samples
     role=Role.HELD_OUT,
     uncertainty=Uncertainty.JACKKNIFE,
     reliable_from="ten samples per feature of both layers together",
-    pitfalls="Independent features score about the root of D/N: directions of no variance count like the "
-    "largest. Undefined unless there are more samples than both ranks together.",
+    pitfalls="Independent features score about the root of the wider width over N: directions of no variance "
+    "count like the largest. Undefined unless there are more samples than both ranks together. "
+    "Intervals are up to 1.6 times too wide.",
     source="Hotelling 1936; mean as in Raghu et al. 2017, section 2",
     small=few_samples,
     prepare=basis,

@@ -28,8 +28,8 @@ from worker.measures.representational.linear_cka_biased import few_samples
     role=Role.HELD_OUT,
     uncertainty=Uncertainty.JACKKNIFE,
     reliable_from="ten samples per feature of both layers together",
-    pitfalls="Independent features score about D/N: directions of no variance count like the largest. "
-    "Undefined unless there are more samples than both ranks together.",
+    pitfalls="Independent features score about the wider width over N: directions of no variance "
+    "count like the largest. Undefined unless there are more samples than both ranks together.",
     source="Kornblith et al. 2019, table 1",
     small=few_samples,
     prepare=basis,

@@ -19,6 +19,7 @@ from worker.measures.representational.gram import median_distance
 
 TILE_BYTES = 96 << 20
 MOST_ROWS = 256
+UNEVEN = 20
 MOST_STACKED = 1 << 19
 STRIP_ENTRIES = 1 << 20
 Kernel = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -30,15 +31,14 @@ class Moments:
 
     Attributes:
         samples: ``(1+G,)`` how many samples are left.
-        products: ``(1+G, M, M)`` sums of K∘L, diagonal included.
-        diagonals: ``(1+G, M, M)`` sums over the diagonal of K∘L.
+        products: ``(1+G, M, M)`` sums of K∘L; ``products_off`` without the diagonal.
         rows: ``(1+G, M, M)`` inner products of row sums; ``rows_off`` without the diagonal.
         sums: ``(1+G, M)`` grand sums; ``sums_off`` without the diagonal.
     """
 
     samples: Tensor
     products: Tensor
-    diagonals: Tensor
+    products_off: Tensor
     rows: Tensor
     rows_off: Tensor
     sums: Tensor
@@ -48,7 +48,7 @@ class Moments:
         """Unbiased HSIC times n(n-3), ``(1+G, M, M)``. Source: Song et al. 2012, equation 5."""
         n = self.samples[:, None, None]
         grand = self.sums_off[:, :, None] * self.sums_off[:, None, :]
-        return self.products - self.diagonals + grand / ((n - 1) * (n - 2)) - 2 / (n - 2) * self.rows_off
+        return self.products_off + grand / ((n - 1) * (n - 2)) - 2 / (n - 2) * self.rows_off
 
     def biased(self) -> Tensor:
         """Biased HSIC times (n-1)², ``(1+G, M, M)``. Source: Gretton et al. 2005, equation 9."""
@@ -57,10 +57,13 @@ class Moments:
         return self.products - 2 / n * self.rows + grand / n**2
 
 
-def alignment(hsic: Tensor, pairs: Tensor) -> Together:
-    """HSIC divided by the root of both models' own, for chosen pairs."""
+def alignment(hsic: Tensor, block: Block, moments: Moments) -> Together:
+    """HSIC divided by the root of both models' own, for chosen pairs; NaN where rounding is all there is."""
     own = hsic.diagonal(dim1=1, dim2=2)
-    own = own.where(own > 0, torch.nan)
+    exact = all(x.dtype == torch.float64 for x in block.items)
+    least = (1e-12 if exact else 1e-7) * moments.products.diagonal(dim1=1, dim2=2)
+    own = own.where(own > least, torch.nan)
+    pairs = block.pairs
     i, j = pairs.T.to(hsic.device)
     values = hsic[:, i, j] / own[:, i].sqrt() / own[:, j].sqrt()
     values = torch.where((i == j) & values.isfinite(), 1.0, values)
@@ -73,8 +76,9 @@ def scaled(items: Sequence[Tensor]) -> list[Tensor]:
     What rounding leaves of the mean is a common shift, which the centring of the kernels removes.
     """
     out = []
+    wanted = torch.float64 if any(x.dtype == torch.float64 for x in items) else torch.float32
     for x in items:
-        x = x if x.dtype == torch.float64 else x.to(torch.float32)
+        x = x.to(wanted)
         y = x - x.mean(0)
         largest = torch.maximum(y.amax(), -y.amin()).clamp_min(1e-30)
         out.append(y.div_(largest))
@@ -86,7 +90,9 @@ def linear_moments(block: Block) -> Moments:
 
     def make() -> Moments:
         if min(x.shape[1] for x in block.items) > 2 * len(block.items[0]):
-            return gram_moments([wide_gram(x) for x in block.items], block.groups)
+            grams = [wide_gram(x) for x in block.items]
+            kind = torch.float64 if any(g.dtype == torch.float64 for g in grams) else torch.float32
+            return gram_moments([g.to(kind) for g in grams], block.groups)
         xs = scaled(block.items)
         count, n, width = len(xs), len(xs[0]), sum(x.shape[1] for x in xs)
         if width * width < n * (width + count * count / 2):
@@ -102,7 +108,8 @@ def rbf_moments(block: Block, *, fraction: float) -> Moments:
     def make() -> Moments:
         xs = scaled(block.items)
         sigmas = torch.stack([fraction * median_distance(x) for x in xs]).to(xs[0].dtype)
-        slope = (-0.5 / sigmas.square().clamp_min(1e-30))[:, None, None]
+        # No number comes from a bandwidth of 0: more than half of all pairs of samples are the same.
+        slope = (-0.5 / sigmas.where(sigmas > 0, torch.nan).square())[:, None, None]
         # HSIC does not see a constant, and sums of what is left lose fewer digits.
         typical = math.exp(-0.5 / fraction**2)
 
@@ -189,7 +196,10 @@ def _moments_of_strips(
         sums.add_linear_rows(like, rows)
     for p, (start, stop) in enumerate(rows.spans):
         strip = strip_of(start, stop)
-        sums.diagonal[:, start:stop] = strip[:, :, : stop - start].diagonal(dim1=1, dim2=2)
+        # What a sample has with itself is kept apart in float64: it may be far larger than all the rest.
+        itself = strip[:, :, : stop - start].diagonal(dim1=1, dim2=2)
+        sums.diagonal[:, start:stop] = itself
+        itself.zero_()
         for q in range(p, len(rows.spans)):
             left, right = rows.spans[q]
             tile = strip[:, :, left - start : right - start]
@@ -210,10 +220,11 @@ def feature_moments(xs: Sequence[Tensor], groups: Sequence[Tensor]) -> Moments:
     wide = torch.cat(list(xs), 1)
     parts = torch.zeros(rows.count, wide.shape[1], wide.shape[1], dtype=torch.float64, device=wide.device)
     for (start, stop), owner in zip(rows.spans, rows.owners, strict=True):
-        parts[owner] += wide[start:stop].T @ wide[start:stop]
-    sums.add_linear_rows(xs, rows)
+        some = wide[start:stop].to(torch.float64)
+        parts[owner] += some.T @ some
     for m, x in enumerate(xs):
         sums.diagonal[m] = x.to(torch.float64).square().sum(1)
+    sums.add_linear_rows(xs, rows)
     whole = parts.sum(0)
     edges = [0, *itertools.accumulate(x.shape[1] for x in xs)]
 
@@ -223,8 +234,11 @@ def feature_moments(xs: Sequence[Tensor], groups: Sequence[Tensor]) -> Moments:
 
     sums.total.copy_(by_model(whole.square()))
     for g in range(rows.count):
-        sums.strips[g] = by_model(parts[g] * whole)
-        sums.blocks[g] = by_model(parts[g].square())
+        mine = sums.diagonal[:, rows.of(g)]
+        itself = mine @ mine.T
+        sums.total.sub_(itself)
+        sums.strips[g] = by_model(parts[g] * whole) - itself
+        sums.blocks[g] = by_model(parts[g].square()) - itself
     return sums.moments(rows, grouped=rows.grouped)
 
 
@@ -236,6 +250,11 @@ class _Rows:
     spans: list[tuple[int, int]]
     owners: list[int]
     grouped: bool
+
+    def of(self, owner: int) -> Tensor:
+        """Places of one group's samples."""
+        spans = zip(self.spans, self.owners, strict=True)
+        return torch.cat([torch.arange(start, stop) for (start, stop), o in spans if o == owner])
 
     @property
     def count(self) -> int:
@@ -266,7 +285,7 @@ def _batches(xs: Sequence[Tensor]) -> list[tuple[Tensor | slice, Tensor]]:
 
 @dataclass(frozen=True)
 class _Sums:
-    """Sums of products ``(models, models)``: all, by strip of a group, by block of a group; and of rows."""
+    """What tiles add up to, all off the diagonal: products, whole and by group; rows; and the diagonal itself."""
 
     total: Tensor
     strips: Tensor
@@ -300,8 +319,14 @@ class _Sums:
             ends = torch.zeros(rows.count, x.shape[1], dtype=torch.float64, device=x.device)
             for (start, stop), owner in zip(rows.spans, rows.owners, strict=True):
                 ends[owner] += x[start:stop].sum(0, dtype=torch.float64)
-            # Features are centred, so these sums are small and float32 keeps enough of their digits.
-            self.rows[m] = x @ ends.T.to(x.dtype)
+            lengths = x.square().sum(1)
+            # Features are centred, so these sums are small and float32 keeps enough of their digits,
+            # unless one sample is far larger than the others.
+            even = bool(lengths.amax() < UNEVEN * lengths.mean())
+            kind = x.dtype if even else torch.float64
+            self.rows[m] = x.to(kind) @ ends.T.to(kind)
+            for (start, stop), owner in zip(rows.spans, rows.owners, strict=True):
+                self.rows[m, start:stop, owner] -= x[start:stop].to(torch.float64).square().sum(1)
 
     def moments(self, rows: _Rows, *, grouped: bool) -> Moments:
         """Whole, and without each group."""
@@ -311,11 +336,11 @@ class _Sums:
         grand = self.rows.sum(2)
         for g in range(-1, rows.count if grouped else 0):
             keep = (owner != g).to(grand.device)
-            near = grand if g < 0 else grand - self.rows[:, :, g]
-            near, own = near[:, keep], self.diagonal[:, keep]
-            off = near - own
+            off = grand if g < 0 else grand - self.rows[:, :, g]
+            off, own = off[:, keep], self.diagonal[:, keep]
+            near = off + own
             products = self.total if g < 0 else self.total - 2 * self.strips[g] + self.blocks[g]
-            found.append((products, own @ own.T, near @ near.T, off @ off.T, near.sum(1), off.sum(1)))
+            found.append((products + own @ own.T, products, near @ near.T, off @ off.T, near.sum(1), off.sum(1)))
         left = [n - int((owner == g).sum()) for g in range(-1, rows.count if grouped else 0)]
         samples = torch.tensor(left, dtype=torch.float64, device=grand.device)
         return Moments(samples, *[torch.stack(parts) for parts in zip(*found, strict=True)])

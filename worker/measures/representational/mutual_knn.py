@@ -42,7 +42,7 @@ def all_pairs(block: Block, *, k: int) -> Together:
     "sample number. "
     "Intervals are up to 1.5 times too wide.",
     source="Huh et al. 2024, appendix A",
-    parameters=(Parameter(name="k", default=10, minimum=1, maximum=1000, help="Neighbours per sample."),),
+    parameters=(Parameter(name="k", default=10, minimum=1, maximum=200, help="Neighbours per sample."),),
     prepare=neighbours,
     together=all_pairs,
     check=has_neighbours,

@@ -43,7 +43,7 @@ def all_pairs(block: Block, *, k: int) -> Together:
     pitfalls="The product is taken for each sample. Cosine of features as given; ties go to the lower sample number. "
     "Intervals are up to 1.5 times too wide.",
     source="Wang et al. 2020, section 3",
-    parameters=(Parameter(name="k", default=10, minimum=1, maximum=1000, help="Neighbours per sample."),),
+    parameters=(Parameter(name="k", default=10, minimum=1, maximum=200, help="Neighbours per sample."),),
     prepare=neighbours,
     together=all_pairs,
     check=has_neighbours,

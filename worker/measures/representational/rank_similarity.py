@@ -66,7 +66,7 @@ def all_pairs(block: Block, *, k: int) -> Together:
     "gives 1. Read it beside knn-jaccard. "
     "Intervals are up to 1.5 times too wide.",
     source="Wang et al. 2020, equations 4-5",
-    parameters=(Parameter(name="k", default=10, minimum=1, maximum=1000, help="Neighbours per sample."),),
+    parameters=(Parameter(name="k", default=10, minimum=1, maximum=200, help="Neighbours per sample."),),
     prepare=neighbours,
     together=all_pairs,
     check=has_neighbours,

@@ -16,7 +16,8 @@ def unit_u_gram(features: Tensor, *, fraction: float) -> Tensor:
 
 def all_pairs(block: Block, *, fraction: float) -> Together:
     """Every pair from one pass over the tiles of all kernel matrices."""
-    return alignment(rbf_moments(block, fraction=fraction).unbiased(), block.pairs)
+    moments = rbf_moments(block, fraction=fraction)
+    return alignment(moments.unbiased(), block, moments)
 
 
 @measure(

@@ -17,7 +17,8 @@ def unit_gram(features: Tensor, *, fraction: float) -> Tensor:
 
 def all_pairs(block: Block, *, fraction: float) -> Together:
     """Every pair from one pass over the tiles of all kernel matrices."""
-    return alignment(rbf_moments(block, fraction=fraction).biased(), block.pairs)
+    moments = rbf_moments(block, fraction=fraction)
+    return alignment(moments.biased(), block, moments)
 
 
 @measure(

@@ -157,7 +157,8 @@ def _products(rows: Tensor, i: Tensor, j: Tensor, *, outer: str) -> Tensor:
     if outer != "cosine":
         rows.sub_(rows.mean(1, keepdim=True))
     lengths = rows.norm(dim=1)
-    return (rows @ rows.T)[i, j] / lengths[i] / lengths[j].where(lengths[j] > 1e-12, torch.nan)
+    lengths = lengths.where(lengths > 1e-10, torch.nan)
+    return (rows @ rows.T)[i, j] / lengths[i] / lengths[j]
 
 
 def _kendalls(rows: Tensor, pairs: Tensor) -> Tensor:

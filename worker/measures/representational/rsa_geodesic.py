@@ -1,7 +1,8 @@
 """RSA of distances along the data."""
 
+import numpy as np
 import torch
-from scipy.sparse.csgraph import shortest_path
+from scipy.sparse.csgraph import csgraph_from_dense, shortest_path
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Family, Input, Pace, Parameter, Question, Role, Uncertainty
@@ -11,15 +12,13 @@ from worker.measures.representational.gram import inner_products
 from worker.measures.representational.rdm import Ranked, condensed, dissimilarities, square, unit
 from worker.measures.representational.rsa_geo_topological import clipped
 
-NO_LENGTH = 1e-9  # the graph library takes 0 for a missing edge
-
 
 def geodesics(features: Tensor, *, inner: str, low: float, high: float) -> Tensor:
     """Ranks of the shortest paths between samples, as a vector of length 1."""
     lengths = square(clipped(dissimilarities(features, inner=inner), low=low, high=high)).cpu().numpy()
-    edges = lengths.clip(NO_LENGTH)
-    edges[lengths >= 1] = 0
-    paths = torch.from_numpy(shortest_path(edges, directed=False)).to(features.device)
+    # Infinity stands for a missing edge here, so that an edge may have length 0.
+    edges = csgraph_from_dense(np.where(lengths >= 1, np.inf, lengths), null_value=np.inf)
+    paths = torch.from_numpy(shortest_path(edges, method="D", directed=False)).to(features.device)
     if not bool(paths.isfinite().all()):
         raise Undefined(f"The graph of pairs below the {high:g} quantile falls apart; raise high.")
     return unit(Ranked(condensed(paths)).ranks(), centre=True)
@@ -42,7 +41,7 @@ def geodesics(features: Tensor, *, inner: str, low: float, high: float) -> Tenso
     reliable_from="50 samples",
     pitfalls="Pairs beyond the upper quantile have no edge; where the graph falls apart there is a reason, "
     "not infinity. Pairs below the lower quantile have an edge of length 0. Slow above 500 samples. "
-    "Intervals are several times too wide, because paths jump when samples leave.",
+    "Intervals are too wide, because paths jump when samples leave.",
     source="Lin & Kriegeskorte 2024, section 2, with Spearman correlation",
     parameters=(
         Parameter(
@@ -52,7 +51,7 @@ def geodesics(features: Tensor, *, inner: str, low: float, high: float) -> Tenso
             help="How two samples of one model are compared.",
         ),
         Parameter(
-            name="low", default=0.2, minimum=0.0, maximum=0.99, help="Quantile below which dissimilarities become 0."
+            name="low", default=0.0, minimum=0.0, maximum=0.99, help="Quantile below which dissimilarities become 0."
         ),
         Parameter(name="high", default=0.8, minimum=0.01, maximum=1.0, help="Quantile above which they become 1."),
     ),

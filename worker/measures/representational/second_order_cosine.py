@@ -71,7 +71,7 @@ def all_pairs(block: Block, *, k: int) -> Together:
     pitfalls="Similarities (not distances) to the union of both neighbourhoods. Crowds near 1, because "
     "neighbours are similar by choice.",
     source="Hamilton et al. 2016, section 3.3",
-    parameters=(Parameter(name="k", default=10, minimum=1, maximum=1000, help="Neighbours per sample."),),
+    parameters=(Parameter(name="k", default=10, minimum=1, maximum=200, help="Neighbours per sample."),),
     prepare=local,
     together=all_pairs,
     check=has_neighbours,

@@ -23,8 +23,9 @@ def flat(weights: Weights, *, tensors: str) -> Flat:
     """
     least = 2 if tensors == "matrices" else 0
     names = sorted(
-        n for n in weights if is_parameter_name(n) and weights[n].is_floating_point() and weights[n].ndim >= least
-    )
+        n for n, w in weights.items()
+        if is_parameter_name(n) and w.is_floating_point() and w.ndim >= least and w.numel()
+    )  # fmt: skip
     if not names:
         raise Undefined("There are no trained parameters to compare.")
     values = torch.cat([weights[n].detach().to(torch.float64).flatten() for n in names])
@@ -39,7 +40,7 @@ def matrices(weights: Weights) -> dict[str, Tensor]:
     found = {
         n: w.detach().to(torch.float64).flatten(1)
         for n, w in sorted(weights.items())
-        if is_parameter_name(n) and w.is_floating_point() and w.ndim >= 2
+        if is_parameter_name(n) and w.is_floating_point() and w.ndim >= 2 and w.numel()
     }
     if not found:
         raise Undefined("There are no matrices among the weights.")

@@ -63,5 +63,5 @@ def intruder_dimensions(a: Spectra, b: Spectra, *, k: int, epsilon: float) -> Te
         raise Undefined("Not comparable: different architectures.")
     count = 0
     for base, tuned in zip(a.vectors, b.vectors, strict=True):
-        count += int(((base.T @ tuned[:, :k]).abs().amax(0) < epsilon).sum())
+        count += int(((base.T @ tuned[:, :k]).abs().amax(0) < epsilon - 1e-9).sum())
     return torch.tensor(float(count), dtype=torch.float64)
