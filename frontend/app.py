@@ -26,6 +26,8 @@ CSP = (
     "frame-ancestors 'none'"
 )
 
+AT_A_GLANCE = 8
+
 
 def create_dashboard(server: FastAPI, *, url: str) -> Dash:
     """The dashboard, answering every path that the API leaves.
@@ -125,7 +127,7 @@ def _home(access: Access, client: Client, scheme: str) -> Any:
         return simple.home(projects)
     name = newest.name or f"Comparison {newest.id}"
     opened = OpenedComparison(access, client, newest, View(), f"/comparison/{newest.id}")
-    glance = multiples_tab(opened, scheme)
+    glance = multiples_tab(opened, scheme, most=AT_A_GLANCE)
     return html.Div([simple.home(projects), html.H2(frame.link(name, f"/comparison/{newest.id}")), glance])
 
 

@@ -11,7 +11,6 @@ from backend.contracts.cells import above_chance
 from backend.contracts.comparisons import Matrix, MissingCell, Numbers, Reading
 from backend.contracts.problems import Unprocessable
 
-Triple = tuple[float, float, float]
 NAN = float("nan")
 
 

@@ -14,15 +14,49 @@ ORDER_NAMES = {"alike": "Alike together", "group": "Group", "name": "Name", "add
 
 
 def choices(page: OpenedComparison) -> Any:
-    """Measures by question, layer, order, colours."""
+    """How it is read, layer, measures by question, order, colours, export."""
+    return [*_readings(page), *_layers(page), *_measures(page), *_orders(page), *_exports(page)]
+
+
+def _readings(page: OpenedComparison) -> list[Any]:
+    view = page.view
+    if view.tab not in READ:
+        return []
+    return [
+        html.H3("Read as"),
+        *[
+            link(name, page.href(view.but(reading=key)), className="chip here" if view.reading == key else "chip")
+            for key, name in READING_NAMES.items()
+        ],
+    ]
+
+
+def _layers(page: OpenedComparison) -> list[Any]:
+    shown = page.measure
+    layers = page.layers(shown) if shown is not None else []
+    if len(layers) < 2 or shown is None:
+        return []
+    return [
+        html.H3("Layer"),
+        *[
+            link(
+                name,
+                page.href(page.view.but(layer=name)),
+                className="choice-link here" if name == page.layer(shown) else "choice-link",
+            )
+            for name in layers
+        ],
+    ]
+
+
+def _measures(page: OpenedComparison) -> list[Any]:
     view, shown = page.view, page.measure
     questions: dict[str, list[Any]] = {}
     for m in page.pairwise:
         card = page.cards[m.slug]
         here = shown is not None and m.key == shown.key
-        target = page.href(
-            view.but(measure=m.key, tab=view.tab if view.tab in ("matrix", "map", "groups") else "matrix")
-        )
+        tab = view.tab if view.tab in ONE_MEASURE else "matrix"
+        target = page.href(view.but(measure=m.key, tab=tab))
         entry = link(
             card.title if m.key == m.slug else m.key,
             target,
@@ -31,26 +65,14 @@ def choices(page: OpenedComparison) -> Any:
         )
         questions.setdefault(card.question.value, []).append(entry)
     parts: list[Any] = []
-    if view.tab in READ:
-        parts.append(html.H3("Read as"))
-        parts += [
-            link(name, page.href(view.but(reading=key)), className="chip here" if view.reading == key else "chip")
-            for key, name in READING_NAMES.items()
-        ]
-    layers = page.layers(shown) if shown is not None else []
-    if len(layers) > 1 and shown is not None:
-        parts.append(html.H3("Layer"))
-        parts += [
-            link(
-                name,
-                page.href(view.but(layer=name)),
-                className="choice-link here" if name == page.layer(shown) else "choice-link",
-            )
-            for name in layers
-        ]
     for question, entries in questions.items():
         parts += [html.H3(question), *entries]
-    parts.append(html.H3("Order"))
+    return parts
+
+
+def _orders(page: OpenedComparison) -> list[Any]:
+    view = page.view
+    parts: list[Any] = [html.H3("Order")]
     parts += [
         link(name, page.href(view.but(order=key)), className="chip here" if view.order == key else "chip")
         for key, name in ORDER_NAMES.items()
@@ -58,13 +80,18 @@ def choices(page: OpenedComparison) -> Any:
     parts.append(html.H3("Colours"))
     for key, name in (("rank", "Even by rank"), ("fit", "Span of values"), ("full", "Whole range")):
         parts.append(link(name, page.href(view.but(scale=key)), className="chip here" if view.scale == key else "chip"))
-    if not page.is_shared and shown is not None:
-        layer = page.layer(shown)
-        wanted = f"?measure={shown.key}" + (f"&layer={layer}" if layer else "")
-        place = f"/api/v1/comparisons/{page.comparison.id}/export{wanted}&format="
-        parts += [
-            html.H3("Export"),
-            html.A("CSV", href=f"{place}csv", className="chip"),
-            html.A("JSON", href=f"{place}json", className="chip"),
-        ]
     return parts
+
+
+def _exports(page: OpenedComparison) -> list[Any]:
+    shown = page.measure
+    if page.is_shared or shown is None:
+        return []
+    layer = page.layer(shown)
+    wanted = f"?measure={shown.key}" + (f"&layer={layer}" if layer else "")
+    place = f"/api/v1/comparisons/{page.comparison.id}/export{wanted}&format="
+    return [
+        html.H3("Export"),
+        html.A("CSV", href=f"{place}csv", className="chip"),
+        html.A("JSON", href=f"{place}json", className="chip"),
+    ]

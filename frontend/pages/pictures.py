@@ -146,14 +146,14 @@ def models_tab(page: OpenedComparison, scheme: str) -> Any:
     )
 
 
-def multiples_tab(page: OpenedComparison, scheme: str) -> Any:
-    """Every measure as a small matrix, all in one order."""
+def multiples_tab(page: OpenedComparison, scheme: str, *, most: int | None = None) -> Any:
+    """Every measure (or the first so many) as a small matrix, all in one order."""
     first = page.measure
     if first is None:
         return nothing("No measures of pairs", "This comparison asked about single models only.")
     order = page.order(page.matrix(first, page.layer(first)))
     tiles, left_out = [], 0
-    for measure in page.pairwise:
+    for measure in page.pairwise[:most]:
         layers: list[str | None] = [*page.layers(measure)]
         for layer in layers or [None]:
             card = page.card(measure)

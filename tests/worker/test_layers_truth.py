@@ -404,9 +404,11 @@ def test_layers_that_carry_nothing_but_rounding_have_reasons() -> None:
     for pair in ((one_way, Y), (Y, one_way)):
         with pytest.raises(Unprocessable, match="dissimilar"):
             measure("rsa")(*pair, outer="pearson")
-    thrice = np.concatenate([X[:20]] * 3)[RNG.permutation(60)]
-    with pytest.raises(Unprocessable):
-        measure("nc1-classic")(thrice, np.repeat([0, 1, 2], 20)[np.argsort(RNG.permutation(60))] * 0)
+    order = RNG.permutation(60)
+    thrice, labels = np.concatenate([X[:20]] * 3)[order], np.repeat([0, 1, 2], 20)[order]
+    for slug, sentence in (("nc1-cdnv", "same mean"), ("nc1-classic", "no inverse"), ("nc2-etf", "same mean")):
+        with pytest.raises(Unprocessable, match=sentence):
+            measure(slug)(thrice, labels)
 
 
 def test_rounding_of_float32_is_no_direction() -> None:

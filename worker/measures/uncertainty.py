@@ -119,7 +119,7 @@ def with_bounds(
     if replicates is None or math.isnan(low):
         exact = card.uncertainty is Uncertainty.EXACT
         left_out = replicates is not None and len(replicates) >= FEWEST_GROUPS
-        why = "undefined without one of the groups" if left_out else "too few samples"
+        why = "undefined without one of the groups" if left_out else "not asked for, or too few samples"
         method = str(card.uncertainty) if exact else f"no interval: {why}"
         return Estimate(value=value, n=samples, method=method, **rest)
     count = len(replicates)

@@ -2,9 +2,8 @@
 
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Family, Input, Pace, Question, Role, Uncertainty
-from worker.measures.functional.answers import right_answers
-from worker.measures.measure import measure
+from backend.contracts.cards import Change, Direction, Pace, Uncertainty
+from worker.measures.functional.answers import measure_of_answers, right_answers
 
 
 def differences(left: Tensor, right: Tensor) -> Tensor:
@@ -12,19 +11,15 @@ def differences(left: Tensor, right: Tensor) -> Tensor:
     return left.mean((1, 2))[:, None] - right.mean((1, 2))[None, :]
 
 
-@measure(
+@measure_of_answers(
     slug="accuracy-gap",
     title="Accuracy gap",
-    family=Family.FUNCTIONAL,
-    question=Question.ANSWER_ALIKE,
     formula=r"\mathrm{acc}_a - \mathrm{acc}_b",
-    input=Input.OUTPUTS,
     bounds=(-1.0, 1.0),
     identical=0.0,
     direction=Direction.NEAR_ZERO_IS_ALIKE,
     symmetric=False,
     ignores={Change.SHIFT_LOGITS, Change.SCALE_LOGITS},
-    role=Role.HELD_OUT,
     needs_labels=True,
     uncertainty=Uncertainty.MEAN_JACKKNIFE,
     reliable_from="100 samples",

@@ -2,9 +2,8 @@
 
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Family, Input, Question, Role, Uncertainty
-from worker.measures.functional.answers import probabilities, row_means
-from worker.measures.measure import measure
+from backend.contracts.cards import Change, Direction, Uncertainty
+from worker.measures.functional.answers import measure_of_answers, probabilities, row_means
 
 ROOT_2 = 2**0.5
 
@@ -14,18 +13,14 @@ def per_sample(p: Tensor, q: Tensor) -> Tensor:
     return (p - q).norm(dim=-1).clamp_max(ROOT_2)
 
 
-@measure(
+@measure_of_answers(
     slug="activation-distance",
     title="Activation distance",
-    family=Family.FUNCTIONAL,
-    question=Question.ANSWER_ALIKE,
     formula=r"\frac{1}{N}\sum_i \lVert p_i - q_i\rVert_2",
-    input=Input.OUTPUTS,
     bounds=(0.0, ROOT_2),
     identical=0.0,
     direction=Direction.LOWER_IS_ALIKE,
     ignores={Change.SHIFT_LOGITS},
-    role=Role.HELD_OUT,
     uncertainty=Uncertainty.MEAN_JACKKNIFE,
     reliable_from="100 samples",
     pitfalls="Strong: sees confidence as well as class, so two models that agree on every class can be far.",

@@ -1,12 +1,19 @@
 """What measures of answers share: probabilities, one-hot classes, and means over samples."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from backend.contracts.cards import Family, Input, Question, Role
 from worker.measures.inputs import Outputs, Undefined
+from worker.measures.measure import measure
+
+measure_of_answers = partial(
+    measure, family=Family.FUNCTIONAL, question=Question.ANSWER_ALIKE, input=Input.OUTPUTS, role=Role.HELD_OUT
+)
 
 LN_2 = 0.6931471805599453
 NO_LOGIT = -1e29  # stands for the logit of a probability of zero

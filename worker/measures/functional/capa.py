@@ -5,10 +5,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Family, Input, Pace, Question, Role, Uncertainty
-from worker.measures.functional.answers import mean_products, spread
+from backend.contracts.cards import Change, Direction, Pace, Uncertainty
+from worker.measures.functional.answers import mean_products, measure_of_answers, spread
 from worker.measures.inputs import Outputs, Undefined
-from worker.measures.measure import measure
 
 
 class Supported(NamedTuple):
@@ -45,19 +44,15 @@ def from_terms(means: Tensor) -> Tensor:
     return adjusted(observed, a, b, classes=classes)
 
 
-@measure(
+@measure_of_answers(
     slug="capa",
     title="Chance-adjusted probabilistic agreement (CAPA)",
-    family=Family.FUNCTIONAL,
-    question=Question.ANSWER_ALIKE,
     formula=r"\kappa_p = \frac{c^p_{obs} - c^p_{exp}}{1 - c^p_{exp}},\quad c^p_{exp} = \bar p\,\bar q + "
     r"\frac{(1-\bar p)(1-\bar q)}{C - 1}",
-    input=Input.OUTPUTS,
     bounds=(None, 1.0),
     identical=None,
     direction=Direction.HIGHER_IS_ALIKE,
     ignores={Change.SHIFT_LOGITS},
-    role=Role.HELD_OUT,
     needs_labels=True,
     uncertainty=Uncertainty.JACKKNIFE,
     reliable_from="100 samples",

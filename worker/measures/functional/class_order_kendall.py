@@ -3,10 +3,9 @@
 import torch
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Family, Input, Pace, Question, Role, Uncertainty
-from worker.measures.functional.answers import mean_products
+from backend.contracts.cards import Change, Direction, Pace, Uncertainty
+from worker.measures.functional.answers import mean_products, measure_of_answers
 from worker.measures.inputs import Outputs, Undefined
-from worker.measures.measure import measure
 
 MOST_CLASSES = 32
 
@@ -24,18 +23,14 @@ def pair_orders(outputs: Outputs, **_: object) -> Tensor:
     return order / length
 
 
-@measure(
+@measure_of_answers(
     slug="class-order-kendall",
     title="Class-order Kendall correlation",
-    family=Family.FUNCTIONAL,
-    question=Question.ANSWER_ALIKE,
     formula=r"\frac{1}{N}\sum_i \tau_b(p_i, q_i)",
-    input=Input.OUTPUTS,
     bounds=(-1.0, 1.0),
     identical=1.0,
     direction=Direction.HIGHER_IS_ALIKE,
     ignores={Change.SHIFT_LOGITS, Change.SCALE_LOGITS},
-    role=Role.HELD_OUT,
     uncertainty=Uncertainty.MEAN_JACKKNIFE,
     reliable_from="100 samples",
     pitfalls="Every pair of classes counts alike, however unlikely both are. Up to 32 classes.",

@@ -2,10 +2,9 @@
 
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Family, Input, Question, Role, Uncertainty
-from worker.measures.functional.answers import row_means
+from backend.contracts.cards import Change, Direction, Uncertainty
+from worker.measures.functional.answers import measure_of_answers, row_means
 from worker.measures.inputs import Outputs
-from worker.measures.measure import measure
 
 
 def confidence(outputs: Outputs, **_: object) -> Tensor:
@@ -18,18 +17,14 @@ def per_sample(p: Tensor, q: Tensor) -> Tensor:
     return (p - q).abs().squeeze(-1)
 
 
-@measure(
+@measure_of_answers(
     slug="confidence-difference",
     title="Confidence difference",
-    family=Family.FUNCTIONAL,
-    question=Question.ANSWER_ALIKE,
     formula=r"\frac{1}{N}\sum_i |\max_c p_{ic} - \max_c q_{ic}|",
-    input=Input.OUTPUTS,
     bounds=(0.0, 1.0),
     identical=0.0,
     direction=Direction.LOWER_IS_ALIKE,
     ignores={Change.SHIFT_LOGITS},
-    role=Role.HELD_OUT,
     uncertainty=Uncertainty.MEAN_JACKKNIFE,
     reliable_from="100 samples",
     pitfalls="Weak: two models can be equally sure of different classes. Read it beside disagreement.",

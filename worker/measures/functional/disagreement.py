@@ -2,9 +2,8 @@
 
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Family, Input, Pace, Question, Role, Uncertainty
-from worker.measures.functional.answers import mean_products, one_hot_predictions
-from worker.measures.measure import measure
+from backend.contracts.cards import Change, Direction, Pace, Uncertainty
+from worker.measures.functional.answers import mean_products, measure_of_answers, one_hot_predictions
 
 
 def all_pairs(left: Tensor, right: Tensor) -> Tensor:
@@ -12,18 +11,14 @@ def all_pairs(left: Tensor, right: Tensor) -> Tensor:
     return 1 - mean_products(left, right)
 
 
-@measure(
+@measure_of_answers(
     slug="disagreement",
     title="Disagreement",
-    family=Family.FUNCTIONAL,
-    question=Question.ANSWER_ALIKE,
     formula=r"\frac{1}{N}\sum_i [\arg\max p_i \ne \arg\max q_i]",
-    input=Input.OUTPUTS,
     bounds=(0.0, 1.0),
     identical=0.0,
     direction=Direction.LOWER_IS_ALIKE,
     ignores={Change.SHIFT_LOGITS, Change.SCALE_LOGITS},
-    role=Role.HELD_OUT,
     uncertainty=Uncertainty.MEAN_JACKKNIFE,
     counts_events=True,
     reliable_from="100 samples; below ten expected disagreements the interval is rough",

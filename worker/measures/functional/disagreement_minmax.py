@@ -3,9 +3,8 @@
 import torch
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Family, Input, Pace, Question, Role, Uncertainty
-from worker.measures.functional.answers import Judged, judged, mean_products, spread
-from worker.measures.measure import measure
+from backend.contracts.cards import Change, Direction, Pace, Uncertainty
+from worker.measures.functional.answers import Judged, judged, mean_products, measure_of_answers, spread
 
 
 def between(disagree: Tensor, error_a: Tensor, error_b: Tensor) -> Tensor:
@@ -28,19 +27,15 @@ def from_terms(means: Tensor) -> Tensor:
     return between(disagree, 1 - a, 1 - b)
 
 
-@measure(
+@measure_of_answers(
     slug="disagreement-minmax",
     title="Disagreement, min-max normalised",
-    family=Family.FUNCTIONAL,
-    question=Question.ANSWER_ALIKE,
     formula=r"\frac{d - d_{\min}}{d_{\max} - d_{\min}},\quad d_{\min} = |e_a - e_b|,\ d_{\max} = \min(e_a "
     r"+ e_b, 1)",
-    input=Input.OUTPUTS,
     bounds=(0.0, 1.0),
     identical=0.0,
     direction=Direction.LOWER_IS_ALIKE,
     ignores={Change.SHIFT_LOGITS, Change.SCALE_LOGITS},
-    role=Role.HELD_OUT,
     needs_labels=True,
     uncertainty=Uncertainty.JACKKNIFE,
     reliable_from="20 errors of each model",

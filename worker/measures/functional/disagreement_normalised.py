@@ -3,9 +3,8 @@
 import torch
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Family, Input, Pace, Question, Role, Uncertainty
-from worker.measures.functional.answers import Judged, judged, mean_products, spread
-from worker.measures.measure import measure
+from backend.contracts.cards import Change, Direction, Pace, Uncertainty
+from worker.measures.functional.answers import Judged, judged, mean_products, measure_of_answers, spread
 
 
 def ratio(disagree: Tensor, error: Tensor) -> Tensor:
@@ -24,19 +23,15 @@ def from_terms(means: Tensor) -> Tensor:
     return ratio(means[..., 0, :], 1 - means[..., 1, :])
 
 
-@measure(
+@measure_of_answers(
     slug="disagreement-normalised",
     title="Disagreement, normalised by error",
-    family=Family.FUNCTIONAL,
-    question=Question.ANSWER_ALIKE,
     formula=r"\frac{d(a, b)}{1 - \mathrm{acc}_a}",
-    input=Input.OUTPUTS,
     bounds=(0.0, None),
     identical=0.0,
     direction=Direction.LOWER_IS_ALIKE,
     symmetric=False,
     ignores={Change.SHIFT_LOGITS, Change.SCALE_LOGITS},
-    role=Role.HELD_OUT,
     needs_labels=True,
     uncertainty=Uncertainty.JACKKNIFE,
     reliable_from="20 errors of the first model",

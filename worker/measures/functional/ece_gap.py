@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Family, Input, Pace, Parameter, Question, Role, Uncertainty
+from backend.contracts.cards import Change, Direction, Pace, Parameter, Uncertainty
 from worker.measures.calibration.ece import ece
+from worker.measures.functional.answers import measure_of_answers
 from worker.measures.inputs import Outputs
-from worker.measures.measure import measure
 
 
 def calibration_error(outputs: Outputs, *, bins: int) -> Tensor:
@@ -22,19 +22,15 @@ def differences(left: Sequence[Tensor], right: Sequence[Tensor], **_: object) ->
     return torch.stack(list(left))[:, None] - torch.stack(list(right))[None, :]
 
 
-@measure(
+@measure_of_answers(
     slug="ece-gap",
     title="Calibration error gap",
-    family=Family.FUNCTIONAL,
-    question=Question.ANSWER_ALIKE,
     formula=r"\mathrm{ECE}_a - \mathrm{ECE}_b",
-    input=Input.OUTPUTS,
     bounds=(-1.0, 1.0),
     identical=0.0,
     direction=Direction.NEAR_ZERO_IS_ALIKE,
     symmetric=False,
     ignores={Change.SHIFT_LOGITS},
-    role=Role.HELD_OUT,
     needs_labels=True,
     uncertainty=Uncertainty.JACKKNIFE,
     reliable_from="100 samples",

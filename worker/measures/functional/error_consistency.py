@@ -3,9 +3,8 @@
 import torch
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Family, Input, Pace, Question, Role, Uncertainty
-from worker.measures.functional.answers import kappa, mean_products, right_answers, spread
-from worker.measures.measure import measure
+from backend.contracts.cards import Change, Direction, Pace, Uncertainty
+from worker.measures.functional.answers import kappa, mean_products, measure_of_answers, right_answers, spread
 
 
 def terms(left: Tensor, right: Tensor) -> Tensor:
@@ -21,18 +20,14 @@ def from_terms(means: Tensor) -> Tensor:
     return kappa(observed, a * b + (1 - a) * (1 - b))
 
 
-@measure(
+@measure_of_answers(
     slug="error-consistency",
     title="Error consistency",
-    family=Family.FUNCTIONAL,
-    question=Question.ANSWER_ALIKE,
     formula=r"\kappa = \frac{c_{obs} - c_{exp}}{1 - c_{exp}},\quad c_{exp} = a\,b + (1-a)(1-b)",
-    input=Input.OUTPUTS,
     bounds=(-1.0, 1.0),
     identical=1.0,
     direction=Direction.HIGHER_IS_ALIKE,
     ignores={Change.SHIFT_LOGITS, Change.SCALE_LOGITS},
-    role=Role.HELD_OUT,
     needs_labels=True,
     uncertainty=Uncertainty.JACKKNIFE,
     reliable_from="20 errors of each model; near accuracy 1 it rests on a handful of samples",

@@ -2,10 +2,9 @@
 
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Family, Input, Question, Role, Uncertainty
-from worker.measures.functional.answers import row_means
+from backend.contracts.cards import Change, Direction, Uncertainty
+from worker.measures.functional.answers import measure_of_answers, row_means
 from worker.measures.inputs import Outputs
-from worker.measures.measure import measure
 
 ROOT_2 = 2**0.5
 
@@ -20,18 +19,14 @@ def per_sample(p: Tensor, q: Tensor) -> Tensor:
     return ((p - q).norm(dim=-1) / ROOT_2).clamp_max(1)
 
 
-@measure(
+@measure_of_answers(
     slug="hellinger",
     title="Hellinger distance",
-    family=Family.FUNCTIONAL,
-    question=Question.ANSWER_ALIKE,
     formula=r"\frac{1}{N}\sum_i \tfrac{1}{\sqrt2}\lVert\sqrt{p_i} - \sqrt{q_i}\rVert_2",
-    input=Input.OUTPUTS,
     bounds=(0.0, 1.0),
     identical=0.0,
     direction=Direction.LOWER_IS_ALIKE,
     ignores={Change.SHIFT_LOGITS},
-    role=Role.HELD_OUT,
     uncertainty=Uncertainty.MEAN_JACKKNIFE,
     reliable_from="100 samples",
     pitfalls="Strong; weighs differences between small probabilities more than the total variation does.",

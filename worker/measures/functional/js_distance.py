@@ -2,23 +2,25 @@
 
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Family, Input, Question, Role, Uncertainty
-from worker.measures.functional.answers import LN_2, Halved, halved, jensen_shannon, jensen_shannon_means
-from worker.measures.measure import measure
+from backend.contracts.cards import Change, Direction, Uncertainty
+from worker.measures.functional.answers import (
+    LN_2,
+    Halved,
+    halved,
+    jensen_shannon,
+    jensen_shannon_means,
+    measure_of_answers,
+)
 
 
-@measure(
+@measure_of_answers(
     slug="js-distance",
     title="Jensen-Shannon distance",
-    family=Family.FUNCTIONAL,
-    question=Question.ANSWER_ALIKE,
     formula=r"\frac{1}{N}\sum_i \sqrt{\mathrm{JS}(p_i, q_i)}",
-    input=Input.OUTPUTS,
     bounds=(0.0, LN_2**0.5),
     identical=0.0,
     direction=Direction.LOWER_IS_ALIKE,
     ignores={Change.SHIFT_LOGITS},
-    role=Role.HELD_OUT,
     uncertainty=Uncertainty.MEAN_JACKKNIFE,
     reliable_from="100 samples",
     pitfalls="The mean of the roots, not the root of the mean divergence. Rounding outside the range is cut.",

@@ -2,10 +2,16 @@
 
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Family, Input, Question, Role, Uncertainty
-from worker.measures.functional.answers import LN_2, Halved, halves, jensen_shannon, jensen_shannon_means
+from backend.contracts.cards import Change, Direction, Uncertainty
+from worker.measures.functional.answers import (
+    LN_2,
+    Halved,
+    halves,
+    jensen_shannon,
+    jensen_shannon_means,
+    measure_of_answers,
+)
 from worker.measures.inputs import Outputs
-from worker.measures.measure import measure
 
 
 def twice_softened(outputs: Outputs, **_: object) -> Halved:
@@ -13,18 +19,14 @@ def twice_softened(outputs: Outputs, **_: object) -> Halved:
     return halves(outputs.probabilities.softmax(1))
 
 
-@measure(
+@measure_of_answers(
     slug="js-divergence-legacy-resoftmax",
     title="Jensen-Shannon divergence, softmax applied twice (legacy)",
-    family=Family.FUNCTIONAL,
-    question=Question.ANSWER_ALIKE,
     formula=r"\mathrm{JS}(\mathrm{softmax}(p),\ \mathrm{softmax}(q))",
-    input=Input.OUTPUTS,
     bounds=(0.0, LN_2),
     identical=0.0,
     direction=Direction.LOWER_IS_ALIKE,
     ignores={Change.SHIFT_LOGITS},
-    role=Role.HELD_OUT,
     uncertainty=Uncertainty.MEAN_JACKKNIFE,
     reliable_from="100 samples",
     pitfalls="Only to reproduce published numbers: it shrinks the divergence about 40 times at 10 classes, "

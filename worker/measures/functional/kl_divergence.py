@@ -3,9 +3,8 @@
 import torch
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Family, Input, Pace, Question, Role, Uncertainty
-from worker.measures.functional.answers import Certain, mean_products, with_logarithms
-from worker.measures.measure import measure
+from backend.contracts.cards import Change, Direction, Pace, Uncertainty
+from worker.measures.functional.answers import Certain, mean_products, measure_of_answers, with_logarithms
 
 IMPOSSIBLE = 1e6  # nats no pair of finite logits has; probabilities of zero have a stand-in logarithm
 
@@ -22,19 +21,15 @@ def from_terms(means: Tensor) -> Tensor:
     return torch.where(lost > IMPOSSIBLE, torch.inf, lost.clamp_min(0))
 
 
-@measure(
+@measure_of_answers(
     slug="kl-divergence",
     title="Kullback-Leibler divergence",
-    family=Family.FUNCTIONAL,
-    question=Question.ANSWER_ALIKE,
     formula=r"\frac{1}{N}\sum_i \sum_c p_{ic} (\log p_{ic} - \log q_{ic})",
-    input=Input.OUTPUTS,
     bounds=(0.0, None),
     identical=0.0,
     direction=Direction.LOWER_IS_ALIKE,
     symmetric=False,
     ignores={Change.SHIFT_LOGITS},
-    role=Role.HELD_OUT,
     uncertainty=Uncertainty.MEAN_JACKKNIFE,
     reliable_from="100 samples",
     pitfalls="Directed: expectation under the first model. A single sample on which the second is certain "

@@ -2,23 +2,18 @@
 
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Family, Input, Pace, Question, Role, Uncertainty
-from worker.measures.functional.answers import mean_products, unit_logits
-from worker.measures.measure import measure
+from backend.contracts.cards import Change, Direction, Pace, Uncertainty
+from worker.measures.functional.answers import mean_products, measure_of_answers, unit_logits
 
 
-@measure(
+@measure_of_answers(
     slug="logit-correlation",
     title="Logit correlation",
-    family=Family.FUNCTIONAL,
-    question=Question.ANSWER_ALIKE,
     formula=r"\frac{1}{N}\sum_i \mathrm{corr}(z_i, w_i)",
-    input=Input.OUTPUTS,
     bounds=(-1.0, 1.0),
     identical=1.0,
     direction=Direction.HIGHER_IS_ALIKE,
     ignores={Change.SHIFT_LOGITS, Change.SCALE_LOGITS},
-    role=Role.HELD_OUT,
     uncertainty=Uncertainty.MEAN_JACKKNIFE,
     reliable_from="100 samples",
     pitfalls="Sees the order and spacing of all classes, most of which are unlikely. With two classes every "

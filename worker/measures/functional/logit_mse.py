@@ -2,9 +2,8 @@
 
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Family, Input, Pace, Question, Role, Uncertainty
-from worker.measures.functional.answers import centred_logits, mean_products
-from worker.measures.measure import measure
+from backend.contracts.cards import Change, Direction, Pace, Uncertainty
+from worker.measures.functional.answers import centred_logits, mean_products, measure_of_answers
 
 
 def all_pairs(left: Tensor, right: Tensor) -> Tensor:
@@ -13,18 +12,14 @@ def all_pairs(left: Tensor, right: Tensor) -> Tensor:
     return (a[:, None] + b[None, :] - 2 * mean_products(left, right)).clamp_min(0) / left.shape[2]
 
 
-@measure(
+@measure_of_answers(
     slug="logit-mse",
     title="Logit mean squared error",
-    family=Family.FUNCTIONAL,
-    question=Question.ANSWER_ALIKE,
     formula=r"\frac{1}{NC}\sum_{i,c} (\tilde z_{ic} - \tilde w_{ic})^2",
-    input=Input.OUTPUTS,
     bounds=(0.0, None),
     identical=0.0,
     direction=Direction.LOWER_IS_ALIKE,
     ignores={Change.SHIFT_LOGITS},
-    role=Role.HELD_OUT,
     uncertainty=Uncertainty.MEAN_JACKKNIFE,
     reliable_from="100 samples",
     pitfalls="In the unit of the logits, so training longer makes it larger. The mean of every sample is "

@@ -2,10 +2,9 @@
 
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Family, Input, Pace, Question, Role, Uncertainty
-from worker.measures.functional.answers import NO_LOGIT
+from backend.contracts.cards import Change, Direction, Pace, Uncertainty
+from worker.measures.functional.answers import NO_LOGIT, measure_of_answers
 from worker.measures.inputs import Outputs, Undefined
-from worker.measures.measure import measure
 
 
 def differences(left: Tensor, right: Tensor) -> Tensor:
@@ -23,19 +22,15 @@ def sample_losses(outputs: Outputs, **_: object) -> Tensor:
     return losses
 
 
-@measure(
+@measure_of_answers(
     slug="loss-gap",
     title="Loss gap",
-    family=Family.FUNCTIONAL,
-    question=Question.ANSWER_ALIKE,
     formula=r"L_a - L_b",
-    input=Input.OUTPUTS,
     bounds=(None, None),
     identical=0.0,
     direction=Direction.NEAR_ZERO_IS_ALIKE,
     symmetric=False,
     ignores={Change.SHIFT_LOGITS},
-    role=Role.HELD_OUT,
     needs_labels=True,
     uncertainty=Uncertainty.MEAN_JACKKNIFE,
     reliable_from="100 samples",

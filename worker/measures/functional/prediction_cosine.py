@@ -3,10 +3,9 @@
 import torch
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Family, Input, Pace, Question, Role, Uncertainty
-from worker.measures.functional.answers import mean_products
+from backend.contracts.cards import Change, Direction, Pace, Uncertainty
+from worker.measures.functional.answers import mean_products, measure_of_answers
 from worker.measures.inputs import Outputs
-from worker.measures.measure import measure
 
 
 def unit_probabilities(outputs: Outputs, **_: object) -> Tensor:
@@ -14,18 +13,14 @@ def unit_probabilities(outputs: Outputs, **_: object) -> Tensor:
     return torch.nn.functional.normalize(outputs.probabilities, dim=1)
 
 
-@measure(
+@measure_of_answers(
     slug="prediction-cosine",
     title="Prediction cosine",
-    family=Family.FUNCTIONAL,
-    question=Question.ANSWER_ALIKE,
     formula=r"\frac{1}{N}\sum_i \frac{\langle p_i, q_i\rangle}{\lVert p_i\rVert\,\lVert q_i\rVert}",
-    input=Input.OUTPUTS,
     bounds=(0.0, 1.0),
     identical=1.0,
     direction=Direction.HIGHER_IS_ALIKE,
     ignores={Change.SHIFT_LOGITS},
-    role=Role.HELD_OUT,
     uncertainty=Uncertainty.MEAN_JACKKNIFE,
     reliable_from="100 samples",
     pitfalls="Crowds near 1 for good models; rounding above 1 is cut. Look at the distances as well.",

@@ -3,9 +3,8 @@
 import torch
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Family, Input, Pace, Question, Role, Uncertainty
-from worker.measures.functional.answers import kappa, mean_products, one_hot_predictions
-from worker.measures.measure import measure
+from backend.contracts.cards import Change, Direction, Pace, Uncertainty
+from worker.measures.functional.answers import kappa, mean_products, measure_of_answers, one_hot_predictions
 
 
 def terms(left: Tensor, right: Tensor) -> Tensor:
@@ -22,18 +21,14 @@ def from_terms(means: Tensor) -> Tensor:
     return kappa(means[..., 0, :], (a * b).sum(-2))
 
 
-@measure(
+@measure_of_answers(
     slug="prediction-kappa",
     title="Prediction kappa",
-    family=Family.FUNCTIONAL,
-    question=Question.ANSWER_ALIKE,
     formula=r"\kappa = \frac{c_{obs} - \sum_c a_c b_c}{1 - \sum_c a_c b_c}",
-    input=Input.OUTPUTS,
     bounds=(-1.0, 1.0),
     identical=1.0,
     direction=Direction.HIGHER_IS_ALIKE,
     ignores={Change.SHIFT_LOGITS, Change.SCALE_LOGITS},
-    role=Role.HELD_OUT,
     uncertainty=Uncertainty.JACKKNIFE,
     reliable_from="100 samples",
     pitfalls="Weak: looks at the named class only. Chance is the product of how often each model names a "

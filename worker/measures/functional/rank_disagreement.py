@@ -3,10 +3,9 @@
 import torch
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Family, Input, Parameter, Question, Role, Uncertainty
-from worker.measures.functional.answers import class_order, row_means
+from backend.contracts.cards import Change, Direction, Parameter, Uncertainty
+from worker.measures.functional.answers import class_order, measure_of_answers, row_means
 from worker.measures.inputs import Outputs
-from worker.measures.measure import measure
 
 
 def first_places(outputs: Outputs, *, k: int) -> Tensor:
@@ -21,18 +20,14 @@ def per_sample(p: Tensor, q: Tensor, **_: object) -> Tensor:
     return (p != q).to(torch.float64).mean(-1)
 
 
-@measure(
+@measure_of_answers(
     slug="rank-disagreement",
     title="Rank disagreement",
-    family=Family.FUNCTIONAL,
-    question=Question.ANSWER_ALIKE,
     formula=r"\frac{1}{NK}\sum_i \sum_{r \le K} [\pi_i(r) \ne \sigma_i(r)]",
-    input=Input.OUTPUTS,
     bounds=(0.0, 1.0),
     identical=0.0,
     direction=Direction.LOWER_IS_ALIKE,
     ignores={Change.SHIFT_LOGITS, Change.SCALE_LOGITS},
-    role=Role.HELD_OUT,
     uncertainty=Uncertainty.MEAN_JACKKNIFE,
     reliable_from="100 samples",
     pitfalls="Counts the unlikely tail like the top, so hundreds of classes score near 1; keep the first "

@@ -2,10 +2,9 @@
 
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Family, Input, Parameter, Question, Role, Uncertainty
-from worker.measures.functional.answers import row_means
+from backend.contracts.cards import Change, Direction, Parameter, Uncertainty
+from worker.measures.functional.answers import measure_of_answers, row_means
 from worker.measures.inputs import Outputs
-from worker.measures.measure import measure
 
 
 def relative(outputs: Outputs, *, alpha: float) -> Tensor:
@@ -19,19 +18,15 @@ def per_sample(p: Tensor, q: Tensor, **_: object) -> Tensor:
     return (p - q).abs().sum(-1) / 2
 
 
-@measure(
+@measure_of_answers(
     slug="surrogate-churn",
     title="Surrogate churn",
-    family=Family.FUNCTIONAL,
-    question=Question.ANSWER_ALIKE,
     formula=r"\frac{1}{2N}\sum_i \Big\lVert \big(\tfrac{p_i}{\max p_i}\big)^\alpha - "
     r"\big(\tfrac{q_i}{\max q_i}\big)^\alpha \Big\rVert_1",
-    input=Input.OUTPUTS,
     bounds=(0.0, None),
     identical=0.0,
     direction=Direction.LOWER_IS_ALIKE,
     ignores={Change.SHIFT_LOGITS},
-    role=Role.HELD_OUT,
     uncertainty=Uncertainty.MEAN_JACKKNIFE,
     reliable_from="100 samples",
     pitfalls="For large alpha it becomes the disagreement; for alpha = 1 unlikely classes count as well.",

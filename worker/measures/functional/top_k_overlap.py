@@ -3,10 +3,9 @@
 import torch
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Family, Input, Pace, Parameter, Question, Role, Uncertainty
-from worker.measures.functional.answers import class_order, mean_products
+from backend.contracts.cards import Change, Direction, Pace, Parameter, Uncertainty
+from worker.measures.functional.answers import class_order, mean_products, measure_of_answers
 from worker.measures.inputs import Outputs
-from worker.measures.measure import measure
 
 
 def likely(outputs: Outputs, *, k: int) -> Tensor:
@@ -16,18 +15,14 @@ def likely(outputs: Outputs, *, k: int) -> Tensor:
     return out.scatter_(1, class_order(outputs)[:, :k], k**-0.5)
 
 
-@measure(
+@measure_of_answers(
     slug="top-k-overlap",
     title="Top-k overlap",
-    family=Family.FUNCTIONAL,
-    question=Question.ANSWER_ALIKE,
     formula=r"\frac{1}{N}\sum_i \frac{|\mathrm{top}_k(p_i) \cap \mathrm{top}_k(q_i)|}{k}",
-    input=Input.OUTPUTS,
     bounds=(0.0, 1.0),
     identical=1.0,
     direction=Direction.HIGHER_IS_ALIKE,
     ignores={Change.SHIFT_LOGITS, Change.SCALE_LOGITS},
-    role=Role.HELD_OUT,
     uncertainty=Uncertainty.MEAN_JACKKNIFE,
     reliable_from="100 samples",
     pitfalls="k is capped at one class less than there are, where all classes would always overlap. Ties go "

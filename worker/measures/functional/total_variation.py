@@ -2,9 +2,8 @@
 
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Family, Input, Question, Role, Uncertainty
-from worker.measures.functional.answers import probabilities, row_means
-from worker.measures.measure import measure
+from backend.contracts.cards import Change, Direction, Uncertainty
+from worker.measures.functional.answers import measure_of_answers, probabilities, row_means
 
 
 def per_sample(p: Tensor, q: Tensor) -> Tensor:
@@ -12,18 +11,14 @@ def per_sample(p: Tensor, q: Tensor) -> Tensor:
     return (p - q).abs().sum(-1) / 2
 
 
-@measure(
+@measure_of_answers(
     slug="total-variation",
     title="Total variation distance",
-    family=Family.FUNCTIONAL,
-    question=Question.ANSWER_ALIKE,
     formula=r"\frac{1}{N}\sum_i \tfrac12 \lVert p_i - q_i\rVert_1",
-    input=Input.OUTPUTS,
     bounds=(0.0, 1.0),
     identical=0.0,
     direction=Direction.LOWER_IS_ALIKE,
     ignores={Change.SHIFT_LOGITS},
-    role=Role.HELD_OUT,
     uncertainty=Uncertainty.MEAN_JACKKNIFE,
     reliable_from="100 samples",
     pitfalls="Strong: sees confidence as well as class. For certain answers it is the disagreement.",

@@ -3,24 +3,18 @@
 import torch
 from torch import Tensor
 
-from backend.contracts.cards import Arity, Change, Direction, Family, Input, Parameter, Question, Role, Uncertainty
+from backend.contracts.cards import Change, Direction, Parameter
+from worker.measures.geometry.single import measure_of_one_layer
 from worker.measures.inputs import Layer, Undefined
-from worker.measures.measure import measure
 
 
-@measure(
+@measure_of_one_layer(
     slug="intrinsic-dimension-twonn",
     title="Intrinsic dimension (TwoNN)",
-    family=Family.GEOMETRY,
-    question=Question.LAYER,
-    arity=Arity.MODEL,
     formula=r"\text{slope of } -\log(1 - F(\mu)) \text{ on } \log\mu,\quad \mu_i = \frac{r_{i,2}}{r_{i,1}}",
-    input=Input.FEATURES,
     bounds=(0.0, None),
     direction=Direction.NEITHER,
     ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
-    role=Role.HELD_OUT,
-    uncertainty=Uncertainty.JACKKNIFE,
     reliable_from="1,000 samples; underestimates high dimensions with fewer",
     pitfalls="Local: noise at the scale of the nearest neighbour adds dimensions. Samples seen twice are left out.",
     source="Facco et al. 2017, section 2: fit through the origin without the largest tenth",

@@ -3,26 +3,20 @@
 import torch
 from torch import Tensor
 
-from backend.contracts.cards import Arity, Change, Direction, Family, Input, Question, Role, Uncertainty
+from backend.contracts.cards import Change, Direction
+from worker.measures.geometry.single import measure_of_one_layer
 from worker.measures.inputs import Layer
-from worker.measures.measure import measure
 from worker.measures.representational.linear_cka import linear_cka, unit_u_gram
 
 
-@measure(
+@measure_of_one_layer(
     slug="label-alignment",
     title="Label alignment",
-    family=Family.GEOMETRY,
-    question=Question.LAYER,
-    arity=Arity.MODEL,
     formula=r"\mathrm{CKA}_u(X, \text{one-hot labels})",
-    input=Input.FEATURES,
     bounds=(-1.0, 1.0),
     direction=Direction.NEITHER,
     ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
-    role=Role.HELD_OUT,
     needs_labels=True,
-    uncertainty=Uncertainty.JACKKNIFE,
     reliable_from="50 samples",
     pitfalls="Reaches 1 only when all samples of a class coincide and the classes are equally far apart.",
     source="Cristianini et al. 2001, definition 2; unbiased and centred",

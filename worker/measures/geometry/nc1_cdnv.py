@@ -3,27 +3,21 @@
 import torch
 from torch import Tensor
 
-from backend.contracts.cards import Arity, Change, Direction, Family, Input, Question, Role, Uncertainty
+from backend.contracts.cards import Change, Direction
 from worker.measures.geometry.classes import class_means
+from worker.measures.geometry.single import measure_of_one_layer
 from worker.measures.inputs import Layer, Undefined
-from worker.measures.measure import measure
 
 
-@measure(
+@measure_of_one_layer(
     slug="nc1-cdnv",
     title="Neural collapse 1: class-distance normalised variance",
-    family=Family.GEOMETRY,
-    question=Question.LAYER,
-    arity=Arity.MODEL,
     formula=r"\frac{2}{C(C-1)}\sum_{c<d} \frac{\mathrm{Var}_c + \mathrm{Var}_d}{2\lVert\mu_c - "
     r"\mu_d\rVert^2}",
-    input=Input.FEATURES,
     bounds=(0.0, None),
     direction=Direction.NEITHER,
     ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
-    role=Role.HELD_OUT,
     needs_labels=True,
-    uncertainty=Uncertainty.JACKKNIFE,
     reliable_from="20 samples per class",
     pitfalls="0 means that every class is one point. Pairs of classes count alike, so one confused pair can dominate.",
     source="Galanti et al. 2022, definition 1",

@@ -3,26 +3,20 @@
 import torch
 from torch import Tensor
 
-from backend.contracts.cards import Arity, Change, Direction, Family, Input, Question, Role, Uncertainty
+from backend.contracts.cards import Change, Direction
 from worker.measures.geometry.classes import class_means
+from worker.measures.geometry.single import measure_of_one_layer
 from worker.measures.inputs import Layer, Undefined
-from worker.measures.measure import measure
 
 
-@measure(
+@measure_of_one_layer(
     slug="nc1-classic",
     title="Neural collapse 1: within-class variability",
-    family=Family.GEOMETRY,
-    question=Question.LAYER,
-    arity=Arity.MODEL,
     formula=r"\frac1C \operatorname{Tr}(\Sigma_W \Sigma_B^+)",
-    input=Input.FEATURES,
     bounds=(0.0, None),
     direction=Direction.NEITHER,
     ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
-    role=Role.HELD_OUT,
     needs_labels=True,
-    uncertainty=Uncertainty.JACKKNIFE,
     reliable_from="20 samples per class",
     pitfalls="0 means that every class is one point. The pseudo-inverse makes weakly separated directions count most.",
     source="Papyan et al. 2020, section 2 (NC1)",

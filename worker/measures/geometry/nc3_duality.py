@@ -2,26 +2,20 @@
 
 from torch import Tensor
 
-from backend.contracts.cards import Arity, Change, Direction, Family, Input, Question, Role, Uncertainty
+from backend.contracts.cards import Change, Direction
 from worker.measures.geometry.classes import centred_means
+from worker.measures.geometry.single import measure_of_one_layer
 from worker.measures.inputs import Layer, Undefined
-from worker.measures.measure import measure
 
 
-@measure(
+@measure_of_one_layer(
     slug="nc3-duality",
     title="Neural collapse 3: self-duality",
-    family=Family.GEOMETRY,
-    question=Question.LAYER,
-    arity=Arity.MODEL,
     formula=r"\Big\lVert \frac{W}{\lVert W\rVert_F} - \frac{M}{\lVert M\rVert_F}\Big\rVert_F^2",
-    input=Input.FEATURES,
     bounds=(0.0, 4.0),
     direction=Direction.NEITHER,
     ignores={Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
-    role=Role.HELD_OUT,
     needs_labels=True,
-    uncertainty=Uncertainty.JACKKNIFE,
     reliable_from="20 samples per class",
     pitfalls="Only for the layer that enters the last linear layer. 0 means that weights and class means "
     "point the same way, 2 that they are unrelated.",

@@ -3,26 +3,20 @@
 import torch
 from torch import Tensor
 
-from backend.contracts.cards import Arity, Change, Direction, Family, Input, Question, Role, Uncertainty
+from backend.contracts.cards import Change, Direction
 from worker.measures.geometry.classes import class_means
+from worker.measures.geometry.single import measure_of_one_layer
 from worker.measures.inputs import Layer, Undefined
-from worker.measures.measure import measure
 
 
-@measure(
+@measure_of_one_layer(
     slug="nc4-agreement",
     title="Neural collapse 4: nearest class mean",
-    family=Family.GEOMETRY,
-    question=Question.LAYER,
-    arity=Arity.MODEL,
     formula=r"\frac1N\sum_i [\arg\max z_i = \arg\min_c \lVert h_i - \mu_c\rVert]",
-    input=Input.FEATURES,
     bounds=(0.0, 1.0),
     direction=Direction.NEITHER,
     ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
-    role=Role.HELD_OUT,
     needs_labels=True,
-    uncertainty=Uncertainty.JACKKNIFE,
     counts_events=True,
     reliable_from="20 samples per class",
     pitfalls="Class means come from the same samples. Only classes with samples are candidates.",

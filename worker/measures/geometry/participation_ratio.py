@@ -3,25 +3,19 @@
 import torch
 from torch import Tensor
 
-from backend.contracts.cards import Arity, Change, Direction, Family, Input, Question, Role, Uncertainty
+from backend.contracts.cards import Change, Direction
+from worker.measures.geometry.single import measure_of_one_layer
 from worker.measures.inputs import Layer
-from worker.measures.measure import measure
 from worker.measures.representational.gram import centred
 
 
-@measure(
+@measure_of_one_layer(
     slug="participation-ratio",
     title="Participation ratio",
-    family=Family.GEOMETRY,
-    question=Question.LAYER,
-    arity=Arity.MODEL,
     formula=r"\frac{\big(\sum_k \lambda_k\big)^2}{\sum_k \lambda_k^2}",
-    input=Input.FEATURES,
     bounds=(1.0, None),
     direction=Direction.NEITHER,
     ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
-    role=Role.HELD_OUT,
-    uncertainty=Uncertainty.JACKKNIFE,
     reliable_from="ten samples per feature; it cannot exceed the number of samples",
     pitfalls="Biased downwards when samples are few. Weighs strong directions more than RankMe does.",
     source="Gao et al. 2017, equation 1; eigenvalues of the covariance",

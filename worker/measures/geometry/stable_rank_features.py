@@ -3,25 +3,19 @@
 import torch
 from torch import Tensor
 
-from backend.contracts.cards import Arity, Change, Direction, Family, Input, Question, Role, Uncertainty
+from backend.contracts.cards import Change, Direction
+from worker.measures.geometry.single import measure_of_one_layer
 from worker.measures.inputs import Layer
-from worker.measures.measure import measure
 from worker.measures.representational.gram import centred
 
 
-@measure(
+@measure_of_one_layer(
     slug="stable-rank-features",
     title="Stable rank of the features",
-    family=Family.GEOMETRY,
-    question=Question.LAYER,
-    arity=Arity.MODEL,
     formula=r"\frac{\lVert X\rVert_F^2}{\lVert X\rVert_2^2}",
-    input=Input.FEATURES,
     bounds=(1.0, None),
     direction=Direction.NEITHER,
     ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
-    role=Role.HELD_OUT,
-    uncertainty=Uncertainty.JACKKNIFE,
     reliable_from="ten samples per feature",
     pitfalls="Governed by the largest direction alone: one outlying direction brings it to 1.",
     source="Rudelson & Vershynin 2007, section 1; centred features",

@@ -2,24 +2,20 @@
 
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Family, Input, Question, Role, Uncertainty
-from worker.measures.measure import measure
+from backend.contracts.cards import Change, Direction, Uncertainty
 from worker.measures.representational.gram import narrowed
+from worker.measures.representational.layers import measure_of_layers
 from worker.measures.representational.rotation import polar
 
 
-@measure(
+@measure_of_layers(
     slug="aligned-cosine",
     title="Aligned cosine",
-    family=Family.REPRESENTATIONAL,
-    question=Question.SEE_ALIKE,
     formula=r"\frac1N\sum_i \cos(x_i Q, y_i),\quad Q = \arg\min_{Q^\top Q = I} \lVert XQ - Y\rVert_F",
-    input=Input.FEATURES,
     bounds=(-1.0, 1.0),
     identical=1.0,
     direction=Direction.HIGHER_IS_ALIKE,
     ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES},
-    role=Role.HELD_OUT,
     uncertainty=Uncertainty.JACKKNIFE,
     reliable_from="samples well above the width",
     pitfalls="Features as given, not centred: a common mean makes all layers alike. The narrower layer is "

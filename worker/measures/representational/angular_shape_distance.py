@@ -5,10 +5,11 @@ import math
 import torch
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Family, Input, Question, Role, Uncertainty
-from worker.measures.measure import Block, Together, measure
+from backend.contracts.cards import Change, Direction, Uncertainty
+from worker.measures.measure import Block, Together
 from worker.measures.representational.factors import over_pairs
 from worker.measures.representational.gram import not_constant
+from worker.measures.representational.layers import measure_of_layers
 from worker.measures.representational.rotation import nuclear_norm, unit_centred
 
 RIGHT_ANGLE = math.pi / 2
@@ -30,18 +31,14 @@ def all_pairs(block: Block) -> Together:
     return over_pairs(block, unit_centred, of_pair)
 
 
-@measure(
+@measure_of_layers(
     slug="angular-shape-distance",
     title="Angular shape distance",
-    family=Family.REPRESENTATIONAL,
-    question=Question.SEE_ALIKE,
     formula=r"\arccos \lVert X^\top Y\rVert_*",
-    input=Input.FEATURES,
     bounds=(0.0, RIGHT_ANGLE),
     identical=0.0,
     direction=Direction.LOWER_IS_ALIKE,
     ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
-    role=Role.HELD_OUT,
     uncertainty=Uncertainty.FIRST_ORDER,
     reliable_from="samples well above the width",
     pitfalls="Centred, unit Frobenius norm. Rounding above 1 is cut before the arc cosine, whose slope is "

@@ -5,10 +5,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Family, Input, Parameter, Question, Role, Uncertainty
+from backend.contracts.cards import Change, Direction, Uncertainty
 from worker.measures.inputs import Undefined
-from worker.measures.measure import measure
-from worker.measures.representational.neighbours import cosine_matrix, neighbours
+from worker.measures.representational.layers import measure_of_layers
+from worker.measures.representational.neighbours import NEIGHBOURS, cosine_matrix, neighbours
 
 
 class Kernel(NamedTuple):
@@ -44,19 +44,15 @@ def alignment(a: Kernel, b: Kernel) -> Tensor:
     return torch.where(own > 0, cross / own.clamp_min(1e-300).sqrt(), torch.nan)
 
 
-@measure(
+@measure_of_layers(
     slug="cknna",
     title="Centred kernel nearest-neighbour alignment (CKNNA)",
-    family=Family.REPRESENTATIONAL,
-    question=Question.SEE_ALIKE,
     formula=r"\frac{\mathrm{HSIC}_u(M\circ K,\ M\circ L)}{\sqrt{\mathrm{HSIC}_u(M_K\circ K, M_K\circ "
     r"K)\,\mathrm{HSIC}_u(M_L\circ L, M_L\circ L)}},\ M = M_K\circ M_L",
-    input=Input.FEATURES,
     bounds=(None, None),
     identical=1.0,
     direction=Direction.HIGHER_IS_ALIKE,
     ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES},
-    role=Role.HELD_OUT,
     uncertainty=Uncertainty.JACKKNIFE,
     reliable_from="10·k samples",
     pitfalls="Neighbours as in the authors' code: an edge counts when both layers have it in the same "
@@ -64,7 +60,7 @@ def alignment(a: Kernel, b: Kernel) -> Tensor:
     "negative or above 1. Cosine of features as given. "
     "Intervals are up to 1.6 times too wide.",
     source="Huh et al. 2024, appendix A",
-    parameters=(Parameter(name="k", default=10, minimum=1, maximum=200, help="Neighbours per sample."),),
+    parameters=NEIGHBOURS,
     undefined="Neighbourhoods carry no structure: the alignment of a layer with itself is not positive.",
     prepare=kernel,
 )

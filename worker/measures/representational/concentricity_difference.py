@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Family, Input, Pace, Question, Role, Uncertainty
-from worker.measures.measure import measure
+from backend.contracts.cards import Change, Direction, Pace, Uncertainty
+from worker.measures.representational.layers import measure_of_layers
 
 
 def description(features: Tensor) -> Tensor:
@@ -21,18 +21,14 @@ def all_pairs(left: Sequence[Tensor], right: Sequence[Tensor], **_: object) -> T
     return (torch.stack(list(left))[:, None] - torch.stack(list(right))[None, :]).abs()
 
 
-@measure(
+@measure_of_layers(
     slug="concentricity-difference",
     title="Concentricity difference",
-    family=Family.REPRESENTATIONAL,
-    question=Question.SEE_ALIKE,
     formula=r"\Big|\tfrac1N\sum_i \cos(x_i, \bar x) - \tfrac1N\sum_i \cos(y_i, \bar y)\Big|",
-    input=Input.FEATURES,
     bounds=(0.0, None),
     identical=0.0,
     direction=Direction.LOWER_IS_ALIKE,
     ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES},
-    role=Role.HELD_OUT,
     uncertainty=Uncertainty.JACKKNIFE,
     reliable_from="100 samples",
     pitfalls="Weak: only how narrow the cone of samples is. Samples that are zero count as 0.",

@@ -3,9 +3,10 @@
 import torch
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Family, Input, Pace, Parameter, Question, Role, Uncertainty
-from worker.measures.measure import Block, Together, measure
+from backend.contracts.cards import Change, Direction, Pace, Parameter, Uncertainty
+from worker.measures.measure import Block, Together
 from worker.measures.representational.gram import centred, double_centred, enough_for_unbiased, u_centred, unit_triangle
+from worker.measures.representational.layers import measure_of_layers
 from worker.measures.representational.moments import alignment, distance_moments
 
 
@@ -27,19 +28,15 @@ def all_pairs(block: Block, *, estimator: str) -> Together:
     return Together(found.values.clamp_min(0).sqrt(), found.replicates.clamp_min(0).sqrt())
 
 
-@measure(
+@measure_of_layers(
     slug="distance-correlation",
     title="Distance correlation",
-    family=Family.REPRESENTATIONAL,
-    question=Question.SEE_ALIKE,
     formula=r"\frac{\mathrm{dCov}^2(X,Y)}{\sqrt{\mathrm{dVar}^2(X)\,\mathrm{dVar}^2(Y)}}\ "
     r"\text{(unbiased)},\quad \text{its root (biased)}",
-    input=Input.FEATURES,
     bounds=(-1.0, 1.0),
     identical=1.0,
     direction=Direction.HIGHER_IS_ALIKE,
     ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
-    role=Role.HELD_OUT,
     uncertainty=Uncertainty.JACKKNIFE,
     reliable_from="50 samples",
     pitfalls="Unbiased: the squared correlation, about 0 for independent features, may be slightly negative. "

@@ -2,10 +2,10 @@
 
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Family, Input, Question, Role, Uncertainty
-from worker.measures.measure import measure
+from backend.contracts.cards import Change, Direction, Uncertainty
 from worker.measures.representational.factors import orthonormal
 from worker.measures.representational.gram import as_given
+from worker.measures.representational.layers import measure_of_layers
 from worker.measures.representational.linear_cka_biased import few_samples
 
 
@@ -14,13 +14,10 @@ def span(features: Tensor, **_: object) -> Tensor:
     return orthonormal(as_given(features), like=features)
 
 
-@measure(
+@measure_of_layers(
     slug="eigenspace-overlap",
     title="Eigenspace overlap",
-    family=Family.REPRESENTATIONAL,
-    question=Question.SEE_ALIKE,
     formula=r"\frac{\lVert U^\top V\rVert_F^2}{\max(\mathrm{rank}\,X, \mathrm{rank}\,Y)}",
-    input=Input.FEATURES,
     bounds=(0.0, 1.0),
     identical=1.0,
     direction=Direction.HIGHER_IS_ALIKE,
@@ -30,7 +27,6 @@ def span(features: Tensor, **_: object) -> Tensor:
         Change.SCALE_FEATURES,
         Change.SCALE_EACH_FEATURE,
     },
-    role=Role.HELD_OUT,
     uncertainty=Uncertainty.JACKKNIFE,
     reliable_from="ten samples per feature",
     pitfalls="Features as given. Directions of no variance count like the largest, and with fewer samples "

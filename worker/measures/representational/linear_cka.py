@@ -2,9 +2,10 @@
 
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Family, Input, Pace, Question, Role, Uncertainty
-from worker.measures.measure import Block, Together, measure
+from backend.contracts.cards import Change, Direction, Pace, Uncertainty
+from worker.measures.measure import Block, Together
 from worker.measures.representational.gram import centred, enough_for_unbiased, u_centred, unit_triangle
+from worker.measures.representational.layers import measure_of_layers
 from worker.measures.representational.moments import alignment, linear_moments
 
 
@@ -21,18 +22,14 @@ def all_pairs(block: Block) -> Together:
     return alignment(moments.unbiased(), block, moments)
 
 
-@measure(
+@measure_of_layers(
     slug="linear-cka",
     title="Linear CKA, unbiased",
-    family=Family.REPRESENTATIONAL,
-    question=Question.SEE_ALIKE,
     formula=r"\frac{\mathrm{HSIC}_u(X,Y)}{\sqrt{\mathrm{HSIC}_u(X,X)\,\mathrm{HSIC}_u(Y,Y)}}",
-    input=Input.FEATURES,
     bounds=(-1.0, 1.0),
     identical=1.0,
     direction=Direction.HIGHER_IS_ALIKE,
     ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
-    role=Role.HELD_OUT,
     uncertainty=Uncertainty.JACKKNIFE,
     reliable_from="50 samples; about 0 for independent features at any width",
     pitfalls="Small negative values are sampling noise around 0 and are kept. Dominated by the few "

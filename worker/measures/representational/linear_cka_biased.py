@@ -2,9 +2,10 @@
 
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Family, Input, Pace, Question, Role, Uncertainty
-from worker.measures.measure import Block, Together, measure
+from backend.contracts.cards import Change, Direction, Pace, Uncertainty
+from worker.measures.measure import Block, Together
 from worker.measures.representational.gram import centred, double_centred, not_constant, unit_triangle
+from worker.measures.representational.layers import measure_of_layers
 from worker.measures.representational.moments import alignment, linear_moments
 
 
@@ -28,18 +29,14 @@ def few_samples(samples: int, width: int) -> str:
     return f"N = {samples} is small for {width} features: biased values will look alike."
 
 
-@measure(
+@measure_of_layers(
     slug="linear-cka-biased",
     title="Linear CKA, biased (as published)",
-    family=Family.REPRESENTATIONAL,
-    question=Question.SEE_ALIKE,
     formula=r"\frac{\lVert Y^\top X\rVert_F^2}{\lVert X^\top X\rVert_F\,\lVert Y^\top Y\rVert_F}",
-    input=Input.FEATURES,
     bounds=(0.0, 1.0),
     identical=1.0,
     direction=Direction.HIGHER_IS_ALIKE,
     ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
-    role=Role.HELD_OUT,
     uncertainty=Uncertainty.JACKKNIFE,
     reliable_from="five samples per feature of the wider layer",
     pitfalls="Independent Gaussian features score 0.39 at N = 100, D = 64 and 0.84 at D = 512.",

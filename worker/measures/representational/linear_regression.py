@@ -4,11 +4,11 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Family, Input, Question, Role, Uncertainty
+from backend.contracts.cards import Change, Direction, Uncertainty
 from worker.measures.inputs import Undefined
-from worker.measures.measure import measure
 from worker.measures.representational.factors import basis
 from worker.measures.representational.gram import centred
+from worker.measures.representational.layers import measure_of_layers
 
 
 class Fitted(NamedTuple):
@@ -23,14 +23,11 @@ def fitted(features: Tensor, **_: object) -> Fitted:
     return Fitted(basis(features), centred(features))
 
 
-@measure(
+@measure_of_layers(
     slug="linear-regression",
     title="Linear regression, leave-one-out",
-    family=Family.REPRESENTATIONAL,
-    question=Question.SEE_ALIKE,
     formula=r"1 - \frac{\sum_i \lVert y_i - \hat y_{-i}\rVert^2}{\sum_i \lVert y_i - \bar "
     r"y_{-i}\rVert^2},\quad \hat y_{-i} \text{ fitted without sample } i",
-    input=Input.FEATURES,
     bounds=(None, 1.0),
     identical=1.0,
     direction=Direction.HIGHER_IS_ALIKE,
@@ -48,7 +45,6 @@ def fitted(features: Tensor, **_: object) -> Fitted:
         Change.SCALE_FEATURES,
         Change.SHIFT_FEATURES,
     },
-    role=Role.HELD_OUT,
     uncertainty=Uncertainty.JACKKNIFE,
     reliable_from="ten samples per feature of the first layer",
     pitfalls="Directed: the first layer predicts the second. Below 0 where the mean predicts better, which "

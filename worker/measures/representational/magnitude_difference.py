@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Family, Input, Pace, Question, Role, Uncertainty
-from worker.measures.measure import measure
+from backend.contracts.cards import Change, Direction, Pace, Uncertainty
+from worker.measures.representational.layers import measure_of_layers
 
 
 def description(features: Tensor) -> Tensor:
@@ -19,18 +19,14 @@ def all_pairs(left: Sequence[Tensor], right: Sequence[Tensor], **_: object) -> T
     return (torch.stack(list(left))[:, None] - torch.stack(list(right))[None, :]).abs()
 
 
-@measure(
+@measure_of_layers(
     slug="magnitude-difference",
     title="Magnitude difference",
-    family=Family.REPRESENTATIONAL,
-    question=Question.SEE_ALIKE,
     formula=r"\big|\,\lVert\bar x\rVert_2 - \lVert\bar y\rVert_2\,\big|",
-    input=Input.FEATURES,
     bounds=(0.0, None),
     identical=0.0,
     direction=Direction.LOWER_IS_ALIKE,
     ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES},
-    role=Role.HELD_OUT,
     uncertainty=Uncertainty.JACKKNIFE,
     reliable_from="100 samples",
     pitfalls="Weak: two layers can have means of equal length and nothing else in common.",

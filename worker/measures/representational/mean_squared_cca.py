@@ -2,19 +2,16 @@
 
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Family, Input, Question, Role, Uncertainty
-from worker.measures.measure import measure
+from backend.contracts.cards import Change, Direction, Uncertainty
 from worker.measures.representational.factors import basis, room_for_correlations
+from worker.measures.representational.layers import measure_of_layers
 from worker.measures.representational.linear_cka_biased import few_samples
 
 
-@measure(
+@measure_of_layers(
     slug="mean-squared-cca",
     title="Mean squared CCA",
-    family=Family.REPRESENTATIONAL,
-    question=Question.SEE_ALIKE,
     formula=r"\frac{1}{r}\sum_{k=1}^{r} \rho_k^2,\quad r = \min(\mathrm{rank}\,X, \mathrm{rank}\,Y)",
-    input=Input.FEATURES,
     bounds=(0.0, 1.0),
     identical=1.0,
     direction=Direction.HIGHER_IS_ALIKE,
@@ -25,7 +22,6 @@ from worker.measures.representational.linear_cka_biased import few_samples
         Change.SHIFT_FEATURES,
         Change.SCALE_EACH_FEATURE,
     },
-    role=Role.HELD_OUT,
     uncertainty=Uncertainty.JACKKNIFE,
     reliable_from="ten samples per feature of both layers together",
     pitfalls="Independent features score about the wider width over N: directions of no variance "

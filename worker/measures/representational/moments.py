@@ -63,8 +63,7 @@ def alignment(hsic: Tensor, block: Block, moments: Moments) -> Together:
     exact = all(x.dtype == torch.float64 for x in block.items)
     least = (1e-12 if exact else 1e-7) * moments.products.diagonal(dim1=1, dim2=2)
     own = own.where(own > least, torch.nan)
-    pairs = block.pairs
-    i, j = pairs.T.to(hsic.device)
+    i, j = block.pairs.T.to(hsic.device)
     values = hsic[:, i, j] / own[:, i].sqrt() / own[:, j].sqrt()
     values = torch.where((i == j) & values.isfinite(), 1.0, values)
     return Together(values[0], values[1:])

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from backend.contracts.cards import Parameter
 from worker.measures.inputs import Undefined
 from worker.measures.measure import Block, Together
 
 DIGITS = 1e12  # cosines equal to so many digits tie, whatever the order of summation was
+NEIGHBOURS = (Parameter(name="k", default=10, minimum=1, maximum=200, help="Neighbours per sample."),)
 ROWS_AT_ONCE = 1024
 ENTRIES_AT_ONCE = 1 << 25
 HELD_BYTES = 1 << 30
@@ -135,6 +137,15 @@ def over_neighbourhoods(block: Block, score: Callable[[Near, int, Tensor], Tenso
                 values[some] = score(near, i, block.pairs[some, 1].to(near.order.device)).cpu()
         out.append(values)
     return Together(out[0], torch.stack(out[1:]) if len(out) > 1 else None)
+
+
+def by_neighbourhoods(score: Callable[[Near, int, Tensor], Tensor]) -> Callable[..., Together]:
+    """The block function of a measure of neighbours: lists once per model, shortened when a group leaves."""
+
+    def together(block: Block, *, k: int) -> Together:
+        return over_neighbourhoods(block, score, k=k)
+
+    return together
 
 
 def shared(a: Tensor, b: Tensor) -> Tensor:

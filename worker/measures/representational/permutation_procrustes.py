@@ -2,24 +2,20 @@
 
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Family, Input, Question, Role, Uncertainty
-from worker.measures.measure import measure
+from backend.contracts.cards import Change, Direction, Uncertainty
+from worker.measures.representational.layers import measure_of_layers
 from worker.measures.representational.matching import best_match, products
 from worker.measures.representational.rotation import unit_frobenius
 
 
-@measure(
+@measure_of_layers(
     slug="permutation-procrustes",
     title="Permutation Procrustes distance",
-    family=Family.REPRESENTATIONAL,
-    question=Question.SEE_ALIKE,
     formula=r"\min_{P} \lVert X - Y P\rVert_F^2 = 2 - 2 \max_P \langle X, Y P\rangle",
-    input=Input.FEATURES,
     bounds=(0.0, 4.0),
     identical=0.0,
     direction=Direction.LOWER_IS_ALIKE,
     ignores={Change.PERMUTE_FEATURES, Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
-    role=Role.HELD_OUT,
     uncertainty=Uncertainty.JACKKNIFE,
     reliable_from="100 samples",
     pitfalls="Centred, unit Frobenius norm; the narrower layer is filled with silent units. Larger than the "

@@ -3,10 +3,11 @@
 import torch
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Family, Input, Question, Role, Uncertainty
-from worker.measures.measure import Block, Together, measure
+from backend.contracts.cards import Change, Direction, Uncertainty
+from worker.measures.measure import Block, Together
 from worker.measures.representational.factors import over_pairs
 from worker.measures.representational.gram import not_constant
+from worker.measures.representational.layers import measure_of_layers
 from worker.measures.representational.rotation import nuclear_norm, unit_centred
 
 
@@ -20,18 +21,14 @@ def all_pairs(block: Block) -> Together:
     return over_pairs(block, unit_centred, of_pair)
 
 
-@measure(
+@measure_of_layers(
     slug="procrustes",
     title="Orthogonal Procrustes distance",
-    family=Family.REPRESENTATIONAL,
-    question=Question.SEE_ALIKE,
     formula=r"\lVert X\rVert_F^2 + \lVert Y\rVert_F^2 - 2\lVert X^\top Y\rVert_*",
-    input=Input.FEATURES,
     bounds=(0.0, 2.0),
     identical=0.0,
     direction=Direction.LOWER_IS_ALIKE,
     ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
-    role=Role.HELD_OUT,
     uncertainty=Uncertainty.FIRST_ORDER,
     reliable_from="samples well above the width; with fewer samples than features all layers look close",
     pitfalls="Squared, hence no metric: maps use its root. Centred, unit Frobenius norm. Rounding below zero "

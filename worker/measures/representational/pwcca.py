@@ -5,10 +5,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Family, Input, Question, Role, Uncertainty
-from worker.measures.measure import measure
+from backend.contracts.cards import Change, Direction, Uncertainty
 from worker.measures.representational.factors import basis, room_for_correlations
 from worker.measures.representational.gram import centred
+from worker.measures.representational.layers import measure_of_layers
 
 
 class Weighed(NamedTuple):
@@ -24,14 +24,11 @@ def weighed(features: Tensor, **_: object) -> Weighed:
     return Weighed(q, q.T @ centred(features))
 
 
-@measure(
+@measure_of_layers(
     slug="pwcca",
     title="PWCCA",
-    family=Family.REPRESENTATIONAL,
-    question=Question.SEE_ALIKE,
     formula=r"\frac{\sum_k \alpha_k \rho_k}{\sum_k \alpha_k},\quad \alpha_k = \sum_j |\langle h_k, "
     r"x_j\rangle|",
-    input=Input.FEATURES,
     bounds=(0.0, 1.0),
     identical=1.0,
     direction=Direction.HIGHER_IS_ALIKE,
@@ -44,7 +41,6 @@ def weighed(features: Tensor, **_: object) -> Weighed:
         Change.SHIFT_FEATURES,
         Change.SCALE_EACH_FEATURE,
     },
-    role=Role.HELD_OUT,
     uncertainty=Uncertainty.JACKKNIFE,
     reliable_from="ten samples per feature of both layers together",
     pitfalls="Directed: the first layer weighs. The weights sum over its units, so a rotation of the first "

@@ -2,13 +2,14 @@
 
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Family, Input, Parameter, Question, Role, Uncertainty
-from worker.measures.measure import Block, Together, measure
+from backend.contracts.cards import Change, Direction, Uncertainty
+from worker.measures.representational.layers import measure_of_layers
 from worker.measures.representational.neighbours import (
+    NEIGHBOURS,
     Near,
+    by_neighbourhoods,
     has_neighbours,
     neighbours,
-    over_neighbourhoods,
     overlaps,
     shared,
 )
@@ -21,31 +22,22 @@ def score(near: Near, i: int, others: Tensor) -> Tensor:
     return (both / (2 * near.order.shape[2] - both) * in_block(near, i, others)).mean(1)
 
 
-def all_pairs(block: Block, *, k: int) -> Together:
-    """Neighbours once per model; a leaving group only shortens the lists."""
-    return over_neighbourhoods(block, score, k=k)
-
-
-@measure(
+@measure_of_layers(
     slug="rank-joint-jaccard",
     title="Joint rank and Jaccard similarity",
-    family=Family.REPRESENTATIONAL,
-    question=Question.SEE_ALIKE,
     formula=r"\frac1N\sum_i \mathrm{Jaccard}_i \cdot \mathrm{RankSim}_i",
-    input=Input.FEATURES,
     bounds=(0.0, 1.0),
     identical=1.0,
     direction=Direction.HIGHER_IS_ALIKE,
     ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES},
-    role=Role.HELD_OUT,
     uncertainty=Uncertainty.JACKKNIFE,
     reliable_from="10·k samples",
     pitfalls="The product is taken for each sample. Cosine of features as given; ties go to the lower sample number. "
     "Intervals are up to 1.5 times too wide.",
     source="Wang et al. 2020, section 3",
-    parameters=(Parameter(name="k", default=10, minimum=1, maximum=200, help="Neighbours per sample."),),
+    parameters=NEIGHBOURS,
     prepare=neighbours,
-    together=all_pairs,
+    together=by_neighbourhoods(score),
     check=has_neighbours,
 )
 def rank_joint_jaccard(x: Tensor, y: Tensor, **_: object) -> Tensor:

@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Family, Input, Parameter, Question, Role, Uncertainty
-from worker.measures.measure import Block, Together, measure
-from worker.measures.representational.neighbours import Near, has_neighbours, neighbours, over_neighbourhoods
+from backend.contracts.cards import Change, Direction, Uncertainty
+from worker.measures.representational.layers import measure_of_layers
+from worker.measures.representational.neighbours import NEIGHBOURS, Near, by_neighbourhoods, has_neighbours, neighbours
 
 
 def of_ranks(first: Tensor, second: Tensor, *, k: int) -> Tensor:
@@ -41,34 +41,25 @@ def score(near: Near, i: int, others: Tensor) -> Tensor:
     return in_block(near, i, others).mean(1)
 
 
-def all_pairs(block: Block, *, k: int) -> Together:
-    """Neighbours once per model; a leaving group only shortens the lists."""
-    return over_neighbourhoods(block, score, k=k)
-
-
-@measure(
+@measure_of_layers(
     slug="rank-similarity",
     title="Rank similarity of neighbours",
-    family=Family.REPRESENTATIONAL,
-    question=Question.SEE_ALIKE,
     formula=r"\frac1N\sum_i \frac{1}{H_{|S_i|}} \sum_{j\in S_i} "
     r"\frac{2}{(1+|r_{ij}-r^\prime_{ij}|)(r_{ij}+r^\prime_{ij})},\quad S_i = N_k(x_i)\cap "
     r"N_k(y_i)",
-    input=Input.FEATURES,
     bounds=(0.0, 1.0),
     identical=1.0,
     direction=Direction.HIGHER_IS_ALIKE,
     ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES},
-    role=Role.HELD_OUT,
     uncertainty=Uncertainty.JACKKNIFE,
     reliable_from="10·k samples",
     pitfalls="Normalised by the neighbours that are shared, not by k: one shared nearest neighbour already "
     "gives 1. Read it beside knn-jaccard. "
     "Intervals are up to 1.5 times too wide.",
     source="Wang et al. 2020, equations 4-5",
-    parameters=(Parameter(name="k", default=10, minimum=1, maximum=200, help="Neighbours per sample."),),
+    parameters=NEIGHBOURS,
     prepare=neighbours,
-    together=all_pairs,
+    together=by_neighbourhoods(score),
     check=has_neighbours,
 )
 def rank_similarity(x: Tensor, y: Tensor, **_: object) -> Tensor:

@@ -2,9 +2,10 @@
 
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Family, Input, Pace, Parameter, Question, Role, Uncertainty
-from worker.measures.measure import Block, Together, measure
+from backend.contracts.cards import Change, Direction, Pace, Parameter, Uncertainty
+from worker.measures.measure import Block, Together
 from worker.measures.representational.gram import centred, enough_for_unbiased, rbf_gram, u_centred, unit_triangle
+from worker.measures.representational.layers import measure_of_layers
 from worker.measures.representational.moments import alignment, rbf_moments
 
 
@@ -20,19 +21,15 @@ def all_pairs(block: Block, *, fraction: float) -> Together:
     return alignment(moments.unbiased(), block, moments)
 
 
-@measure(
+@measure_of_layers(
     slug="rbf-cka",
     title="RBF CKA, unbiased",
-    family=Family.REPRESENTATIONAL,
-    question=Question.SEE_ALIKE,
     formula=r"\mathrm{CKA}_u \text{ with } K_{ij} = \exp\!\Big(-\frac{\lVert x_i - "
     r"x_j\rVert^2}{2\sigma^2}\Big),\ \sigma = f \cdot \mathrm{median}_{i<j}\lVert x_i - x_j\rVert",
-    input=Input.FEATURES,
     bounds=(-1.0, 1.0),
     identical=1.0,
     direction=Direction.HIGHER_IS_ALIKE,
     ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
-    role=Role.HELD_OUT,
     uncertainty=Uncertainty.FIRST_ORDER,
     reliable_from="50 samples",
     pitfalls="A bandwidth well below the median distance sees each sample alone. The interval keeps the "

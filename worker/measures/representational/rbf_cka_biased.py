@@ -2,9 +2,10 @@
 
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Family, Input, Pace, Parameter, Question, Role, Uncertainty
-from worker.measures.measure import Block, Together, measure
+from backend.contracts.cards import Change, Direction, Pace, Parameter, Uncertainty
+from worker.measures.measure import Block, Together
 from worker.measures.representational.gram import centred, double_centred, not_constant, rbf_gram, unit_triangle
+from worker.measures.representational.layers import measure_of_layers
 from worker.measures.representational.linear_cka_biased import few_samples
 from worker.measures.representational.moments import alignment, rbf_moments
 
@@ -21,19 +22,15 @@ def all_pairs(block: Block, *, fraction: float) -> Together:
     return alignment(moments.biased(), block, moments)
 
 
-@measure(
+@measure_of_layers(
     slug="rbf-cka-biased",
     title="RBF CKA, biased (as published)",
-    family=Family.REPRESENTATIONAL,
-    question=Question.SEE_ALIKE,
     formula=r"\mathrm{CKA} \text{ with } K_{ij} = \exp\!\Big(-\frac{\lVert x_i - "
     r"x_j\rVert^2}{2\sigma^2}\Big),\ \sigma = f \cdot \mathrm{median}_{i<j}\lVert x_i - x_j\rVert",
-    input=Input.FEATURES,
     bounds=(0.0, 1.0),
     identical=1.0,
     direction=Direction.HIGHER_IS_ALIKE,
     ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
-    role=Role.HELD_OUT,
     uncertainty=Uncertainty.FIRST_ORDER,
     reliable_from="five samples per feature of the wider layer",
     pitfalls="Independent features score well above 0 when samples are few; use rbf-cka. The interval keeps "

@@ -4,8 +4,9 @@ from functools import partial
 
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Family, Input, Pace, Parameter, Question, Role, Uncertainty
-from worker.measures.measure import Block, Together, measure
+from backend.contracts.cards import Change, Direction, Pace, Parameter, Uncertainty
+from worker.measures.measure import Block, Together
+from worker.measures.representational.layers import measure_of_layers
 from worker.measures.representational.rdm import Ranked, dissimilarities, kendall, over_subsets, unit, varied
 
 
@@ -14,19 +15,15 @@ def all_pairs(block: Block, *, inner: str, outer: str) -> Together:
     return over_subsets(block, partial(dissimilarities, inner=inner), outer=outer)
 
 
-@measure(
+@measure_of_layers(
     slug="rsa",
     title="Representational similarity analysis",
-    family=Family.REPRESENTATIONAL,
-    question=Question.SEE_ALIKE,
     formula=r"\rho\big(\mathrm{RDM}(X), \mathrm{RDM}(Y)\big),\quad \mathrm{RDM}_{ij} = 1 - "
     r"\mathrm{corr}(x_i, x_j)",
-    input=Input.FEATURES,
     bounds=(-1.0, 1.0),
     identical=1.0,
     direction=Direction.HIGHER_IS_ALIKE,
     ignores={Change.PERMUTE_FEATURES, Change.SCALE_FEATURES},
-    role=Role.HELD_OUT,
     uncertainty=Uncertainty.JACKKNIFE,
     reliable_from="50 samples",
     pitfalls="Features are used as given: with correlation dissimilarities a shift of one feature changes "

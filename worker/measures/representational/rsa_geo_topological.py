@@ -2,10 +2,10 @@
 
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Family, Input, Pace, Parameter, Question, Role, Uncertainty
+from backend.contracts.cards import Change, Direction, Pace, Parameter, Uncertainty
 from worker.measures.inputs import Undefined
-from worker.measures.measure import measure
 from worker.measures.representational.gram import inner_products
+from worker.measures.representational.layers import measure_of_layers
 from worker.measures.representational.rdm import Ranked, dissimilarities, unit
 
 
@@ -27,19 +27,15 @@ def without_extremes(features: Tensor, *, inner: str, low: float, high: float) -
     return unit(Ranked(kept).ranks(), centre=True)
 
 
-@measure(
+@measure_of_layers(
     slug="rsa-geo-topological",
     title="Geo-topological RSA",
-    family=Family.REPRESENTATIONAL,
-    question=Question.SEE_ALIKE,
     formula=r"\rho\big(f(\mathrm{RDM}(X)), f(\mathrm{RDM}(Y))\big),\quad f(d) = \mathrm{clip}\Big(\frac{d "
     r"- q_l}{q_u - q_l}, 0, 1\Big)",
-    input=Input.FEATURES,
     bounds=(-1.0, 1.0),
     identical=1.0,
     direction=Direction.HIGHER_IS_ALIKE,
     ignores={Change.PERMUTE_FEATURES, Change.SCALE_FEATURES},
-    role=Role.HELD_OUT,
     uncertainty=Uncertainty.JACKKNIFE,
     reliable_from="50 samples",
     pitfalls="Small dissimilarities count as none and large ones as equal, so it is between topology and "

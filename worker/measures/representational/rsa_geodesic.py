@@ -5,10 +5,10 @@ import torch
 from scipy.sparse.csgraph import csgraph_from_dense, shortest_path
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Family, Input, Pace, Parameter, Question, Role, Uncertainty
+from backend.contracts.cards import Change, Direction, Pace, Parameter, Uncertainty
 from worker.measures.inputs import Undefined
-from worker.measures.measure import measure
 from worker.measures.representational.gram import inner_products
+from worker.measures.representational.layers import measure_of_layers
 from worker.measures.representational.rdm import Ranked, condensed, dissimilarities, square, unit
 from worker.measures.representational.rsa_geo_topological import clipped
 
@@ -24,19 +24,15 @@ def geodesics(features: Tensor, *, inner: str, low: float, high: float) -> Tenso
     return unit(Ranked(condensed(paths)).ranks(), centre=True)
 
 
-@measure(
+@measure_of_layers(
     slug="rsa-geodesic",
     title="Geodesic RSA",
-    family=Family.REPRESENTATIONAL,
-    question=Question.SEE_ALIKE,
     formula=r"\rho\big(g(\mathrm{RDM}(X)), g(\mathrm{RDM}(Y))\big),\quad g = \text{shortest paths over "
     r"pairs with } d < q_u",
-    input=Input.FEATURES,
     bounds=(-1.0, 1.0),
     identical=1.0,
     direction=Direction.HIGHER_IS_ALIKE,
     ignores={Change.PERMUTE_FEATURES, Change.SCALE_FEATURES},
-    role=Role.HELD_OUT,
     uncertainty=Uncertainty.JACKKNIFE,
     reliable_from="50 samples",
     pitfalls="Pairs beyond the upper quantile have no edge; where the graph falls apart there is a reason, "

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Family, Input, Parameter, Question, Role, Uncertainty
-from worker.measures.measure import measure
+from backend.contracts.cards import Change, Direction, Parameter, Uncertainty
+from worker.measures.representational.layers import measure_of_layers
 from worker.measures.representational.neighbours import cosine_matrix
 
 
@@ -16,18 +16,14 @@ def similarities(features: Tensor, *, inner: str) -> Tensor:
     return x @ x.T if inner == "dot" else torch.cdist(x, x, compute_mode="donot_use_mm_for_euclid_dist")
 
 
-@measure(
+@measure_of_layers(
     slug="rsm-norm-difference",
     title="RSM norm difference",
-    family=Family.REPRESENTATIONAL,
-    question=Question.SEE_ALIKE,
     formula=r"\frac{1}{N}\lVert S(X) - S(Y)\rVert_F",
-    input=Input.FEATURES,
     bounds=(0.0, None),
     identical=0.0,
     direction=Direction.LOWER_IS_ALIKE,
     ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES},
-    role=Role.HELD_OUT,
     uncertainty=Uncertainty.JACKKNIFE,
     reliable_from="100 samples",
     pitfalls="Not scaled: a layer with larger features is far from every other. Frobenius norm, not the spectral norm.",

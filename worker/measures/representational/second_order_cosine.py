@@ -5,14 +5,15 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Family, Input, Parameter, Question, Role, Uncertainty
-from worker.measures.measure import Block, Together, measure
+from backend.contracts.cards import Change, Direction, Uncertainty
+from worker.measures.representational.layers import measure_of_layers
 from worker.measures.representational.neighbours import (
+    NEIGHBOURS,
     Cosines,
     Near,
+    by_neighbourhoods,
     has_neighbours,
     neighbours,
-    over_neighbourhoods,
     unit_rows,
 )
 
@@ -48,32 +49,23 @@ def score(near: Near, i: int, others: Tensor) -> Tensor:
     return torch.stack([of_union(mine, one).mean() for one in yours]).clamp(-1, 1)
 
 
-def all_pairs(block: Block, *, k: int) -> Together:
-    """Neighbours once per model; a leaving group only shortens the lists."""
-    return over_neighbourhoods(block, score, k=k)
-
-
-@measure(
+@measure_of_layers(
     slug="second-order-cosine",
     title="Second-order cosine",
-    family=Family.REPRESENTATIONAL,
-    question=Question.SEE_ALIKE,
     formula=r"\frac1N\sum_i \cos\big(s_i, s^\prime_i\big),\quad s_{ij} = \cos(x_i, x_j),\ j \in "
     r"N_k(x_i)\cup N_k(y_i)",
-    input=Input.FEATURES,
     bounds=(-1.0, 1.0),
     identical=1.0,
     direction=Direction.HIGHER_IS_ALIKE,
     ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES},
-    role=Role.HELD_OUT,
     uncertainty=Uncertainty.JACKKNIFE,
     reliable_from="10·k samples",
     pitfalls="Similarities (not distances) to the union of both neighbourhoods. Crowds near 1, because "
     "neighbours are similar by choice.",
     source="Hamilton et al. 2016, section 3.3",
-    parameters=(Parameter(name="k", default=10, minimum=1, maximum=200, help="Neighbours per sample."),),
+    parameters=NEIGHBOURS,
     prepare=local,
-    together=all_pairs,
+    together=by_neighbourhoods(score),
     check=has_neighbours,
 )
 def second_order_cosine(x: Local, y: Local, **_: object) -> Tensor:

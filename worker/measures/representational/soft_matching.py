@@ -2,19 +2,16 @@
 
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Family, Input, Question, Role, Uncertainty
-from worker.measures.measure import measure
+from backend.contracts.cards import Change, Direction, Uncertainty
+from worker.measures.representational.layers import measure_of_layers
 from worker.measures.representational.matching import products, transported, unit_columns
 
 
-@measure(
+@measure_of_layers(
     slug="soft-matching",
     title="Soft matching distance",
-    family=Family.REPRESENTATIONAL,
-    question=Question.SEE_ALIKE,
     formula=r"\Big(\min_{T} \sum_{ij} T_{ij} \lVert x_i - y_j\rVert^2\Big)^{1/2},\quad T\mathbf 1 = "
     r"\tfrac1D,\ T^\top\mathbf 1 = \tfrac1{D^\prime}",
-    input=Input.FEATURES,
     bounds=(0.0, 2.0),
     identical=0.0,
     direction=Direction.LOWER_IS_ALIKE,
@@ -24,7 +21,6 @@ from worker.measures.representational.matching import products, transported, uni
         Change.SHIFT_FEATURES,
         Change.SCALE_EACH_FEATURE,
     },
-    role=Role.HELD_OUT,
     uncertainty=Uncertainty.JACKKNIFE,
     reliable_from="100 samples",
     pitfalls="Silent units are left out. Every unit is centred and scaled to length 1, so 1 minus half the "

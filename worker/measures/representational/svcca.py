@@ -2,24 +2,20 @@
 
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Family, Input, Parameter, Question, Role, Uncertainty
-from worker.measures.measure import measure
+from backend.contracts.cards import Change, Direction, Parameter, Uncertainty
 from worker.measures.representational.factors import basis, canonical_correlations, room_for_correlations
+from worker.measures.representational.layers import measure_of_layers
 
 
-@measure(
+@measure_of_layers(
     slug="svcca",
     title="SVCCA",
-    family=Family.REPRESENTATIONAL,
-    question=Question.SEE_ALIKE,
     formula=r"\frac{1}{r}\sum_{k=1}^{r} \rho_k \text{ of the principal components that hold 99 \% of the "
     r"variance}",
-    input=Input.FEATURES,
     bounds=(0.0, 1.0),
     identical=1.0,
     direction=Direction.HIGHER_IS_ALIKE,
     ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
-    role=Role.HELD_OUT,
     uncertainty=Uncertainty.JACKKNIFE,
     reliable_from="ten samples per kept component",
     pitfalls="The number of components kept jumps with the threshold. Saturates when samples are few. "

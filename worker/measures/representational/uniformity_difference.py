@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Family, Input, Pace, Parameter, Question, Role, Uncertainty
-from worker.measures.measure import measure
+from backend.contracts.cards import Change, Direction, Pace, Parameter, Uncertainty
+from worker.measures.representational.layers import measure_of_layers
 
 
 def description(features: Tensor, *, t: float) -> Tensor:
@@ -24,19 +24,15 @@ def all_pairs(left: Sequence[Tensor], right: Sequence[Tensor], **_: object) -> T
     return (torch.stack(list(left))[:, None] - torch.stack(list(right))[None, :]).abs()
 
 
-@measure(
+@measure_of_layers(
     slug="uniformity-difference",
     title="Uniformity difference",
-    family=Family.REPRESENTATIONAL,
-    question=Question.SEE_ALIKE,
     formula=r"\Big|\log\tfrac1{N^2}\sum_{ij} e^{-t\lVert x_i-x_j\rVert^2} - \log\tfrac1{N^2}\sum_{ij} "
     r"e^{-t\lVert y_i-y_j\rVert^2}\Big|",
-    input=Input.FEATURES,
     bounds=(0.0, None),
     identical=0.0,
     direction=Direction.LOWER_IS_ALIKE,
     ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SHIFT_FEATURES},
-    role=Role.HELD_OUT,
     uncertainty=Uncertainty.JACKKNIFE,
     reliable_from="100 samples",
     pitfalls="Weak, and not scaled: features far apart all score log(1/N). A sample is compared with itself as well.",

@@ -2,18 +2,15 @@
 
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Family, Input, Question, Role, Uncertainty
-from worker.measures.measure import measure
+from backend.contracts.cards import Change, Direction, Uncertainty
+from worker.measures.representational.layers import measure_of_layers
 from worker.measures.representational.matching import best_match, products, unit_columns
 
 
-@measure(
+@measure_of_layers(
     slug="unit-matching",
     title="Unit matching",
-    family=Family.REPRESENTATIONAL,
-    question=Question.SEE_ALIKE,
     formula=r"\frac{1}{m}\max_\pi \sum_{i=1}^{m} \mathrm{corr}(x_i, y_{\pi(i)}),\quad m = \min(D, D^\prime)",
-    input=Input.FEATURES,
     bounds=(-1.0, 1.0),
     identical=1.0,
     direction=Direction.HIGHER_IS_ALIKE,
@@ -23,7 +20,6 @@ from worker.measures.representational.matching import best_match, products, unit
         Change.SHIFT_FEATURES,
         Change.SCALE_EACH_FEATURE,
     },
-    role=Role.HELD_OUT,
     uncertainty=Uncertainty.JACKKNIFE,
     reliable_from="100 samples",
     pitfalls="Signed: a unit that mirrors another does not match it. Silent units are left out. The best of "

@@ -2,18 +2,15 @@
 
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Family, Input, Question, Role, Uncertainty
-from worker.measures.measure import measure
+from backend.contracts.cards import Change, Direction, Uncertainty
+from worker.measures.representational.layers import measure_of_layers
 from worker.measures.representational.matching import products, unit_columns
 
 
-@measure(
+@measure_of_layers(
     slug="unit-matching-semi",
     title="Semi-matching of units",
-    family=Family.REPRESENTATIONAL,
-    question=Question.SEE_ALIKE,
     formula=r"\frac{1}{D}\sum_i \max_j \mathrm{corr}(x_i, y_j)",
-    input=Input.FEATURES,
     bounds=(-1.0, 1.0),
     identical=1.0,
     direction=Direction.HIGHER_IS_ALIKE,
@@ -24,7 +21,6 @@ from worker.measures.representational.matching import products, unit_columns
         Change.SHIFT_FEATURES,
         Change.SCALE_EACH_FEATURE,
     },
-    role=Role.HELD_OUT,
     uncertainty=Uncertainty.JACKKNIFE,
     reliable_from="100 samples",
     pitfalls="Directed: several units of the first layer may share a partner in the second. Silent units are "

@@ -1,11 +1,19 @@
 """Trained parameters as one vector, or as matrices."""
 
+from functools import partial
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from backend.contracts.cards import Family, Input, Question, Role, Uncertainty
 from worker.measures.inputs import Undefined, Weights, is_parameter_name
+from worker.measures.measure import measure
+
+measure_of_weights = partial(
+    measure, family=Family.WEIGHTS, question=Question.WEIGHTS_ALIKE, input=Input.WEIGHTS, role=Role.NONE,
+    uncertainty=Uncertainty.EXACT,
+)  # fmt: skip
 
 
 class Flat(NamedTuple):

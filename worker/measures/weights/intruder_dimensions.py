@@ -5,10 +5,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Family, Input, Parameter, Question, Role, Uncertainty
+from backend.contracts.cards import Change, Direction, Parameter
 from worker.measures.inputs import Undefined, Weights
-from worker.measures.measure import measure
-from worker.measures.weights.flat import matrices
+from worker.measures.weights.flat import matrices, measure_of_weights
 
 
 class Spectra(NamedTuple):
@@ -25,20 +24,15 @@ def spectra(weights: Weights, **_: object) -> Spectra:
     return Spectra(vectors, tuple((n, tuple(w.shape)) for n, w in found.items()))
 
 
-@measure(
+@measure_of_weights(
     slug="intruder-dimensions",
     title="Intruder dimensions",
-    family=Family.WEIGHTS,
-    question=Question.WEIGHTS_ALIKE,
     formula=r"\sum_{W} \#\{j \le k : \max_i |\langle u^{b}_j, u^{a}_i\rangle| < \varepsilon\}",
-    input=Input.WEIGHTS,
     bounds=(0.0, None),
     identical=0.0,
     direction=Direction.LOWER_IS_ALIKE,
     symmetric=False,
     ignores={Change.SCALE_WEIGHTS},
-    role=Role.NONE,
-    uncertainty=Uncertainty.EXACT,
     reliable_from="any network and one tuned from it",
     pitfalls="Directed: the first is the base, the second is tuned from it. Convolutions are matrices (out, "
     "in·height·width). For unrelated networks nearly every vector is an intruder.",

@@ -2,10 +2,10 @@
 
 from typing import NamedTuple
 
-from backend.contracts.cards import Change, Direction, Family, Input, Question, Role, Uncertainty
+from backend.contracts.cards import Change, Direction
 from worker.measures.inputs import Weights
-from worker.measures.measure import Reading, measure
-from worker.measures.weights.flat import Flat, check_alike, flat
+from worker.measures.measure import Reading
+from worker.measures.weights.flat import Flat, check_alike, flat, measure_of_weights
 
 
 class Mask(NamedTuple):
@@ -20,19 +20,14 @@ def mask(weights: Weights, **_: object) -> Mask:
     return Mask(Flat((found.values != 0).double(), found.names))
 
 
-@measure(
+@measure_of_weights(
     slug="mask-iou",
     title="Mask overlap",
-    family=Family.WEIGHTS,
-    question=Question.WEIGHTS_ALIKE,
     formula=r"\frac{|M_a \cap M_b|}{|M_a \cup M_b|},\quad M = \{\theta \ne 0\}",
-    input=Input.WEIGHTS,
     bounds=(0.0, 1.0),
     identical=1.0,
     direction=Direction.HIGHER_IS_ALIKE,
     ignores={Change.SCALE_WEIGHTS},
-    role=Role.NONE,
-    uncertainty=Uncertainty.EXACT,
     reliable_from="two pruned networks of one architecture",
     pitfalls="Two networks that are not pruned overlap entirely; the density of each mask and the overlap of "
     "independent masks of these densities stand beside the value.",

@@ -2,10 +2,9 @@
 
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Family, Input, Parameter, Question, Role, Uncertainty
+from backend.contracts.cards import Change, Direction, Parameter
 from worker.measures.inputs import Undefined, Weights
-from worker.measures.measure import measure
-from worker.measures.weights.flat import Flat, check_alike, flat
+from worker.measures.weights.flat import Flat, check_alike, flat, measure_of_weights
 
 
 def unit_weights(weights: Weights, *, tensors: str) -> Flat:
@@ -18,19 +17,14 @@ def unit_weights(weights: Weights, *, tensors: str) -> Flat:
     return Flat(values / length, found.names)
 
 
-@measure(
+@measure_of_weights(
     slug="weight-cosine",
     title="Weight cosine",
-    family=Family.WEIGHTS,
-    question=Question.WEIGHTS_ALIKE,
     formula=r"\frac{\langle \theta_a, \theta_b\rangle}{\lVert\theta_a\rVert\,\lVert\theta_b\rVert}",
-    input=Input.WEIGHTS,
     bounds=(-1.0, 1.0),
     identical=1.0,
     direction=Direction.HIGHER_IS_ALIKE,
     ignores={Change.SCALE_WEIGHTS},
-    role=Role.NONE,
-    uncertainty=Uncertainty.EXACT,
     reliable_from="any two networks of one architecture",
     pitfalls="Independent networks score near 0 even when they compute the same function: units are not "
     "matched. A training start stays visible for long, so an untrained network is close to its "
