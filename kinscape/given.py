@@ -17,14 +17,14 @@ Kind = Literal["logits", "probabilities"]
 
 
 def tensor(value: Any) -> Tensor:
-    """A real tensor of numbers, detached."""
+    """A real, dense tensor of numbers, detached."""
     try:
         found = value if isinstance(value, Tensor) else torch.from_numpy(np.array(value, order="C"))
     except (TypeError, ValueError) as error:
         raise Unprocessable(f"This is not an array of numbers: {str(error)[:120]}.") from error
     if found.is_complex():
         raise Unprocessable("Complex numbers cannot be compared; take their real part or absolute value first.")
-    return found.detach()
+    return (found if found.layout == torch.strided else found.to_dense()).detach()
 
 
 def labels_of(value: Array | None) -> Tensor | None:
