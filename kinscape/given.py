@@ -1,6 +1,8 @@
 """From what a caller has (tensors, arrays, state dicts, modules) to what a measure is given."""
 
+import copy
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -107,7 +109,29 @@ def weights_of(state: Any) -> dict[str, Tensor]:
     return {str(name): tensor(value) for name, value in state.items()}
 
 
-def subject_of(module: nn.Module, x: Tensor, y: Tensor, *, groups: tuple[Tensor, ...], seed: int) -> Subject:
+def untrained(module: nn.Module, seed: int) -> nn.Module:
+    """A copy of a module whose layers drew their first weights again, by their own initialisers.
+
+    Raises:
+        Undefined: a weight belongs to a module that cannot draw it.
+    """
+    made = copy.deepcopy(module)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for name, part in made.named_modules():
+            reset = getattr(part, "reset_parameters", None)
+            if callable(reset):
+                reset()
+            elif next(part.parameters(recurse=False), None) is not None:
+                where = name or type(part).__name__
+                raise Undefined(f"{where} has weights of its own and no reset_parameters, so it cannot be drawn again.")
+    return made.eval()
+
+
+def subject_of(
+    module: nn.Module, x: Tensor, y: Tensor, *, groups: tuple[Tensor, ...], seed: int,
+    references: Sequence[nn.Module] = (), scale: tuple[Tensor, Tensor] | None = None,
+) -> Subject:  # fmt: skip
     """A module on its samples, after one of them went through it."""
     first = next(module.parameters(), None)
     if x.is_floating_point() and first is not None and first.is_floating_point():
@@ -122,7 +146,10 @@ def subject_of(module: nn.Module, x: Tensor, y: Tensor, *, groups: tuple[Tensor,
     if bool((y < 0).any()) or bool((y >= logits.shape[1]).any()):
         raise Unprocessable(f"Labels must lie between 0 and {logits.shape[1] - 1}.")
     _finite(x)
-    return Subject(module, x, y, groups=groups, seed=seed)
+    others = tuple(subject_of(m, x, y, groups=groups, seed=seed) for m in references)
+    return Subject(
+        module, x, y, groups=groups, seed=seed, scale=scale, fresh=partial(untrained, module), references=others
+    )
 
 
 def _finite(values: Tensor) -> None:

@@ -1,7 +1,7 @@
 """Measures and architectures as plain functions, without any server."""
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from backend.contracts.cards import Arity, Card, Input
+from backend.contracts.cards import Arity, Card, Input, Role
 from backend.contracts.cells import Cell, Estimate, IntervalKind
 from backend.contracts.problems import Unprocessable
 from kinscape.given import (
@@ -25,7 +25,13 @@ from kinscape.given import (
 )
 from worker.loading.registry import build
 from worker.measures.catalogue import catalogue
-from worker.measures.evaluation import evaluate_model, evaluate_network, evaluate_pairs, not_applicable
+from worker.measures.evaluation import (
+    evaluate_both,
+    evaluate_model,
+    evaluate_network,
+    evaluate_pairs,
+    not_applicable,
+)
 from worker.measures.inputs import Layer, Outputs, Undefined
 from worker.measures.measure import Measure
 from worker.measures.pairs import Answers, answer_pairs
@@ -117,17 +123,19 @@ class BoundMeasure:
 
     def __call__(
         self, *data: Any, labels: Array | None = None, outputs: Kind | None = None, seed: int = 0,
-        intervals: Literal[True, False] = True, **parameters: Any,
+        references: Sequence[Any] = (), intervals: Literal[True, False] = True, **parameters: Any,
     ) -> Estimate:  # fmt: skip
         """The number, with its interval.
 
         Args:
             data: two feature matrices; two (or one) output matrices; one feature matrix for
-                measures of a layer; two state dicts; one (or two) modules followed by ``x`` and
-                ``y``. For one model, labels may follow.
+                measures of a layer; two (or one) state dicts; one (or two) modules followed by ``x`` and
+                ``y``. For one model, labels may follow. For a gap between train and held-out samples: outputs
+                and labels of the one, then of the other.
             labels: class of each sample, where a measure needs them.
             outputs: whether outputs are logits (the default) or probabilities.
             seed: seed of random draws.
+            references: what the measure needs beside what it compares, such as controls.
             intervals: whether to compute the interval.
             parameters: of the measure; and beside a layer its ``inputs``, ``logits`` or ``head``.
 
@@ -136,9 +144,19 @@ class BoundMeasure:
         """
         beside = {k: parameters.pop(k) for k in BESIDE if k in parameters} if self._is_of_layers else {}
         settings = self.card.settings(parameters)
+        fewest, most = self.card.references
+        if not fewest <= len(references) <= most:
+            allowed = f"{fewest} to {most}: {self.card.references_help}" if most else "none"
+            raise Unprocessable(f"{self.card.slug} takes references ({allowed}); {len(references)} were given.")
         cell: Cell
         if self.card.input is Input.NETWORK:
-            cell = self._of_networks(data, seed=seed, settings=settings, intervals=intervals)
+            cell = self._of_networks(data, references, seed=seed, settings=settings, intervals=intervals)
+        elif self.card.role is Role.BOTH:
+            cell = self._of_both(data, outputs, settings)
+        elif self.card.arity is Arity.MODEL and self.card.input is Input.WEIGHTS:
+            if len(data) != 1:
+                raise Unprocessable(f"{self.card.slug} is about one state dict; {len(data)} were given.")
+            cell = evaluate_model(self._measure, weights_of(data[0]), settings)
         elif self.card.arity is Arity.MODEL:
             found = self._of_one(data, labels, outputs, beside)
             cell = evaluate_model(self._measure, found, settings, groups=row_groups(found.samples) if intervals else ())
@@ -146,6 +164,9 @@ class BoundMeasure:
             if len(data) != 2:
                 raise Unprocessable(f"{self.card.slug} compares two inputs; {len(data)} were given.")
             both = dict[Hashable, Any](enumerate(self.read(data, labels=labels, outputs=outputs)))
+            if references:
+                named = tuple(self.read(references, labels=labels, outputs=outputs))
+                both = {place: replace(one, references=named) for place, one in both.items()}
             groups = self._groups(list(both.values()), intervals=intervals)
             cell = evaluate_pairs(self._measure, both, both, [(0, 1)], settings, groups=groups)[0]
         if not isinstance(cell, Estimate):
@@ -226,9 +247,17 @@ class BoundMeasure:
             raise Unprocessable(f"{self.card.slug} needs labels: pass them after the {what}.")
         return layer_of(data[0], truth, beside) if self._is_of_layers else outputs_of(data[0], truth, kind)
 
-    def _of_networks(self, data: Sequence[Any], *, seed: int, settings: dict[str, Any], intervals: bool) -> Cell:
+    def _of_both(self, data: Sequence[Any], kind: Kind | None, settings: dict[str, Any]) -> Cell:
+        if len(data) != 4:
+            raise Unprocessable(f"{self.card.slug} takes outputs and labels of train samples, then of held-out ones.")
+        train, held_out = (outputs_of(data[k], labels_of(data[k + 1]), kind) for k in (0, 2))
+        return evaluate_both(self._measure, train, held_out, settings)
+
+    def _of_networks(
+        self, data: Sequence[Any], references: Sequence[Any], *, seed: int, settings: dict[str, Any], intervals: bool
+    ) -> Cell:
         count = 2 if self.card.arity is Arity.PAIR else 1
-        if len(data) != count + 2 or not all(isinstance(m, nn.Module) for m in data[:count]):
+        if len(data) != count + 2 or not all(isinstance(m, nn.Module) for m in [*data[:count], *references]):
             what = "two modules" if count == 2 else "a module"
             raise Unprocessable(f"{self.card.slug} takes {what}, then x and y.")
         x, y = tensor(data[-2]), labels_of(data[-1])
@@ -237,13 +266,13 @@ class BoundMeasure:
                 f"There are {tuple(tensor(data[-1]).shape)} labels for samples of shape {tuple(x.shape)}."
             )
         groups = row_groups(len(x)) if intervals else ()
-        modules: list[nn.Module] = list(data[:count])
+        modules: list[nn.Module] = [*data[:count], *references]
         modes = [{m: m.training for m in module.modules()} for module in modules]
         try:
             for module in modules:
                 module.eval()
             with torch.inference_mode(mode=False), torch.enable_grad():
-                subjects = [subject_of(m, x, y, groups=groups, seed=seed) for m in modules]
+                subjects = [subject_of(m, x, y, groups=groups, seed=seed, references=references) for m in data[:count]]
                 return evaluate_network(self._measure, subjects, settings)
         except Undefined as sentence:
             return not_applicable(str(sentence))

@@ -70,7 +70,10 @@ def extended(session: Session, id: int, added: list[int]) -> tuple[int, Comparis
         checkpoints=list(dict.fromkeys([*kept["checkpoints"], *added])),
         probe=kept["probe"],
         train_probe=kept["train_probe"],
-        measures=[{"slug": m["slug"], "parameters": m["parameters"]} for m in kept["measures"]],
+        measures=[
+            {"slug": m["slug"], "parameters": m["parameters"], "references": m.get("references", [])}
+            for m in kept["measures"]
+        ],
         layers=[] if kept["layers"] == [PENULTIMATE] else kept["layers"],
         layer_pairs=kept["layer_pairs"],
         reduction=kept["reduction"],

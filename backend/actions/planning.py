@@ -31,6 +31,7 @@ class Asked:
     name: str
     card: Card
     settings: dict[str, int | float | str]
+    references: list[int]
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ class Specification:
             "train_probe": None if self.train is None else self.train.id,
             "measures": [
                 {"slug": a.card.slug, "version": a.card.version, "parameters": a.settings, "name": a.name}
+                | ({"references": a.references} if a.references else {})
                 for a in self.measures
             ],
             "layers": self.layers,
@@ -96,7 +98,7 @@ def check(session: Session, project: int, request: ComparisonCreate) -> Specific
             raise Unprocessable(
                 f"Checkpoint {short(found[id].name)} is {found[id].state}, not ready. {found[id].reason}".strip()
             )
-    measures = _measures(session, request)
+    measures = _measures(session, project, request)
     if not ids:
         raise Unprocessable("Choose checkpoints: two or more for measures of pairs, one or more for the others.")
     pairwise = [a.card.slug for a in measures if a.card.arity is Arity.PAIR]
@@ -122,7 +124,7 @@ def check(session: Session, project: int, request: ComparisonCreate) -> Specific
     return Specification(project, checkpoints, probe, train, measures, layers, request)
 
 
-def _measures(session: Session, request: ComparisonCreate) -> list[Asked]:
+def _measures(session: Session, project: int, request: ComparisonCreate) -> list[Asked]:
     known = cards.measures(session)
     asked: list[Asked] = []
     slugs = [m if isinstance(m, str) else m.slug for m in request.measures]
@@ -132,11 +134,34 @@ def _measures(session: Session, request: ComparisonCreate) -> list[Asked]:
         if card is None:
             raise Unprocessable(f"Unknown measure {one.slug!r}; known: {', '.join(known)}.")
         settings = card.settings(one.parameters)
-        extra = ",".join(f"{k}={v}" for k, v in settings.items()) if slugs.count(one.slug) > 1 else ""
-        name = f"{one.slug}({extra})" if extra else one.slug
+        references = _references(session, project, card, one)
+        name = _name(card, settings, slugs)
         if all(a.name != name for a in asked):
-            asked.append(Asked(name, card, settings))
+            asked.append(Asked(name, card, settings, references))
     return asked
+
+
+def _references(session: Session, project: int, card: Card, wish: MeasureRequest) -> list[int]:
+    """Checkpoints that a measure needs beside those that are compared, checked."""
+    fewest, most = card.references
+    named = list(dict.fromkeys(wish.references))
+    if not fewest <= len(named) <= most:
+        if not most:
+            raise Unprocessable(f"{card.slug} takes no reference checkpoints.")
+        count = str(fewest) if fewest == most else f"{fewest} to {most}"
+        raise Unprocessable(f"{card.slug} needs {count} reference checkpoints: {card.references_help}")
+    found = {c.id: c for c in rows.checkpoints_by_id(session, named) if c.project_id == project}
+    for id in named:
+        if id not in found:
+            raise NotFound(f"There is no checkpoint {id} in this project.")
+        if found[id].state != "ready":
+            raise Unprocessable(f"Checkpoint {short(found[id].name)} is {found[id].state}, not ready.")
+    return named
+
+
+def _name(card: Card, settings: dict[str, int | float | str], slugs: list[str]) -> str:
+    extra = ",".join(f"{k}={v}" for k, v in settings.items()) if slugs.count(card.slug) > 1 else ""
+    return f"{card.slug}({extra})" if extra else card.slug
 
 
 def _probe(session: Session, project: int, id: int) -> ProbeRow:
@@ -217,6 +242,8 @@ def _questions(session: Session, wanted: Specification, asked: Asked) -> Iterato
         role, probe = Role.HELD_OUT, wanted.probe
         if card.role is Role.TRAIN and wanted.train is not None:
             role, probe = Role.TRAIN, wanted.train
+        if card.role is Role.BOTH:
+            role = Role.BOTH
     layers: list[tuple[str, str]] = [("", "")]
     if card.input is Input.FEATURES:
         both = request.layer_pairs is LayerPairs.ALL
@@ -230,6 +257,10 @@ def _questions(session: Session, wanted: Specification, asked: Asked) -> Iterato
             "precision": request.precision if card.role is not Role.NONE else "",
             "seed": request.seed if card.role is not Role.NONE else 0,
         }  # fmt: skip
+        if role is Role.BOTH and wanted.train is not None:
+            fields["train_probe_id"] = wanted.train.id
+        if asked.references:
+            fields["reference_ids"] = asked.references
         yield cells.question(session, fields=fields)
 
 

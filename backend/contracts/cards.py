@@ -32,8 +32,10 @@ class Question(enum.StrEnum):
     SEE_ALIKE = "Do they see alike?"
     WEIGHTS_ALIKE = "Are their weights alike?"
     LAYER = "What does a layer look like?"
+    WEIGHTS = "What are the weights like?"
     MINIMUM = "What is the minimum like?"
     CONFIDENCE = "Can their confidence be trusted?"
+    ROBUSTNESS = "What can they withstand?"
 
 
 class Arity(enum.StrEnum):
@@ -57,6 +59,7 @@ class Role(enum.StrEnum):
 
     HELD_OUT = "held-out"
     TRAIN = "train"
+    BOTH = "train and held-out"
     NONE = "none"
 
 
@@ -93,6 +96,7 @@ class Uncertainty(enum.StrEnum):
     MEAN_JACKKNIFE = "delete-a-group jackknife of a mean over samples"
     JACKKNIFE = "delete-a-group jackknife"
     FIRST_ORDER = "delete-a-group jackknife, to first order"
+    DRAWS = "error over random draws only"
     EXACT = "none: the number is exact for these weights"
 
 
@@ -166,6 +170,10 @@ class Card(BaseModel):
     pitfalls: str = Field(min_length=3)
     source: str = Field(min_length=3)
     parameters: tuple[Parameter, ...] = ()
+    references: tuple[int, int] = Field(
+        default=(0, 0), description="Fewest and most checkpoints to name beside those that are compared."
+    )
+    references_help: str = Field(default="", description="Which checkpoints those are.")
     pace: Pace = Pace.PAIR
     has_chance_level: bool = Field(
         default=False, description="Whether shuffled samples show what unrelated models score."

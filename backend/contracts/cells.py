@@ -24,6 +24,9 @@ class Why(enum.StrEnum):
     CANCELLED = "cancelled"
 
 
+Column = tuple[float | str | None, ...]
+
+
 class Estimate(BaseModel):
     """A value with how sure it is. ``low`` and ``high`` are the 95 % sampling interval."""
 
@@ -44,6 +47,9 @@ class Estimate(BaseModel):
     warning: str = ""
     notes: dict[str, float | int | str] = Field(
         default_factory=dict, description="What was found beside the number, such as a residual."
+    )
+    series: dict[str, Column] = Field(
+        default_factory=dict, description="Columns of equal length behind the number, such as a curve; null is a gap."
     )
 
 

@@ -22,6 +22,9 @@ class MeasureRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
     slug: Slug
     parameters: Annotated[dict[str, int | float | str], Field(max_length=20)] = Field(default_factory=dict)
+    references: Annotated[list[Id], Field(max_length=100)] = Field(
+        default_factory=list, description="Checkpoints that the measure needs beside those that are compared."
+    )
 
 
 class Reduction(enum.StrEnum):

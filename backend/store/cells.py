@@ -85,7 +85,7 @@ def _row(question_id: int, place: Place, cell: Cell) -> dict[str, Any]:
         return {**row, **blank, "why": str(cell.why), "sentence": cell.sentence}
     rest = {
         "interval": cell.interval, "method": cell.method, "warning": cell.warning,
-        "monte_carlo_error": cell.monte_carlo_error, "notes": cell.notes,
+        "monte_carlo_error": cell.monte_carlo_error, "notes": cell.notes, "series": cell.series,
     }  # fmt: skip
     return {
         **row, "value": cell.value, "low": cell.low, "high": cell.high, "n": cell.n, "rest": rest,
@@ -103,7 +103,7 @@ def as_cell(row: CellRow) -> Cell:
         value=row.value, low=row.low, high=row.high, n=row.n, method=row.rest.get("method", ""),
         interval=IntervalKind(kind) if kind else None, warning=row.rest.get("warning", ""),
         monte_carlo_error=row.rest.get("monte_carlo_error"), notes=row.rest.get("notes", {}),
-        replicates=tuple(replicates(row)),
+        series=row.rest.get("series", {}), replicates=tuple(replicates(row)),
     )  # fmt: skip
 
 

@@ -139,6 +139,8 @@ class QuestionRow(Key, Base):
     input: Mapped[str]
     parameters: Mapped[dict[str, Any]]
     probe_id: Mapped[int | None] = mapped_column(ForeignKey("probes.id", ondelete="CASCADE"), index=True)
+    train_probe_id: Mapped[int | None] = mapped_column(ForeignKey("probes.id", ondelete="CASCADE"), index=True)
+    reference_ids: Mapped[list[Any]] = mapped_column(server_default=NOTHING)
     role: Mapped[str]
     layer_a: Mapped[str] = mapped_column(server_default="")
     layer_b: Mapped[str] = mapped_column(server_default="")

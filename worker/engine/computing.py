@@ -1,9 +1,11 @@
 """Forward passes, measures of one model, and tiles of pairs."""
 
 from collections.abc import Callable, Hashable
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy.orm import Session
+from torch import Tensor
 
 from backend.contracts.cells import Cell
 from backend.contracts.problems import NotFound
@@ -15,25 +17,28 @@ from backend.store.tables import CheckpointRow, ProbeRow, QuestionRow
 from worker.engine.materials import Materials
 from worker.measures.catalogue import catalogue
 from worker.measures.evaluation import (
+    evaluate_both,
     evaluate_model,
     evaluate_network,
     evaluate_pairs,
     finite,
     not_applicable,
 )
-from worker.measures.inputs import Layer, Outputs, Undefined
+from worker.measures.inputs import Layer, Outputs, Subject, Undefined
 from worker.measures.measure import Measure
 from worker.measures.uncertainty import row_groups
 
 Check = Callable[[], None]
+Shared = dict[Hashable, dict[Hashable, Any]]
 
 
 def _load(
     session: Session, questions: list[int], checkpoints: list[int]
 ) -> tuple[dict[int, QuestionRow], dict[int, CheckpointRow], dict[int, ProbeRow]]:
     asked = cells_store.questions_by_id(session, questions)
-    models = {c.id: c for c in rows.checkpoints_by_id(session, checkpoints)}
-    probes = {q.probe_id for q in asked.values() if q.probe_id is not None}
+    named = {i for q in asked.values() for i in q.reference_ids}
+    models = {c.id: c for c in rows.checkpoints_by_id(session, sorted({*checkpoints, *named}))}
+    probes = {p for q in asked.values() for p in (q.probe_id, q.train_probe_id) if p is not None}
     return asked, models, {p: rows.probe(session, p) for p in probes}
 
 
@@ -65,30 +70,71 @@ def run_model(database: Database, materials: Materials, payload: dict[str, Any],
         asked, models, probes = _load(session, payload["questions"], [payload["checkpoint"]])
     checkpoint = models[payload["checkpoint"]]
     place = (checkpoint.id, checkpoint.id)
+    kept: Shared = {}
     for id in payload["questions"]:
         check()
-        question = asked[id]
-        cell = _of_model(materials, checkpoint, question, probes[question.probe_id or 0])
+        try:
+            cell = _of_model(materials, models, checkpoint, asked[id], probes, kept)
+        except Undefined as sentence:
+            cell = not_applicable(str(sentence))
         with database.transaction() as session:
             cells_store.write(session, id, {place: cell})
 
 
-def _of_model(materials: Materials, checkpoint: CheckpointRow, question: QuestionRow, probe: ProbeRow) -> Cell:
-    measure = _measure(question)
+def _of_model(
+    materials: Materials, models: dict[int, CheckpointRow], checkpoint: CheckpointRow, question: QuestionRow,
+    probes: dict[int, ProbeRow], kept: Shared,
+) -> Cell:  # fmt: skip
+    measure, settings = _measure(question), question.parameters
+    if measure.card.input == "weights":
+        shared = kept.setdefault((checkpoint.id,), {})
+        weights = shared.setdefault("weights", _sound(materials.weights(checkpoint)))
+        return evaluate_model(measure, weights, settings, kept=shared)
+    probe = probes[question.probe_id or 0]
     if measure.card.input == "network":
-        subject = materials.subject(checkpoint, probe, precision=question.precision, seed=question.seed)
-        return evaluate_network(measure, [subject], question.parameters)
+        subject = _subject(materials, models, checkpoint, question, probe, kept)
+        return evaluate_network(measure, [subject], settings)
+    if measure.card.role == "train and held-out":
+        if question.train_probe_id is None:
+            raise Undefined("This measure compares train samples with held-out ones: name a train probe set.")
+        both = [
+            materials.outputs(checkpoint, probes[p], precision=question.precision)
+            for p in (question.train_probe_id, probe.id)
+        ]
+        return evaluate_both(measure, both[0], both[1], settings)
     data: Outputs | Layer
-    try:
-        if measure.card.input == "features":
-            data = materials.layer(
-                checkpoint, probe, layer=question.layer_a, reduction=question.reduction, precision=question.precision
-            )
-        else:
-            data = materials.outputs(checkpoint, probe, precision=question.precision)
-    except Undefined as sentence:
-        return not_applicable(str(sentence))
-    return evaluate_model(measure, data, question.parameters, groups=row_groups(data.samples))
+    # Outputs and features are kept by the materials: the same object comes back for the next question.
+    if measure.card.input == "features":
+        data = materials.layer(
+            checkpoint, probe, layer=question.layer_a, reduction=question.reduction, precision=question.precision
+        )
+    else:
+        data = materials.outputs(checkpoint, probe, precision=question.precision)
+    return evaluate_model(measure, data, settings, groups=row_groups(data.samples))
+
+
+def _subject(
+    materials: Materials, models: dict[int, CheckpointRow], checkpoint: CheckpointRow, question: QuestionRow,
+    probe: ProbeRow, kept: Shared,
+) -> Subject:  # fmt: skip
+    """The network, what its measures share, and the networks that the question names."""
+    own: dict[str, Any] = {"precision": question.precision, "seed": question.seed}
+    references = tuple(materials.subject(_named(models, i), probe, **own) for i in question.reference_ids)
+    shared = kept.setdefault((checkpoint.id, probe.id, question.precision, question.seed), {})
+    return replace(materials.subject(checkpoint, probe, **own), references=references, kept=shared)
+
+
+def _named(models: dict[int, CheckpointRow], id: int) -> CheckpointRow:
+    if id not in models:
+        raise Undefined("A reference checkpoint of this question was deleted.")
+    return models[id]
+
+
+def _sound(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    bad = sum(int(w.numel() - w.isfinite().sum()) for w in weights.values())
+    if bad:
+        raise Undefined(f"{bad} weights are NaN or infinite.")
+    return weights
 
 
 def run_tile(database: Database, materials: Materials, payload: dict[str, Any], check: Check) -> None:
@@ -114,11 +160,10 @@ def _of_pairs(
     measure = _measure(question)
     if measure.card.input == "network" and probe is not None:
         found: dict[Place, Cell] = {}
+        shared: Shared = {}
         for a, b in pairs:
             check()
-            both = [
-                materials.subject(models[i], probe, precision=question.precision, seed=question.seed) for i in (a, b)
-            ]
+            both = [_subject(materials, models, models[i], question, probe, shared) for i in (a, b)]
             found[a, b] = evaluate_network(measure, both, question.parameters)
         return found
     left, why_left = _inputs(materials, models, {a for a, _ in pairs}, question, probe, question.layer_a)
@@ -152,7 +197,7 @@ def _inputs(
     refused: dict[Any, str] = {}
     for id in sorted(ids):
         try:
-            found[id] = _input(materials, models[id], question, probe, layer)
+            found[id] = _input(materials, models, models[id], question, probe, layer)
         except Undefined as sentence:
             where = f" at layer {layer}" if layer else ""
             refused[id] = f"{models[id].name}{where}: {sentence}"
@@ -160,19 +205,17 @@ def _inputs(
 
 
 def _input(
-    materials: Materials, checkpoint: CheckpointRow, question: QuestionRow, probe: ProbeRow | None, layer: str
-) -> Any:
+    materials: Materials, models: dict[int, CheckpointRow], checkpoint: CheckpointRow, question: QuestionRow,
+    probe: ProbeRow | None, layer: str,
+) -> Any:  # fmt: skip
     if probe is None:
-        weights = materials.weights(checkpoint)
-        bad = sum(int(w.numel() - w.isfinite().sum()) for w in weights.values())
-        if bad:
-            raise Undefined(f"{bad} weights are NaN or infinite.")
-        return weights
+        return _sound(materials.weights(checkpoint))
+    own = {"precision": question.precision}
     if question.input == "outputs":
-        return finite(materials.outputs(checkpoint, probe, precision=question.precision))
-    return finite(
-        materials.features(checkpoint, probe, layer=layer, reduction=question.reduction, precision=question.precision)
-    )
+        found = finite(materials.outputs(checkpoint, probe, **own))
+        named = [_named(models, i) for i in question.reference_ids]
+        return replace(found, references=tuple(finite(materials.outputs(c, probe, **own)) for c in named))
+    return finite(materials.features(checkpoint, probe, layer=layer, reduction=question.reduction, **own))
 
 
 def split(payload: dict[str, Any], kind: str) -> list[dict[str, Any]]:

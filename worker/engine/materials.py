@@ -85,11 +85,9 @@ class Materials:
         tensors = load_file(self._files.path(probe.file_hash or ""))
         x = tensors["x"].to(PRECISIONS[precision])
         y = tensors.get("y", torch.empty(0, dtype=torch.int64))
-        rule = checkpoint.normalisation or probe.normalisation
-        if rule is not None:
-            view = (1, -1, *[1] * (x.ndim - 2))
-            mean, std = (torch.tensor(rule[k], dtype=x.dtype).view(view) for k in ("mean", "std"))
-            x = (x - mean) / std
+        scale = _scale(checkpoint, probe, x)
+        if scale is not None:
+            x = (x - scale[0]) / scale[1]
         if checkpoint.class_order is not None and y.numel():
             place = torch.full((max(checkpoint.class_order) + 1,), -1)
             place[checkpoint.class_order] = torch.arange(len(checkpoint.class_order))
@@ -99,7 +97,16 @@ class Materials:
     def subject(self, checkpoint: CheckpointRow, probe: ProbeRow, *, precision: str, seed: int) -> Subject:
         """The network on the samples of a probe set, for measures of the minimum."""
         x, y = self.samples(checkpoint, probe, precision=precision)
-        return Subject(self.network(checkpoint, precision=precision), x, y, groups=row_groups(len(x)), seed=seed)
+        network = self.network(checkpoint, precision=precision)
+
+        def fresh(draw: int) -> nn.Module:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(draw)
+                made = registry.build(checkpoint.architecture or "", **checkpoint.arguments)
+            return made.to(self.device, PRECISIONS[precision]).eval()
+
+        scale = _scale(checkpoint, probe, x)
+        return Subject(network, x, y, groups=row_groups(len(x)), seed=seed, scale=scale, fresh=fresh)
 
     def weights(self, checkpoint: CheckpointRow) -> dict[str, Tensor]:
         """The checkpoint's trained parameters."""
@@ -179,6 +186,16 @@ class Materials:
         if layer == OUTPUT:
             return ""
         return str(checkpoint.found["penultimate"]) if layer == PENULTIMATE else layer
+
+
+def _scale(checkpoint: CheckpointRow, probe: ProbeRow, x: Tensor) -> tuple[Tensor, Tensor] | None:
+    """Mean and standard deviation by which a checkpoint's samples are normalised, by channel."""
+    rule = checkpoint.normalisation or probe.normalisation
+    if rule is None:
+        return None
+    view = (1, -1, *[1] * (x.ndim - 2))
+    mean, std = (torch.tensor(rule[k], dtype=x.dtype, device=x.device).view(view) for k in ("mean", "std"))
+    return mean, std
 
 
 def _in_probe_order(logits: Tensor, class_order: list[int]) -> Tensor:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor
 
 from backend.contracts.cards import Uncertainty
 from backend.contracts.cells import Cell, Reason, Why
-from worker.measures.inputs import Layer, Outputs, Subject, Undefined
+from worker.measures.inputs import Layer, Outputs, Subject, Undefined, Weights
 from worker.measures.measure import Measure, Reading, Settings
 from worker.measures.pairs import Data, Pair, answer_pairs, chance_levels
 from worker.measures.uncertainty import (
@@ -18,6 +19,7 @@ from worker.measures.uncertainty import (
     estimate,
     leave_one_out_means,
     others,
+    row_groups,
     take_rows,
     with_bounds,
 )
@@ -68,9 +70,8 @@ def evaluate_pairs(
         warning = measure.small(samples, width) if measure.small else ""
         notes = answers.notes.get(k)
         own = None if answers.replicates is None else answers.replicates[:, k]
-        cells.append(
-            with_bounds(measure, values[k], lows[k], highs[k], own, samples=samples, notes=notes, warning=warning)
-        )
+        found = Reading(values[k], own, notes=notes or {}, series=answers.series.get(k, {}))
+        cells.append(with_bounds(measure, found, lows[k], highs[k], samples=samples, warning=warning))
     return cells
 
 
@@ -85,32 +86,84 @@ def _size(a: Any, b: Any) -> tuple[int, int]:
 
 
 def evaluate_model(
-    measure: Measure, data: Outputs | Layer, settings: Settings, *, groups: Sequence[Tensor] = ()
-) -> Cell:
-    """The cell of one model from its outputs or from what a layer sees."""
+    measure: Measure, data: Outputs | Layer | Weights, settings: Settings, *, groups: Sequence[Tensor] = (),
+    kept: dict[Hashable, Any] | None = None,
+) -> Cell:  # fmt: skip
+    """The cell of one model from its outputs, from what a layer sees, or from its weights.
 
-    def on(part: Outputs | Layer) -> float:
-        return float(measure.of_model(measure.prepare(part, **settings), settings))
+    Args:
+        kept: shared by measures of the same data, so that what several prepare is prepared once.
+    """
+
+    def on(part: Outputs | Layer | Weights) -> Reading:
+        return as_reading(measure.of_model(measure.prepare(part, **settings), settings))
 
     try:
-        value = on(finite(data))
+        sound = finite(data) if isinstance(data, Outputs | Layer) else data
+        prepared = _prepared(measure, sound, settings, {} if kept is None else kept)
+        whole = as_reading(measure.of_model(prepared, settings))
+        if measure.beside is not None:
+            whole = measure.beside(whole.value, prepared, **settings)
     except Undefined as sentence:
         return not_applicable(str(sentence))
-    if not math.isfinite(value):
+    if not math.isfinite(whole.value):
         return not_applicable(
-            "The number is not finite: a right answer got probability zero." if math.isinf(value) else measure.undefined
+            "The number is not finite: a right answer got probability zero."
+            if math.isinf(whole.value)
+            else measure.undefined
         )
-    replicates = None
-    groups = groups if len(groups) >= FEWEST_GROUPS else ()
+    replicates = whole.replicates
+    groups = groups if len(groups) >= FEWEST_GROUPS and measure.card.uncertainty is not Uncertainty.EXACT else ()
     if groups and measure.card.uncertainty is Uncertainty.MEAN_JACKKNIFE:
-        parts = torch.tensor([on(take_rows(data, g)) for g in groups], dtype=torch.float64)
+        parts = torch.tensor([on(take_rows(data, g)).value for g in groups], dtype=torch.float64)
         replicates = leave_one_out_means(parts, groups)
     elif groups:
-        left = [_or_nan(on, take_rows(data, others(groups, g))) for g in range(len(groups))]
+        left = [_or_nan(lambda part: on(part).value, take_rows(data, others(groups, g))) for g in range(len(groups))]
         replicates = torch.tensor(left, dtype=torch.float64)
     samples, width = _size(data, data)
     warning = measure.small(samples, width) if measure.small else ""
-    return estimate(measure, value, replicates, samples=samples, warning=warning)
+    return estimate(measure, replace(whole, replicates=replicates), samples=samples, warning=warning)
+
+
+def evaluate_both(measure: Measure, train: Outputs, held_out: Outputs, settings: Settings) -> Cell:
+    """The cell of one model from its answers to train samples and to held-out ones.
+
+    The two sets are resampled together, group by group: their errors are independent, so the
+    spread of the number is that of both.
+    """
+
+    def on(first: Outputs, second: Outputs) -> float:
+        return float(
+            measure.compute(measure.prepare(first, **settings), measure.prepare(second, **settings), **settings)
+        )
+
+    try:
+        value = on(finite(train), finite(held_out))
+    except Undefined as sentence:
+        return not_applicable(str(sentence))
+    if not math.isfinite(value):
+        return not_applicable(measure.undefined)
+    mine, theirs = row_groups(train.samples), row_groups(held_out.samples)
+    replicates = None
+    if min(len(mine), len(theirs)) >= FEWEST_GROUPS:
+        count = min(len(mine), len(theirs))
+        left = [on(train.rows(others(mine, g)), held_out.rows(others(theirs, g))) for g in range(count)]
+        replicates = torch.tensor(left, dtype=torch.float64)
+    notes: dict[str, float | int | str] = {"train_samples": train.samples}
+    return estimate(measure, Reading(value, replicates, notes=notes), samples=held_out.samples)
+
+
+def as_reading(found: Any) -> Reading:
+    """What a measure returned, as a reading."""
+    return found if isinstance(found, Reading) else Reading(float(found))
+
+
+def _prepared(measure: Measure, data: Any, settings: Settings, kept: dict[Hashable, Any]) -> Any:
+    key = (measure.prepare, id(data), tuple(sorted(settings.items())))
+    if key not in kept:
+        # The data is kept with it: an identity is only unique while its object lives.
+        kept[key] = (measure.prepare(data, **settings), data)
+    return kept[key][0]
 
 
 def _or_nan(number: Callable[[Any], float], part: Any) -> float:
@@ -130,13 +183,10 @@ def evaluate_network(measure: Measure, subjects: Sequence[Subject], settings: Se
         return not_applicable(str(sentence))
     except torch._C._LinAlgError:  # type: ignore[attr-defined]
         return not_applicable("The computation did not converge: numbers in it grew beyond what a float can hold.")
-    reading = found if isinstance(found, Reading) else Reading(float(found))
+    reading = as_reading(found)
     if not math.isfinite(reading.value):
         return not_applicable(measure.undefined)
-    return estimate(
-        measure, reading.value, reading.replicates, samples=subjects[0].samples,
-        monte_carlo_error=reading.monte_carlo_error, notes=reading.notes, warning=reading.warning,
-    )  # fmt: skip
+    return estimate(measure, reading, samples=subjects[0].samples)
 
 
 def _check_subject(subject: Subject, *, needs_labels: bool) -> None:

@@ -1,10 +1,11 @@
 """What measures are given: outputs, features, weights, or a network on its probe set."""
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -25,15 +26,18 @@ class Outputs:
     Attributes:
         logits: ``(samples, classes)``, float64.
         labels: ``(samples,)``, int64, where the probe set has them.
+        references: the same of the checkpoints that a measure needs beside those it compares.
     """
 
     logits: Tensor
     labels: Tensor | None = None
+    references: tuple["Outputs", ...] = ()
 
     def rows(self, index: Tensor) -> "Outputs":
         """The answers to some of the samples."""
         index = index.to(self.logits.device)
-        return Outputs(self.logits[index], None if self.labels is None else self.labels[index])
+        labels = None if self.labels is None else self.labels[index]
+        return Outputs(self.logits[index], labels, tuple(r.rows(index) for r in self.references))
 
     @property
     def samples(self) -> int:
@@ -109,6 +113,17 @@ class Subject:
 
     The module is in eval mode and is never changed: weights enter through
     ``torch.func.functional_call``.
+
+    Attributes:
+        x: samples as the network takes them.
+        y: ``(samples,)``, int64.
+        groups: rows to leave out together for the intervals.
+        chunk: most samples in one pass.
+        seed: of random draws.
+        scale: mean and standard deviation by which the raw samples were normalised.
+        fresh: makes an untrained network of this architecture from a seed.
+        references: networks that the measure needs beside those it compares.
+        kept: what several measures of this network share.
     """
 
     module: nn.Module
@@ -117,6 +132,16 @@ class Subject:
     groups: tuple[Tensor, ...] = ()
     chunk: int = 4096
     seed: int = 0
+    scale: tuple[Tensor, Tensor] | None = None
+    fresh: Callable[[int], nn.Module] | None = None
+    references: tuple["Subject", ...] = ()
+    kept: dict[Hashable, Any] = field(default_factory=dict)
+
+    def once(self, key: Hashable, make: Callable[[], Any]) -> Any:
+        """A value that several measures of this network need, made by the first."""
+        if key not in self.kept:
+            self.kept[key] = make()
+        return self.kept[key]
 
     @cached_property
     def weights(self) -> dict[str, Tensor]:
@@ -135,8 +160,24 @@ class Subject:
 
     def in_float64(self) -> "Subject":
         """The same network and samples with twice the digits; a copy, the module stays as it is."""
-        module = copy.deepcopy(self.module).double()
-        return replace(self, module=module, x=self.x.double() if self.x.is_floating_point() else self.x)
+        if all(t.dtype == torch.float64 for t in self.weights.values()):
+            return self
+
+        def double() -> Subject:
+            module = copy.deepcopy(self.module).double()
+            return replace(self, module=module, x=self.x.double() if self.x.is_floating_point() else self.x, kept={})
+
+        found: Subject = self.once("float64", double)
+        return found
+
+    def of_rows(self, rows: Tensor) -> "Subject":
+        """The same network on some of the samples."""
+        rows = rows.to(self.x.device)
+        return replace(self, x=self.x[rows], y=self.y[rows] if self.y.numel() else self.y, groups=(), kept={})
+
+    def grouped(self, groups: tuple[Tensor, ...]) -> "Subject":
+        """The same network with other groups of samples to leave out."""
+        return replace(self, groups=groups)
 
     def generator(self) -> torch.Generator:
         """A random generator made from the seed of the question."""

@@ -1,7 +1,7 @@
 """The decorator that turns one function and its card into a measure."""
 
 import inspect
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,6 +33,7 @@ class Reading:
         replicates: ``(groups,)`` values with one group of samples left out.
         monte_carlo_error: standard error over random draws.
         notes: what was found beside the number.
+        series: columns of equal length behind the number, such as a curve; None is a gap.
         warning: a sentence that belongs beside the number.
     """
 
@@ -40,6 +41,7 @@ class Reading:
     replicates: Tensor | None = None
     monte_carlo_error: float | None = None
     notes: dict[str, float | int | str] = field(default_factory=dict)
+    series: Mapping[str, Sequence[float | str | None]] = field(default_factory=dict)
     warning: str = ""
 
 
@@ -90,6 +92,7 @@ class Measure:
     check: Callable[..., Any] | None
     undefined: str
     small: Callable[[int, int], str] | None
+    beside: Callable[..., Reading] | None
 
     def of_pair(self, left: Any, right: Any, settings: Settings) -> Any:
         """The number of two prepared models."""
@@ -132,6 +135,8 @@ def measure(
     pace: Pace = Pace.PAIR,
     tolerance: float = 1e-6,
     has_chance_level: bool | None = None,
+    references: tuple[int, int] = (0, 0),
+    references_help: str = "",
     prepare: Callable[..., Any] = same,
     matrix: Callable[..., Tensor] | None = None,
     means: Callable[..., Tensor] | None = None,
@@ -140,6 +145,7 @@ def measure(
     check: Callable[..., Any] | None = None,
     undefined: str = "The number is 0/0 for this input.",
     small: Callable[[int, int], str] | None = None,
+    beside: Callable[..., Reading] | None = None,
 ) -> Callable[[Callable[..., Any]], Measure]:
     """Make a measure of the function below; its first docstring line is the card's summary.
 
@@ -157,6 +163,8 @@ def measure(
         undefined: the sentence shown where the number does not exist.
         has_chance_level: left out, a measure of pairs has one unless it reads weights or networks; False
             for numbers that shuffled samples do not change.
+        beside: what stands beside the value of one model (notes and columns), made once from all samples:
+            given the value and the prepared input.
         small: a warning for ``(samples, width)``, or an empty string.
     """
 
@@ -170,8 +178,9 @@ def measure(
             direction=direction, symmetric=symmetric, ignores=frozenset(ignores or ()), ignores_of_second=second,
             role=role, needs_labels=needs_labels, counts_events=counts_events, uncertainty=uncertainty,
             reliable_from=reliable_from, pitfalls=pitfalls, source=source, parameters=parameters, pace=pace,
-            tolerance=tolerance, has_chance_level=by_sample if has_chance_level is None else has_chance_level,
+            tolerance=tolerance, references=references, references_help=references_help,
+            has_chance_level=by_sample if has_chance_level is None else has_chance_level,
         )  # fmt: skip
-        return Measure(card, function, prepare, matrix, means, finish, together, check, undefined, small)
+        return Measure(card, function, prepare, matrix, means, finish, together, check, undefined, small, beside)
 
     return decorate

@@ -29,6 +29,7 @@ class Answers:
         replicates: ``(groups, pairs)`` with one group of samples left out, where it was asked for.
         reasons: sentences by position.
         notes: what was found beside the numbers, by position.
+        series: columns behind the numbers, by position.
         refused: sentences for single inputs that have no number with any other, by name.
     """
 
@@ -36,6 +37,7 @@ class Answers:
     replicates: Tensor | None = None
     reasons: dict[int, str] = field(default_factory=dict)
     notes: dict[int, dict[str, float | int | str]] = field(default_factory=dict)
+    series: dict[int, Mapping[str, Sequence[float | str | None]]] = field(default_factory=dict)
     refused: dict[Hashable, str] = field(default_factory=dict)
 
 
@@ -100,6 +102,7 @@ def answer_pairs(
         answers.values[known] = found.values
         answers.reasons |= {known[k]: sentence for k, sentence in found.reasons.items()}
         answers.notes = {known[k]: notes for k, notes in found.notes.items()}
+        answers.series = {known[k]: series for k, series in found.series.items()}
         if answers.replicates is not None:
             answers.replicates[:, known] = _resampled(asked, left, right)
     answers.values = _within(measure, answers.values)
@@ -331,7 +334,7 @@ def pair_values(
             answers.reasons[k] = str(sentence)
             continue
         if isinstance(found, Reading):
-            answers.notes[k] = found.notes
+            answers.notes[k], answers.series[k] = found.notes, found.series
         answers.values[k] = found.value if isinstance(found, Reading) else float(found)
     return answers
 

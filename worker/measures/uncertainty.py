@@ -10,7 +10,7 @@ from torch import Tensor
 
 from backend.contracts.cards import Card, Uncertainty
 from backend.contracts.cells import Estimate, IntervalKind
-from worker.measures.measure import Measure
+from worker.measures.measure import Measure, Reading
 
 GROUPS = 20
 FEWEST_GROUPS = 3
@@ -88,45 +88,47 @@ def bounds(card: Card, values: Tensor, replicates: Tensor | None, *, samples: in
     return low.masked_fill(none, NAN), high.masked_fill(none, NAN)
 
 
-def estimate(
-    measure: Measure,
-    value: float,
-    replicates: Tensor | None,
-    *,
-    samples: int,
-    monte_carlo_error: float | None = None,
-    notes: dict[str, float | int | str] | None = None,
-    warning: str = "",
-) -> Estimate:
-    """A value with its 95 % sampling interval, kept inside the measure's range."""
+def estimate(measure: Measure, found: Reading, *, samples: int, warning: str = "") -> Estimate:
+    """A value with its 95 % sampling interval, kept inside the measure's range.
+
+    Args:
+        warning: said before what the reading itself warns of.
+    """
+    replicates = found.replicates
     low, high = bounds(
-        measure.card, torch.tensor([value], dtype=torch.float64),
+        measure.card, torch.tensor([found.value], dtype=torch.float64),
         None if replicates is None else replicates[:, None], samples=samples,
     )  # fmt: skip
-    return with_bounds(
-        measure, value, float(low), float(high), replicates, samples=samples,
-        monte_carlo_error=monte_carlo_error, notes=notes, warning=warning,
-    )  # fmt: skip
+    return with_bounds(measure, found, float(low), float(high), samples=samples, warning=warning)
 
 
 def with_bounds(
-    measure: Measure, value: float, low: float, high: float, replicates: Tensor | None, *, samples: int,
-    monte_carlo_error: float | None = None, notes: dict[str, float | int | str] | None = None, warning: str = "",
-) -> Estimate:  # fmt: skip
+    measure: Measure, found: Reading, low: float, high: float, *, samples: int, warning: str = ""
+) -> Estimate:
     """An estimate whose interval is known; NaN bounds mean that there is none."""
-    card = measure.card
-    rest: dict[str, Any] = {"monte_carlo_error": monte_carlo_error, "notes": notes or {}, "warning": warning}
+    card, replicates = measure.card, found.replicates
+    rest: dict[str, Any] = {
+        "monte_carlo_error": found.monte_carlo_error, "notes": found.notes,
+        "series": {name: _column(values) for name, values in found.series.items()},
+        "warning": " ".join(s for s in (warning, found.warning) if s),
+    }  # fmt: skip
     if replicates is None or math.isnan(low):
         exact = card.uncertainty is Uncertainty.EXACT
         left_out = replicates is not None and len(replicates) >= FEWEST_GROUPS
         why = "undefined without one of the groups" if left_out else "not asked for, or too few samples"
         method = str(card.uncertainty) if exact else f"no interval: {why}"
-        return Estimate(value=value, n=samples, method=method, **rest)
+        return Estimate(value=found.value, n=samples, method=method, **rest)
     count = len(replicates)
     method = f"{card.uncertainty}, {count} groups, t interval"
-    if card.counts_events and value in (card.low, card.high) and float(replicates.amax() - replicates.amin()) == 0:
+    still = float(replicates.amax() - replicates.amin()) == 0
+    if card.counts_events and found.value in (card.low, card.high) and still:
         method = "rule of three: no event in n samples"
     return Estimate(
-        value=value, low=low, high=high, interval=IntervalKind.SAMPLING, method=method, n=samples,
+        value=found.value, low=low, high=high, interval=IntervalKind.SAMPLING, method=method, n=samples,
         replicates=tuple(replicates.tolist()), **rest,
     )  # fmt: skip
+
+
+def _column(values: Sequence[float | str | None]) -> tuple[float | str | None, ...]:
+    """A column in which what is not finite is a gap."""
+    return tuple(None if isinstance(v, float) and not math.isfinite(v) else v for v in values)

@@ -1,28 +1,18 @@
-"""Products with the Hessian of the mean loss, by double backward.
+"""Gradients of the mean loss, and products with its Hessian by double backward.
 
-Double backward is right through every norm layer and attention; nested forward-mode
-derivatives are not, through affine LayerNorm, on current torch.
+Double backward is right through norm layers in eval mode and attention, where nested forward-mode
+derivatives are not on current torch (affine LayerNorm). Where torch's own second derivatives are wrong
+(weight_norm), products are not symmetric, which the Lanczos run notices and says.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
-from worker.measures.inputs import Subject
-
-Product = Callable[[Tensor], Tensor]
-
-
-def flat(tensors: Sequence[Tensor]) -> Tensor:
-    """Tensors as one vector."""
-    return torch.cat([t.reshape(-1) for t in tensors])
-
-
-def unflat(vector: Tensor, like: Sequence[Tensor]) -> list[Tensor]:
-    """A vector cut and shaped like a list of tensors."""
-    parts = vector.split([t.numel() for t in like])
-    return [p.view_as(t) for p, t in zip(parts, like, strict=True)]
+from worker.measures.inputs import Subject, Weights
+from worker.measures.landscape.vectors import Product, flat, random_signs
+from worker.measures.uncertainty import leave_one_out_means
 
 
 def gradient_graph(subject: Subject, rows: Tensor | slice) -> tuple[list[Tensor], Tensor]:
@@ -50,7 +40,7 @@ def hessian_product(subject: Subject) -> Product:
     one chunk; larger probe sets rebuild it chunk by chunk, so that memory stays bounded.
     """
     if subject.samples <= subject.chunk:
-        leaves, gradient = gradient_graph(subject, slice(None))
+        leaves, gradient = subject.once("gradient graph", lambda: gradient_graph(subject, slice(None)))
         return lambda v: product_with(leaves, gradient, v) / subject.samples
 
     def chunked(vector: Tensor) -> Tensor:
@@ -63,28 +53,60 @@ def hessian_product(subject: Subject) -> Product:
     return chunked
 
 
+def group_products(subject: Subject, vectors: Sequence[Tensor]) -> Tensor:
+    """Hessian of each group's mean loss times each vector, ``(vectors, groups, weights)``."""
+    rows = []
+    for group in subject.groups:
+        graph = gradient_graph(subject, group)
+        rows.append(torch.stack([product_with(*graph, v) for v in vectors]) / len(group))
+    return torch.stack(rows, dim=1)
+
+
 def group_curvatures(subject: Subject, vector: Tensor) -> Tensor:
     """Second derivative of each group's mean loss along a unit vector, ``(groups,)``, float64."""
-    values = []
-    for rows in subject.groups:
-        product = product_with(*gradient_graph(subject, rows), vector)
-        values.append(float(vector.double() @ product.double()) / len(rows))
-    return torch.tensor(values, dtype=torch.float64)
+    return group_products(subject, [vector])[0].double().cpu() @ vector.double().cpu()
+
+
+def around(value: float, parts: Tensor, subject: Subject) -> Tensor:
+    """Leave-one-group-out values: how the groups' own values differ, laid around a value.
+
+    Args:
+        parts: ``(groups,)`` value of each group.
+    """
+    left = leave_one_out_means(parts, subject.groups)
+    sizes = torch.tensor([len(g) for g in subject.groups], dtype=parts.dtype)
+    return left + (value - float((parts * sizes).sum() / sizes.sum()))
 
 
 def loss_gradient(subject: Subject) -> Tensor:
-    """Gradient of the mean loss as one vector."""
-    leaves = {n: w.clone().requires_grad_() for n, w in subject.weights.items()}
+    """Gradient of the mean loss as one vector, on the processor."""
+
+    def made() -> Tensor:
+        return group_gradient(subject, torch.arange(subject.samples))
+
+    found: Tensor = subject.once("gradient", made)
+    return found
+
+
+def group_gradient(subject: Subject, rows: Tensor) -> Tensor:
+    """Gradient of the mean loss over some rows as one vector, on the processor."""
+    return gradient_at(subject, subject.weights, rows)
+
+
+def gradient_at(subject: Subject, weights: Weights, rows: Tensor | None = None) -> Tensor:
+    """Gradient of the mean loss at other weights, over some rows or all, on the processor."""
+    rows = torch.arange(subject.samples) if rows is None else rows
+    leaves = {n: w.clone().requires_grad_() for n, w in weights.items()}
     total = torch.zeros(sum(w.numel() for w in leaves.values()), dtype=next(iter(leaves.values())).dtype)
-    for start in range(0, subject.samples, subject.chunk):
-        rows = slice(start, start + subject.chunk)
-        logits = subject.logits(leaves, subject.x[rows])
-        loss = nn.functional.cross_entropy(logits, subject.y[rows], reduction="sum")
+    for part in rows.to(subject.x.device).split(subject.chunk):
+        logits = subject.logits(leaves, subject.x[part])
+        loss = nn.functional.cross_entropy(logits, subject.y[part], reduction="sum")
         total += flat(torch.autograd.grad(loss, list(leaves.values()), materialize_grads=True)).cpu()
-    return total / subject.samples
+    return total / len(rows)
 
 
-def shifted(subject: Subject, step: Tensor) -> dict[str, Tensor]:
-    """The network's weights with a step added."""
-    parts = unflat(step, list(subject.weights.values()))
-    return {n: w + d for (n, w), d in zip(subject.weights.items(), parts, strict=True)}
+def start_vector(subject: Subject, number: int) -> Tensor:
+    """The start of a Krylov run: random signs of unit length, by number."""
+    generator = torch.Generator().manual_seed(subject.seed * 1009 + number)
+    signs = random_signs(subject, generator)
+    return signs / signs.norm()

@@ -1,28 +1,20 @@
 """The Fisher-Rao norm."""
 
-import torch
-
-from backend.contracts.cards import Arity, Change, Direction, Family, Input, Question, Role, Uncertainty
+from backend.contracts.cards import Change
 from worker.measures.inputs import Subject
-from worker.measures.landscape.hessian_trace import all_weights, logit_slopes
-from worker.measures.measure import Reading, measure
-from worker.measures.uncertainty import leave_one_out_means
+from worker.measures.landscape.gauss_newton import gauss_newton_forms
+from worker.measures.landscape.minimum import group_means, measure_of_minimum
+from worker.measures.landscape.vectors import all_weights
+from worker.measures.measure import Reading
 
 
-@measure(
+@measure_of_minimum(
     slug="fisher-rao-norm",
     title="Fisher-Rao norm",
-    family=Family.LANDSCAPE,
-    question=Question.MINIMUM,
-    arity=Arity.MODEL,
     formula=r"\sqrt{\theta^\top F\,\theta},\quad F = \mathbb{E}_x \mathbb{E}_{y\sim p}\,"
     r"\nabla\ell\,\nabla\ell^\top",
-    input=Input.NETWORK,
     bounds=(0.0, None),
-    direction=Direction.LOWER_IS_FLATTER,
     ignores={Change.PERMUTE_UNITS, Change.RESCALE_LAYERS},
-    role=Role.TRAIN,
-    uncertainty=Uncertainty.JACKKNIFE,
     reliable_from="200 samples",
     pitfalls="Uses the model's own Fisher matrix, not the labels: the label-based norm of some papers is "
     "another number. Follows how confident the model is.",
@@ -31,14 +23,6 @@ from worker.measures.uncertainty import leave_one_out_means
 )
 def fisher_rao_norm(subject: Subject) -> Reading:
     """Length of the weights measured by how much the answers depend on them."""
-    weights = all_weights(subject)
-    parts = []
-    for start in range(0, subject.samples, subject.chunk):
-        p, slope = logit_slopes(subject, weights, slice(start, start + subject.chunk))
-        parts.append((p * slope.square()).sum(1) - (p * slope).sum(1).square())
-    samples = torch.cat(parts).clamp_min(0).cpu()
-    replicates = None
-    if subject.groups:
-        means = torch.stack([samples[g].mean() for g in subject.groups])
-        replicates = leave_one_out_means(means, subject.groups).sqrt()
-    return Reading(float(samples.mean().sqrt()), replicates)
+    samples = gauss_newton_forms(subject, all_weights(subject))
+    left = group_means(samples, subject)
+    return Reading(float(samples.mean().sqrt()), None if left is None else left.sqrt())

@@ -1,173 +1,137 @@
-"""Traces of the generalised Gauss-Newton matrix, exactly and per sample."""
+"""The generalised Gauss-Newton matrix: exact traces per sample and weight, and products with vectors."""
 
-from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from worker.measures.inputs import Subject, Undefined, exact_attention
+from worker.measures.inputs import Subject, exact_attention
+from worker.measures.landscape.layer_rules import (
+    layers_with_rule,
+    rows_by_sample,
+    squared_norms,
+    watch,
+    weights_without_rule,
+)
+from worker.measures.landscape.vectors import Product, flat, unflat
 
 SAMPLES_AT_ONCE = 256
-SquaredNorm = Callable[[nn.Module, Tensor, Tensor], Tensor]
+MOST_CLASSES = 1000
+CLASS_DRAWS = 64
 
 
-def gauss_newton_traces(subject: Subject) -> Tensor:
-    """Trace of every sample's Gauss-Newton matrix, ``(samples,)``, float64.
+@dataclass(frozen=True)
+class Traces:
+    """Traces of every sample's Gauss-Newton matrix.
+
+    Attributes:
+        by_weight: ``(samples,)`` of each weight tensor's block by name, float64, on the processor.
+        class_draws: classes drawn per sample; 0 where all were used and the traces are exact.
+    """
+
+    by_weight: dict[str, Tensor]
+    class_draws: int = 0
+
+    @property
+    def samples(self) -> Tensor:
+        """The whole trace of every sample, ``(samples,)``."""
+        return torch.stack(list(self.by_weight.values())).sum(0)
+
+    @property
+    def monte_carlo_error(self) -> float | None:
+        """Standard error of the mean trace over drawn classes, from the spread over samples (an upper bound)."""
+        if not self.class_draws:
+            return None
+        samples = self.samples
+        return float(samples.std() / len(samples) ** 0.5)
+
+
+def gauss_newton_traces(subject: Subject) -> Traces:
+    """Traces of every sample's Gauss-Newton matrix, made once for all measures that need them.
 
     The Hessian of cross-entropy in the logits is ``Σ_c p_c (e_c - p)(e_c - p)ᵀ``, so the trace
-    is ``Σ_c p_c ‖Jᵀ(e_c - p)‖²``: one backward pass per class. Squared norms of each sample's
-    gradient come from the layer's input and output gradient; weights outside Linear, Conv2d,
-    BatchNorm2d and LayerNorm, or used twice, are differentiated sample by sample. The rules are
-    first tried on two samples against automatic differentiation: a network that uses its layers
-    in another way is differentiated sample by sample as a whole.
+    is ``Σ_c p_c ‖Jᵀ(e_c - p)‖²``: one backward pass per class. With more than 1,000 classes some are
+    drawn from the model's own probabilities for each sample instead.
     """
-    layers = _layers_with_own_rule(subject)
-    if not _rules_hold(subject, layers):
-        layers = {}
-    covered = {f"{name}.{p}" for name, m in layers.items() for p, _ in m.named_parameters(recurse=False)}
-    rest = [n for n in subject.weights if n not in covered]
-    parts = []
+    found: Traces = subject.once("gauss-newton traces", lambda: _traces(subject))
+    return found
+
+
+def _traces(subject: Subject) -> Traces:
+    layers, rest = layers_with_rule(subject), weights_without_rule(subject)
+    generator = subject.generator()
+    parts: list[dict[str, Tensor]] = []
+    draws = 0
     for start in range(0, subject.samples, SAMPLES_AT_ONCE):
         x = subject.x[start : start + SAMPLES_AT_ONCE]
-        total = _by_layer(subject, layers, x)
+        watched = watch(subject, layers, x)
+        p = watched.logits.detach().softmax(1)
+        draws = CLASS_DRAWS if p.shape[1] > MOST_CLASSES else 0
+        directions = _class_directions(p, draws, generator)
+        total = {n: torch.zeros(len(x), dtype=torch.float64, device=x.device) for n in subject.weights}
+        for direction in directions:
+            for name, slope in watched.slopes(direction).items():
+                for weight, norms in squared_norms(name, layers[name], watched.inputs[name], slope).items():
+                    total[weight] += norms.double()
         if rest:
-            total = total + _by_sample(subject, rest, x)
+            for weight, rows in rows_by_sample(subject, rest, x, torch.stack(directions, 1)).items():
+                total[weight] += rows.flatten(1).double().square().sum(1)
         parts.append(total)
-    return torch.cat(parts)
+    return Traces({n: torch.cat([part[n] for part in parts]).cpu() for n in subject.weights}, draws)
 
 
-def _rules_hold(subject: Subject, layers: dict[str, nn.Module]) -> bool:
-    names = [f"{name}.{p}" for name, m in layers.items() for p, _ in m.named_parameters(recurse=False)]
-    x = subject.x[:2]
-    try:
-        by_rule = _by_layer(subject, layers, x)
-        by_autograd = _by_sample(subject, names, x)
-    except (RuntimeError, IndexError, ValueError):
-        return False
-    return torch.allclose(by_rule, by_autograd, rtol=1e-3, atol=1e-12)
+def _class_directions(p: Tensor, draws: int, generator: torch.Generator) -> list[Tensor]:
+    """Directions ``(samples, classes)`` whose squared slopes sum to the trace."""
+    if not draws:
+        return [_towards(p, torch.full((len(p),), c, device=p.device)) * p[:, c : c + 1].sqrt()
+                for c in range(p.shape[1])]  # fmt: skip
+    chosen = torch.multinomial(p.double().cpu(), draws, replacement=True, generator=generator).to(p.device)
+    return [_towards(p, chosen[:, k]) / draws**0.5 for k in range(draws)]
 
 
-def _layers_with_own_rule(subject: Subject) -> dict[str, nn.Module]:
-    owners: dict[int, int] = {}
-    for _, p in subject.module.named_parameters(remove_duplicate=False):
-        owners[id(p)] = owners.get(id(p), 0) + 1
-    calls: dict[str, int] = {}
-    handles = []
-    candidates = {n: m for n, m in subject.module.named_modules() if _has_rule(m)}
-    for name, module in candidates.items():
-
-        def count(_m: nn.Module, _i: object, _o: object, name: str = name) -> None:
-            calls[name] = calls.get(name, 0) + 1
-
-        handles.append(module.register_forward_hook(count))
-    try:
-        with torch.no_grad():
-            subject.logits(subject.weights, subject.x[:1])
-    finally:
-        for handle in handles:
-            handle.remove()
-    return {
-        n: m
-        for n, m in candidates.items()
-        if calls.get(n) == 1 and all(owners[id(p)] == 1 for p in m.parameters(recurse=False))
-    }
+def _towards(p: Tensor, classes: Tensor) -> Tensor:
+    direction = -p
+    return direction.scatter_add(1, classes[:, None], torch.ones_like(p[:, :1]))
 
 
-def _has_rule(module: nn.Module) -> bool:
-    if type(module) is nn.Conv2d:
-        return module.groups == 1 and module.padding_mode == "zeros" and not isinstance(module.padding, str)
-    if type(module) is nn.BatchNorm2d:
-        return module.affine and module.track_running_stats
-    return type(module) is nn.Linear or (type(module) is nn.LayerNorm and module.elementwise_affine)
+def logit_slopes(subject: Subject, vector: Tensor, rows: slice) -> tuple[Tensor, Tensor]:
+    """Probabilities and the logits' derivative along a vector, each ``(samples, classes)``, float64."""
+    names = list(subject.weights)
+    tangent = dict(zip(names, unflat(vector, list(subject.weights.values())), strict=True))
+
+    def logits(weights: dict[str, Tensor]) -> Tensor:
+        return subject.logits(weights, subject.x[rows])
+
+    with exact_attention(), torch.no_grad():
+        out, slope = torch.func.jvp(logits, (subject.weights,), (tangent,))[:2]
+    return out.double().softmax(1), slope.double()
 
 
-def _by_layer(subject: Subject, layers: dict[str, nn.Module], x: Tensor) -> Tensor:
-    seen: dict[str, tuple[Tensor, Tensor]] = {}
-    handles = []
-    for name, module in layers.items():
+def gauss_newton_forms(subject: Subject, vector: Tensor) -> Tensor:
+    """Quadratic form of every sample's Gauss-Newton matrix along a vector, ``(samples,)``, float64.
 
-        def keep(_m: nn.Module, inputs: tuple[Tensor, ...], out: Tensor, name: str = name) -> Tensor:
-            # Copies: a layer behind this one may work in place on what passes.
-            seen[name] = (inputs[0].detach().clone(), out)
-            return out.clone()
-
-        handles.append(module.register_forward_hook(keep))
-    leaves = {n: w.clone().requires_grad_() for n, w in subject.weights.items()}
-    try:
-        logits = subject.logits(leaves, x)
-    finally:
-        for handle in handles:
-            handle.remove()
-    total = torch.zeros(x.shape[0], dtype=torch.float64, device=x.device)
-    if not seen:
-        return total
-    p = logits.detach().softmax(1)
-    outs = [out for _, out in seen.values()]
-    for c in range(p.shape[1]):
-        direction = -p * p[:, c : c + 1].sqrt()
-        direction[:, c] += p[:, c].sqrt()
-        grads = torch.autograd.grad(logits, outs, direction, retain_graph=True, materialize_grads=True)
-        for (name, (inputs, _)), g in zip(seen.items(), grads, strict=True):
-            total += _squared_norms(layers[name], inputs, g, _own(leaves, name)).double()
-    return total
+    One forward derivative: the variance of the logits' slopes under the model's own probabilities.
+    """
+    parts = []
+    for start in range(0, subject.samples, subject.chunk):
+        p, slope = logit_slopes(subject, vector, slice(start, start + subject.chunk))
+        parts.append((p * slope.square()).sum(1) - (p * slope).sum(1).square())
+    return torch.cat(parts).clamp_min(0).cpu()
 
 
-def _own(weights: dict[str, Tensor], layer: str) -> set[str]:
-    return {n.rsplit(".", 1)[1] for n in weights if n.rsplit(".", 1)[0] == layer}
+def gauss_newton_product(subject: Subject) -> Product:
+    """A function that multiplies a vector by the Gauss-Newton matrix of the mean loss."""
 
+    def product(vector: Tensor) -> Tensor:
+        total = torch.zeros_like(vector)
+        for start in range(0, subject.samples, subject.chunk):
+            rows = slice(start, start + subject.chunk)
+            p, slope = logit_slopes(subject, vector, rows)
+            pushed = p * (slope - (p * slope).sum(1, keepdim=True))
+            leaves = {n: w.clone().requires_grad_() for n, w in subject.weights.items()}
+            logits = subject.logits(leaves, subject.x[rows])
+            pulled = torch.autograd.grad(logits, list(leaves.values()), pushed.to(logits.dtype), materialize_grads=True)
+            total += flat(pulled)
+        return total / subject.samples
 
-def _squared_norms(module: nn.Module, x: Tensor, g: Tensor, own: set[str]) -> Tensor:
-    """Squared length of each sample's gradient of one layer's weights, ``(samples,)``."""
-    if isinstance(module, nn.Linear):
-        x, g = x.reshape(x.shape[0], -1, x.shape[-1]), g.reshape(g.shape[0], -1, g.shape[-1])
-        # ‖Σ_t g_t x_tᵀ‖² from the positions' Gram matrices: no gradient is ever formed.
-        weight = ((x @ x.mT) * (g @ g.mT)).sum((1, 2))
-        bias = g.sum(1).square().sum(1)
-    elif isinstance(module, nn.Conv2d):
-        patches = nn.functional.unfold(
-            x,
-            module.kernel_size,
-            dilation=module.dilation,
-            padding=tuple(int(p) for p in module.padding),
-            stride=module.stride,
-        )
-        g = g.flatten(2)
-        weight = (g @ patches.mT).square().sum((1, 2))
-        bias = g.sum(2).square().sum(1)
-    elif isinstance(module, nn.BatchNorm2d):
-        assert module.running_mean is not None and module.running_var is not None
-        spread = (module.running_var + module.eps).sqrt()[:, None, None]
-        unit = (x - module.running_mean[:, None, None]) / spread
-        weight = (g * unit).sum((2, 3)).square().sum(1)
-        bias = g.sum((2, 3)).square().sum(1)
-    else:
-        assert isinstance(module, nn.LayerNorm)
-        unit = nn.functional.layer_norm(x, module.normalized_shape, eps=module.eps)
-        kept = len(module.normalized_shape)
-        weight = (g * unit).reshape(g.shape[0], -1, *g.shape[-kept:]).sum(1).flatten(1).square().sum(1)
-        bias = g.reshape(g.shape[0], -1, *g.shape[-kept:]).sum(1).flatten(1).square().sum(1)
-    return (weight if "weight" in own else 0 * weight) + (bias if "bias" in own else 0 * bias)
-
-
-def _by_sample(subject: Subject, names: list[str], x: Tensor) -> Tensor:
-    fixed = {n: w for n, w in subject.weights.items() if n not in names}
-    moving = {n: subject.weights[n] for n in names}
-
-    def trace_of(row: Tensor) -> Tensor:
-        def logits(weights: dict[str, Tensor]) -> Tensor:
-            return subject.logits({**fixed, **weights}, row.unsqueeze(0))[0]
-
-        out, pull = torch.func.vjp(logits, moving)[:2]
-        p = out.softmax(0)
-        directions = (torch.eye(len(p), dtype=p.dtype, device=p.device) - p) * p.sqrt()[:, None]
-        grads = torch.func.vmap(pull)(directions)[0]
-        total = torch.zeros((), dtype=p.dtype, device=p.device)
-        for g in grads.values():
-            total = total + g.square().sum()
-        return total
-
-    with exact_attention():
-        try:
-            return torch.func.vmap(trace_of, chunk_size=16)(x).detach().double()
-        except RuntimeError as error:
-            raise Undefined("A layer of the network cannot be differentiated sample by sample.") from error
+    return product

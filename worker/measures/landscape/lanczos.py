@@ -1,64 +1,125 @@
-"""The outer eigenvalues of a symmetric operator, by Lanczos with full reorthogonalisation."""
+"""A Krylov space of a symmetric operator, by Lanczos with full reorthogonalisation."""
 
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from worker.measures.landscape.curvature import Product
+from worker.measures.landscape.vectors import Product
+
+MOST_BYTES = 2 << 30
+ASYMMETRY = 1e-3
 
 
 @dataclass(frozen=True)
-class Extremes:
-    """Largest and smallest eigenvalue found.
+class Pairs:
+    """Outer eigenpairs of an operator.
 
     Attributes:
-        largest: algebraically.
+        values: the largest first.
+        residuals: norm of ``A v - λ v`` divided by ``|λ|`` of each.
         smallest: smallest Ritz value, an upper bound of the smallest eigenvalue.
-        vector: unit eigenvector of the largest.
-        residual: norm of ``A v - λ v`` divided by ``|λ|``.
-        steps: products that were used.
+        smallest_residual: the same for it.
     """
 
-    largest: float
+    values: list[float]
+    residuals: list[float]
     smallest: float
-    vector: Tensor
-    residual: float
-    steps: int
+    smallest_residual: float
 
 
-def extremes(product: Product, start: Tensor, *, steps: int, tolerance: float) -> Extremes:
-    """Run Lanczos from a start vector until the largest eigenpair's residual is small.
+class Krylov:
+    """An orthonormal basis that grows by one product at a time, and the operator in it.
 
     Source: Golub & Van Loan, Matrix Computations, section 10.1; the residual of a Ritz pair is
     the last off-diagonal entry times the last component of its coordinates.
+
+    Attributes:
+        asymmetry: largest relative gap between the two ways to one off-diagonal entry; more than
+            rounding means that the products are not those of a symmetric matrix.
     """
-    q = start / start.norm()
-    basis: list[Tensor] = [q]
-    diagonal: list[float] = []
-    off: list[float] = []
-    limit = min(steps, start.numel())
-    for step in range(1, limit + 1):
-        w = product(basis[-1])
-        diagonal.append(float(basis[-1].double() @ w.double()))
-        known = torch.stack(basis)
+
+    def __init__(self, product: Product, start: Tensor) -> None:
+        self._product = product
+        self._basis = start.new_empty(8, start.numel())
+        self._basis[0] = start / start.norm()
+        self._diagonal: list[float] = []
+        self._off: list[float] = []
+        self._room = max(2, MOST_BYTES // (start.numel() * start.element_size()))
+        self.asymmetry = 0.0
+
+    @property
+    def steps(self) -> int:
+        """Products so far."""
+        return len(self._diagonal)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether no further product would add anything, or there is no room for it."""
+        if not self.steps:
+            return False
+        exhausted = self._off[-1] <= 1e-7 * max(1e-30, float(self._ritz()[0].abs().max()))
+        return exhausted or self.steps >= min(self._basis.shape[1], self._room)
+
+    def grow(self, steps: int) -> None:
+        """Go on until there were this many products, or nothing is left."""
+        while self.steps < steps and not self.is_complete:
+            self._step()
+
+    def until(self, count: int, *, steps: int, tolerance: float) -> Pairs:
+        """Go on until the largest eigenpairs' relative residuals are small, or products run out."""
+        self.grow(min(count, steps))
+        while True:
+            found = self.pairs(count)
+            done = len(found.values) == min(count, self._basis.shape[1]) and max(found.residuals) <= tolerance
+            if done or self.is_complete or self.steps >= steps:
+                return found
+            self.grow(self.steps + 1)
+
+    def pairs(self, count: int) -> Pairs:
+        """The largest Ritz pairs, and the smallest value."""
+        values, coordinates = self._ritz()
+        residuals = self._off[-1] * coordinates[-1].abs() / self._scale(values)
+        top = values.flip(0)[:count].tolist()
+        return Pairs(top, residuals.flip(0)[:count].tolist(), float(values[0]), float(residuals[0]))
+
+    def vector(self, number: int) -> Tensor:
+        """The unit Ritz vector of the number-th largest value."""
+        coordinates = self._ritz()[1][:, -1 - number]
+        basis = self._basis[: self.steps]
+        found = basis.T @ coordinates.to(basis)
+        return found / found.norm()
+
+    def quadrature(self, steps: int) -> tuple[Tensor, Tensor]:
+        """Nodes and weights ``(steps,)`` of the spectral density seen from the start vector, float64."""
+        values, coordinates = self._ritz(steps)
+        return values, coordinates[0].square()
+
+    def _step(self) -> None:
+        last = self.steps
+        basis = self._basis[: last + 1]
+        w = self._product(basis[last])
+        self._diagonal.append(float(basis[last].double() @ w.double()))
+        if last:
+            other = float(basis[last - 1].double() @ w.double())
+            scale = max(abs(self._off[-1]), 1e-2 * max(abs(d) for d in self._diagonal), 1e-30)
+            self.asymmetry = max(self.asymmetry, abs(other - self._off[-1]) / scale)
         for _ in range(2):
-            w = w - known.T @ (known @ w)
+            w = w - basis.T @ (basis @ w)
         beta = float(w.double().norm())
-        values, coordinates = torch.linalg.eigh(_tridiagonal(diagonal, off))
-        top = float(values[-1])
-        residual = beta * abs(float(coordinates[-1, -1]))
-        scale = max(abs(top), 1e-12 * max(1.0, float(values.abs().max())))
-        exhausted = beta <= 1e-7 * max(1e-30, float(values.abs().max()))
-        if residual <= tolerance * scale or exhausted or step == limit:
-            vector = known.T @ coordinates[:, -1].to(known.dtype)
-            return Extremes(top, float(values[0]), vector / vector.norm(), residual / scale, step)
-        off.append(beta)
-        basis.append(w / beta)
-    raise AssertionError("unreachable: the loop returns at its last step")
+        self._off.append(beta)
+        if last + 1 == len(self._basis):
+            grown = self._basis.new_empty(2 * len(self._basis), self._basis.shape[1])
+            grown[: last + 1] = self._basis
+            self._basis = grown
+        self._basis[last + 1] = w / max(beta, 1e-300)
 
+    def _ritz(self, steps: int | None = None) -> tuple[Tensor, Tensor]:
+        size = self.steps if steps is None else min(steps, self.steps)
+        main = torch.diag(torch.tensor(self._diagonal[:size], dtype=torch.float64))
+        side = torch.tensor(self._off[: size - 1], dtype=torch.float64)
+        found: tuple[Tensor, Tensor] = torch.linalg.eigh(main + torch.diag(side, 1) + torch.diag(side, -1))
+        return found
 
-def _tridiagonal(diagonal: list[float], off: list[float]) -> Tensor:
-    main = torch.diag(torch.tensor(diagonal, dtype=torch.float64))
-    side = torch.tensor(off, dtype=torch.float64)
-    return main + torch.diag(side, 1) + torch.diag(side, -1)
+    def _scale(self, values: Tensor) -> Tensor:
+        return values.abs().clamp_min(1e-12 * max(1.0, float(values.abs().max())))

@@ -3,60 +3,54 @@
 import torch
 from torch import Tensor
 
-from backend.contracts.cards import (
-    Arity,
-    Change,
-    Direction,
-    Family,
-    Input,
-    Parameter,
-    Question,
-    Role,
-    Uncertainty,
-)
+from backend.contracts.cards import Change, Parameter
 from worker.measures.inputs import Subject, Undefined
-from worker.measures.landscape.curvature import loss_gradient, shifted
-from worker.measures.measure import Reading, measure
-from worker.measures.uncertainty import leave_one_out_means
+from worker.measures.landscape.curvature import group_gradient, loss_gradient
+from worker.measures.landscape.minimum import group_means, measure_of_minimum
+from worker.measures.landscape.vectors import shifted
+from worker.measures.measure import Reading
 
 
-def group_means(samples: Tensor, subject: Subject) -> Tensor | None:
-    """Leave-one-group-out means of a value per sample."""
-    if not subject.groups:
-        return None
-    means = torch.stack([samples[g].mean() for g in subject.groups])
-    return leave_one_out_means(means.double(), subject.groups)
-
-
-@measure(
+@measure_of_minimum(
     slug="sam-sharpness",
+    version=2,
     title="SAM sharpness",
-    family=Family.LANDSCAPE,
-    question=Question.MINIMUM,
-    arity=Arity.MODEL,
-    formula=r"L\!\left(\theta + \rho\,\frac{\nabla L}{\lVert\nabla L\rVert}\right) - L(\theta)",
-    input=Input.NETWORK,
+    formula=r"L_B\!\left(\theta + \rho\,\frac{\nabla L_B}{\lVert\nabla L_B\rVert}\right) - L_B(\theta)",
     bounds=(None, None),
-    direction=Direction.LOWER_IS_FLATTER,
     ignores={Change.PERMUTE_UNITS},
-    role=Role.TRAIN,
     needs_labels=True,
-    uncertainty=Uncertainty.JACKKNIFE,
     reliable_from="500 samples",
-    pitfalls="The gradient is that of the whole probe set, not of a mini-batch. For small ρ it is ρ times the "
-    "gradient norm. Rescaling layers changes it. The interval holds the direction fixed.",
-    source="Foret et al. 2021, equation 2",
-    parameters=(Parameter(name="rho", default=0.05, minimum=1e-6, maximum=10, help="Length of the step."),),
+    pitfalls="The gradient is that of the whole probe set unless a batch is named: smaller batches give larger "
+    "values. "
+    "For small ρ it is ρ times the gradient norm. Rescaling layers changes it. The interval holds the direction "
+    "fixed.",
+    source="Foret et al. 2021, equation 2; m-sharpness with a batch, section 4.1",
+    parameters=(
+        Parameter(name="rho", default=0.05, minimum=1e-6, maximum=10, help="Length of the step."),
+        Parameter(name="batch", default=0, minimum=0, maximum=1000000, help="Samples per step uphill; 0 for all."),
+    ),
     tolerance=1e-6,
 )
-def sam_sharpness(subject: Subject, *, rho: float) -> Reading:
+def sam_sharpness(subject: Subject, *, rho: float, batch: int) -> Reading:
     """Rise of the loss after one step of length ρ uphill, in nats."""
     subject = subject.in_float64()
-    gradient = loss_gradient(subject)
-    length = float(gradient.norm())
-    if not length > 0:
-        raise Undefined("The gradient is zero everywhere, so there is no direction uphill.")
-    step = (gradient * (rho / length)).to(subject.x.device)
-    rise = subject.losses(shifted(subject, step)) - subject.losses(subject.weights)
-    notes: dict[str, float | int | str] = {"gradient_norm": length}
-    return Reading(float(rise.mean()), group_means(rise.cpu(), subject), notes=notes)
+    whole = loss_gradient(subject)
+    rises = torch.zeros(subject.samples, dtype=torch.float64)
+    for rows in _batches(subject, batch):
+        gradient = whole if len(rows) == subject.samples else group_gradient(subject, rows)
+        length = float(gradient.norm())
+        if not length > 0:
+            raise Undefined("The gradient is zero everywhere, so there is no direction uphill.")
+        step = (gradient * (rho / length)).to(subject.x.device)
+        part = subject.of_rows(rows)
+        rises[rows] = (part.losses(shifted(subject, step)) - part.losses(subject.weights)).cpu()
+    notes: dict[str, float | int | str] = {"gradient_norm": float(whole.norm())}
+    return Reading(float(rises.mean()), group_means(rises, subject), notes=notes)
+
+
+def _batches(subject: Subject, batch: int) -> tuple[Tensor, ...]:
+    """Random batches of equal size (±1) from the seed; all samples at once for 0."""
+    if not batch or batch >= subject.samples:
+        return (torch.arange(subject.samples),)
+    order = torch.randperm(subject.samples, generator=subject.generator())
+    return order.tensor_split(max(1, round(subject.samples / batch)))

@@ -1,0 +1,32 @@
+"""Calibration error of every class's probability."""
+
+import torch
+from torch import Tensor
+
+from backend.contracts.cards import Direction
+from worker.measures.calibration.bins import BINS, few_per_bin, in_bins, measure_of_calibration
+from worker.measures.inputs import Outputs, Undefined
+
+
+@measure_of_calibration(
+    slug="ece-classwise",
+    title="Expected calibration error by class",
+    formula=r"\frac1C\sum_c \sum_b \frac{|B_{b,c}|}{N}\,\lvert \mathrm{freq}_c(B_{b,c}) - \bar p_c(B_{b,c})\rvert",
+    bounds=(0.0, 1.0),
+    direction=Direction.LOWER_IS_BETTER,
+    reliable_from="2,000 samples; the estimate is biased upwards below",
+    pitfalls="Most probabilities of most classes are near 0, so the mean is small and falls with the number of "
+    "classes.",
+    source="Kull et al. 2019, equation 3; Nixon et al. 2019, static calibration error",
+    parameters=BINS,
+    small=few_per_bin,
+)
+def ece_classwise(outputs: Outputs, *, bins: int) -> Tensor:
+    """Mean gap between the probability of a class and how often it is the right one."""
+    if outputs.labels is None:
+        raise Undefined("This measure needs labels, and the probe set has none.")
+    errors = []
+    for c, p in enumerate(outputs.probabilities.unbind(1)):
+        found = in_bins(p, (outputs.labels == c).to(p.dtype), bins)
+        errors.append((found.shares * found.gaps.abs()).sum())
+    return torch.stack(errors).mean()

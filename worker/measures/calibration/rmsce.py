@@ -1,0 +1,25 @@
+"""Root mean square calibration error."""
+
+from torch import Tensor
+
+from backend.contracts.cards import Direction
+from worker.measures.calibration.bins import BINS, confidence_of, few_per_bin, in_bins, measure_of_calibration
+from worker.measures.inputs import Outputs
+
+
+@measure_of_calibration(
+    slug="rmsce",
+    title="Root mean square calibration error",
+    formula=r"\sqrt{\sum_b \frac{|B_b|}{N}\big(\mathrm{acc}(B_b) - \mathrm{conf}(B_b)\big)^2}",
+    bounds=(0.0, 1.0),
+    direction=Direction.LOWER_IS_BETTER,
+    reliable_from="2,000 samples; the estimate is biased upwards below",
+    pitfalls="Large gaps weigh more than in the expected calibration error, and so does chance in small bins.",
+    source="Hendrycks et al. 2019, section 4, with equal-width bins closed on the right",
+    parameters=BINS,
+    small=few_per_bin,
+)
+def rmsce(outputs: Outputs, *, bins: int) -> Tensor:
+    """Root mean square gap between how confident the model is and how often it is right."""
+    found = in_bins(confidence_of(outputs), outputs.right, bins)
+    return (found.shares * found.gaps.square()).sum().sqrt()

@@ -1,0 +1,84 @@
+"""The temperature that makes a model's confidence fit."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from backend.contracts.cards import Change, Direction, Uncertainty
+from worker.measures.calibration.bins import confidence_of, in_bins, measure_of_confidence
+from worker.measures.inputs import Outputs, Undefined
+from worker.measures.measure import Reading
+
+COLDEST, HOTTEST = 1e-2, 1e2
+HALVINGS = 60
+BINS = 15
+
+
+def best_temperature(outputs: Outputs) -> float:
+    """The temperature with the lowest loss; the loss is convex in its inverse.
+
+    Raises:
+        Undefined: no temperature within the range is best.
+    """
+    if outputs.labels is None:
+        raise Undefined("This measure needs labels, and the probe set has none.")
+    logits = outputs.logits - outputs.logits.amax(1, keepdim=True)
+    right = logits.gather(1, outputs.labels[:, None])[:, 0]
+
+    def slope(inverse: float) -> float:
+        """Derivative of the loss by the inverse temperature."""
+        p = (logits * inverse).softmax(1)
+        return float(((p * logits).sum(1) - right).mean())
+
+    low, high = math.log(1 / HOTTEST), math.log(1 / COLDEST)
+    if slope(math.exp(high)) < 0:
+        raise Undefined("Every answer is right, or nearly so: the colder the better, no temperature is best.")
+    if slope(math.exp(low)) > 0:
+        raise Undefined("The answers carry nothing about the labels: the hotter the better, no temperature is best.")
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if slope(math.exp(middle)) < 0 else (low, middle)
+    return math.exp(-(low + high) / 2)
+
+
+def halves(samples: int) -> tuple[Tensor, Tensor]:
+    """Two halves of the samples by a fixed random split."""
+    order = torch.randperm(samples, generator=torch.Generator().manual_seed(0))
+    first, second = order.tensor_split(2)
+    return first.sort().values, second.sort().values
+
+
+def beside_temperature(value: float, outputs: Outputs) -> Reading:
+    """Loss and calibration error before and after, on the half that did not choose a temperature."""
+    first, second = halves(outputs.samples)
+    if not len(second):
+        return Reading(value)
+    chosen, rest = best_temperature(outputs.rows(first)), outputs.rows(second)
+    cooled = Outputs(rest.logits / chosen, rest.labels)
+    notes: dict[str, float | int | str] = {"chosen_on_half": chosen}
+    for when, answers in (("before", rest), ("after", cooled)):
+        assert answers.labels is not None
+        found = in_bins(confidence_of(answers), answers.right, BINS)
+        notes[f"ece_{when}"] = float((found.shares * found.gaps.abs()).sum())
+        notes[f"nll_{when}"] = float(nn.functional.nll_loss(answers.log_probabilities, answers.labels))
+    return Reading(value, notes=notes)
+
+
+@measure_of_confidence(
+    slug="temperature",
+    title="Best temperature",
+    formula=r"\arg\min_T\; -\tfrac1N\sum_i \log \operatorname{softmax}(z_i/T)_{y_i}",
+    bounds=(0.0, None),
+    direction=Direction.NEITHER,
+    ignores={Change.SHIFT_LOGITS},
+    uncertainty=Uncertainty.JACKKNIFE,
+    reliable_from="500 samples, some of them answered wrongly",
+    pitfalls="Above 1 the model is overconfident, below 1 underconfident. Chosen on all samples; beside it, what the "
+    "temperature chosen on one half does to loss and calibration on the other.",
+    source="Guo et al. 2017, section 4.2",
+    beside=beside_temperature,
+)
+def temperature(outputs: Outputs) -> float:
+    """Factor by which the logits must be divided for the lowest loss."""
+    return best_temperature(outputs)

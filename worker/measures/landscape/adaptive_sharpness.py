@@ -1,0 +1,69 @@
+"""Worst rise of the loss within a ball that is measured in the size of each weight."""
+
+import torch
+from torch import Tensor
+
+from backend.contracts.cards import Change, Parameter
+from worker.measures.inputs import Subject, Undefined
+from worker.measures.landscape.curvature import gradient_at
+from worker.measures.landscape.minimum import group_means, measure_of_minimum
+from worker.measures.landscape.vectors import all_weights, shifted
+from worker.measures.measure import Reading
+
+LINF = "linf"
+
+
+def projected(step: Tensor, *, radius: float, norm: str) -> Tensor:
+    """The nearest step within the ball."""
+    if norm == LINF:
+        return step.clamp(-radius, radius)
+    length = float(step.norm())
+    return step * (radius / length) if length > radius else step
+
+
+def uphill(slope: Tensor, *, norm: str) -> Tensor:
+    """The direction of unit length that rises fastest."""
+    return slope.sign() if norm == LINF else slope / slope.norm().clamp_min(1e-300)
+
+
+@measure_of_minimum(
+    slug="adaptive-sharpness",
+    title="Adaptive sharpness",
+    formula=r"\max_{\lVert \varepsilon / |\theta| \rVert_p \le \rho} L(\theta + \varepsilon) - L(\theta)",
+    bounds=(0.0, None),
+    ignores={Change.PERMUTE_UNITS, Change.RESCALE_LAYERS},
+    needs_labels=True,
+    reliable_from="500 samples; a lower bound of the maximum, closer with more steps",
+    pitfalls="Weights that are exactly zero stay zero, so pruned networks have fewer directions. Projected "
+    "ascent finds "
+    "a rise, not always the highest. The interval holds the step fixed.",
+    source="Kwon et al. 2021, equation 6; Andriushchenko et al. 2023, equation 2, without normalised logits",
+    parameters=(
+        Parameter(name="rho", default=0.01, minimum=1e-6, maximum=10, help="Radius, relative to each weight."),
+        Parameter(name="norm", default=LINF, choices=(LINF, "l2"), help="Norm of the ball."),
+        Parameter(name="steps", default=20, minimum=1, maximum=1000, help="Steps uphill."),
+    ),
+    tolerance=1e-6,
+)
+def adaptive_sharpness(subject: Subject, *, rho: float, norm: str, steps: int) -> Reading:
+    """Worst rise of the loss when every weight may move by a share of its own size, in nats."""
+    subject = subject.in_float64()
+    sizes = all_weights(subject).abs()
+    if not float(sizes.amax()) > 0:
+        raise Undefined("All weights are zero, so none may move.")
+    base = subject.losses(subject.weights)
+    step = torch.zeros_like(sizes)
+    best = torch.zeros_like(base)
+    for number in range(steps):
+        slope = gradient_at(subject, shifted(subject, sizes * step)).to(sizes) * sizes
+        if not float(slope.norm()) > 0:
+            break
+        # The first step reaches the edge of the ball, the later ones grow shorter along it.
+        length = rho * (1 - number / steps)
+        step = projected(step + length * uphill(slope, norm=norm), radius=rho, norm=norm)
+        rise = subject.losses(shifted(subject, sizes * step)) - base
+        if float(rise.mean()) > float(best.mean()):
+            best = rise
+    return Reading(
+        float(best.mean()), group_means(best.cpu(), subject), notes={"zero_weights": int((sizes == 0).sum())}
+    )

@@ -1,0 +1,37 @@
+"""Curvature of one minimum in the direction of another network."""
+
+from backend.contracts.cards import Direction, Pace
+from worker.measures.inputs import Subject, Undefined
+from worker.measures.landscape.curvature import around, group_curvatures, hessian_product
+from worker.measures.landscape.minimum import measure_of_two_minima
+from worker.measures.landscape.paths import same_architecture
+from worker.measures.landscape.vectors import all_weights
+from worker.measures.measure import Reading
+
+
+@measure_of_two_minima(
+    slug="chord-curvature",
+    title="Curvature along the chord",
+    formula=r"\frac{d^\top H_a\, d}{\lVert d\rVert^2},\quad d = \theta_b - \theta_a",
+    bounds=(None, None),
+    direction=Direction.NEITHER,
+    symmetric=False,
+    needs_labels=True,
+    reliable_from="500 samples",
+    pitfalls="At the first network only, in the direction of the second: a small value does not mean that the way is "
+    "flat further on. Units are not matched. A network has no chord to itself.",
+    source="Second derivative of the loss along the straight line, by one Hessian product",
+    pace=Pace.PATH,
+    tolerance=1e-4,
+)
+def chord_curvature(start: Subject, end: Subject) -> Reading:
+    """How steeply the loss bends at one network towards another, in nats per squared weight."""
+    same_architecture([start, end])
+    chord = all_weights(end) - all_weights(start)
+    length = float(chord.double().norm())
+    if not length > 0:
+        raise Undefined("Both have the same weights, so there is no direction from one to the other.")
+    unit = chord / length
+    value = float(unit.double() @ hessian_product(start)(unit).double())
+    replicates = around(value, group_curvatures(start, unit), start) if start.groups else None
+    return Reading(value, replicates, notes={"distance": length})

@@ -1,0 +1,51 @@
+"""Directions in which to look at the loss around a network."""
+
+import torch
+from torch import Tensor
+
+from worker.measures.inputs import Subject, Undefined
+from worker.measures.landscape.spectrum import hessian_krylov
+from worker.measures.landscape.vectors import flat, unflat
+
+FILTER = "filter"
+EIGENVECTORS = "eigenvectors"
+EIGEN_TOLERANCE, EIGEN_STEPS = 1e-2, 60
+
+
+def filter_normalised(subject: Subject, generator: torch.Generator) -> Tensor:
+    """A Gaussian direction whose every filter is as long as the network's own.
+
+    Rows of matrices and kernels are filters; tensors with one dimension (biases, gains) stand still.
+
+    Source: Li et al. 2018, section 4.
+    """
+    parts = []
+    for weight in subject.weights.values():
+        draw = torch.randn(weight.shape, generator=generator, dtype=torch.float64).to(weight)
+        if weight.ndim < 2:
+            parts.append(torch.zeros_like(weight))
+            continue
+        own, drawn = weight.flatten(1).norm(dim=1), draw.flatten(1).norm(dim=1)
+        parts.append(draw * (own / drawn.clamp_min(1e-30)).view(-1, *[1] * (weight.ndim - 1)))
+    return flat(parts)
+
+
+def directions(subject: Subject, kind: str, count: int) -> list[Tensor]:
+    """Directions as vectors over all weights, from the seed of the question."""
+    if kind == FILTER:
+        generator = subject.generator()
+        return [filter_normalised(subject, generator) for _ in range(count)]
+    run = hessian_krylov(subject)
+    found = run.until(count, steps=EIGEN_STEPS, tolerance=EIGEN_TOLERANCE)
+    if len(found.values) < count:
+        raise Undefined(f"The Hessian has fewer than {count} directions of curvature.")
+    return [run.vector(k) for k in range(count)]
+
+
+def moved(subject: Subject, vectors: list[Tensor], steps: list[float]) -> dict[str, Tensor]:
+    """The network's weights moved along vectors; exactly its own weights where every step is 0."""
+    if not any(steps):
+        return dict(subject.weights)
+    step = torch.stack([v * s for v, s in zip(vectors, steps, strict=True)]).sum(0)
+    parts = unflat(step, list(subject.weights.values()))
+    return {n: w + d for (n, w), d in zip(subject.weights.items(), parts, strict=True)}

@@ -1,0 +1,33 @@
+"""The largest eigenvalues of the Gauss-Newton matrix."""
+
+from dataclasses import replace
+
+from backend.contracts.cards import Change
+from worker.measures.inputs import Subject
+from worker.measures.landscape.curvature import start_vector
+from worker.measures.landscape.gauss_newton import gauss_newton_forms, gauss_newton_product
+from worker.measures.landscape.hessian_top_eigenvalue import TOP_PARAMETERS, top_reading
+from worker.measures.landscape.lanczos import Krylov
+from worker.measures.landscape.minimum import group_means, measure_of_minimum
+from worker.measures.measure import Reading
+
+
+@measure_of_minimum(
+    slug="gauss-newton-top-eigenvalue",
+    title="Gauss-Newton top eigenvalue",
+    formula=r"\lambda_{\max}\Big(\tfrac1N\sum_i J_i^\top(\operatorname{diag} p_i - p_i p_i^\top)J_i\Big)",
+    bounds=(0.0, None),
+    ignores={Change.PERMUTE_UNITS},
+    reliable_from="500 samples; check the residual in the notes",
+    pitfalls="Equals the top eigenvalue of the model's Fisher matrix for cross-entropy. Rescaling layers changes it. "
+    "The interval holds the eigenvector fixed (first order).",
+    source="Schraudolph 2002 for the matrix; Golub & Van Loan, section 10.1",
+    parameters=TOP_PARAMETERS,
+    tolerance=1e-2,
+)
+def gauss_newton_top_eigenvalue(subject: Subject, *, k: int, tolerance: float, steps: int) -> Reading:
+    """Curvature along the steepest direction of the part of the Hessian that cannot be negative."""
+    run = Krylov(gauss_newton_product(subject), start_vector(subject, 0))
+    found = top_reading(run, k=k, tolerance=tolerance, steps=steps)
+    # Another pass along the vector that was found gives the curvature of each sample.
+    return replace(found, replicates=group_means(gauss_newton_forms(subject, run.vector(0)), subject))

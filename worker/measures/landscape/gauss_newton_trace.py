@@ -1,0 +1,29 @@
+"""The trace of the Gauss-Newton matrix."""
+
+from backend.contracts.cards import Change
+from worker.measures.inputs import Subject
+from worker.measures.landscape.gauss_newton import gauss_newton_traces
+from worker.measures.landscape.minimum import group_means, measure_of_minimum
+from worker.measures.measure import Reading
+
+
+@measure_of_minimum(
+    slug="gauss-newton-trace",
+    title="Gauss-Newton trace",
+    formula=r"\tfrac1N\sum_i \sum_c p_{ic}\,\lVert J_i^\top(e_c - p_i)\rVert^2",
+    bounds=(0.0, None),
+    ignores={Change.PERMUTE_UNITS},
+    reliable_from="500 samples: a mean of per-sample traces that differ by orders of magnitude",
+    pitfalls="Equals the trace of the model's Fisher matrix, and that of the Hessian for networks that are piecewise "
+    "linear in each weight. Rescaling layers changes it. Above 1,000 classes it is estimated from drawn ones.",
+    source="Schraudolph 2002; exact from one backward pass per class",
+    tolerance=1e-4,
+)
+def gauss_newton_trace(subject: Subject) -> Reading:
+    """Sum of the curvatures of the part of the Hessian that cannot be negative."""
+    traces = gauss_newton_traces(subject)
+    samples = traces.samples
+    return Reading(
+        float(samples.mean()), group_means(samples, subject), monte_carlo_error=traces.monte_carlo_error,
+        notes={"class_draws": traces.class_draws} if traces.class_draws else {},
+    )  # fmt: skip

@@ -1,0 +1,33 @@
+"""Length of the gradient of the loss."""
+
+import torch
+
+from backend.contracts.cards import Change
+from worker.measures.inputs import Subject
+from worker.measures.landscape.curvature import group_gradient, loss_gradient
+from worker.measures.landscape.minimum import measure_of_minimum
+from worker.measures.measure import Reading
+
+
+@measure_of_minimum(
+    slug="gradient-norm",
+    title="Gradient norm",
+    formula=r"\lVert \nabla_\theta L\rVert_2",
+    bounds=(0.0, None),
+    ignores={Change.PERMUTE_UNITS},
+    needs_labels=True,
+    reliable_from="500 samples; the norm of a mean over samples is biased upwards",
+    pitfalls="Not a curvature: how far from a minimum the network is. Several measures of sharpness are it in "
+    "disguise, "
+    "so read them beside it. Rescaling layers changes it.",
+    source="Euclidean norm of the gradient of the mean loss over the whole probe set",
+    tolerance=1e-5,
+)
+def gradient_norm(subject: Subject) -> Reading:
+    """How steep the loss is where the network stands."""
+    replicates = None
+    if subject.groups:
+        sums = torch.stack([group_gradient(subject, g).double() * len(g) for g in subject.groups])
+        sizes = torch.tensor([len(g) for g in subject.groups], dtype=torch.float64)
+        replicates = ((sums.sum(0) - sums) / (sizes.sum() - sizes)[:, None]).norm(dim=1)
+    return Reading(float(loss_gradient(subject).double().norm()), replicates)

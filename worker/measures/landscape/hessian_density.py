@@ -1,0 +1,62 @@
+"""The spectrum of the Hessian of the loss."""
+
+import torch
+
+from backend.contracts.cards import Parameter
+from worker.measures.inputs import Subject
+from worker.measures.landscape.curvature import group_products, start_vector
+from worker.measures.landscape.minimum import measure_of_minimum
+from worker.measures.landscape.spectrum import density
+from worker.measures.landscape.vectors import size_of
+from worker.measures.measure import Reading
+
+DENSITY_PARAMETERS = (
+    Parameter(name="probes", default=4, minimum=2, maximum=1000, help="Random start vectors."),
+    Parameter(name="steps", default=40, minimum=2, maximum=1000, help="Products for each start vector."),
+)
+
+
+@measure_of_minimum(
+    slug="hessian-density",
+    title="Hessian spectrum: Frobenius norm",
+    formula=r"\lVert \nabla^2_\theta L\rVert_F = \sqrt{\textstyle\sum_i \lambda_i^2}",
+    bounds=(0.0, None),
+    needs_labels=True,
+    reliable_from="500 samples; the error over start vectors is given apart",
+    pitfalls="The picture is the density: nodes and weights of a quadrature, smoothed only when drawn. Most of "
+    "it lies "
+    "at zero. Rescaling layers changes it without changing the function; reordering units moves "
+    "it within the error over start vectors.",
+    source="Ghorbani et al. 2019, algorithm 1 (stochastic Lanczos quadrature)",
+    undefined="The Hessian is zero.",
+    parameters=DENSITY_PARAMETERS,
+    tolerance=5e-2,
+)
+def hessian_density(subject: Subject, *, probes: int, steps: int) -> Reading:
+    """How strong the curvatures are over all directions, with the density of their spectrum."""
+    nodes, weights, warning = density(subject, probes=probes, steps=steps)
+    size = size_of(subject)
+    energies = size * (nodes.square() * weights).view(probes, -1).sum(1) * probes
+    value = float(energies.mean().sqrt())
+    replicates = None
+    if subject.groups and value > 0:
+        replicates = _without_each_group(subject, probes, size)
+    return Reading(
+        value,
+        replicates,
+        monte_carlo_error=float(energies.std() / probes**0.5) / (2 * value) if value > 0 else None,
+        notes={"trace": size * float((nodes * weights).sum()), "negative_share": float(weights[nodes < 0].sum())},
+        series={"node": nodes.tolist(), "weight": weights.tolist()},
+        warning=warning,
+    )
+
+
+def _without_each_group(subject: Subject, probes: int, size: int) -> torch.Tensor:
+    """The norm with one group left out, from products of each group with the same start vectors."""
+    sizes = torch.tensor([len(g) for g in subject.groups], dtype=torch.float64)
+    energies = torch.zeros(len(sizes), dtype=torch.float64)
+    for number in range(probes):
+        sums = group_products(subject, [start_vector(subject, number)])[0].double().cpu() * sizes[:, None]
+        left = (sums.sum(0) - sums) / (sizes.sum() - sizes)[:, None]
+        energies += size * left.square().sum(1) / probes
+    return energies.sqrt()

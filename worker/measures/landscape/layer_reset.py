@@ -1,0 +1,97 @@
+"""What a network loses when one of its layers is put back."""
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor
+
+from backend.contracts.cards import Parameter
+from worker.measures.functional.activation_distance import activation_distance
+from worker.measures.functional.disagreement import disagreement
+from worker.measures.functional.js_divergence import js_divergence
+from worker.measures.functional.kl_divergence import kl_divergence
+from worker.measures.functional.prediction_cosine import prediction_cosine
+from worker.measures.functional.total_variation import total_variation
+from worker.measures.inputs import Outputs, Subject, Undefined, Weights
+from worker.measures.measure import Reading
+from worker.measures.uncertainty import half_width
+
+SIDES = {
+    m.card.slug: m
+    for m in (disagreement, activation_distance, js_divergence, kl_divergence, prediction_cosine, total_variation)
+}
+BETWEEN = Parameter(
+    name="between", default="disagreement", choices=tuple(SIDES),
+    help="The measure of answers between the network and itself with one layer put back.",
+)  # fmt: skip
+
+
+def layers_of(weights: Weights) -> dict[str, list[str]]:
+    """Weights by the layer that owns them, in stored order."""
+    found: dict[str, list[str]] = {}
+    for name in weights:
+        found.setdefault(name.rpartition(".")[0] or name, []).append(name)
+    return found
+
+
+def answers(subject: Subject, weights: Weights) -> Outputs:
+    """What the network answers with other weights."""
+    parts = []
+    with torch.no_grad():
+        for rows in subject.x.split(subject.chunk):
+            parts.append(subject.logits(weights, rows))
+    logits = torch.cat(parts).double().cpu()
+    if not bool(logits.isfinite().all()):
+        raise Undefined("The network's answers are not finite after a layer was put back.")
+    return Outputs(logits, subject.y.cpu() if subject.y.numel() else None)
+
+
+def reset_table(
+    subject: Subject, drawn: list[Mapping[str, Tensor]], between: str
+) -> tuple[dict[str, list[float]], dict[str, Tensor | None]]:
+    """For each layer the number of every draw, and its leave-one-group-out values (mean over draws)."""
+    measure = SIDES[between]
+    settings = measure.card.settings({})
+    own = answers(subject, subject.weights)
+
+    def number(first: Outputs, second: Outputs) -> float:
+        return float(measure.of_pair(measure.prepare(first), measure.prepare(second), settings))
+
+    values: dict[str, list[float]] = {}
+    replicates: dict[str, Tensor | None] = {}
+    for layer, names in layers_of(subject.weights).items():
+        resets = [answers(subject, {**subject.weights, **{n: state[n] for n in names}}) for state in drawn]
+        values[layer] = [number(own, reset) for reset in resets]
+        replicates[layer] = _without_each_group(subject, own, resets, number)
+    return values, replicates
+
+
+def _without_each_group(
+    subject: Subject, own: Outputs, resets: list[Outputs], number: Callable[[Outputs, Outputs], float]
+) -> Tensor | None:
+    if not subject.groups:
+        return None
+    left = []
+    for g in range(len(subject.groups)):
+        rows = torch.cat([group for k, group in enumerate(subject.groups) if k != g])
+        mine = own.rows(rows)
+        left.append(sum(number(mine, reset.rows(rows)) for reset in resets) / len(resets))
+    return torch.tensor(left, dtype=torch.float64)
+
+
+def reset_reading(values: dict[str, list[float]], replicates: dict[str, Tensor | None]) -> Reading:
+    """The mean over layers, with a bar for each."""
+    means = {layer: sum(v) / len(v) for layer, v in values.items()}
+    known = [r for r in replicates.values() if r is not None]
+    draws = torch.tensor(list(values.values()), dtype=torch.float64).mean(0)
+    worst = max(means, key=lambda layer: means[layer])
+    return Reading(
+        sum(means.values()) / len(means),
+        torch.stack(known).mean(0) if known else None,
+        monte_carlo_error=float(draws.std() / len(draws) ** 0.5) if len(draws) > 1 else None,
+        notes={"largest_at": worst},
+        series={
+            "layer": list(means), "value": list(means.values()),
+            "half_width": [None if r is None else float(half_width(r)) for r in replicates.values()],
+        },
+    )  # fmt: skip

@@ -1,0 +1,40 @@
+"""Layers put back to new random weights."""
+
+from torch import Tensor
+
+from backend.contracts.cards import Direction, Parameter, Role
+from worker.measures.inputs import Subject, Undefined
+from worker.measures.landscape.layer_reset import BETWEEN, reset_reading, reset_table
+from worker.measures.landscape.minimum import measure_of_minimum
+from worker.measures.measure import Reading
+
+
+@measure_of_minimum(
+    slug="layer-reset-random",
+    title="Layer reset to random weights",
+    formula=r"\tfrac1L\sum_l \mathbb{E}_{w}\, d\big(f_\theta, f_{\theta[l \leftarrow w]}\big)",
+    bounds=(None, None),
+    direction=Direction.NEITHER,
+    role=Role.HELD_OUT,
+    reliable_from="200 samples and 5 draws; the error over draws is given apart",
+    pitfalls="Draws follow the architecture's own initialiser. Small layers (norms) reset with all of their own "
+    "weights. "
+    "A mean over layers: read the bars.",
+    source="Zhang et al. 2022, are all layers created equal, section 3, as a measure of answers",
+    parameters=(
+        BETWEEN,
+        Parameter(name="draws", default=5, minimum=1, maximum=1000, help="New initial weights to try."),
+    ),
+    tolerance=1e-6,
+)
+def layer_reset_random(subject: Subject, *, between: str, draws: int) -> Reading:
+    """How far the answers move when one layer gets new random weights, mean over layers and draws."""
+    return reset_reading(*reset_table(subject, [_drawn(subject, k) for k in range(draws)], between))
+
+
+def _drawn(subject: Subject, number: int) -> dict[str, Tensor]:
+    """New initial weights of the whole network."""
+    if subject.fresh is None:
+        raise Undefined("There is no way to build this network anew, so its layers cannot be drawn again.")
+    made = subject.fresh(subject.seed * 1009 + number)
+    return {n: p.detach() for n, p in made.named_parameters()}

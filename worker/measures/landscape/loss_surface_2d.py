@@ -1,0 +1,60 @@
+"""The loss on a plane through a network, or through three."""
+
+import torch
+from torch import Tensor
+
+from backend.contracts.cards import Change, Parameter
+from worker.measures.inputs import Subject, Undefined
+from worker.measures.landscape.directions import directions, moved
+from worker.measures.landscape.loss_slice_1d import DIRECTION, REACH, odd
+from worker.measures.landscape.minimum import group_means, measure_of_minimum
+from worker.measures.landscape.paths import outcomes_at
+from worker.measures.measure import Reading
+
+
+@measure_of_minimum(
+    slug="loss-surface-2d",
+    title="Loss on a plane",
+    formula=r"\operatorname{mean}_{(\alpha,\beta) \in [-r,r]^2} L(\theta + \alpha d_1 + \beta d_2) - L(\theta)",
+    bounds=(None, None),
+    ignores={Change.RESCALE_LAYERS},
+    needs_labels=True,
+    reliable_from="200 samples; one plane of very many",
+    pitfalls="The picture is the point: the mean rise over the plane is a summary of it. Another seed, or "
+    "another order of units, draws other "
+    "directions. Two random directions nearly always look smooth: most of the curvature is elsewhere.",
+    source="Li et al. 2018, section 4; an odd number of points to a side, so the network itself is one of them",
+    parameters=(
+        DIRECTION,
+        REACH,
+        Parameter(name="points", default=17, minimum=3, maximum=201, help="Points to a side; an odd number."),
+    ),
+    tolerance=1e-3,
+)
+def loss_surface_2d(subject: Subject, *, direction: str, reach: float, points: int) -> Reading:
+    """Mean rise of the loss over a square around the network, in nats."""
+    points = odd(points)
+    vectors = directions(subject, direction, 2)
+    axis = torch.linspace(-reach, reach, points, dtype=torch.float64)
+    axis[points // 2] = 0
+    places = [(a, b) for b in axis.tolist() for a in axis.tolist()]
+    means, total = [], torch.zeros(subject.samples, dtype=torch.float64)
+    base = outcomes_at(subject, subject.weights)[0]
+    if not bool(base.isfinite().all()):
+        raise Undefined("The loss of the network itself is not finite.")
+    gaps = 0
+    for a, b in places:
+        losses: Tensor = outcomes_at(subject, moved(subject, vectors, [a, b]))[0]
+        finite = bool(losses.isfinite().all())
+        means.append(float(losses.mean()) if finite else float("nan"))
+        if finite:
+            total += losses - base
+        else:
+            gaps += 1
+    rise = total / (len(places) - gaps)
+    return Reading(
+        float(rise.mean()),
+        group_means(rise, subject),
+        series={"x": [a for a, _ in places], "y": [b for _, b in places], "loss": [*means]},
+        warning=f"The loss is not finite at {gaps} of {len(places)} points, which are left out." if gaps else "",
+    )

@@ -1,0 +1,66 @@
+"""Relative flatness of every layer."""
+
+import torch
+from torch import Tensor, nn
+
+from backend.contracts.cards import Change
+from worker.measures.inputs import Subject, Undefined
+from worker.measures.landscape.gauss_newton import SAMPLES_AT_ONCE
+from worker.measures.landscape.layer_rules import factors, layers_with_rule, watch
+from worker.measures.landscape.minimum import group_means, measure_of_minimum
+from worker.measures.landscape.piecewise import is_piecewise_linear
+from worker.measures.measure import Reading
+from worker.measures.uncertainty import half_width
+
+
+@measure_of_minimum(
+    slug="relative-flatness-layers",
+    title="Relative flatness, all layers",
+    formula=r"\sum_l \tfrac1N\sum_i\sum_c p_{ic}\, \lVert W_l^\top \nabla_{W_l}(z_{ic} - \bar z_i)\rVert_F^2",
+    bounds=(0.0, None),
+    ignores={Change.PERMUTE_UNITS, Change.RESCALE_LAYERS},
+    reliable_from="200 samples",
+    pitfalls="Linear and convolutional layers (a kernel's rows are its output channels), biases and norms left "
+    "out; a "
+    "layer that is used twice is not in it. Of the Gauss-Newton matrix, which within a layer is the Hessian for "
+    "networks that are piecewise linear in their weights; the note says whether this one is.",
+    source="Petzka et al. 2021, definition 3, for each layer; exact from one backward pass per class",
+    tolerance=1e-4,
+)
+def relative_flatness_layers(subject: Subject) -> Reading:
+    """Curvature of the loss in each layer, weighed by the size of its weights, summed over layers."""
+    layers: dict[str, nn.Module] = {
+        n: m for n, m in layers_with_rule(subject).items() if isinstance(m, nn.Linear | nn.Conv2d)
+    }
+    if not layers:
+        raise Undefined("No linear or convolutional layer of the network is used exactly once.")
+    parts = [_samples(subject, layers, rows) for rows in torch.arange(subject.samples).split(SAMPLES_AT_ONCE)]
+    table = torch.cat(parts, dim=1)
+    total = table.sum(0)
+    left = [group_means(row, subject) for row in table]
+    exact = "Hessian" if is_piecewise_linear(subject) else "Gauss-Newton matrix"
+    return Reading(
+        float(total.mean()),
+        group_means(total, subject),
+        notes={"of": exact},
+        series={
+            "layer": list(layers), "value": table.mean(1).tolist(),
+            "half_width": [None if r is None else float(half_width(r)) for r in left],
+        },
+    )  # fmt: skip
+
+
+def _samples(subject: Subject, layers: dict[str, nn.Module], rows: Tensor) -> Tensor:
+    """Relative flatness of every layer for some samples, ``(layers, samples)``, float64."""
+    watched = watch(subject, layers, subject.x[rows.to(subject.x.device)])
+    p = watched.logits.detach().softmax(1)
+    out = torch.zeros(len(layers), len(p), dtype=torch.float64)
+    for c in range(p.shape[1]):
+        direction = -p
+        direction[:, c] += 1
+        slopes = watched.slopes(direction * p[:, c : c + 1].sqrt())
+        for k, (name, layer) in enumerate(layers.items()):
+            seen, moved = factors(layer, watched.inputs[name], slopes[name])
+            weight = layer.get_parameter("weight").detach().flatten(1)
+            out[k] += (weight.T @ (moved.mT @ seen)).square().sum((1, 2)).double().cpu()
+    return out

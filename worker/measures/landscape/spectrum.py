@@ -1,0 +1,53 @@
+"""One Krylov run of the Hessian for every measure that asks about its spectrum."""
+
+import torch
+from torch import Tensor
+
+from worker.measures.inputs import Subject
+from worker.measures.landscape.curvature import hessian_product, start_vector
+from worker.measures.landscape.lanczos import ASYMMETRY, Krylov
+from worker.measures.landscape.vectors import size_of
+
+NOT_SYMMETRIC = (
+    "The Hessian's products are not symmetric: automatic second derivatives are wrong for a layer of this network."
+)
+
+
+def hessian_krylov(subject: Subject, number: int = 0) -> Krylov:
+    """The Krylov run from one start vector; measures that ask later go on where it stopped."""
+
+    def made() -> Krylov:
+        return Krylov(hessian_product(subject), start_vector(subject, number))
+
+    found: Krylov = subject.once(("krylov", number), made)
+    return found
+
+
+def warning_of(run: Krylov) -> str:
+    """A sentence where the products were not those of a symmetric matrix."""
+    return NOT_SYMMETRIC if run.asymmetry > ASYMMETRY else ""
+
+
+def density(subject: Subject, *, probes: int, steps: int) -> tuple[Tensor, Tensor, str]:
+    """Nodes and weights ``(probes · steps,)`` of the Hessian's spectral density, and a warning.
+
+    Source: Ghorbani et al. 2019, algorithm 1 (stochastic Lanczos quadrature); the weights of all
+    probes together sum to 1.
+    """
+
+    def made() -> tuple[Tensor, Tensor, str]:
+        nodes, weights, warnings = [], [], dict[str, None]()
+        for number in range(probes):
+            run = hessian_krylov(subject, number)
+            run.grow(min(steps, size_of(subject)))
+            node, weight = run.quadrature(steps)
+            nodes.append(node)
+            weights.append(weight / probes)
+            warnings[warning_of(run)] = None
+            if number:
+                # Only the first run is asked for eigenvectors; the others' bases would fill the memory.
+                subject.kept.pop(("krylov", number))
+        return torch.cat(nodes), torch.cat(weights), " ".join(w for w in warnings if w)
+
+    found: tuple[Tensor, Tensor, str] = subject.once(("density", probes, steps), made)
+    return found

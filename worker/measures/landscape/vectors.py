@@ -1,0 +1,43 @@
+"""Weights as one vector, and back."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from worker.measures.inputs import Subject
+
+Product = Callable[[Tensor], Tensor]
+
+
+def flat(tensors: Sequence[Tensor]) -> Tensor:
+    """Tensors as one vector."""
+    return torch.cat([t.reshape(-1) for t in tensors])
+
+
+def unflat(vector: Tensor, like: Sequence[Tensor]) -> list[Tensor]:
+    """A vector cut and shaped like a list of tensors."""
+    parts = vector.split([t.numel() for t in like])
+    return [p.view_as(t) for p, t in zip(parts, like, strict=True)]
+
+
+def all_weights(subject: Subject) -> Tensor:
+    """The network's weights as one vector."""
+    return flat(list(subject.weights.values()))
+
+
+def size_of(subject: Subject) -> int:
+    """Number of weights."""
+    return sum(w.numel() for w in subject.weights.values())
+
+
+def shifted(subject: Subject, step: Tensor) -> dict[str, Tensor]:
+    """The network's weights with a step added."""
+    parts = unflat(step, list(subject.weights.values()))
+    return {n: w + d for (n, w), d in zip(subject.weights.items(), parts, strict=True)}
+
+
+def random_signs(subject: Subject, generator: torch.Generator) -> Tensor:
+    """A vector of -1 and 1, one for each weight."""
+    like = next(iter(subject.weights.values()))
+    return (torch.randint(0, 2, (size_of(subject),), generator=generator) * 2 - 1).to(like)

@@ -1,0 +1,32 @@
+"""Accuracy after one adversarial step."""
+
+from backend.contracts.cards import Parameter
+from worker.measures.inputs import Subject
+from worker.measures.landscape.minimum import group_means
+from worker.measures.measure import Reading
+from worker.measures.robustness.attack import attacked
+from worker.measures.robustness.right import right_on
+from worker.measures.robustness.samples import measure_of_robustness, raw_samples
+
+
+@measure_of_robustness(
+    slug="fgsm-accuracy",
+    title="Accuracy after one adversarial step (FGSM)",
+    formula=r"\mathrm{acc}\big(x + \epsilon\,\mathrm{sign}\,\nabla_x \ell\big)",
+    reliable_from="200 samples",
+    pitfalls="A weak attack: a network that resists it may not resist several steps. ε is a share of the range "
+    "of the "
+    "samples, to which the changed samples are clipped.",
+    source="Goodfellow et al. 2015, section 4",
+    parameters=(
+        Parameter(name="epsilon", default=8 / 255, minimum=0, maximum=1, help="Largest change, share of the range."),
+    ),
+)
+def fgsm_accuracy(subject: Subject, *, epsilon: float) -> Reading:
+    """Share of right answers after every value moved a little in the direction that raises the loss."""
+    raw = raw_samples(subject)
+    size = epsilon * raw.span
+    moved = attacked(raw, start=raw.values, radius=size, step=size, steps=1)
+    right = right_on(subject, raw.normalised(moved))
+    notes: dict[str, float | int | str] = {"clean_accuracy": float(right_on(subject, subject.x).mean())}
+    return Reading(float(right.mean()), group_means(right, subject), notes=notes)

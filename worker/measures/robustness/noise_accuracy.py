@@ -1,0 +1,42 @@
+"""Accuracy on samples with Gaussian noise."""
+
+import torch
+
+from backend.contracts.cards import Parameter
+from worker.measures.inputs import Subject
+from worker.measures.landscape.minimum import group_means
+from worker.measures.measure import Reading
+from worker.measures.robustness.right import right_on
+from worker.measures.robustness.samples import measure_of_robustness, raw_samples
+
+
+@measure_of_robustness(
+    slug="noise-accuracy",
+    title="Accuracy under noise",
+    formula=r"\mathbb{E}_\varepsilon\, \mathrm{acc}(x + \varepsilon),\quad "
+    r"\varepsilon \sim \mathcal N(0, (\sigma\,\mathrm{sd}(x))^2 I)",
+    reliable_from="200 samples; the error over draws is given apart",
+    pitfalls="σ is in standard deviations of all values of the probe set. Values may leave the range of the samples.",
+    source="Additive Gaussian noise; mean over draws",
+    parameters=(
+        Parameter(name="sigma", default=0.5, minimum=0, maximum=100, help="Noise in standard deviations of the data."),
+        Parameter(name="draws", default=5, minimum=2, maximum=1000, help="Noisy copies of every sample."),
+    ),
+)
+def noise_accuracy(subject: Subject, *, sigma: float, draws: int) -> Reading:
+    """Share of right answers when noise is added to every value of a sample."""
+    raw = raw_samples(subject)
+    spread = sigma * float(raw.values.double().std())
+    generator = subject.generator()
+    rights = []
+    for _ in range(draws):
+        noise = torch.randn(raw.values.shape, generator=generator).to(raw.values)
+        rights.append(right_on(subject, raw.normalised(raw.values + spread * noise)))
+    table = torch.stack(rights)
+    mean = table.mean(0)
+    return Reading(
+        float(mean.mean()),
+        group_means(mean, subject),
+        monte_carlo_error=float(table.mean(1).std() / draws**0.5),
+        notes={"clean_accuracy": float(right_on(subject, subject.x).mean()), "noise": spread},
+    )

@@ -1,0 +1,39 @@
+"""Accuracy after several adversarial steps."""
+
+import torch
+
+from backend.contracts.cards import Parameter
+from worker.measures.inputs import Subject
+from worker.measures.landscape.minimum import group_means
+from worker.measures.measure import Reading
+from worker.measures.robustness.attack import attacked
+from worker.measures.robustness.right import right_on
+from worker.measures.robustness.samples import measure_of_robustness, raw_samples
+
+REACH = 2.5
+
+
+@measure_of_robustness(
+    slug="pgd-accuracy",
+    title="Accuracy after several adversarial steps (PGD)",
+    formula=r"\mathrm{acc}(x_T),\quad x_{t+1} = \Pi_{\lVert x - x_0\rVert_\infty \le \epsilon}"
+    r"\big(x_t + \tfrac{2.5\,\epsilon}{T}\,\mathrm{sign}\,\nabla_x \ell\big)",
+    reliable_from="200 samples",
+    pitfalls="An upper bound of what an attacker leaves: more steps or other starts may find more. One random start "
+    "from the seed. ε is a share of the range of the samples.",
+    source="Madry et al. 2018, equation 2 and section 5",
+    parameters=(
+        Parameter(name="epsilon", default=8 / 255, minimum=0, maximum=1, help="Largest change, share of the range."),
+        Parameter(name="steps", default=10, minimum=1, maximum=1000, help="Steps uphill."),
+    ),
+)
+def pgd_accuracy(subject: Subject, *, epsilon: float, steps: int) -> Reading:
+    """Share of right answers after repeated small steps in the direction that raises the loss."""
+    raw = raw_samples(subject)
+    size = epsilon * raw.span
+    draw = 2 * torch.rand(raw.values.shape, generator=subject.generator()).to(raw.values) - 1
+    start = (raw.values + size * draw).clamp(raw.low, raw.high)
+    moved = attacked(raw, start=start, radius=size, step=REACH * size / steps, steps=steps)
+    right = right_on(subject, raw.normalised(moved))
+    notes: dict[str, float | int | str] = {"clean_accuracy": float(right_on(subject, subject.x).mean())}
+    return Reading(float(right.mean()), group_means(right, subject), notes=notes)

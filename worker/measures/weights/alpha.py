@@ -1,0 +1,30 @@
+"""Power-law exponent of the weights."""
+
+from backend.contracts.cards import Change
+from worker.measures.measure import Reading
+from worker.measures.weights.layers import by_layer, measure_of_matrices
+from worker.measures.weights.power_law import fit_power_law
+from worker.measures.weights.spectra import Spectrum, spectra
+
+
+def alpha_of(spectrum: Spectrum) -> float | None:
+    """Exponent of the best power law; None for fewer than 20 eigenvalues."""
+    law = fit_power_law(spectrum.above_rounding)
+    return None if law is None else law.alpha
+
+
+@measure_of_matrices(
+    slug="alpha",
+    title="Power-law exponent of the weights",
+    formula=r"\rho(\lambda) \sim \lambda^{-\alpha}\ \text{ on the tail of } \lambda(W^\top W)",
+    bounds=(1.0, None),
+    ignores={Change.SCALE_WEIGHTS},
+    reliable_from="20 or more eigenvalues in a layer; smaller layers are left out",
+    pitfalls="The exponent of a fit that always exists: read the distance of the fit beside it. A kernel counts "
+    "as one matrix per position, pooled. Means over layers hide which one is heavy.",
+    source="Martin & Mahoney 2021; Clauset, Shalizi & Newman 2009, section 3",
+    prepare=spectra,
+)
+def alpha(found: dict[str, Spectrum]) -> Reading:
+    """How fast the tails of the matrices' spectra fall, mean over layers."""
+    return by_layer(found, alpha_of)

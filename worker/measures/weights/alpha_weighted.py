@@ -1,0 +1,30 @@
+"""Weighted power-law exponent."""
+
+import math
+
+from worker.measures.measure import Reading
+from worker.measures.weights.alpha import alpha_of
+from worker.measures.weights.layers import by_layer, measure_of_matrices
+from worker.measures.weights.spectra import Spectrum, spectra
+
+
+def weighted_alpha_of(spectrum: Spectrum) -> float | None:
+    """Exponent times the decimal logarithm of the largest eigenvalue."""
+    exponent = alpha_of(spectrum)
+    return None if exponent is None else exponent * math.log10(spectrum.largest)
+
+
+@measure_of_matrices(
+    slug="alpha-weighted",
+    title="Weighted power-law exponent",
+    formula=r"\frac1L\sum_l \alpha_l \log_{10}\lambda_{\max,l}",
+    bounds=(None, None),
+    reliable_from="20 or more eigenvalues in a layer; smaller layers are left out",
+    pitfalls="Scale of the weights and shape of the spectrum in one number; negative where the largest "
+    "eigenvalue is below 1.",
+    source="Martin, Peng & Mahoney 2021, equation 3",
+    prepare=spectra,
+)
+def alpha_weighted(found: dict[str, Spectrum]) -> Reading:
+    """Power-law exponents weighed by the logarithm of the largest eigenvalue, mean over layers."""
+    return by_layer(found, weighted_alpha_of)

@@ -1,0 +1,44 @@
+"""How far training moved the weights."""
+
+import math
+
+from backend.contracts.cards import Direction
+from worker.measures.inputs import Undefined, Weights
+from worker.measures.measure import Reading
+from worker.measures.weights.flat import Flat, check_alike, flat, measure_of_weights
+from worker.measures.weights.layers import layer_name
+
+
+def all_parameters(weights: Weights, **_: object) -> Flat:
+    """All trained parameters as one vector."""
+    return flat(weights, tensors="all")
+
+
+@measure_of_weights(
+    slug="distance-from-init",
+    title="Distance from the initial weights",
+    formula=r"\lVert\theta_b - \theta_a\rVert_2 \,/\, \lVert\theta_a\rVert_2",
+    bounds=(0.0, None),
+    identical=0.0,
+    direction=Direction.LOWER_IS_ALIKE,
+    symmetric=False,
+    reliable_from="any number of weights",
+    pitfalls="Relative to the first checkpoint, which is the initial one; the absolute distance is the L2 distance "
+    "of weights. Units are not matched.",
+    source="Nagarajan & Kolter 2019, section 3, divided by the length of the initial weights",
+    prepare=all_parameters,
+)
+def distance_from_init(initial: Flat, trained: Flat) -> Reading:
+    """How far the second network's weights lie from the first's, in lengths of the first's."""
+    check_alike(initial, trained)
+    length = float(initial.values.norm())
+    if not length > 0:
+        raise Undefined("The initial weights are all zero, so no distance is relative to them.")
+    sizes = [math.prod(shape) for _, shape in initial.names]
+    layers: list[float | str | None] = []
+    values: list[float | str | None] = []
+    for (name, _), a, b in zip(initial.names, initial.values.split(sizes), trained.values.split(sizes), strict=True):
+        own = float(a.norm())
+        layers.append(layer_name(name))
+        values.append(float((b - a).norm()) / own if own > 0 else None)
+    return Reading(float((trained.values - initial.values).norm()) / length, series={"layer": layers, "value": values})

@@ -1,0 +1,33 @@
+"""Effective rank of the weights."""
+
+import math
+
+from backend.contracts.cards import Change
+from worker.measures.measure import Reading
+from worker.measures.weights.layers import by_layer, measure_of_matrices
+from worker.measures.weights.spectra import Spectrum, spectra
+from worker.measures.weights.spectral_shares import entropy
+
+
+def effective_rank_of(spectrum: Spectrum) -> float | None:
+    """Exponential of the entropy of the singular values' shares; None for a zero matrix."""
+    sizes = spectrum.energies.sqrt()
+    total = float(sizes.sum())
+    return math.exp(entropy(sizes / total)) if total > 0 else None
+
+
+@measure_of_matrices(
+    slug="effective-rank",
+    title="Effective rank of the weights",
+    formula=r"\exp\!\Big(-\sum_i p_i \ln p_i\Big),\quad p_i = \sigma_i / \textstyle\sum_j \sigma_j",
+    bounds=(1.0, None),
+    ignores={Change.SCALE_WEIGHTS},
+    reliable_from="any matrix; at most its smaller side",
+    pitfalls="Of the singular values themselves, not of their squares, so small ones count more than in the "
+    "stable rank. Matrices of different sizes enter one mean: read the table.",
+    source="Roy & Vetterli 2007, definition 1",
+    prepare=spectra,
+)
+def effective_rank(found: dict[str, Spectrum]) -> Reading:
+    """How many directions the matrices use, judged by the entropy of their singular values."""
+    return by_layer(found, effective_rank_of)

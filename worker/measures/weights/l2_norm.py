@@ -1,0 +1,23 @@
+"""Length of the weights."""
+
+from torch import Tensor
+
+from worker.measures.measure import Reading
+from worker.measures.weights.layers import every_matrix, measure_of_matrices, profile
+
+
+@measure_of_matrices(
+    slug="l2-norm",
+    title="L2 norm of the weights",
+    formula=r"\lVert\theta\rVert_2",
+    bounds=(0.0, None),
+    reliable_from="any number of weights",
+    pitfalls="Grows with the number of weights, so compare networks of one architecture. Matrices and kernels "
+    "only; with norm layers the function may not depend on it.",
+    source="Euclidean norm of all matrices as one vector",
+    prepare=every_matrix,
+)
+def l2_norm(weights: dict[str, Tensor]) -> Reading:
+    """How long the vector of weights is."""
+    each = {n: float(w.norm()) for n, w in weights.items()}
+    return Reading(sum(v**2 for v in each.values()) ** 0.5, series=profile({**each}))

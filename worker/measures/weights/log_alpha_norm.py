@@ -1,0 +1,32 @@
+"""Log alpha-norm of the weights."""
+
+import math
+
+from worker.measures.measure import Reading
+from worker.measures.weights.alpha import alpha_of
+from worker.measures.weights.layers import by_layer, measure_of_matrices
+from worker.measures.weights.spectra import Spectrum, spectra
+
+
+def alpha_norm_of(spectrum: Spectrum) -> float | None:
+    """Decimal logarithm of the sum of eigenvalues raised to the exponent."""
+    exponent = alpha_of(spectrum)
+    if exponent is None:
+        return None
+    powers = (exponent * spectrum.above_rounding.log()).logsumexp(0)
+    return float(powers) / math.log(10)
+
+
+@measure_of_matrices(
+    slug="log-alpha-norm",
+    title="Log alpha-norm of the weights",
+    formula=r"\frac1L\sum_l \log_{10}\sum_i \lambda_{i,l}^{\alpha_l}",
+    bounds=(None, None),
+    reliable_from="20 or more eigenvalues in a layer; smaller layers are left out",
+    pitfalls="Dominated by the largest eigenvalue where the exponent is large.",
+    source="Martin, Peng & Mahoney 2021, equation 4",
+    prepare=spectra,
+)
+def log_alpha_norm(found: dict[str, Spectrum]) -> Reading:
+    """Logarithm of the sum of eigenvalues raised to the power-law exponent, mean over layers."""
+    return by_layer(found, alpha_norm_of)

@@ -1,0 +1,28 @@
+"""Log norm of the weights."""
+
+import math
+
+from worker.measures.measure import Reading
+from worker.measures.weights.layers import by_layer, measure_of_matrices
+from worker.measures.weights.spectra import Spectrum, spectra
+
+
+def log_norm_of(spectrum: Spectrum) -> float | None:
+    """Decimal logarithm of the squared Frobenius norm; None for a zero matrix."""
+    return math.log10(spectrum.total) if spectrum.total > 0 else None
+
+
+@measure_of_matrices(
+    slug="log-norm",
+    title="Log norm of the weights",
+    formula=r"\frac1L\sum_l \log_{10}\lVert W_l\rVert_F^2",
+    bounds=(None, None),
+    reliable_from="any matrix that is not zero",
+    pitfalls="The squared Frobenius norm. Kernels are taken as they are; code that halves the eigenvalues of "
+    "kernels differs by log10 2.",
+    source="Martin, Peng & Mahoney 2021, equation 1",
+    prepare=spectra,
+)
+def log_norm(found: dict[str, Spectrum]) -> Reading:
+    """Decimal logarithm of the squared Frobenius norm, mean over layers."""
+    return by_layer(found, log_norm_of)

@@ -1,0 +1,31 @@
+"""Marchenko-Pastur soft rank."""
+
+from backend.contracts.cards import Change
+from worker.measures.measure import Reading
+from worker.measures.weights.bulk import FEWEST, bulk_edge_per_median
+from worker.measures.weights.layers import by_layer, measure_of_matrices
+from worker.measures.weights.spectra import Spectrum, spectra
+
+
+def softrank_of(spectrum: Spectrum) -> float | None:
+    """Upper edge of the bulk over the largest eigenvalue; None for fewer than 20 eigenvalues."""
+    if len(spectrum.energies) < FEWEST or not spectrum.largest > 0:
+        return None
+    return float(spectrum.energies.median()) * bulk_edge_per_median(spectrum.ratio) / spectrum.largest
+
+
+@measure_of_matrices(
+    slug="mp-softrank",
+    title="Marchenko-Pastur soft rank",
+    formula=r"\frac1L\sum_l \frac{\lambda^+_l}{\lambda_{\max,l}},\quad \lambda^+ = s^2 \big(1 + \sqrt{\gamma}\big)^2",
+    bounds=(0.0, None),
+    ignores={Change.SCALE_WEIGHTS},
+    reliable_from="20 or more eigenvalues in a layer; smaller layers are left out",
+    pitfalls="The bulk is laid so that its median is that of the eigenvalues, which is right while less than "
+    "half of them are signal. Near 1 or above: nothing stands out of the bulk.",
+    source="Martin & Mahoney 2021, soft rank; bulk by its median: Gavish & Donoho 2014, section 3",
+    prepare=spectra,
+)
+def mp_softrank(found: dict[str, Spectrum]) -> Reading:
+    """Where the bulk of the eigenvalues ends, compared with the largest, mean over layers."""
+    return by_layer(found, softrank_of)

@@ -1,0 +1,67 @@
+"""A power law fitted to the tail of a spectrum."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+FEWEST = 20
+ROWS_AT_ONCE = 1 << 22
+
+
+@dataclass(frozen=True)
+class PowerLaw:
+    """Exponent, where the tail begins, and the distance of the fit.
+
+    Attributes:
+        alpha: exponent of the density ``x^-alpha``.
+        start: smallest value of the tail.
+        distance: Kolmogorov-Smirnov distance of the tail from the law.
+        tail: number of values in the tail.
+    """
+
+    alpha: float
+    start: float
+    distance: float
+    tail: int
+
+
+def fit_power_law(values: Tensor) -> PowerLaw | None:
+    """The power law whose tail fits best, over every place where the tail may begin.
+
+    For a tail of n values from x: ``alpha = 1 + n / Σ ln(x_j / x)``; the tail with the smallest
+    Kolmogorov-Smirnov distance is taken, the longest where several tie.
+
+    Args:
+        values: positive, ascending, ``(n,)``, float64.
+
+    Returns:
+        None for fewer than 20 values, or when all are equal.
+
+    Source: Clauset, Shalizi & Newman 2009, sections 3.1 and 3.3; Martin & Mahoney 2021.
+    """
+    count = len(values)
+    if count < FEWEST or float(values[0]) == float(values[-1]):
+        return None
+    logs = values.log()
+    tails = torch.arange(count, 1, -1, dtype=values.dtype)
+    sums = logs.flip(0).cumsum(0).flip(0)[:-1] - tails * logs[:-1]
+    alphas = 1 + tails / sums
+    distances = torch.cat([
+        _distances(logs, alphas, start, min(start + max(1, ROWS_AT_ONCE // count), count - 1))
+        for start in range(0, count - 1, max(1, ROWS_AT_ONCE // count))
+    ])  # fmt: skip
+    best = int(distances.argmin())
+    return PowerLaw(float(alphas[best]), float(values[best]), float(distances[best]), int(tails[best]))
+
+
+def _distances(logs: Tensor, alphas: Tensor, start: int, stop: int) -> Tensor:
+    """Largest gap between the law and the share of the tail below each value, for tails ``start..stop``."""
+    count = len(logs)
+    begin = torch.arange(start, stop)[:, None]
+    place = torch.arange(start, count)[None]
+    law = 1 - ((logs[None, start:] - logs[begin]) * (1 - alphas[begin])).exp()
+    share = (place - begin) / (count - begin)
+    gap = torch.where(place >= begin, (law - share).abs(), 0.0)
+    found = gap.amax(1)
+    return torch.where(alphas[start:stop].isfinite(), found, 1.0)

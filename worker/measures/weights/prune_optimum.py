@@ -1,0 +1,26 @@
+"""The sparsity at which a prune keeps most for what it takes."""
+
+from torch import Tensor
+
+from backend.contracts.cards import Change
+from worker.measures.measure import Reading
+from worker.measures.weights.layers import every_matrix, measure_of_matrices
+from worker.measures.weights.pruning import optimum, prune_curve_of
+
+
+@measure_of_matrices(
+    slug="prune-optimum",
+    title="Prune optimum",
+    formula=r"\arg\min_s\; (1-s)^2 + (1-\cos(s))^2",
+    bounds=(0.0, 1.0),
+    ignores={Change.SCALE_WEIGHTS},
+    reliable_from="any number of weights",
+    pitfalls="The point of the prune curve closest to (1, 1): a statement about weights, not about accuracy.",
+    source="Mason-Williams & Dahlqvist 2024",
+    prepare=every_matrix,
+)
+def prune_optimum(weights: dict[str, Tensor]) -> Reading:
+    """Sparsity whose cosine to the unpruned weights is closest to having both at 1."""
+    curve = prune_curve_of(weights)
+    sparsity, cosine = optimum(curve)
+    return Reading(sparsity, notes={"cosine": cosine}, series=curve.series())

@@ -1,0 +1,66 @@
+"""Squared singular values of weight matrices, found once for all measures that read them."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from worker.measures.inputs import Undefined, Weights, is_parameter_name
+
+ROUNDING = 1e-10
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """The squared singular values of one layer.
+
+    A kernel ``(out, in, height, width)`` counts as one matrix ``(out, in)`` per position, whose values
+    are pooled.
+
+    Attributes:
+        energies: ascending, float64.
+        ratio: longer side of a matrix over the shorter.
+    """
+
+    energies: Tensor
+    ratio: float
+
+    @property
+    def largest(self) -> float:
+        """The largest squared singular value."""
+        return float(self.energies[-1])
+
+    @property
+    def total(self) -> float:
+        """The squared Frobenius norm."""
+        return float(self.energies.sum())
+
+    @property
+    def above_rounding(self) -> Tensor:
+        """The values that are not rounding, ascending."""
+        return self.energies[self.energies > ROUNDING * self.largest]
+
+
+def spectra(weights: Weights, **_: object) -> dict[str, Spectrum]:
+    """The spectrum of every weight tensor with two dimensions or more, by name in stored order."""
+    found = {
+        name: spectrum_of(w.detach())
+        for name, w in weights.items()
+        if is_parameter_name(name) and w.is_floating_point() and w.ndim >= 2 and w.numel()
+    }
+    if not found:
+        raise Undefined("There are no matrices among the weights.")
+    return found
+
+
+def spectrum_of(weight: Tensor) -> Spectrum:
+    """The spectrum of a matrix ``(out, in)`` or a kernel ``(out, in, ...)``.
+
+    Positions of a kernel go through one batched eigenproblem of their smaller Gram matrices in
+    float64, which keeps squared singular values to 1e-15 of the largest.
+    """
+    matrices = weight.to(torch.float64).flatten(2).movedim(2, 0) if weight.ndim > 2 else weight.double()[None]
+    rows, columns = matrices.shape[1:]
+    gram = matrices @ matrices.mT if rows <= columns else matrices.mT @ matrices
+    energies = torch.linalg.eigvalsh(gram).clamp_min(0).flatten().sort().values
+    return Spectrum(energies.cpu(), max(rows, columns) / min(rows, columns))
