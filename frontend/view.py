@@ -4,11 +4,15 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlencode
 
-TABS = ("matrix", "multiples", "map", "groups", "models", "pair", "layers", "log")
+TABS = (
+    "matrix", "multiples", "map", "groups", "models", "curves", "profile", "associations", "agreement", "pair",
+    "layers", "log",
+)  # fmt: skip
 ORDERS = ("alike", "group", "name", "added")
 SCALES = ("rank", "fit", "full")
 READINGS = ("raw", "above-chance", "against-seeds")
-TEXTS = ("measure", "layer", "g", "h")
+CONTROLS = ("raw", "held")
+TEXTS = ("measure", "layer", "g", "h", "single", "outcome")
 NUMBERS = ("a", "b", "c", "d")
 LONGEST = 300
 
@@ -25,6 +29,8 @@ class View:
         reading: whether numbers are shown raw, above chance, or against independent seeds.
         a, b: selected checkpoints, 0 for none.
         g, h: groups that are tested against one another.
+        single, outcome: measures of single models: whose layers, or what against what.
+        held: whether associations are shown raw or with the train loss held still.
         c, d: the pair that is held, to compare the selected one with; 0 for none.
     """
 
@@ -40,12 +46,15 @@ class View:
     d: int = 0
     g: str = ""
     h: str = ""
+    single: str = ""
+    outcome: str = ""
+    held: str = "raw"
 
     @classmethod
     def of(cls, query: str | None) -> Self:
         """The view that an address names; what it does not name, or names wrongly, is the default."""
         found: dict[str, Any] = {}
-        allowed = {"tab": TABS, "order": ORDERS, "scale": SCALES, "reading": READINGS}
+        allowed = {"tab": TABS, "order": ORDERS, "scale": SCALES, "reading": READINGS, "held": CONTROLS}
         for key, value in parse_qsl((query or "").lstrip("?")):
             if (key in allowed and value in allowed[key]) or (key in TEXTS and len(value) <= LONGEST):
                 found[key] = value

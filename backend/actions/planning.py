@@ -21,7 +21,7 @@ from backend.store.tables import CheckpointRow, ProbeRow, QuestionRow
 BLOCK = 32
 PAIRS_PER_TILE = {Pace.PRODUCT: 1024, Pace.PAIR: 256, Pace.PATH: 24}
 SECONDS_PER_CELL = {Pace.PRODUCT: 0.002, Pace.PAIR: 0.01, Pace.PATH: 0.12}
-SECONDS_PER_MODEL = {Input.OUTPUTS: 0.02, Input.WEIGHTS: 0.05, Input.FEATURES: 0.05, Input.NETWORK: 0.6}
+SECONDS_PER_MODEL = {Input.OUTPUTS: 0.02, Input.WEIGHTS: 0.05, Input.FEATURES: 0.05, Input.NETWORK: 1.0}
 
 
 @dataclass(frozen=True)

@@ -198,6 +198,19 @@ class Matrix(BaseModel):
     band: Band | None = Field(default=None, description="What pairs of independent seeds score, when read against it.")
 
 
+class Profile(BaseModel):
+    """One measure of every model of a comparison, layer by layer."""
+
+    measure: str
+    slug: str
+    ids: list[Id]
+    labels: list[str]
+    layers: list[str]
+    values: Numbers = Field(description="(models, layers).")
+    half_widths: Numbers = Field(description="Half of the 95 % sampling intervals; NaN where there is none.")
+    missing: list[MissingCell]
+
+
 class PairCell(BaseModel):
     """One number of a pair with everything known about it."""
 

@@ -220,6 +220,15 @@ class OrderRow(Base):
     places: Mapped[list[Any]] = mapped_column(server_default=NOTHING)
 
 
+class SummaryRow(Base):
+    """What was worked out from a whole comparison."""
+
+    __tablename__ = "summaries"
+    comparison_id: Mapped[int] = mapped_column(ForeignKey("comparisons.id", ondelete="CASCADE"), primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    data: Mapped[dict[str, Any]]
+
+
 class CardRow(Base):
     """A measure's card, as the workers published it."""
 

@@ -10,8 +10,11 @@ from frontend.access import Access
 from frontend.components.frame import link
 from frontend.components.words import fact, state_badge, trouble
 from frontend.pages import pictures
+from frontend.pages.associated import agreement_tab, associations_tab, profile_tab
 from frontend.pages.choosing import choices
+from frontend.pages.curves import curves_tab, path_picture
 from frontend.pages.grouped import groups_tab
+from frontend.pages.more import register_more
 from frontend.pages.opened import OpenedComparison
 from frontend.view import View
 from frontend.wiring import on
@@ -23,6 +26,10 @@ TAB_NAMES = {
     "map": "Map",
     "groups": "Groups",
     "models": "Models",
+    "curves": "Curves",
+    "profile": "By layer",
+    "associations": "Associations",
+    "agreement": "Agreement",
     "pair": "Pair",
     "layers": "Layers",
     "log": "Log",
@@ -115,6 +122,12 @@ def tabs(page: OpenedComparison) -> Any:
     ]
 
 
+def pair(page: OpenedComparison, scheme: str) -> Any:
+    """The selected pair with the way between the two."""
+    both = page.view.a in page.checkpoints and page.view.b in page.checkpoints and page.view.a != page.view.b
+    return pictures.pair_tab(page, scheme, between=path_picture(page, scheme) if both else None)
+
+
 def picture(page: OpenedComparison, scheme: str) -> Any:
     """The picture of the chosen tab."""
     makers = {
@@ -123,7 +136,11 @@ def picture(page: OpenedComparison, scheme: str) -> Any:
         "map": pictures.map_tab,
         "groups": groups_tab,
         "models": pictures.models_tab,
-        "pair": pictures.pair_tab,
+        "curves": curves_tab,
+        "profile": profile_tab,
+        "associations": associations_tab,
+        "agreement": agreement_tab,
+        "pair": pair,
         "layers": pictures.layers_tab,
     }
     if page.view.tab == "log":
@@ -261,44 +278,8 @@ def register(app: Dash, access: Access) -> None:
     def retry(clicks: int | None, path: str) -> Any:
         return _act(access, path, "retry") if clicks else no_update
 
-    @on(
-        app,
-        Output("address", "pathname", allow_duplicate=True),
-        Output("address", "search", allow_duplicate=True),
-        Output("layers-trouble", "children"),
-        Input("compute-layers", "n_clicks"),
-        State("address", "pathname"),
-        State("address", "search"),
-        prevent_initial_call=True,
-    )
-    def compute_layers(clicks: int | None, path: str, query: str) -> tuple[Any, Any, Any]:
-        if not clicks:
-            return no_update, no_update, None
-        page = OpenedComparison.of(access, path, query)
-        a, b = page.view.a, page.view.b
-        try:
-            wish = layer_wish(page, a, b)
-            made = page.client.http.post(f"/projects/{page.comparison.details.project}/comparisons", json=wish)
-        except ClientError as error:
-            return no_update, no_update, trouble(str(error))
-        return f"/comparison/{made['id']}", View(tab="layers", a=a, b=b).query(), None
-
+    register_more(app, access)
     _register_sharing(app, access)
-
-
-def layer_wish(page: OpenedComparison, a: int, b: int) -> dict[str, Any]:
-    """The request for every layer of one checkpoint against every layer of another."""
-    probes = page.client.http.get(f"/projects/{page.comparison.details.project}/probes")
-    probe = next(p["id"] for p in probes if p["name"] == page.comparison.details.probe)
-    both = [x for x in page.checkpoints[a].layers if x in page.checkpoints[b].layers]
-    return {
-        "name": f"Layers of {page.checkpoints[a].name} and {page.checkpoints[b].name}"[:200],
-        "checkpoints": sorted((a, b)),
-        "probe": probe,
-        "measures": ["linear-cka"],
-        "layers": both[:60],
-        "layer_pairs": "all",
-    }
 
 
 def _act(access: Access, path: str, verb: str) -> Any:

@@ -195,8 +195,8 @@ def map_tab(page: OpenedComparison, scheme: str) -> Any:
     )
 
 
-def pair_tab(page: OpenedComparison, scheme: str) -> Any:
-    """Two checkpoints side by side: every number, and where they disagree."""
+def pair_tab(page: OpenedComparison, _scheme: str, *, between: Any = None) -> Any:
+    """Two checkpoints side by side: every number, what lies between them, and where they disagree."""
     a, b = page.view.a, page.view.b
     names = {i: c.name for i, c in page.checkpoints.items()}
     if a not in names or b not in names or a == b:
@@ -204,6 +204,7 @@ def pair_tab(page: OpenedComparison, scheme: str) -> Any:
     return html.Div(
         [
             html.H2(f"{names[a]} and {names[b]}"),
+            between,
             pair_numbers(page),
             html.H2("Where they disagree"),
             disagreements(page, names),

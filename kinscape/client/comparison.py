@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from backend.contracts import comparisons as contract
+from backend.contracts.associations import Agreements, Associations
+from backend.contracts.cells import Cell, Estimate, Reason
 from backend.contracts.groups import Contrast, Groups
 from backend.contracts.projects import Checkpoint
 from kinscape.client.http import ClientError, Http
@@ -61,6 +63,11 @@ class Table:
         import pandas  # an optional dependency: only this method needs it
 
         return pandas.DataFrame(self.values, index=self.labels, columns=self.measures)
+
+
+def cell_of(found: dict[str, Any]) -> Cell:
+    """A cell as the server sends it."""
+    return Reason.model_validate(found) if found["kind"] == "reason" else Estimate.model_validate(found)
 
 
 def grid(numbers: contract.Numbers) -> Floats:
@@ -223,6 +230,25 @@ class Comparison:
         """Within minus between two groups, with a permutation test and the smallest p it could have given."""
         found = self._http.get(f"/comparisons/{self.id}/contrast", measure=measure, layer=layer, a=a, b=b)
         return Contrast.model_validate(found)
+
+    def associations(self) -> Associations:
+        """Every measure of models against every outcome: rank correlations, raw and at equal train loss."""
+        return Associations.model_validate(self._http.get(f"/comparisons/{self.id}/associations"))
+
+    def agreements(self) -> Agreements:
+        """How far the measures of pairs tell the same: Mantel correlations with permutation tests."""
+        return Agreements.model_validate(self._http.get(f"/comparisons/{self.id}/agreements"))
+
+    def profile(self, measure: str) -> contract.Profile:
+        """One measure of every model, layer by layer."""
+        return contract.Profile.model_validate(self._http.get(f"/comparisons/{self.id}/profile", measure=measure))
+
+    def cell(self, measure: str, first: str, second: str | None = None, *, layer: str | None = None) -> Cell:
+        """One number whole, with its replicates and the columns (curves, tables) behind it."""
+        a = self._number(first)
+        b = a if second is None else self._number(second)
+        found = self._http.get(f"/comparisons/{self.id}/cell", measure=measure, a=a, b=b, layer=layer)
+        return cell_of(found)
 
     def export(self, measure: str, *, format: str = "csv", layer: str | None = None) -> str:
         """One matrix as CSV or JSON text."""

@@ -23,10 +23,14 @@ MEASURES = [
     "activation-distance", "linear-cka", "disagreement", "js-divergence", "total-variation", "prediction-kappa",
     "error-consistency", "class-order-kendall", "prediction-cosine", "linear-cka-biased", "rbf-cka", "procrustes",
     "rsa", "distance-correlation", "mutual-knn", "knn-jaccard", "unit-matching", "weight-cosine", "weight-l2",
-    "mask-iou", "weight-cosine-matched", "loss-barrier", "loss-barrier-matched", "accuracy", "nll", "ece",
-    "rankme", "nc1-classic", "label-alignment",
-    "hessian-top-eigenvalue", "hessian-trace", "sam-sharpness", "sam-sharpness-random-mean", "fisher-rao-norm",
-    "relative-flatness",
+    "mask-iou", "weight-cosine-matched", "loss-barrier", "loss-barrier-matched", "chord-curvature",
+    "spectrum-distance", "accuracy", "nll", "brier", "ece", "ece-debiased", "ece-smooth", "temperature",
+    "generalisation-gap", "corruption-accuracy", "noise-accuracy", "pgd-accuracy", "rankme", "nc1-classic",
+    "label-alignment", "train-loss", "gradient-norm", "hessian-top-eigenvalue", "hessian-trace", "hessian-density",
+    "layer-traces", "sam-sharpness", "sam-sharpness-random-mean", "adaptive-sharpness", "fisher-rao-norm",
+    "fisher-rao-norm-empirical", "relative-flatness", "relative-flatness-layers", "information-geometric-sharpness",
+    "pac-bayes-sigma", "loss-slice-1d", "loss-surface-2d", "layer-reset-random", "l2-norm", "stable-rank", "alpha",
+    "kurtosis", "sparsity", "prune-curve", "prune-optimum",
 ]  # fmt: skip
 
 

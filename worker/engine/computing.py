@@ -1,6 +1,6 @@
 """Forward passes, measures of one model, and tiles of pairs."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, MutableMapping
 from dataclasses import replace
 from typing import Any
 
@@ -29,7 +29,7 @@ from worker.measures.measure import Measure
 from worker.measures.uncertainty import row_groups
 
 Check = Callable[[], None]
-Shared = dict[Hashable, dict[Hashable, Any]]
+Shared = MutableMapping[Hashable, dict[Hashable, Any]]
 
 
 def _load(
@@ -71,8 +71,12 @@ def run_model(database: Database, materials: Materials, payload: dict[str, Any],
     checkpoint = models[payload["checkpoint"]]
     place = (checkpoint.id, checkpoint.id)
     kept: Shared = {}
+    with database.transaction() as session:
+        known = {q for q in payload["questions"] if place in cells_store.known_places(session, q, [checkpoint.id])}
     for id in payload["questions"]:
         check()
+        if id in known:
+            continue
         try:
             cell = _of_model(materials, models, checkpoint, asked[id], probes, kept)
         except Undefined as sentence:
@@ -160,10 +164,10 @@ def _of_pairs(
     measure = _measure(question)
     if measure.card.input == "network" and probe is not None:
         found: dict[Place, Cell] = {}
-        shared: Shared = {}
         for a, b in pairs:
             check()
-            both = [_subject(materials, models, models[i], question, probe, shared) for i in (a, b)]
+            # Every network meets many others, in this job and the next: what was found of it is kept.
+            both = [_subject(materials, models, models[i], question, probe, materials.shared) for i in (a, b)]
             found[a, b] = evaluate_network(measure, both, question.parameters)
         return found
     left, why_left = _inputs(materials, models, {a for a, _ in pairs}, question, probe, question.layer_a)

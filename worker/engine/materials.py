@@ -1,7 +1,7 @@
 """Networks, samples, answers and features: loaded once, kept while there is room."""
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from worker.loading import registry
 from worker.measures.inputs import Layer, Outputs, Subject
 from worker.measures.uncertainty import row_groups
 
+MOST_SHARED = 512
 PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
 
 
@@ -49,13 +50,31 @@ def bytes_of(*tensors: Tensor) -> int:
     return sum(t.numel() * t.element_size() for t in tensors)
 
 
+class Shared(OrderedDict[Hashable, dict[Hashable, Any]]):
+    """What measures found of each network and may need again, the longest unused dropped first."""
+
+    def setdefault(self, key: Hashable, default: dict[Hashable, Any] | None = None) -> dict[Hashable, Any]:
+        """What was found of a network; nothing yet where it is new."""
+        if key not in self:
+            self[key] = {} if default is None else default
+            while len(self) > MOST_SHARED:
+                self.popitem(last=False)
+        self.move_to_end(key)
+        return self[key]
+
+
 class Materials:
-    """What measures are given, for checkpoints and probe sets of the store."""
+    """What measures are given, for checkpoints and probe sets of the store.
+
+    Attributes:
+        shared: what measures of pairs of networks found of each.
+    """
 
     def __init__(self, files: Files, *, device: torch.device, cache_bytes: int) -> None:
         self._files = files
         self.device = device
         self._kept = Kept(cache_bytes)
+        self.shared = Shared()
 
     def network(self, checkpoint: CheckpointRow, *, precision: str) -> nn.Module:
         """The checkpoint's network in eval mode."""

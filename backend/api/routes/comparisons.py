@@ -9,8 +9,9 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
-from backend.actions import comparing, describing, disagreeing, exporting, grouping, reading, readings
+from backend.actions import comparing, describing, disagreeing, exporting, grouping, reading, readings, summing
 from backend.api.parts import Parts, RowId, Transaction, parts_of
+from backend.contracts.associations import Agreements, Associations
 from backend.contracts.comparisons import (
     Comparison,
     ComparisonCreate,
@@ -20,6 +21,7 @@ from backend.contracts.comparisons import (
     PairCell,
     PairDifference,
     Plan,
+    Profile,
     Progress,
     Reading,
 )
@@ -207,6 +209,24 @@ def differences(
 def disagreements(request: Request, session: Transaction, comparison: RowId, a: Number, b: Number) -> Disagreements:
     """Samples that two checkpoints answer differently, most confident first."""
     return disagreeing.disagreements(session, parts_of(request).files, comparison, a=a, b=b)
+
+
+@router.get("/comparisons/{comparison}/associations")
+def associations(session: Transaction, comparison: RowId) -> Associations:
+    """Every measure of models against every outcome, raw and at equal train loss."""
+    return summing.associations(session, comparison)
+
+
+@router.get("/comparisons/{comparison}/agreements")
+def agreements(session: Transaction, comparison: RowId) -> Agreements:
+    """How far the measures of pairs tell the same (Mantel tests)."""
+    return summing.agreements(session, comparison)
+
+
+@router.get("/comparisons/{comparison}/profile")
+def profile(session: Transaction, comparison: RowId, measure: Measure, layer: Layer = None) -> Profile:
+    """One measure of every model, layer by layer."""
+    return summing.profile(session, comparison, measure, layer=layer)
 
 
 @router.get("/comparisons/{comparison}/export")

@@ -33,5 +33,7 @@ def chord_curvature(start: Subject, end: Subject) -> Reading:
         raise Undefined("Both have the same weights, so there is no direction from one to the other.")
     unit = chord / length
     value = float(unit.double() @ hessian_product(start)(unit).double())
+    # Many networks pass here: the graphs of all of them would fill the memory.
+    start.kept.pop("gradient graph", None)
     replicates = around(value, group_curvatures(start, unit), start) if start.groups else None
     return Reading(value, replicates, notes={"distance": length})

@@ -16,6 +16,7 @@ from worker.measures.landscape.layer_rules import (
 )
 from worker.measures.landscape.minimum import group_means, measure_of_minimum
 from worker.measures.measure import Reading
+from worker.measures.uncertainty import row_groups
 
 LARGEST_GRAM = 4000
 VALUES_AT_ONCE = 1 << 26
@@ -120,17 +121,9 @@ def information_geometric_sharpness(subject: Subject, *, k: int, batch: int) -> 
     right = torch.arange(len(chosen), device=p.device) * classes + part.y
     samples = (vectors[right][:, kept].square().sum(1) / weights[right]).cpu()
     everything = float((1 / p.flatten()[right] - 1).sum())
-    replicates = group_means(samples, replaced_groups(subject, chosen))
+    groups = row_groups(len(chosen)) if subject.groups else ()
+    replicates = group_means(samples, part.grouped(groups))
     notes: dict[str, float | int | str] = {
         "eigenvectors": int(kept.sum()), "samples": len(chosen), "sum_of_inverse_odds": everything
     }  # fmt: skip
     return Reading(float(samples.mean()), replicates, notes=notes)
-
-
-def replaced_groups(subject: Subject, chosen: Tensor) -> Subject:
-    """The subject with its groups made of the positions of chosen samples; none if a group is empty."""
-    place = torch.full((subject.samples,), -1)
-    place[chosen] = torch.arange(len(chosen))
-    groups = tuple(place[g][place[g] >= 0] for g in subject.groups)
-    part = subject.of_rows(chosen)
-    return part if any(not len(g) for g in groups) else part.grouped(groups)

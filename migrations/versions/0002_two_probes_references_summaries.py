@@ -1,4 +1,4 @@
-"""a question may read two probe sets and name reference checkpoints.
+"""a question may read two probe sets and name reference checkpoints; comparisons have summaries.
 
 Revision: 0002
 Before: 0001
@@ -27,9 +27,20 @@ def upgrade() -> None:
             nullable=False,
         ),
     )
+    op.create_table(
+        "summaries",
+        sa.Column("comparison_id", sa.BigInteger(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("data", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["comparison_id"], ["comparisons.id"], name=op.f("fk_summaries_comparison_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("comparison_id", "kind", name=op.f("pk_summaries")),
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("summaries")
     # What an older version cannot ask, it must not find among its answers.
     op.execute("DELETE FROM questions WHERE train_probe_id IS NOT NULL OR reference_ids <> '[]'::jsonb")
     op.drop_column("questions", "reference_ids")

@@ -1,0 +1,172 @@
+"""Numbers over two axes: loss on a plane, accuracy by corruption, models by layer, measure by measure."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from frontend.figures.curves import Curve, framed
+from frontend.figures.heatmap import Floats, margin, short
+from frontend.figures.look import CIVIDIS, GROUPS, INK, PAPER, SIGNED, dressed, number, safe
+
+LEVELS = 14
+LINES = "rgba(255,255,255,0.35)"
+
+
+def _square(curve: Curve, name: str) -> tuple[Floats, Floats, Floats]:
+    """Axes and grid of a table that goes along x first."""
+    x, y = np.unique(curve.column("x")), np.unique(curve.column("y"))
+    return x, y, curve.column(name).reshape(len(y), len(x))
+
+
+def _contour(x: Floats, y: Floats, loss: Floats) -> go.Contour:
+    """Loss in steps of equal ratio: near a minimum it spans orders of magnitude."""
+    shown = np.log10(np.clip(loss, 1e-12, None))
+    low, high = float(np.nanmin(shown)), float(np.nanmax(shown))
+    ticks = np.linspace(low, high, 5)
+    return go.Contour(
+        x=x, y=y, z=shown, customdata=loss, colorscale=CIVIDIS, line={"width": 0.6, "color": LINES},
+        contours={"start": low, "end": high, "size": max(high - low, 1e-9) / LEVELS},
+        colorbar={"thickness": 10, "outlinewidth": 0, "tickvals": ticks, "tickfont": {"size": 11},
+                  "ticktext": [number(float(10**t)) for t in ticks], "title": {"text": "loss", "font": {"size": 11}}},
+        hovertemplate="loss %{customdata:.4g}<extra></extra>",
+    )  # fmt: skip
+
+
+def surface(curve: Curve, *, scheme: str) -> go.Figure:
+    """Loss around a network; the network itself is in the middle."""
+    x, y, loss = _square(curve, "loss")
+    figure = go.Figure(_contour(x, y, loss.T))
+    figure.add_scatter(
+        x=[0], y=[0], mode="markers", marker={"symbol": "x", "size": 8, "color": "#fff"}, hoverinfo="skip"
+    )
+    framed(figure, scheme, x="first direction", y="second direction")
+    figure.update_yaxes(scaleanchor="x", scaleratio=1, constrain="domain")
+    figure.update_xaxes(constrain="domain")
+    return figure
+
+
+def plane(curve: Curve, points: Sequence[dict[str, Any]], *, scheme: str) -> go.Figure:
+    """Loss on the plane of three networks, with every network at its nearest point.
+
+    Args:
+        points: name, x, y, distance from the plane, and whether it is one of the three.
+    """
+    figure = go.Figure(_contour(*_square(curve, "loss")))
+    for is_corner in (False, True):
+        chosen = [p for p in points if p["corner"] is is_corner]
+        figure.add_scatter(
+            x=[p["x"] for p in chosen], y=[p["y"] for p in chosen], mode="markers+text" if is_corner else "markers",
+            text=[safe(short(p["name"])) for p in chosen], textposition="top center",
+            textfont={"color": "#fff", "size": 11},
+            marker={"size": 10 if is_corner else 7, "color": "#fff" if is_corner else GROUPS[1],
+                    "symbol": "circle" if is_corner else "circle-open", "line": {"width": 1.5}},
+            customdata=[[safe(p["name"]), number(p["distance"])] for p in chosen],
+            hovertemplate="<b>%{customdata[0]}</b><br>%{customdata[1]} from the plane<extra></extra>",
+        )  # fmt: skip
+    framed(figure, scheme, x="in the plane (length of weights)", y="")
+    figure.update_yaxes(scaleanchor="x", scaleratio=1, constrain="domain")
+    figure.update_xaxes(constrain="domain")
+    return figure
+
+
+def corruption(curve: Curve, *, scheme: str) -> go.Figure:
+    """Accuracy of one model by kind of corruption and severity."""
+    kinds = list(dict.fromkeys(str(k) for k in curve.series["corruption"]))
+    grid = curve.column("accuracy").reshape(len(kinds), -1)
+    halves = curve.column("half_width").reshape(grid.shape)
+    figure = go.Figure(
+        go.Heatmap(
+            z=grid, x=[str(k + 1) for k in range(grid.shape[1])], y=kinds, zmin=0, zmax=1,
+            colorscale=[[1 - p, c] for p, c in reversed(CIVIDIS)], showscale=False, xgap=1, ygap=1,
+            text=[[f"{v:.2f}" for v in row] for row in grid], texttemplate="%{text}", customdata=halves,
+            hovertemplate="%{y}, severity %{x}<br>accuracy %{z:.3f} ± %{customdata:.3f}<extra></extra>",
+        )
+    )  # fmt: skip
+    framed(figure, scheme, x="severity", y="")
+    figure.update_yaxes(autorange="reversed", automargin=True, showgrid=False)
+    figure.update_xaxes(showgrid=False)
+    return figure
+
+
+def profile(values: Floats, halves: Floats, models: list[str], layers: list[str], *, scheme: str) -> go.Figure:
+    """Models by layers; colours compare within a column, by rank."""
+    ranks = np.full(values.shape, np.nan)
+    for j in range(values.shape[1]):
+        known = np.isfinite(values[:, j])
+        order = values[known, j].argsort().argsort()
+        ranks[known, j] = order / max(1, known.sum() - 1)
+    texts = [
+        [
+            f"<b>{safe(m)}</b><br>{safe(layer)}<br>{number(float(values[i, j]))}"
+            + (f" ± {number(float(halves[i, j]))}" if np.isfinite(halves[i, j]) else "")
+            for j, layer in enumerate(layers)
+        ]
+        for i, m in enumerate(models)
+    ]
+    figure = go.Figure(
+        go.Heatmap(
+            z=ranks, x=layers, y=models, zmin=0, zmax=1.6, colorscale="Blues", showscale=False, xgap=1, ygap=1,
+            text=[[number(float(v)) for v in row] for row in values] if len(layers) <= 16 else None,
+            texttemplate="%{text}" if len(layers) <= 16 else None, textfont={"size": 11, "color": INK["light"]},
+            hovertext=texts, hoverinfo="text",
+        )
+    )  # fmt: skip
+    _named_axes(figure, models, layers, scheme)
+    return figure
+
+
+def agreement(values: Floats, p: Floats, q: Floats, names: list[str], *, scheme: str) -> go.Figure:
+    """How far every two measures tell the same; what does not stand correction is pale text."""
+    shown = values.copy()
+    np.fill_diagonal(shown, np.nan)
+    texts = [
+        [
+            f"<b>{safe(a)}</b><br><b>{safe(b)}</b><br>ρ = {number(float(values[i, j]))}"
+            f"<br>p = {number(float(p[i, j]))}, corrected {number(float(q[i, j]))}"
+            if i != j
+            else f"<b>{safe(a)}</b>"
+            for j, b in enumerate(names)
+        ]
+        for i, a in enumerate(names)
+    ]
+    figure = go.Figure(
+        go.Heatmap(
+            z=shown, x=names, y=names, zmin=-1, zmax=1, colorscale=SIGNED, showscale=False, xgap=1, ygap=1,
+            hovertext=texts, hoverinfo="text",
+        )
+    )  # fmt: skip
+    _named_axes(figure, names, names, scheme)
+    return figure
+
+
+def _named_axes(figure: go.Figure, rows: list[str], columns: list[str], scheme: str) -> None:
+    axis = {
+        "type": "category", "showgrid": False, "zeroline": False, "ticks": "", "tickmode": "array",
+        "fixedrange": True, "tickfont": {"size": 11},
+    }  # fmt: skip
+    dressed(
+        figure, scheme, margin={"l": margin(rows), "r": 8, "t": min(160, margin(columns)), "b": 8},
+        xaxis={**axis, "tickvals": columns, "ticktext": [safe(short(t)) for t in columns], "side": "top",
+               "tickangle": -40},
+        yaxis={**axis, "tickvals": rows, "ticktext": [safe(short(t)) for t in rows], "autorange": "reversed"},
+        plot_bgcolor=PAPER[scheme],
+    )  # fmt: skip
+
+
+def scatter(
+    x: Floats, y: Floats, names: Sequence[str], groups: Sequence[str], *, titles: tuple[str, str], scheme: str
+) -> go.Figure:
+    """Independent models by two numbers, coloured by group."""
+    figure = go.Figure()
+    kinds = list(dict.fromkeys(groups))
+    for k, kind in enumerate(kinds):
+        rows = [i for i, g in enumerate(groups) if g == kind]
+        figure.add_scatter(
+            x=x[rows], y=y[rows], mode="markers", name=safe(kind or "no group"), text=[safe(names[i]) for i in rows],
+            marker={"size": 9, "color": GROUPS[k % len(GROUPS)], "line": {"width": 1, "color": PAPER[scheme]}},
+            hovertemplate="<b>%{text}</b><br>%{x:.4g}, %{y:.4g}<extra></extra>",
+        )  # fmt: skip
+    framed(figure, scheme, x=safe(titles[0]), y=safe(titles[1]), names=len(kinds))
+    return figure

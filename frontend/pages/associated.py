@@ -1,0 +1,230 @@
+"""The tabs of what goes together: models by layer, numbers of models, and measures of pairs."""
+
+from typing import Any
+
+import numpy as np
+from dash import html
+
+from backend.contracts.associations import Association, Associations, Correlation
+from backend.contracts.comparisons import AskedMeasure
+from frontend.components.frame import link
+from frontend.components.words import nothing
+from frontend.figures import surfaces
+from frontend.figures.look import number
+from frontend.pages.opened import OpenedComparison
+from frontend.pages.pictures import graph
+from kinscape.client import ClientError
+from kinscape.client.comparison import grid
+
+BELIEVED = 0.05
+ROW = 26
+
+
+def profile_tab(page: OpenedComparison, scheme: str) -> Any:
+    """Models by layers for the chosen measure of single models."""
+    found = None
+    with_layers = []
+    for measure in page.single:
+        try:
+            table = page.comparison.profile(measure.key)
+        except ClientError:
+            continue
+        with_layers.append(measure)
+        if found is None or measure.key == page.view.single:
+            found = table
+    if found is None:
+        return nothing(
+            "No tables of layers",
+            "Ask for measures that have one: trace by layer, relative flatness of all layers, layer reset, or any "
+            "measure of the weights.",
+        )
+    card = page.cards[found.slug]
+    order = page.order(None)
+    values, halves = grid(found.values)[order], grid(found.half_widths)[order]
+    labels = [found.labels[k] for k in order]
+    figure = surfaces.profile(values, halves, labels, found.layers, scheme=scheme)
+    height = {"height": f"{190 + ROW * len(labels)}px", "minWidth": f"{220 + 62 * len(found.layers)}px"}
+    note = f"{card.summary} Colours compare within a column: darker is larger."
+    return html.Div(
+        [
+            html.Div([_chip(page, m, here=m.key == found.measure) for m in with_layers], className="chips"),
+            html.H2(card.title),
+            html.P(note, className="quiet"),
+            html.Div(html.Div(graph(figure, kind="graph filled"), style=height), className="scroll"),
+        ],
+        className="picture full",
+    )
+
+
+def _chip(page: OpenedComparison, measure: AskedMeasure, *, here: bool) -> Any:
+    view = page.view.but(single=measure.key)
+    return link(page.cards[measure.slug].title, page.href(view), className="chip here" if here else "chip")
+
+
+def associations_tab(page: OpenedComparison, scheme: str) -> Any:
+    """Every measure of models against every outcome, and the models behind the chosen one."""
+    try:
+        found = page.comparison.associations()
+    except ClientError as error:
+        return nothing("No associations yet", str(error))
+    if found.sentence:
+        return nothing("No associations", found.sentence)
+    held = page.view.held == "held" and found.control is not None
+    note = (
+        f"Spearman's ρ over {len(found.counted)} independent models, one of each lineage. Bold: p below {BELIEVED} "
+        "after correction for everything in this table. Choose a number for its intervals, Kendall's τ and its "
+        "models."
+    )
+    switches = [
+        link("Raw", page.href(page.view.but(held="raw")), className="chip" if held else "chip here"),
+        link("At equal train loss", page.href(page.view.but(held="held")), className="chip here" if held else "chip"),
+    ]
+    if found.control is None:
+        switches = [html.Span("Ask for the train loss too: then associations are also shown with it held still.",
+                              className="quiet")]  # fmt: skip
+    return html.Div(
+        [
+            html.H2("What goes together"),
+            html.P(note, className="quiet"),
+            html.Div(switches, className="chips"),
+            html.Div(
+                [_association_table(page, found, held=held), _chosen(page, found, scheme)], className="associations"
+            ),
+            html.P(found.method, className="quiet"),
+            _group_means(page, found),
+        ],
+        className="picture full",
+    )
+
+
+def _titled(page: OpenedComparison, name: str) -> str:
+    """A column's name as its reader says it."""
+    key, _, layer = name.partition(" · ")
+    asked = {m.key: m.slug for m in page.comparison.details.measures}
+    title = page.cards[asked[key]].title if key in asked and asked[key] in page.cards else name
+    return f"{title}, {layer}" if layer else title
+
+
+def _association_table(page: OpenedComparison, found: Associations, *, held: bool) -> Any:
+    cells = {(a.measure, a.outcome): a for a in found.table}
+    head = html.Tr([html.Th("")] + [html.Th(html.Span(_titled(page, o))) for o in found.outcomes])
+    rows = []
+    for m in found.measures:
+        tds = [_association(page, cells[m, o], held=held) for o in found.outcomes]
+        rows.append(html.Tr([html.Th(_titled(page, m)), *tds]))
+    return html.Div(
+        html.Table([html.Thead(head), html.Tbody(rows)], className="numbers groups associated"), className="scroll"
+    )
+
+
+def _association(page: OpenedComparison, a: Association, *, held: bool) -> Any:
+    rho, q = (a.spearman_partial, a.q_partial) if held else (a.spearman, a.q)
+    if rho is None:
+        why = a.sentence or "Not defined: one of the two follows the train loss entirely, or is it."
+        return html.Td(html.Span("–", className="quiet", title=why))
+    here = (page.view.single, page.view.outcome) == (a.measure, a.outcome)
+    target = page.href(page.view.but(single=a.measure, outcome=a.outcome))
+    look = "between" + (" here" if here else "") + (" believed" if q is not None and q < BELIEVED else "")
+    shade = f"{'61,111,209' if rho.value > 0 else '199,125,46'},{min(0.55, abs(rho.value) * 0.55):.2f}"
+    told = f"ρ = {_with_interval(rho)}; corrected p = {number(q) if q is not None else '–'}"
+    return html.Td(link(f"{rho.value:.2f}", target, className=look, title=told), style={"background": f"rgba({shade})"})
+
+
+def _with_interval(c: Correlation | None) -> str:
+    if c is None:
+        return "not defined"
+    interval = "" if c.low is None or c.high is None else f" ({c.low:.2f} to {c.high:.2f})"
+    return f"{c.value:.2f}{interval}"
+
+
+def _chosen(page: OpenedComparison, found: Associations, scheme: str) -> Any:
+    """The chosen association in full, with its models."""
+    mine = next((a for a in found.table if (a.measure, a.outcome) == (page.view.single, page.view.outcome)), None)
+    if mine is None:
+        return html.P("Choose a number: its models and both coefficients appear here.", className="quiet")
+    values = grid(found.values)
+    x, y = (values[:, found.columns.index(n)] for n in (mine.measure, mine.outcome))
+    group = {c.name: c.group for c in page.checkpoints.values()}
+    titles = (_titled(page, mine.measure), _titled(page, mine.outcome))
+    rows = [
+        ("Spearman's ρ", _with_interval(mine.spearman), _with_interval(mine.spearman_partial)),
+        ("Kendall's τ", _with_interval(mine.kendall), _with_interval(mine.kendall_partial)),
+        ("p", _p(mine.p), _p(mine.p_partial)),
+        ("p, corrected", _p(mine.q), _p(mine.q_partial)),
+    ]
+    table = html.Table(
+        [
+            html.Thead(html.Tr([html.Th(""), html.Th("raw"), html.Th("at equal train loss")])),
+            html.Tbody([html.Tr([html.Th(name), html.Td(a), html.Td(b)]) for name, a, b in rows]),
+        ],
+        className="numbers",
+    )
+    granulated = "" if mine.granulated is None else f" Granulated τ over tags: {mine.granulated:.2f}."
+    counted = [group.get(n, "") for n in found.counted]
+    return html.Div(
+        [
+            html.H3(f"{titles[0]} and {titles[1]}"),
+            graph(surfaces.scatter(x, y, found.counted, counted, titles=titles, scheme=scheme), kind="graph scatter"),
+            table,
+            html.P(f"{mine.n} independent models.{granulated}", className="quiet"),
+        ],
+        className="chosen-association",
+    )
+
+
+def _p(value: float | None) -> str:
+    return "–" if value is None else number(value)
+
+
+def _group_means(page: OpenedComparison, found: Associations) -> Any:
+    """What each group scores on average."""
+    head = html.Tr(
+        [html.Th("Group"), html.Th("models")] + [html.Th(html.Span(_titled(page, c))) for c in found.columns]
+    )
+    rows = [
+        html.Tr([html.Th(g.group or "no group"), html.Td(str(g.models)),
+                 *[html.Td("–" if v is None else number(v)) for v in g.means]])
+        for g in found.groups
+    ]  # fmt: skip
+    table = html.Table([html.Thead(head), html.Tbody(rows)], className="numbers groups")
+    return html.Details([html.Summary("Means of the groups"), html.Div(table, className="scroll")])
+
+
+def agreement_tab(page: OpenedComparison, scheme: str) -> Any:
+    """Which measures of pairs call the same pairs alike."""
+    try:
+        found = page.comparison.agreements()
+    except ClientError as error:
+        return nothing("No agreement yet", str(error))
+    if found.sentence:
+        return nothing("No agreement of measures", found.sentence)
+    tables = [grid(t) for t in (found.correlation, found.p, found.q)]
+    names = [_titled(page, m if layer is None else f"{m} · {layer}")
+             for m, layer in zip(found.measures, found.layers, strict=True)]  # fmt: skip
+    order = _alike_together(tables[0])
+    rho, p, q = (t[np.ix_(order, order)] for t in tables)
+    figure = surfaces.agreement(rho, p, q, [names[k] for k in order], scheme=scheme)
+    size = {"height": f"{170 + 20 * len(names)}px", "minWidth": f"{240 + 20 * len(names)}px"}
+    note = (
+        f"Rank correlation of all pairs of {len(found.counted)} independent models between every two measures; blue: "
+        "both call the same pairs alike. Point at a cell for its p."
+    )
+    left = [html.Li(f"{name}: {why}") for name, why in found.left_out.items()]
+    return html.Div(
+        [
+            html.H2("Do the measures agree?"),
+            html.P(note, className="quiet"),
+            html.Div(html.Div(graph(figure, kind="graph filled"), style=size), className="scroll"),
+            html.P(found.method, className="quiet"),
+            html.Details([html.Summary(f"{len(left)} left out"), html.Ul(left)]) if left else None,
+        ],
+        className="picture full",
+    )
+
+
+def _alike_together(correlation: Any) -> list[int]:
+    """Measures in the order of the leading direction of their correlations, so that blocks show."""
+    values, vectors = np.linalg.eigh(correlation)
+    first, second = vectors[:, -1], vectors[:, -2] if len(values) > 1 else vectors[:, -1]
+    angle = np.arctan2(second * values[-2] ** 0.5 if values[-2] > 0 else 0 * second, first)
+    return [int(k) for k in np.argsort(angle, kind="stable")]

@@ -1,0 +1,238 @@
+"""The tab of curves: what stands behind the single numbers of one or two models."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import dash_mantine_components as dmc
+from dash import html
+
+from backend.contracts.comparisons import AskedMeasure
+from frontend.components.frame import link
+from frontend.components.words import nothing
+from frontend.figures import curves as draw
+from frontend.figures import surfaces
+from frontend.figures.curves import Curve
+from frontend.pages.opened import OpenedComparison
+from frontend.pages.pictures import graph
+from kinscape.client import ClientError
+
+Maker = Callable[[OpenedComparison, Sequence[int], str], Any]
+
+
+def curves_tab(page: OpenedComparison, scheme: str) -> Any:
+    """Spectrum, reliability, corruptions, pruning, layers put back, slices and surfaces of the chosen models."""
+    shown = chosen(page)
+    parts = [made for maker in MAKERS if (made := maker(page, shown, scheme)) is not None]
+    if not parts and not _asked(page, "loss-plane"):
+        return nothing(
+            "No curves here",
+            "Ask for measures of single models that have one: Hessian spectrum, calibration error, accuracy on "
+            "corrupted images, prune curve, layer reset, loss along a line or on a plane.",
+        )
+    note = "Choose one model or two: the second is drawn beside the first."
+    return html.Div(
+        [html.P(note, className="quiet"), _models(page, shown), html.Div(parts, className="curves"), _plane_form(page)],
+        className="picture full",
+    )
+
+
+def chosen(page: OpenedComparison) -> list[int]:
+    """The models whose curves are shown: the selected ones, else the first."""
+    ids = page.comparison.details.checkpoints
+    found = [i for i in dict.fromkeys((page.view.a, page.view.b)) if i in page.checkpoints]
+    return found or [i for i in ids if i in page.checkpoints][:1]
+
+
+def _models(page: OpenedComparison, shown: Sequence[int]) -> Any:
+    """Every model as a chip: the first two that are chosen are drawn."""
+    chips = []
+    for i in page.comparison.details.checkpoints:
+        if i not in page.checkpoints:
+            continue
+        if i in shown:
+            rest = [s for s in shown if s != i] or [0]
+            view = page.view.but(a=rest[0], b=0)
+        else:
+            view = page.view.but(a=shown[0] if shown else i, b=i)
+        place = list(shown).index(i) if i in shown else -1
+        look = "chip" if place < 0 else f"chip here drawn-{place}"
+        chips.append(link(page.checkpoints[i].name, page.href(view), className=look))
+    return html.Div(chips, className="chips models-chips")
+
+
+def _asked(page: OpenedComparison, slug: str) -> AskedMeasure | None:
+    return next((m for m in page.comparison.details.measures if m.slug == slug and m.slug in page.cards), None)
+
+
+def fetched(page: OpenedComparison, measure: AskedMeasure, a: int, b: int, name: str) -> Curve | str:
+    """What stands behind a cell, or the sentence why there is nothing."""
+    path = f"/comparisons/{page.comparison.id}/cell"
+    try:
+        cell = page.client.http.get(path, measure=measure.key, a=a, b=b)
+    except ClientError as error:
+        return str(error)
+    if cell["kind"] != "estimate":
+        return str(cell["sentence"])
+    return Curve(name, cell.get("series") or {}, cell.get("notes") or {})
+
+
+def _found(page: OpenedComparison, slug: str, shown: Sequence[int]) -> tuple[list[Curve], list[str]] | None:
+    """Curves of the chosen models for one measure, and sentences for those without; None if it was not asked for."""
+    measure = _asked(page, slug)
+    if measure is None:
+        return None
+    curves, sentences = [], []
+    for i in shown:
+        name = page.checkpoints[i].name
+        found = fetched(page, measure, i, i, name)
+        if isinstance(found, str):
+            sentences.append(f"{name}: {found}")
+        elif found.series:
+            curves.append(found)
+    return curves, sentences
+
+
+def _framed(page: OpenedComparison, slug: str, figures: Sequence[Any], sentences: Sequence[str]) -> Any:
+    card = page.cards[slug]
+    head = html.Div([html.H2(card.title), html.Span(card.pitfalls, className="quiet")], className="curve-head")
+    return html.Section(
+        [head, *figures, *[html.P(s, className="quiet") for s in sentences]], className="curve", id=f"curve-{slug}"
+    )
+
+
+def _simple(slug: str, figure: Callable[..., Any], **more: Any) -> Maker:
+    """A picture that draws both models in one figure."""
+
+    def make(page: OpenedComparison, shown: Sequence[int], scheme: str) -> Any:
+        found = _found(page, slug, shown)
+        if found is None:
+            return None
+        curves, sentences = found
+        return _framed(page, slug, [graph(figure(curves, scheme=scheme, **more))] if curves else [], sentences)
+
+    return make
+
+
+def _one_each(slug: str, figure: Callable[..., Any]) -> Maker:
+    """A picture that draws each model in a figure of its own."""
+
+    def make(page: OpenedComparison, shown: Sequence[int], scheme: str) -> Any:
+        found = _found(page, slug, shown)
+        if found is None:
+            return None
+        curves, sentences = found
+        figures = [html.Div([html.H3(c.name), graph(figure(c, scheme=scheme))]) for c in curves]
+        return _framed(page, slug, [html.Div(figures, className="side-by-side")], sentences)
+
+    return make
+
+
+def _spectrum(page: OpenedComparison, shown: Sequence[int], scheme: str) -> Any:
+    found = _found(page, "hessian-density", shown)
+    if found is None:
+        return None
+    curves, sentences = found
+    tops = _found(page, "hessian-top-eigenvalue", shown)
+    figures = [graph(draw.spectrum(curves, tops[0] if tops else [], scheme=scheme))] if curves else []
+    return _framed(page, "hessian-density", figures, sentences)
+
+
+def _plane(page: OpenedComparison, _shown: Sequence[int], scheme: str) -> Any:
+    """The plane of three networks: the first of them carries the surface."""
+    measure = _asked(page, "loss-plane")
+    if measure is None:
+        return None
+    found = {
+        i: fetched(page, measure, i, i, c.name)
+        for i, c in page.checkpoints.items()
+        if i in page.comparison.details.checkpoints
+    }
+    curves = {i: c for i, c in found.items() if isinstance(c, Curve)}
+    surface = next((c for c in curves.values() if c.series), None)
+    sentences = [f"{page.checkpoints[i].name}: {s}" for i, s in found.items() if isinstance(s, str)]
+    if surface is None:
+        return _framed(page, "loss-plane", [], sentences or ["The three networks are not part of this comparison."])
+    values = page.block(page.matrix(measure, None))
+    distance = dict(zip(values.ids, values.values[:, 0], strict=True))
+    corners = [(surface.notes[f"x{k}"], surface.notes[f"y{k}"]) for k in (1, 2, 3)]
+    points = [
+        {"name": c.name, "x": c.notes["x"], "y": c.notes["y"], "distance": float(distance[i]),
+         "corner": (c.notes["x"], c.notes["y"]) in corners}
+        for i, c in curves.items()
+    ]  # fmt: skip
+    return _framed(page, "loss-plane", [graph(surfaces.plane(surface, points, scheme=scheme))], sentences)
+
+
+MAKERS: tuple[Maker, ...] = (
+    _spectrum,
+    _simple("ece", draw.reliability),
+    _one_each("corruption-accuracy", surfaces.corruption),
+    _simple("loss-slice-1d", draw.slice_1d),
+    _one_each("loss-surface-2d", surfaces.surface),
+    _simple("layer-traces", draw.bars, x="share of the Gauss-Newton trace"),
+    _simple("layer-reset-random", draw.bars, x="change of the answers when the layer is drawn again"),
+    _simple("prune-curve", draw.prune),
+    _plane,
+)
+
+
+def _plane_form(page: OpenedComparison) -> Any:
+    """Three networks to span a plane, as a comparison of its own."""
+    if page.is_shared or len(page.checkpoints) < 3:
+        return None
+    options = [{"value": str(i), "label": c.name} for i, c in page.checkpoints.items()]
+    return html.Div(
+        [
+            html.H3("The plane of three"),
+            html.P("The loss on the plane through three networks, and every other at its nearest point.",
+                   className="quiet"),
+            dmc.MultiSelect(id="plane-three", data=options, maxValues=3, searchable=True, label="Three networks"),
+            dmc.Button("Compute", id="plane-compute", size="xs", mt="sm"),
+            html.Div(id="plane-trouble"),
+        ],
+        className="narrow",
+    )  # fmt: skip
+
+
+def plane_wish(page: OpenedComparison, three: Sequence[int]) -> dict[str, Any]:
+    """The request for the plane of three networks of this comparison."""
+    details = page.comparison.details
+    probes = {p["name"]: p["id"] for p in page.client.http.get(f"/projects/{details.project}/probes")}
+    names = ", ".join(page.checkpoints[i].name for i in three)
+    return {
+        "name": f"Plane of {names}"[:200],
+        "checkpoints": list(details.checkpoints),
+        "probe": probes[details.probe],
+        "train_probe": None if details.train_probe is None else probes[details.train_probe],
+        "measures": [{"slug": "loss-plane", "references": list(three)}],
+    }
+
+
+def path_picture(page: OpenedComparison, scheme: str) -> Any:
+    """The line between the selected pair: loss and accuracy, raw and with units matched."""
+    a, b = page.view.a, page.view.b
+    curves, sentences = [], []
+    for slug, name in (("loss-barrier", "as they are"), ("loss-barrier-matched", "units matched")):
+        measure = _asked(page, slug)
+        if measure is None:
+            continue
+        first, second = (min(a, b), max(a, b)) if page.cards[slug].symmetric else (a, b)
+        found = fetched(page, measure, first, second, name)
+        if isinstance(found, str):
+            sentences.append(f"{page.cards[slug].title}: {found}")
+        elif found.series:
+            curves.append(_turned(found) if first != a else found)
+    if not curves and not sentences:
+        return None
+    names = (page.checkpoints[a].name, page.checkpoints[b].name)
+    figure = [graph(draw.path(curves, names, scheme=scheme))] if curves else []
+    head = html.H2("The way from one to the other")
+    return html.Section([head, *figure, *[html.P(s, className="quiet") for s in sentences]], className="curve path")
+
+
+def _turned(curve: Curve) -> Curve:
+    """The same way from its other end."""
+    series = {n: list(reversed(v)) if n != "share" else list(v) for n, v in curve.series.items()}
+    at = curve.notes.get("highest_at")
+    notes = {**curve.notes, "highest_at": 1 - at} if isinstance(at, int | float) else curve.notes
+    return Curve(curve.name, series, notes)

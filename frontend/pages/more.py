@@ -1,0 +1,78 @@
+"""Asking for more from a comparison's page: layers of a pair, the plane of three."""
+
+from typing import Any
+
+from dash import Dash, Input, Output, State, no_update
+
+from frontend.access import Access
+from frontend.components.words import trouble
+from frontend.pages.curves import plane_wish
+from frontend.pages.opened import OpenedComparison
+from frontend.view import View
+from frontend.wiring import on
+from kinscape.client import ClientError
+
+
+def register_more(app: Dash, access: Access) -> None:
+    """The buttons that make a comparison of their own."""
+
+    @on(
+        app,
+        Output("address", "pathname", allow_duplicate=True),
+        Output("address", "search", allow_duplicate=True),
+        Output("layers-trouble", "children"),
+        Input("compute-layers", "n_clicks"),
+        State("address", "pathname"),
+        State("address", "search"),
+        prevent_initial_call=True,
+    )
+    def compute_layers(clicks: int | None, path: str, query: str) -> tuple[Any, Any, Any]:
+        if not clicks:
+            return no_update, no_update, None
+        page = OpenedComparison.of(access, path, query)
+        a, b = page.view.a, page.view.b
+        try:
+            wish = layer_wish(page, a, b)
+            made = page.client.http.post(f"/projects/{page.comparison.details.project}/comparisons", json=wish)
+        except ClientError as error:
+            return no_update, no_update, trouble(str(error))
+        return f"/comparison/{made['id']}", View(tab="layers", a=a, b=b).query(), None
+
+    @on(
+        app,
+        Output("address", "pathname", allow_duplicate=True),
+        Output("address", "search", allow_duplicate=True),
+        Output("plane-trouble", "children"),
+        Input("plane-compute", "n_clicks"),
+        State("plane-three", "value"),
+        State("address", "pathname"),
+        State("address", "search"),
+        prevent_initial_call=True,
+    )
+    def compute_plane(clicks: int | None, three: list[str] | None, path: str, query: str) -> tuple[Any, Any, Any]:
+        if not clicks:
+            return no_update, no_update, None
+        if len(three or []) != 3:
+            return no_update, no_update, trouble("Choose three networks.")
+        page = OpenedComparison.of(access, path, query)
+        try:
+            wish = plane_wish(page, [int(i) for i in three or []])
+            made = page.client.http.post(f"/projects/{page.comparison.details.project}/comparisons", json=wish)
+        except ClientError as error:
+            return no_update, no_update, trouble(str(error))
+        return f"/comparison/{made['id']}", View(tab="curves").query(), None
+
+
+def layer_wish(page: OpenedComparison, a: int, b: int) -> dict[str, Any]:
+    """The request for every layer of one checkpoint against every layer of another."""
+    probes = page.client.http.get(f"/projects/{page.comparison.details.project}/probes")
+    probe = next(p["id"] for p in probes if p["name"] == page.comparison.details.probe)
+    both = [x for x in page.checkpoints[a].layers if x in page.checkpoints[b].layers]
+    return {
+        "name": f"Layers of {page.checkpoints[a].name} and {page.checkpoints[b].name}"[:200],
+        "checkpoints": sorted((a, b)),
+        "probe": probe,
+        "measures": ["linear-cka"],
+        "layers": both[:60],
+        "layer_pairs": "all",
+    }

@@ -1,0 +1,28 @@
+"""The loss where sharpness is measured."""
+
+from backend.contracts.cards import Change, Direction, Uncertainty
+from worker.measures.inputs import Subject
+from worker.measures.landscape.minimum import group_means, measure_of_minimum
+from worker.measures.landscape.paths import outcomes_at
+from worker.measures.measure import Reading
+
+
+@measure_of_minimum(
+    slug="train-loss",
+    title="Train loss",
+    formula=r"\tfrac1N\sum_i -\log p_{i,y_i}",
+    bounds=(0.0, None),
+    direction=Direction.LOWER_IS_BETTER,
+    ignores={Change.PERMUTE_UNITS, Change.RESCALE_LAYERS},
+    needs_labels=True,
+    uncertainty=Uncertainty.MEAN_JACKKNIFE,
+    reliable_from="200 samples",
+    pitfalls="On the samples on which sharpness is measured: those of the train probe set where there is one. Every "
+    "sharpness follows it, so associations are also shown with it held still.",
+    source="Mean cross-entropy in eval mode, without augmentation",
+)
+def train_loss(subject: Subject) -> Reading:
+    """How well the network fits the samples on which its sharpness is measured, in nats."""
+    losses, errors = outcomes_at(subject, subject.weights)
+    notes: dict[str, float | int | str] = {"accuracy": 1 - float(errors.mean())}
+    return Reading(float(losses.mean()), group_means(losses, subject), notes=notes)

@@ -1,0 +1,1 @@
+"""Statistics over models: correlations between numbers, and between matrices."""
