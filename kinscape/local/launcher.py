@@ -113,10 +113,21 @@ class Launcher:
                     if child.name == "postgres":
                         programs.clear_stale(self.data / "postgres", self.run)
                     child.start()
+                    if child.name == "redis":
+                        self._renew_workers()
             if each_second is not None:
                 each_second()
             time.sleep(0.25)
         return 0
+
+    def _renew_workers(self) -> None:
+        """End the workers: one that answers a broker in the moment in which it dies may wait for ever.
+
+        The watch starts them again; their jobs are leased and go on.
+        """
+        for child in self.children:
+            if child.name in ("compute", "inspection"):
+                child.stop(timeout_s=1)
 
     def stop(self) -> None:
         """Stop web and workers, then Redis, then Postgres."""
