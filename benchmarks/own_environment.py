@@ -8,10 +8,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 TORCH = "torch==2.13.0"
+ALONE = "# alone"
 
 
 def enter(module: str, peers: Path, arguments: list[str]) -> None:
     """Run a module of this folder in an environment with the peers; makes it first where it is missing.
+
+    Libraries marked as alone are installed without what they require.
 
     Does not return: the process becomes the new one.
     """
@@ -28,7 +31,11 @@ def enter(module: str, peers: Path, arguments: list[str]) -> None:
         subprocess.run(
             [*pip, "--constraint", str(constraints), "pydantic", "safetensors", "scipy", "numpy"], check=True
         )
-        subprocess.run([*pip, TORCH, "--requirement", str(peers)], check=True)
+        lines = [line.strip() for line in wanted.splitlines() if line.strip() and not line.startswith("#")]
+        alone = [line.split("#")[0].strip() for line in lines if line.endswith(ALONE)]
+        subprocess.run([*pip, TORCH, *[line for line in lines if not line.endswith(ALONE)]], check=True)
+        if alone:
+            subprocess.run([*pip, "--no-deps", *alone], check=True)
         ready.write_text(wanted)
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
     os.execve(python, [str(python), "-m", module, "--inside", *arguments], environment)

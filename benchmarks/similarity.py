@@ -11,9 +11,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import numpy as np
@@ -21,28 +19,7 @@ import torch
 from torch import Tensor
 
 from benchmarks import own_environment
-
-Values = Callable[[], Any]
-
-
-@dataclass(frozen=True)
-class Case:
-    """One workload for us and for one peer.
-
-    Attributes:
-        at_least: smallest ratio of their time to ours that we promise; below 1 allows us to be slower.
-        share: part of the peer's work that is run; its time is divided by it.
-        compared: the values that should agree, ours and theirs.
-    """
-
-    name: str
-    peer: str
-    ours: Values
-    theirs: Values
-    at_least: float | None = None
-    share: float = 1.0
-    compared: Callable[[Any, Any], float] | None = None
-    turns: int = 3
+from benchmarks.tables import HEAD, Case, Values, run
 
 
 def representations(models: int, samples: int, width: int, *, mean: float = 0.0) -> list[Tensor]:
@@ -276,25 +253,6 @@ def growth() -> Iterator[Case]:
 CASES = {"growth": growth, "large": large_matrix, "ten": ten_models, "layers": layers, "answers": answers}
 
 
-def run(case: Case) -> str:
-    """One line of the table."""
-    mine, yours, found = [], [], (None, None)
-    for _ in range(case.turns):
-        began = time.perf_counter()
-        theirs = case.theirs()
-        middle = time.perf_counter()
-        ours = case.ours()
-        yours.append((middle - began) / case.share)
-        mine.append(time.perf_counter() - middle)
-        found = (ours, theirs)
-    ratio = median(y / m for y, m in zip(yours, mine, strict=True))
-    told = "" if case.at_least is None else f"{case.at_least:.2f}"
-    verdict = "" if case.at_least is None else ("met" if ratio >= case.at_least else "MISSED")
-    gap = "" if case.compared is None else f"{case.compared(*found):.1e}"
-    return (f"| {case.name} | {case.peer} | {median(mine):.3f} | {median(yours):.3f} | {ratio:.2f} | {told} "
-            f"| {verdict} | {gap} |")  # fmt: skip
-
-
 def on_card() -> None:
     """Our CKA product on a GPU: time, and the share of the card's measured matrix rate."""
     from kinscape import measure
@@ -336,8 +294,7 @@ def main() -> None:
         on_card()
         return
     print(f"Threads: {given.threads}; torch {torch.__version__}\n", flush=True)
-    print("| workload | peer | ours, s | theirs, s | ratio | promised | | largest difference |")
-    print("|---|---|---|---|---|---|---|---|", flush=True)
+    print(HEAD, flush=True)
     for name in given.only:
         for case in CASES[name]():
             print(run(case), flush=True)

@@ -73,12 +73,12 @@ def spectrum(curves: Sequence[Curve], tops: Sequence[Curve], *, scheme: str) -> 
     x = np.linspace(low - 4 * width, high + 4 * width, POINTS)
     for curve, colour in zip(curves, COLOURS, strict=False):
         shape = np.exp(-(((x[:, None] - curve.column("node")[None]) / width) ** 2) / 2) / (width * np.sqrt(2 * np.pi))
-        y = np.maximum(shape @ curve.column("weight"), 1e-12)
+        y = np.maximum(shape @ curve.column("weight"), 1e-30)
         figure.add_scatter(
             x=x, y=y, mode="lines", line={"color": colour, "width": 1.6}, name=safe(curve.name), fill="tozeroy",
             fillcolor=_faint(colour), hovertemplate="eigenvalue %{x:.3g}<br>density %{y:.2g}<extra></extra>",
         )  # fmt: skip
-    floor = 1e-6 / max(high - low, 1e-12)
+    floor, roof = 1e-7 / max(high - low, 1e-12), 3 / width
     for top, colour in zip(tops, COLOURS, strict=False):
         for value in top.column("eigenvalue"):
             figure.add_scatter(
@@ -87,7 +87,7 @@ def spectrum(curves: Sequence[Curve], tops: Sequence[Curve], *, scheme: str) -> 
                 hovertemplate=f"{safe(top.name)}: eigenvalue %{{x:.4g}}<extra></extra>",
             )  # fmt: skip
     framed(figure, scheme, x="eigenvalue of the Hessian", y="density (log)", names=len(curves))
-    figure.update_yaxes(type="log", range=[np.log10(floor), None], exponentformat="power")
+    figure.update_yaxes(type="log", range=[np.log10(floor), np.log10(roof)], exponentformat="power")
     return figure
 
 
@@ -126,7 +126,8 @@ def path(curves: Sequence[Curve], ends: tuple[str, str], *, scheme: str) -> go.F
     framed(figure, scheme, x="", y="", names=len(curves))
     figure.update_yaxes(title_text="loss (nats)", row=1, col=1)
     figure.update_yaxes(title_text="accuracy", row=2, col=1)
-    figure.update_xaxes(tickvals=[0, 0.25, 0.5, 0.75, 1], row=2, col=1)
+    figure.update_xaxes(tickvals=[0, 0.25, 0.5, 0.75, 1], range=[-0.04, 1.04], row=2, col=1)
+    figure.update_xaxes(range=[-0.04, 1.04], row=1, col=1)
     figure.update_xaxes(ticktext=[safe(ends[0]), "¼", "½", "¾", safe(ends[1])], row=2, col=1)
     return figure
 

@@ -166,7 +166,7 @@ def scatter(
         figure.add_scatter(
             x=x[rows], y=y[rows], mode="markers", name=safe(kind or "no group"), text=[safe(names[i]) for i in rows],
             marker={"size": 9, "color": GROUPS[k % len(GROUPS)], "line": {"width": 1, "color": PAPER[scheme]}},
-            hovertemplate="<b>%{text}</b><br>%{x:.4g}, %{y:.4g}<extra></extra>",
+            hovertemplate=f"<b>%{{text}}</b><br>{safe(kind or 'no group')}<br>%{{x:.4g}}, %{{y:.4g}}<extra></extra>",
         )  # fmt: skip
-    framed(figure, scheme, x=safe(titles[0]), y=safe(titles[1]), names=len(kinds))
+    framed(figure, scheme, x=safe(titles[0]), y=safe(titles[1]))
     return figure

@@ -9,12 +9,15 @@ from frontend.pages.opened import OpenedComparison
 
 ONE_MEASURE = ("matrix", "map", "groups")
 READ = ("matrix", "multiples")
+WHOLE = ("curves", "profile", "associations", "agreement")
 READING_NAMES = {"raw": "Raw", "above-chance": "Above chance", "against-seeds": "Against seeds"}
 ORDER_NAMES = {"alike": "Alike together", "group": "Group", "name": "Name", "added": "As added"}
 
 
 def choices(page: OpenedComparison) -> Any:
-    """How it is read, layer, measures by question, order, colours, export."""
+    """How it is read, layer, measures by question, order, colours, export; nothing beside a picture of its own."""
+    if page.view.tab in WHOLE:
+        return []
     return [*_readings(page), *_layers(page), *_measures(page), *_orders(page), *_exports(page)]
 
 

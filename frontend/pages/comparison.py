@@ -11,7 +11,7 @@ from frontend.components.frame import link
 from frontend.components.words import fact, state_badge, trouble
 from frontend.pages import pictures
 from frontend.pages.associated import agreement_tab, associations_tab, profile_tab
-from frontend.pages.choosing import choices
+from frontend.pages.choosing import WHOLE, choices
 from frontend.pages.curves import curves_tab, path_picture
 from frontend.pages.grouped import groups_tab
 from frontend.pages.more import register_more
@@ -149,7 +149,9 @@ def picture(page: OpenedComparison, scheme: str) -> Any:
 
 
 def selected(page: OpenedComparison) -> Any:
-    """Every number of the selected pair, and who the two are."""
+    """Every number of the selected pair, and who the two are; nothing beside a picture of its own."""
+    if page.view.tab in WHOLE:
+        return []
     a, b = page.view.a, page.view.b
     known = page.checkpoints
     if a not in known or b not in known:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from frontend.figures import heatmap, look, samples, scale
 from frontend.figures.map import labelled
 from frontend.filtering import matches
-from frontend.view import ORDERS, SCALES, TABS, View
+from frontend.view import CONTROLS, ORDERS, SCALES, TABS, View
 from kinscape import measures
 
 CARDS = measures()
@@ -24,6 +24,9 @@ VIEWS = st.builds(
     scale=st.sampled_from(SCALES),
     a=st.integers(0, 2**59),
     b=st.integers(0, 2**59),
+    single=st.text(max_size=60),
+    outcome=st.text(max_size=60),
+    held=st.sampled_from(CONTROLS),
 )
 
 

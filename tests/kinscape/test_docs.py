@@ -24,7 +24,7 @@ def test_the_tutorials_blocks_run(server: Server, monkeypatch: pytest.MonkeyPatc
 
 def test_the_blocks_of_the_library_page_run() -> None:
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "library.md").read_text(), re.S)
-    assert len(blocks) == 5
+    assert len(blocks) == 8
     names: dict[str, object] = {}
     for block in blocks:
         exec(compile(block, "library", "exec"), names)

@@ -16,7 +16,14 @@ from backend.store import projects as rows
 from backend.store.database import Database
 from backend.store.tables import CellRow, CheckpointRow, QuestionRow
 from worker.measures.catalogue import catalogue
-from worker.statistics.associations import DRAWS, FEWEST, PERMUTATIONS, Column, associations
+from worker.statistics.associations import (
+    DRAWS,
+    FEWEST,
+    MOST_PERMUTATIONS,
+    PERMUTATIONS,
+    Column,
+    associations,
+)
 from worker.statistics.mantel import PERMUTATIONS as SHUFFLES
 from worker.statistics.mantel import mantel
 from worker.statistics.ranks import Floats
@@ -97,8 +104,9 @@ def _associations(
         measures=[m.name for m in measures], outcomes=outcomes, control=None if control is None else CONTROL,
         counted=counted.names, table=table, columns=[c.name for c in columns], groups=_groups(counted, columns),
         values=Numbers.of([[float(c.values[k]) for c in columns] for k in range(len(counted.models))]),
-        method=f"intervals: bootstrap of models, {DRAWS} draws; p: {PERMUTATIONS} permutations of models, two-sided; "
-        "q: Benjamini-Yekutieli over all raw and partial tests of this table",
+        method=f"intervals: bootstrap of models, {DRAWS} draws; p: {PERMUTATIONS} permutations of models "
+        f"({MOST_PERMUTATIONS} for the smallest), two-sided; q: Benjamini-Yekutieli over all raw and partial tests of "
+        "this table",
         sentence=sentence,
     )  # fmt: skip
 
@@ -152,9 +160,10 @@ def _agreements(
         shown = f"{name} · {question.layer_a}" if question.layer_a else name
         if card.direction is Direction.NEAR_ZERO_IS_ALIKE:
             grid = np.abs(grid)
-        gaps = int(np.isnan(grid[np.triu_indices(len(grid), 1)]).sum())
-        if gaps:
-            left_out[shown] = f"{gaps} pairs have no number."
+        pairs = grid[np.triu_indices(len(grid), 1)]
+        gaps = int(np.isnan(pairs).sum())
+        if gaps or (len(pairs) and np.ptp(pairs) == 0):
+            left_out[shown] = f"{gaps} pairs have no number." if gaps else "It is the same for all pairs."
             continue
         names.append(name)
         layers.append(question.layer_a or None)

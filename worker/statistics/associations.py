@@ -11,6 +11,8 @@ from worker.statistics.ranks import Floats, corrected, kendall, partial, pearson
 
 DRAWS = 1000
 PERMUTATIONS = 5000
+MOST_PERMUTATIONS = 200_000
+FEW = 10
 FEWEST = 4
 SEED = 0
 
@@ -106,9 +108,13 @@ def _share(a: Floats, b: Floats) -> float:
     if not math.isfinite(real):
         return 1.0
     generator = np.random.default_rng(SEED)
-    shuffled = generator.permuted(np.tile(a, (PERMUTATIONS, 1)), axis=1)
-    extreme = int((np.abs(pearson(shuffled, b[None])) >= real - 1e-12).sum())
-    return (1 + extreme) / (1 + PERMUTATIONS)
+    extreme = drawn = 0
+    # A small p needs more permutations than a large one, or no correction would leave anything of it.
+    while drawn < PERMUTATIONS or (extreme < FEW and drawn < MOST_PERMUTATIONS):
+        shuffled = generator.permuted(np.tile(a, (PERMUTATIONS, 1)), axis=1)
+        extreme += int((np.abs(pearson(shuffled, b[None])) >= real - 1e-12).sum())
+        drawn += PERMUTATIONS
+    return (1 + extreme) / (1 + drawn)
 
 
 def granulated(x: Floats, y: Floats, tags: Sequence[Mapping[str, str]]) -> float | None:

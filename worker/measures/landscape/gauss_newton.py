@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from worker.measures.inputs import Subject, exact_attention
 from worker.measures.landscape.layer_rules import (
@@ -15,7 +15,8 @@ from worker.measures.landscape.layer_rules import (
 )
 from worker.measures.landscape.vectors import Product, flat, unflat
 
-SAMPLES_AT_ONCE = 256
+MOST_VALUES = 1 << 26
+MOST_SAMPLES = 1024
 MOST_CLASSES = 1000
 CLASS_DRAWS = 64
 
@@ -62,8 +63,7 @@ def _traces(subject: Subject) -> Traces:
     generator = subject.generator()
     parts: list[dict[str, Tensor]] = []
     draws = 0
-    for start in range(0, subject.samples, SAMPLES_AT_ONCE):
-        x = subject.x[start : start + SAMPLES_AT_ONCE]
+    for x in subject.x.split(samples_at_once(subject)):
         watched = watch(subject, layers, x)
         p = watched.logits.detach().softmax(1)
         draws = CLASS_DRAWS if p.shape[1] > MOST_CLASSES else 0
@@ -78,6 +78,22 @@ def _traces(subject: Subject) -> Traces:
                 total[weight] += rows.flatten(1).double().square().sum(1)
         parts.append(total)
     return Traces({n: torch.cat([part[n] for part in parts]).cpu() for n in subject.weights}, draws)
+
+
+def samples_at_once(subject: Subject) -> int:
+    """How many samples fit one pass: what each position of a layer sees is laid out beside it."""
+    layers = layers_with_rule(subject)
+    with torch.no_grad():
+        inputs = watch(subject, layers, subject.x[:1]).inputs
+    largest = max((_values(layers[n], x) for n, x in inputs.items()), default=1)
+    return max(1, min(MOST_SAMPLES, MOST_VALUES // largest))
+
+
+def _values(layer: nn.Module, x: Tensor) -> int:
+    if isinstance(layer, nn.Conv2d):
+        height, width = layer.kernel_size
+        return x.numel() * height * width
+    return x.numel()
 
 
 def _class_directions(p: Tensor, draws: int, generator: torch.Generator) -> list[Tensor]:

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from backend.contracts.cards import Change
 from worker.measures.inputs import Subject, Undefined
-from worker.measures.landscape.gauss_newton import SAMPLES_AT_ONCE
+from worker.measures.landscape.gauss_newton import samples_at_once
 from worker.measures.landscape.layer_rules import factors, layers_with_rule, watch
 from worker.measures.landscape.minimum import group_means, measure_of_minimum
 from worker.measures.landscape.piecewise import is_piecewise_linear
@@ -34,7 +34,7 @@ def relative_flatness_layers(subject: Subject) -> Reading:
     }
     if not layers:
         raise Undefined("No linear or convolutional layer of the network is used exactly once.")
-    parts = [_samples(subject, layers, rows) for rows in torch.arange(subject.samples).split(SAMPLES_AT_ONCE)]
+    parts = [_samples(subject, layers, rows) for rows in torch.arange(subject.samples).split(samples_at_once(subject))]
     table = torch.cat(parts, dim=1)
     total = table.sum(0)
     left = [group_means(row, subject) for row in table]

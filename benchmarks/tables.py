@@ -1,0 +1,56 @@
+"""Workloads that are run for us and for a peer in turn, and the line that is printed for each."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+Values = Callable[[], Any]
+HEAD = (
+    "| workload | peer | ours, s | theirs, s | ratio | promised | | largest difference |\n"
+    "|---|---|---|---|---|---|---|---|"
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One workload for us and for one peer.
+
+    Attributes:
+        at_least: smallest ratio of their time to ours that we promise; below 1 allows us to be slower.
+        share: part of the peer's work that is run; its time is divided by it.
+        compared: the values that should agree, ours and theirs.
+        told: what else to say of the two values.
+    """
+
+    name: str
+    peer: str
+    ours: Values
+    theirs: Values
+    at_least: float | None = None
+    share: float = 1.0
+    compared: Callable[[Any, Any], float] | None = None
+    turns: int = 3
+    told: Callable[[Any, Any], str] | None = None
+
+
+def run(case: Case) -> str:
+    """One line of the table."""
+    mine, yours, found = [], [], (None, None)
+    for _ in range(case.turns):
+        began = time.perf_counter()
+        theirs = case.theirs()
+        middle = time.perf_counter()
+        ours = case.ours()
+        yours.append((middle - began) / case.share)
+        mine.append(time.perf_counter() - middle)
+        found = (ours, theirs)
+    ratio = median(y / m for y, m in zip(yours, mine, strict=True))
+    told = "" if case.at_least is None else f"{case.at_least:.2f}"
+    verdict = "" if case.at_least is None else ("met" if ratio >= case.at_least else "MISSED")
+    gap = "" if case.compared is None else f"{case.compared(*found):.1e}"
+    if case.told is not None:
+        gap = f"{gap} {case.told(*found)}".strip()
+    return (f"| {case.name} | {case.peer} | {median(mine):.4f} | {median(yours):.4f} | {ratio:.2f} | {told} "
+            f"| {verdict} | {gap} |")  # fmt: skip
