@@ -8,7 +8,7 @@ from dash import html
 from backend.contracts.associations import Association, Associations, Correlation
 from backend.contracts.comparisons import AskedMeasure
 from frontend.components.frame import link
-from frontend.components.words import nothing
+from frontend.components.words import nothing, trouble
 from frontend.figures import surfaces
 from frontend.figures.look import number
 from frontend.pages.opened import OpenedComparison
@@ -87,6 +87,7 @@ def associations_tab(page: OpenedComparison, scheme: str) -> Any:
             html.H2("What goes together"),
             html.P(note, className="quiet"),
             html.Div(switches, className="chips"),
+            trouble(page.mixture) if page.mixture else None,
             html.Div(
                 [_association_table(page, found, held=held), _chosen(page, found, scheme)], className="associations"
             ),

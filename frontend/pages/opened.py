@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-from backend.contracts.cards import Card, Direction
+from backend.contracts.cards import Card, Change, Direction, Family, Input
 from backend.contracts.comparisons import AskedMeasure, Matrix, Reading
 from backend.contracts.projects import Checkpoint
 from frontend.access import Access, cards_by_slug
@@ -78,6 +78,27 @@ class OpenedComparison:
         """The pairwise measure that is shown."""
         named = [m for m in self.pairwise if m.key == self.view.measure]
         return (named or self.pairwise or [None])[0]  # type: ignore[list-item]
+
+    @property
+    def mixture(self) -> str:
+        """A sentence where measures of the weights' scale would compare unlike architectures; else empty."""
+        kinds = sorted({f"{c.architecture} ({c.parameters:,})" for c in self.checkpoints.values() if c.parameters})
+        if len(kinds) < 2:
+            return ""
+        titles = [
+            self.cards[m.slug].title
+            for m in self.single
+            if self.cards[m.slug].input in (Input.NETWORK, Input.WEIGHTS)
+            and self.cards[m.slug].family in (Family.LANDSCAPE, Family.WEIGHTS)
+            and Change.RESCALE_LAYERS not in self.cards[m.slug].ignores
+        ]
+        if not titles:
+            return ""
+        return (
+            f"These checkpoints have different architectures or sizes: {', '.join(kinds)} weights. These numbers follow "
+            f"the number and the scale of the weights, so compare them within one architecture only: "
+            f"{', '.join(titles)}."
+        )
 
     def layers(self, measure: AskedMeasure) -> list[str]:
         """Layers that a measure was asked for, same on both sides."""

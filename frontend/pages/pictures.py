@@ -141,7 +141,12 @@ def models_tab(page: OpenedComparison, scheme: str) -> Any:
     order = page.order(page.matrix(first, page.layer(first)) if first else None)
     note = "Colours compare within a column; darker is smaller where lower is better, larger everywhere else."
     return html.Div(
-        [html.H2("Each model"), html.P(note, className="quiet"), models_figure(page, order, scheme)],
+        [
+            html.H2("Each model"),
+            html.P(note, className="quiet"),
+            trouble(page.mixture) if page.mixture else None,
+            models_figure(page, order, scheme),
+        ],
         className="picture full",
     )
 

@@ -186,6 +186,9 @@ class Subject:
     def logits(self, weights: Weights, x: Tensor, *, buffers: Weights | None = None) -> Tensor:
         """Logits ``(samples, classes)`` of the network with other weights."""
         state = {**(self.buffers if buffers is None else buffers), **weights}
+        if not torch.is_grad_enabled():
+            plain: Tensor = torch.func.functional_call(self.module, state, (x,))
+            return plain
         with exact_attention():
             out: Tensor = torch.func.functional_call(self.module, state, (x,))
         return out
@@ -198,7 +201,7 @@ class Subject:
                 rows = slice(start, start + self.chunk)
                 logits = self.logits(weights, self.x[rows], buffers=buffers)
                 parts.append(nn.functional.cross_entropy(logits, self.y[rows], reduction="none"))
-        return torch.cat(parts)
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 
 @contextmanager

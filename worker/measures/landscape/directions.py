@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from worker.measures.inputs import Subject, Undefined
+from worker.measures.inputs import Subject, Undefined, Weights
 from worker.measures.landscape.spectrum import hessian_krylov
 from worker.measures.landscape.vectors import flat, unflat
 
@@ -42,10 +42,23 @@ def directions(subject: Subject, kind: str, count: int) -> list[Tensor]:
     return [run.vector(k) for k in range(count)]
 
 
-def moved(subject: Subject, vectors: list[Tensor], steps: list[float]) -> dict[str, Tensor]:
-    """The network's weights moved along vectors; exactly its own weights where every step is 0."""
-    if not any(steps):
-        return dict(subject.weights)
-    step = torch.stack([v * s for v, s in zip(vectors, steps, strict=True)]).sum(0)
-    parts = unflat(step, list(subject.weights.values()))
-    return {n: w + d for (n, w), d in zip(subject.weights.items(), parts, strict=True)}
+def by_weight(subject: Subject, vector: Tensor) -> dict[str, Tensor]:
+    """A direction as tensors by name."""
+    return dict(zip(subject.weights, unflat(vector, list(subject.weights.values())), strict=True))
+
+
+def moved(
+    weights: Weights, direction: Weights, step: float, *, into: dict[str, Tensor] | None = None
+) -> dict[str, Tensor]:
+    """Weights moved along a direction; exactly the same weights where the step is 0.
+
+    Args:
+        into: tensors to write to, where many steps are taken one after the other.
+    """
+    if step == 0:
+        return dict(weights)
+    if into is None:
+        return {n: torch.add(w, direction[n], alpha=step) for n, w in weights.items()}
+    for n, w in weights.items():
+        torch.add(w, direction[n], alpha=step, out=into[n])
+    return into

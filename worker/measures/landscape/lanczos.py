@@ -46,6 +46,7 @@ class Krylov:
         self._diagonal: list[float] = []
         self._off: list[float] = []
         self._room = max(2, MOST_BYTES // (start.numel() * start.element_size()))
+        self._solved: tuple[Tensor, Tensor] | None = None
         self.asymmetry = 0.0
 
     @property
@@ -116,10 +117,12 @@ class Krylov:
 
     def _ritz(self, steps: int | None = None) -> tuple[Tensor, Tensor]:
         size = self.steps if steps is None else min(steps, self.steps)
+        if self._solved is not None and len(self._solved[0]) == size:
+            return self._solved
         main = torch.diag(torch.tensor(self._diagonal[:size], dtype=torch.float64))
         side = torch.tensor(self._off[: size - 1], dtype=torch.float64)
-        found: tuple[Tensor, Tensor] = torch.linalg.eigh(main + torch.diag(side, 1) + torch.diag(side, -1))
-        return found
+        self._solved = torch.linalg.eigh(main + torch.diag(side, 1) + torch.diag(side, -1))
+        return self._solved
 
     def _scale(self, values: Tensor) -> Tensor:
         return values.abs().clamp_min(1e-12 * max(1.0, float(values.abs().max())))

@@ -4,7 +4,7 @@ import torch
 
 from backend.contracts.cards import Change, Parameter
 from worker.measures.inputs import Subject, Undefined
-from worker.measures.landscape.directions import EIGENVECTORS, FILTER, directions, moved
+from worker.measures.landscape.directions import EIGENVECTORS, FILTER, by_weight, directions, moved
 from worker.measures.landscape.minimum import group_means, measure_of_minimum
 from worker.measures.landscape.paths import outcomes_at
 from worker.measures.measure import Reading
@@ -43,10 +43,10 @@ def odd(points: int) -> int:
 def loss_slice_1d(subject: Subject, *, direction: str, reach: float, points: int) -> Reading:
     """Mean rise of the loss along a line through the network, in nats."""
     points = odd(points)
-    vectors = directions(subject, direction, 1)
+    along = by_weight(subject, directions(subject, direction, 1)[0])
     steps = torch.linspace(-reach, reach, points, dtype=torch.float64)
     steps[points // 2] = 0
-    rows = [outcomes_at(subject, moved(subject, vectors, [s])) for s in steps.tolist()]
+    rows = [outcomes_at(subject, moved(subject.weights, along, s)) for s in steps.tolist()]
     losses = torch.stack([r[0] for r in rows])
     finite = losses.isfinite().all(1)
     if not bool(finite[points // 2]):

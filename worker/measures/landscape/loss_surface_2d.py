@@ -1,14 +1,14 @@
 """The loss on a plane through a network, or through three."""
 
+import math
+
 import torch
-from torch import Tensor
 
 from backend.contracts.cards import Change, Parameter
 from worker.measures.inputs import Subject, Undefined
-from worker.measures.landscape.directions import directions, moved
+from worker.measures.landscape.directions import by_weight, directions, moved
 from worker.measures.landscape.loss_slice_1d import DIRECTION, REACH, odd
 from worker.measures.landscape.minimum import group_means, measure_of_minimum
-from worker.measures.landscape.paths import outcomes_at
 from worker.measures.measure import Reading
 
 
@@ -34,27 +34,30 @@ from worker.measures.measure import Reading
 def loss_surface_2d(subject: Subject, *, direction: str, reach: float, points: int) -> Reading:
     """Mean rise of the loss over a square around the network, in nats."""
     points = odd(points)
-    vectors = directions(subject, direction, 2)
+    first, second = (by_weight(subject, v) for v in directions(subject, direction, 2))
     axis = torch.linspace(-reach, reach, points, dtype=torch.float64)
     axis[points // 2] = 0
-    places = [(a, b) for b in axis.tolist() for a in axis.tolist()]
-    means, total = [], torch.zeros(subject.samples, dtype=torch.float64)
-    base = outcomes_at(subject, subject.weights)[0]
+    base = subject.losses(subject.weights).double().cpu()
     if not bool(base.isfinite().all()):
         raise Undefined("The loss of the network itself is not finite.")
-    gaps = 0
-    for a, b in places:
-        losses: Tensor = outcomes_at(subject, moved(subject, vectors, [a, b]))[0]
-        finite = bool(losses.isfinite().all())
-        means.append(float(losses.mean()) if finite else float("nan"))
-        if finite:
-            total += losses - base
-        else:
-            gaps += 1
-    rise = total / (len(places) - gaps)
+    places, means, gaps = [], [], 0
+    room = {n: torch.empty_like(w) for n, w in subject.weights.items()}
+    total = torch.zeros(subject.samples, dtype=torch.float64)
+    for a in axis.tolist():
+        row = moved(subject.weights, first, a)
+        for b in axis.tolist():
+            losses = subject.losses(moved(row, second, b, into=room)).double().cpu()
+            mean = float(losses.mean())
+            places.append((a, b))
+            means.append(mean)
+            if math.isfinite(mean):
+                total += losses
+            else:
+                gaps += 1
+    rise = total / (len(places) - gaps) - base
     return Reading(
         float(rise.mean()),
         group_means(rise, subject),
-        series={"x": [a for a, _ in places], "y": [b for _, b in places], "loss": [*means]},
+        series={"x": [a for a, _ in places], "y": [b for _, b in places], "loss": means},
         warning=f"The loss is not finite at {gaps} of {len(places)} points, which are left out." if gaps else "",
     )
