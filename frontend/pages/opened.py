@@ -95,8 +95,8 @@ class OpenedComparison:
         if not titles:
             return ""
         return (
-            f"These checkpoints have different architectures or sizes: {', '.join(kinds)} weights. These numbers follow "
-            f"the number and the scale of the weights, so compare them within one architecture only: "
+            f"These checkpoints have different architectures or sizes: {', '.join(kinds)} weights. These numbers "
+            f"follow the number and the scale of the weights, so compare them within one architecture only: "
             f"{', '.join(titles)}."
         )
 
