@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from backend.contracts.problems import Unprocessable
+from worker.loading.room import room_bytes
 from worker.measures.evaluation import finite
-from worker.measures.inputs import Layer, Outputs, Subject, Undefined
+from worker.measures.inputs import Layer, Outputs, Subject, Undefined, samples_per_pass
 
 Array = Tensor | npt.NDArray[Any] | Sequence[Any]
 Kind = Literal["logits", "probabilities"]
@@ -147,8 +148,17 @@ def subject_of(
         raise Unprocessable(f"Labels must lie between 0 and {logits.shape[1] - 1}.")
     _finite(x)
     others = tuple(subject_of(m, x, y, groups=groups, seed=seed) for m in references)
+    chunk = samples_per_pass(module, x, room_bytes=room_bytes(x.device))
     return Subject(
-        module, x, y, groups=groups, seed=seed, scale=scale, fresh=partial(untrained, module), references=others
+        module,
+        x,
+        y,
+        groups=groups,
+        chunk=chunk,
+        seed=seed,
+        scale=scale,
+        fresh=partial(untrained, module),
+        references=others,
     )
 
 

@@ -420,3 +420,41 @@ def test_one_sample_frozen_weights_and_dropout_are_no_obstacle(slug: str) -> Non
     assert one == two
     assert module.training
     assert not module[0].weight.requires_grad
+
+
+class Hungry(nn.Module):
+    """Says that memory ran out whenever more than a few samples come at once."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.out, self.most = nn.Linear(4, 3), most
+
+    def forward(self, x: Tensor) -> Tensor:
+        if len(x) > self.most:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes.")
+        return self.out(x)
+
+
+def test_smaller_passes_are_tried_when_memory_runs_out_and_then_there_is_a_reason() -> None:
+    torch.manual_seed(0)
+    module = Hungry(20).double()
+    x, y = torch.randn(40, 4, dtype=torch.float64), torch.randint(0, 3, (40,))
+    whole = copy.deepcopy(module)
+    whole.most = 1000
+    # Groups of the interval are smaller than what fits, so only whole passes are cut.
+    for slug in ("train-loss", "fisher-rao-norm", "hessian-top-eigenvalue"):
+        assert measure(slug)(module, x, y).value == pytest.approx(measure(slug)(whole, x, y).value, rel=1e-9)
+    module.most = 1
+    with pytest.raises(Unprocessable, match="not enough memory"):
+        measure("train-loss")(module, x, y)
+
+
+def test_passes_are_sized_by_what_a_sample_leaves_behind() -> None:
+    from worker.measures.inputs import samples_per_pass
+
+    module = nn.Sequential(nn.Linear(10, 1000), nn.ReLU(), nn.Linear(1000, 3))
+    x = torch.randn(50, 10)
+    left = 4 * (1000 + 1000 + 3)
+    assert samples_per_pass(module, x, room_bytes=60 * left) == 10
+    assert samples_per_pass(module, x, room_bytes=1) == 1
+    assert not any(m._forward_hooks for m in module.modules())

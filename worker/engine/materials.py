@@ -16,7 +16,8 @@ from backend.store.files import Files
 from backend.store.tables import CheckpointRow, ProbeRow
 from worker.engine.forward import forward
 from worker.loading import registry
-from worker.measures.inputs import Layer, Outputs, Subject
+from worker.loading.room import room_bytes
+from worker.measures.inputs import Layer, Outputs, Subject, samples_per_pass
 from worker.measures.uncertainty import row_groups
 
 MOST_SHARED = 512
@@ -124,8 +125,9 @@ class Materials:
                 made = registry.build(checkpoint.architecture or "", **checkpoint.arguments)
             return made.to(self.device, PRECISIONS[precision]).eval()
 
+        chunk = samples_per_pass(network, x, room_bytes=room_bytes(self.device))
         scale = _scale(checkpoint, probe, x)
-        return Subject(network, x, y, groups=row_groups(len(x)), seed=seed, scale=scale, fresh=fresh)
+        return Subject(network, x, y, groups=row_groups(len(x)), chunk=chunk, seed=seed, scale=scale, fresh=fresh)
 
     def weights(self, checkpoint: CheckpointRow) -> dict[str, Tensor]:
         """The checkpoint's trained parameters."""

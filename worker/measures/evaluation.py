@@ -24,6 +24,8 @@ from worker.measures.uncertainty import (
     with_bounds,
 )
 
+OUT_OF_MEMORY = ("out of memory", "can't allocate memory")
+FEWEST_PER_PASS = 4
 Given = TypeVar("Given", bound=Outputs | Layer | Tensor)
 
 
@@ -178,7 +180,7 @@ def evaluate_network(measure: Measure, subjects: Sequence[Subject], settings: Se
     try:
         for subject in subjects:
             _check_subject(subject, needs_labels=measure.card.needs_labels)
-        found = measure.compute(*subjects, **settings)
+        found = _in_room(measure, subjects, settings)
     except Undefined as sentence:
         return not_applicable(str(sentence))
     except torch._C._LinAlgError:  # type: ignore[attr-defined]
@@ -187,6 +189,23 @@ def evaluate_network(measure: Measure, subjects: Sequence[Subject], settings: Se
     if not math.isfinite(reading.value):
         return not_applicable(measure.undefined)
     return estimate(measure, reading, samples=subjects[0].samples)
+
+
+def _in_room(measure: Measure, subjects: Sequence[Subject], settings: Settings) -> Any:
+    """The number, with fewer samples in one pass whenever memory runs out."""
+    while True:
+        try:
+            return measure.compute(*subjects, **settings)
+        except RuntimeError as error:
+            if not any(words in str(error) for words in OUT_OF_MEMORY):
+                raise
+            if all(s.chunk <= FEWEST_PER_PASS for s in subjects):
+                raise Undefined(
+                    f"There is not enough memory for this network, even with {FEWEST_PER_PASS} samples at a time."
+                ) from error
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        subjects = [s.in_smaller_passes() for s in subjects]
 
 
 def _check_subject(subject: Subject, *, needs_labels: bool) -> None:

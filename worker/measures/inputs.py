@@ -12,6 +12,9 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 Weights = Mapping[str, Tensor]
+MOST_PER_PASS = 4096
+# What a forward pass leaves, what its backward pass leaves, and what differentiating both takes.
+PASSES_KEPT = 6
 BUFFER_NAMES = ("running_mean", "running_var", "num_batches_tracked")
 
 
@@ -130,7 +133,7 @@ class Subject:
     x: Tensor
     y: Tensor
     groups: tuple[Tensor, ...] = ()
-    chunk: int = 4096
+    chunk: int = MOST_PER_PASS
     seed: int = 0
     scale: tuple[Tensor, Tensor] | None = None
     fresh: Callable[[int], nn.Module] | None = None
@@ -170,6 +173,11 @@ class Subject:
         found: Subject = self.once("float64", double)
         return found
 
+    def in_smaller_passes(self) -> "Subject":
+        """The same network with a quarter of the samples in one pass, and nothing kept."""
+        others = tuple(replace(r, chunk=max(1, self.chunk // 4), kept={}) for r in self.references)
+        return replace(self, chunk=max(1, self.chunk // 4), references=others, kept={})
+
     def of_rows(self, rows: Tensor) -> "Subject":
         """The same network on some of the samples."""
         rows = rows.to(self.x.device)
@@ -202,6 +210,24 @@ class Subject:
                 logits = self.logits(weights, self.x[rows], buffers=buffers)
                 parts.append(nn.functional.cross_entropy(logits, self.y[rows], reduction="none"))
         return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+
+def samples_per_pass(module: nn.Module, x: Tensor, *, room_bytes: int) -> int:
+    """How many samples fit one pass that is differentiated twice, judged by what one sample leaves behind."""
+    sizes: list[int] = []
+
+    def count(_m: nn.Module, _i: object, out: object) -> None:
+        if isinstance(out, Tensor):
+            sizes.append(out.numel() * out.element_size())
+
+    handles = [m.register_forward_hook(count) for m in module.modules() if next(m.children(), None) is None]
+    try:
+        with torch.no_grad():
+            module(x[:1])
+    finally:
+        for handle in handles:
+            handle.remove()
+    return max(1, min(MOST_PER_PASS, room_bytes // (PASSES_KEPT * max(1, sum(sizes)))))
 
 
 @contextmanager
