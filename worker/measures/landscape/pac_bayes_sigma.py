@@ -40,6 +40,8 @@ def pac_bayes_sigma(subject: Subject, *, drop: float, draws: int) -> Reading:
     clean = right_on(subject, subject.x)
     if float(clean.mean()) <= drop:
         raise Undefined(f"The accuracy is {float(clean.mean()):.3f}, so it cannot fall by {drop:g}.")
+    if float(clean.mean() - _noisy(subject, LARGEST, draws).mean()) <= drop:
+        raise Undefined(f"Noise of any size costs less than {drop:g} of its accuracy of {float(clean.mean()):.3f}.")
     low, high = SMALLEST, LARGEST
     for _ in range(HALVINGS * 2):
         middle = (low * high) ** 0.5
