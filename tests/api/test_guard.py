@@ -124,6 +124,9 @@ def test_a_link_opens_its_own_comparison_and_nothing_else(guarded: Server, link:
         assert visitor.get(opened.headers["location"]).status_code == 200
         matrix = visitor.get(f"/api/v1/comparisons/{shared}/matrix", params={"measure": "disagreement"})
         assert len(matrix.json()["labels"]) == 3
+        for summary in ("associations", "agreements"):
+            assert visitor.get(f"/api/v1/comparisons/{shared}/{summary}").status_code == 200
+            assert visitor.get(f"/api/v1/comparisons/{other}/{summary}").status_code == 403
         for path in (
             "/api/v1/projects",
             f"/api/v1/comparisons/{other}",

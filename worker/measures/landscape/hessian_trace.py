@@ -9,7 +9,7 @@ from worker.measures.landscape.curvature import hessian_product
 from worker.measures.landscape.gauss_newton import gauss_newton_forms, gauss_newton_traces
 from worker.measures.landscape.minimum import group_means, measure_of_minimum
 from worker.measures.landscape.piecewise import is_piecewise_linear
-from worker.measures.landscape.vectors import random_signs
+from worker.measures.landscape.vectors import random_signs, size_of
 from worker.measures.measure import Reading
 
 
@@ -28,7 +28,7 @@ from worker.measures.measure import Reading
     parameters=(
         Parameter(
             name="probes", default=50, minimum=2, maximum=10000,
-            help="Random vectors for the part that is not exact; unused where all of it is.",
+            help="Random vectors for the part that is not exact; with as many as weights, all of it is.",
         ),
     ),
     tolerance=1e-3,
@@ -41,6 +41,13 @@ def hessian_trace(subject: Subject, *, probes: int) -> Reading:
     if is_piecewise_linear(subject):
         notes: dict[str, float | int | str] = {"computed": "exact" if error is None else "from drawn classes"}
         return Reading(value, replicates, monte_carlo_error=error, notes=notes)
+    if size_of(subject) <= probes:
+        # As many products as weights give the whole diagonal: nothing is left to chance.
+        more = _diagonal(subject) - value
+        return Reading(
+            value + more, None if replicates is None else replicates + more, monte_carlo_error=error,
+            notes={"computed": "exact" if error is None else "from drawn classes"},
+        )  # fmt: skip
     rest = _remainders(subject, probes)
     mean = float(rest.mean())
     own = float(rest.std() / len(rest) ** 0.5)
@@ -50,6 +57,18 @@ def hessian_trace(subject: Subject, *, probes: int) -> Reading:
         monte_carlo_error=(own**2 + (error or 0.0) ** 2) ** 0.5,
         notes={"computed": "Gauss-Newton part exact, rest estimated", "probes": probes},
     )
+
+
+def _diagonal(subject: Subject) -> float:
+    """Sum of the Hessian's diagonal, one product for each weight."""
+    product = hessian_product(subject)
+    like = next(iter(subject.weights.values()))
+    total = 0.0
+    for k in range(size_of(subject)):
+        unit = torch.zeros(size_of(subject), dtype=like.dtype, device=like.device)
+        unit[k] = 1
+        total += float(product(unit)[k])
+    return total
 
 
 def _remainders(subject: Subject, probes: int) -> Tensor:
