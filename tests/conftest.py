@@ -20,6 +20,8 @@ from kinscape.client import Project
 from kinscape.local import programs
 
 READY_S = 90
+# Tensors here are tiny, and workers of the server under test want the other core.
+torch.set_num_threads(1)
 
 
 def free_port() -> int:
