@@ -104,9 +104,11 @@ def layer_of(features: Array, labels: Tensor | None, beside: Mapping[str, Any]) 
 
 
 def weights_of(state: Any) -> dict[str, Tensor]:
-    """A state dict of tensors or arrays."""
+    """A state dict of tensors or arrays; of a module its parameters, without buffers."""
+    if isinstance(state, nn.Module):
+        return {name: p.detach() for name, p in state.named_parameters()}
     if not isinstance(state, Mapping):
-        raise Unprocessable("Weights are compared as state dicts: pass model.state_dict().")
+        raise Unprocessable("Weights are read from a module or a state dict: pass the model or model.state_dict().")
     return {str(name): tensor(value) for name, value in state.items()}
 
 
@@ -117,7 +119,8 @@ def untrained(module: nn.Module, seed: int) -> nn.Module:
         Undefined: a weight belongs to a module that cannot draw it.
     """
     made = copy.deepcopy(module)
-    with torch.random.fork_rng(devices=[]):
+    devices = {p.device.index for p in module.parameters() if p.device.type == "cuda"}
+    with torch.random.fork_rng(devices=sorted(d for d in devices if d is not None)):
         torch.manual_seed(seed)
         for name, part in made.named_modules():
             reset = getattr(part, "reset_parameters", None)
@@ -147,6 +150,7 @@ def subject_of(
     if bool((y < 0).any()) or bool((y >= logits.shape[1]).any()):
         raise Unprocessable(f"Labels must lie between 0 and {logits.shape[1] - 1}.")
     _finite(x)
+    y = y.to(x.device)
     others = tuple(subject_of(m, x, y, groups=groups, seed=seed) for m in references)
     chunk = samples_per_pass(module, x, room_bytes=room_bytes(x.device))
     return Subject(

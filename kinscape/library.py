@@ -152,7 +152,7 @@ class BoundMeasure:
         if self.card.input is Input.NETWORK:
             cell = self._of_networks(data, references, seed=seed, settings=settings, intervals=intervals)
         elif self.card.role is Role.BOTH:
-            cell = self._of_both(data, outputs, settings)
+            cell = self._of_both(data, outputs, settings, intervals=intervals)
         elif self.card.arity is Arity.MODEL and self.card.input is Input.WEIGHTS:
             if len(data) != 1:
                 raise Unprocessable(f"{self.card.slug} is about one state dict; {len(data)} were given.")
@@ -247,11 +247,13 @@ class BoundMeasure:
             raise Unprocessable(f"{self.card.slug} needs labels: pass them after the {what}.")
         return layer_of(data[0], truth, beside) if self._is_of_layers else outputs_of(data[0], truth, kind)
 
-    def _of_both(self, data: Sequence[Any], kind: Kind | None, settings: dict[str, Any]) -> Cell:
+    def _of_both(
+        self, data: Sequence[Any], kind: Kind | None, settings: dict[str, Any], *, intervals: Literal[True, False]
+    ) -> Cell:
         if len(data) != 4:
             raise Unprocessable(f"{self.card.slug} takes outputs and labels of train samples, then of held-out ones.")
         train, held_out = (outputs_of(data[k], labels_of(data[k + 1]), kind) for k in (0, 2))
-        return evaluate_both(self._measure, train, held_out, settings)
+        return evaluate_both(self._measure, train, held_out, settings, intervals=intervals)
 
     def _of_networks(
         self, data: Sequence[Any], references: Sequence[Any], *, seed: int, settings: dict[str, Any], intervals: bool

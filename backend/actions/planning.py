@@ -109,10 +109,10 @@ def check(session: Session, project: int, request: ComparisonCreate) -> Specific
     checkpoints = [found[i] for i in ids]
     probe = _probe(session, project, request.probe)
     train = None if request.train_probe is None else _probe(session, project, request.train_probe)
-    for each in (probe, train):
+    references = rows.checkpoints_by_id(session, sorted({i for a in measures for i in a.references}))
+    for each, checkpoint in product((probe, train), [*checkpoints, *references]):
         if each is not None:
-            for checkpoint in checkpoints:
-                _check_fit(checkpoint, each)
+            _check_fit(checkpoint, each)
     layers = list(dict.fromkeys(request.layers)) or [PENULTIMATE]
     if any(a.card.input is Input.FEATURES for a in measures):
         for layer, checkpoint in product(layers, checkpoints):

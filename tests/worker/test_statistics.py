@@ -86,6 +86,7 @@ def test_too_few_models_and_constants_are_sentences() -> None:
 
 def test_the_granulated_coefficient_compares_only_what_differs_in_one_tag() -> None:
     # Within each width, depth orders both alike; across widths the order of y is turned around.
+    # Seeds (equal tags) differ in nothing that is named, so they are not compared.
     tags = [{"width": w, "depth": d} for w in "ab" for d in "123"]
     x = np.array([1, 2, 3, 11, 12, 13.0])
     y = np.array([11, 12, 13, 1, 2, 3.0])
@@ -115,3 +116,36 @@ def test_mantel_is_the_slow_permutation_of_models() -> None:
     assert (q[over[0][:0]] >= 0).all()
     assert q[0, 1] >= p[0, 1]
     assert np.isnan(p[0, 0])
+
+
+def test_equal_settings_are_not_compared() -> None:
+    tags = [{"lr": "a"}] * 3 + [{"lr": "b"}] * 3
+    x, y = np.array([1, 2, 3, 11, 12, 13.0]), np.array([3, 2, 1, 13, 12, 11.0])
+    assert granulated(x, y, tags) == pytest.approx(1)
+
+
+def test_partial_p_values_have_the_size_they_say() -> None:
+    rng = np.random.default_rng(4)
+    small = 0
+    for _ in range(300):
+        z = rng.normal(size=20)
+        x, y = z + 0.5 * rng.normal(size=20), z + 0.5 * rng.normal(size=20)
+        (found,) = associations([Column("x", x)], [Column("y", y)], control=Column("z", z), tags=[{}] * 20)
+        small += found.p_partial < 0.05
+    assert small / 300 < 0.09
+
+
+def test_few_models_perfect_orders_and_shared_outcomes_have_no_interval() -> None:
+    order = np.arange(12.0)
+    (perfect,) = associations([Column("x", order)], [Column("y", order**3)], control=None, tags=[{}] * 12)
+    assert perfect.spearman.low is None
+    few = np.random.default_rng(1).normal(size=(2, 6))
+    (found,) = associations([Column("x", few[0])], [Column("y", few[1])], control=None, tags=[{}] * 6)
+    assert found.spearman.low is None
+    assert found.p is not None
+    many = np.random.default_rng(1).normal(size=(2, 12))
+    shared = Column("within", many[1], is_shared=True)
+    (dependent,) = associations([Column("x", many[0])], [shared], control=None, tags=[{}] * 12)
+    assert dependent.p is None
+    assert dependent.q is None
+    assert dependent.spearman.low is None

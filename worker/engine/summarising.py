@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from backend.contracts.associations import Agreements, Associations, GroupRow
-from backend.contracts.cards import Arity, Card, Direction, Family
+from backend.contracts.cards import Arity, Card, Direction, Family, Role
 from backend.contracts.comparisons import Numbers
 from backend.store import cells as cells_store
 from backend.store import comparisons, summaries
@@ -86,7 +86,7 @@ def _associations(
             outcomes.append(name)
     disagreement = next((q for n, q in asked if q.slug == "disagreement"), None)
     if disagreement is not None:
-        columns.append(Column(WITHIN, _within_group(counted, found[disagreement.id])))
+        columns.append(Column(WITHIN, _within_group(counted, found[disagreement.id]), is_shared=True))
         outcomes.append(WITHIN)
     named = {c.name: c for c in columns}
     measures = [c for c in columns if c.name not in outcomes]
@@ -105,10 +105,17 @@ def _associations(
         counted=counted.names, table=table, columns=[c.name for c in columns], groups=_groups(counted, columns),
         values=Numbers.of([[float(c.values[k]) for c in columns] for k in range(len(counted.models))]),
         method=f"intervals: bootstrap of models, {DRAWS} draws; p: {PERMUTATIONS} permutations of models "
-        f"({MOST_PERMUTATIONS} for the smallest), two-sided; q: Benjamini-Yekutieli over all raw and partial tests of "
-        "this table",
+        f"({MOST_PERMUTATIONS} for the smallest), two-sided, t with n - 3 degrees of freedom for partial ones; q: "
+        f"Benjamini-Yekutieli over all tests of this table{_where(control, asked)}",
         sentence=sentence,
     )  # fmt: skip
+
+
+def _where(control: Column | None, asked: Sequence[tuple[str, QuestionRow]]) -> str:
+    """A warning where the train loss is not that of train samples."""
+    if control is None or all(q.role == Role.TRAIN for _, q in asked if q.slug == CONTROL):
+        return ""
+    return "; no train samples were named, so the train loss is that of held-out samples"
 
 
 def _card(question: QuestionRow) -> Card | None:
@@ -158,8 +165,6 @@ def _agreements(
             continue
         grid = _grid(counted, card, found[question.id])
         shown = f"{name} · {question.layer_a}" if question.layer_a else name
-        if card.direction is Direction.NEAR_ZERO_IS_ALIKE:
-            grid = np.abs(grid)
         pairs = grid[np.triu_indices(len(grid), 1)]
         gaps = int(np.isnan(pairs).sum())
         if gaps or (len(pairs) and np.ptp(pairs) == 0):
@@ -191,10 +196,12 @@ def _grid(counted: Counted, card: Card, cells: Sequence[CellRow]) -> Floats:
     place = {i: k for k, i in enumerate(counted.ids)}
     total = np.zeros((len(place), len(place)))
     known = np.zeros_like(total)
+    is_signed = card.direction is Direction.NEAR_ZERO_IS_ALIKE
     for c in cells:
         if c.value is not None and c.a_id != c.b_id:
             for i, j in ((c.a_id, c.b_id), (c.b_id, c.a_id)):
-                total[place[i], place[j]] += c.value
+                # A signed gap is as far in either direction; its mean over both would be 0.
+                total[place[i], place[j]] += abs(c.value) if is_signed else c.value
                 known[place[i], place[j]] += 1
     with np.errstate(invalid="ignore", divide="ignore"):
         grid: Floats = np.where(known > 0, total / known, np.nan)

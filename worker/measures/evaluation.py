@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import torch
 from torch import Tensor
@@ -15,6 +15,7 @@ from worker.measures.measure import Measure, Reading, Settings
 from worker.measures.pairs import Data, Pair, answer_pairs, chance_levels
 from worker.measures.uncertainty import (
     FEWEST_GROUPS,
+    GROUPS,
     bounds,
     estimate,
     leave_one_out_means,
@@ -127,7 +128,9 @@ def evaluate_model(
     return estimate(measure, replace(whole, replicates=replicates), samples=samples, warning=warning)
 
 
-def evaluate_both(measure: Measure, train: Outputs, held_out: Outputs, settings: Settings) -> Cell:
+def evaluate_both(
+    measure: Measure, train: Outputs, held_out: Outputs, settings: Settings, *, intervals: Literal[True, False] = True
+) -> Cell:
     """The cell of one model from its answers to train samples and to held-out ones.
 
     The two sets are resampled together, group by group: their errors are independent, so the
@@ -145,10 +148,10 @@ def evaluate_both(measure: Measure, train: Outputs, held_out: Outputs, settings:
         return not_applicable(str(sentence))
     if not math.isfinite(value):
         return not_applicable(measure.undefined)
-    mine, theirs = row_groups(train.samples), row_groups(held_out.samples)
+    count = min(GROUPS, train.samples, held_out.samples)
+    mine, theirs = (row_groups(one.samples, count=count) for one in (train, held_out))
     replicates = None
-    if min(len(mine), len(theirs)) >= FEWEST_GROUPS:
-        count = min(len(mine), len(theirs))
+    if intervals and count >= FEWEST_GROUPS:
         left = [on(train.rows(others(mine, g)), held_out.rows(others(theirs, g))) for g in range(count)]
         replicates = torch.tensor(left, dtype=torch.float64)
     notes: dict[str, float | int | str] = {"train_samples": train.samples}
@@ -178,11 +181,14 @@ def _or_nan(number: Callable[[Any], float], part: Any) -> float:
 def evaluate_network(measure: Measure, subjects: Sequence[Subject], settings: Settings) -> Cell:
     """The cell of one network, or of a pair of networks, on a probe set."""
     try:
-        for subject in subjects:
-            _check_subject(subject, needs_labels=measure.card.needs_labels)
-        found = _in_room(measure, subjects, settings)
+        with torch.random.fork_rng(devices=[]):
+            for subject in subjects:
+                _check_subject(subject, needs_labels=measure.card.needs_labels)
+            found = _in_room(measure, subjects, settings)
     except Undefined as sentence:
         return not_applicable(str(sentence))
+    except NotImplementedError as error:
+        return not_applicable(f"A layer of the network has no derivative of this kind: {str(error)[:120]}")
     except torch._C._LinAlgError:  # type: ignore[attr-defined]
         return not_applicable("The computation did not converge: numbers in it grew beyond what a float can hold.")
     reading = as_reading(found)
@@ -191,10 +197,24 @@ def evaluate_network(measure: Measure, subjects: Sequence[Subject], settings: Se
     return estimate(measure, reading, samples=subjects[0].samples)
 
 
+def _check_steady(subject: Subject) -> None:
+    """Refuse a network whose two passes differ: it draws noise in eval mode too."""
+
+    def is_steady() -> bool:
+        with torch.no_grad():
+            one, two = (subject.logits(subject.weights, subject.x[:FEWEST_PER_PASS]) for _ in range(2))
+        return torch.allclose(one, two, rtol=1e-4, atol=1e-6, equal_nan=True)
+
+    if not subject.once("steady", is_steady):
+        raise Undefined("The network answers the same samples differently each time, so it has no number of its own.")
+
+
 def _in_room(measure: Measure, subjects: Sequence[Subject], settings: Settings) -> Any:
     """The number, with fewer samples in one pass whenever memory runs out."""
     while True:
         try:
+            for subject in subjects:
+                _check_steady(subject)
             return measure.compute(*subjects, **settings)
         except RuntimeError as error:
             if not any(words in str(error) for words in OUT_OF_MEMORY):
@@ -205,7 +225,11 @@ def _in_room(measure: Measure, subjects: Sequence[Subject], settings: Settings) 
                 ) from error
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-        subjects = [s.in_smaller_passes() for s in subjects]
+        smaller = [s.in_smaller_passes() for s in subjects]
+        for subject in subjects:
+            # Graphs and bases of the pass that failed would fill the memory again.
+            subject.kept.clear()
+        subjects = smaller
 
 
 def _check_subject(subject: Subject, *, needs_labels: bool) -> None:

@@ -148,8 +148,8 @@ class Subject:
 
     @cached_property
     def weights(self) -> dict[str, Tensor]:
-        """Trainable parameters by name, detached."""
-        return {n: p.detach() for n, p in self.module.named_parameters()}
+        """Parameters by name, detached; frozen ones too, whole numbers not."""
+        return {n: p.detach() for n, p in self.module.named_parameters() if p.is_floating_point()}
 
     @cached_property
     def buffers(self) -> dict[str, Tensor]:
@@ -233,8 +233,13 @@ def samples_per_pass(module: nn.Module, x: Tensor, *, room_bytes: int) -> int:
 @contextmanager
 def exact_attention() -> Iterator[None]:
     """Attention by plain matrix products: the fused kernels have no second derivatives."""
-    with sdpa_kernel(SDPBackend.MATH):
-        yield
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with sdpa_kernel(SDPBackend.MATH):
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
 
 
 def is_parameter_name(name: str) -> bool:

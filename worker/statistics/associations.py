@@ -3,17 +3,20 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
+from scipy import stats
 
 from backend.contracts.associations import Association, Correlation
-from worker.statistics.ranks import Floats, corrected, kendall, partial, pearson, ranks, residuals, spearman
+from worker.statistics.ranks import Floats, corrected, kendall, partial, pearson, ranks, spearman
 
 DRAWS = 1000
 PERMUTATIONS = 5000
 MOST_PERMUTATIONS = 200_000
 FEW = 10
 FEWEST = 4
+FEWEST_FOR_INTERVALS = 8
 SEED = 0
 
 
@@ -24,10 +27,13 @@ class Column:
     Attributes:
         name: key of the measure.
         values: ``(models,)``, NaN where there is none.
+        is_shared: whether models share parts of it (a mean over pairs of a group), so that they are not
+            independent and have neither interval nor p.
     """
 
     name: str
     values: Floats
+    is_shared: bool = False
 
 
 def associations(
@@ -60,11 +66,13 @@ def _one(measure: Column, outcome: Column, control: Column | None, tags: Sequenc
         )
     if np.ptp(x) == 0 or np.ptp(y) == 0:
         return Association(**blank, sentence="One of the two is the same for all models.")
-    rows = np.random.default_rng(SEED).integers(0, len(x), (DRAWS, len(x)))
+    independent = not (measure.is_shared or outcome.is_shared)
+    count = DRAWS if len(x) >= FEWEST_FOR_INTERVALS else 1
+    rows = np.random.default_rng(SEED).integers(0, len(x), (count, len(x)))
     plain = {
-        "spearman": _interval(spearman(x, y), spearman(x[rows], y[rows])),
-        "kendall": _interval(kendall(x, y), kendall(x[rows], y[rows])),
-        "p": _permuted(x, y),
+        "spearman": _interval(spearman(x, y), spearman(x[rows], y[rows]), independent=independent),
+        "kendall": _interval(kendall(x, y), kendall(x[rows], y[rows]), independent=independent),
+        "p": _permuted(x, y) if independent else None,
         "granulated": granulated(x, y, [t for t, k in zip(tags, known, strict=True) if k]),
     }
     own = () if control is None else (measure.name, outcome.name)
@@ -78,18 +86,22 @@ def _one(measure: Column, outcome: Column, control: Column | None, tags: Sequenc
         held[f"{name}_partial"] = _interval(
             partial(correlation(x, y), correlation(x, z), correlation(y, z)),
             partial(correlation(x[rows], y[rows]), correlation(x[rows], z[rows]), correlation(y[rows], z[rows])),
+            independent=independent,
         )
-    return Association(**blank, **plain, **held, p_partial=_permuted_residuals(x, y, z))
+    p_partial = _p_of_partial(held["spearman_partial"], len(x)) if independent else None
+    return Association(**blank, **plain, **held, p_partial=p_partial)
 
 
-def _interval(value: Floats, drawn: Floats) -> Correlation | None:
-    """A coefficient with the middle 95 % of those of redrawn models."""
+def _interval(value: Floats, drawn: Floats, *, independent: bool) -> Correlation | None:
+    """A coefficient with the middle 95 % of those of redrawn models; alone where these say nothing."""
     if not np.isfinite(value):
         return None
-    drawn = drawn[np.isfinite(drawn)]
-    if len(drawn) < DRAWS // 2:
+    known = drawn[np.isfinite(drawn)]
+    # A perfect order stays perfect in every draw, and few models repeat themselves too often.
+    is_perfect = abs(float(value)) > 1 - 1e-9
+    if not independent or is_perfect or drawn.shape[0] != DRAWS or len(known) < DRAWS // 2:
         return Correlation(value=float(value))
-    low, high = np.quantile(drawn, [0.025, 0.975])
+    low, high = np.quantile(known, [0.025, 0.975])
     return Correlation(value=float(value), low=min(float(low), float(value)), high=max(float(high), float(value)))
 
 
@@ -98,9 +110,14 @@ def _permuted(x: Floats, y: Floats) -> float:
     return _share(ranks(x), ranks(y))
 
 
-def _permuted_residuals(x: Floats, y: Floats, z: Floats) -> float:
-    """The same for what the control leaves of both (Freedman & Lane 1983)."""
-    return _share(residuals(x, z), residuals(y, z))
+def _p_of_partial(found: Correlation | None, models: int) -> float | None:
+    """Two-sided p of a partial rank correlation, from Student's t with n - 3 degrees of freedom."""
+    if found is None or models < FEWEST + 1:
+        return None
+    room = 1 - min(1.0, found.value**2)
+    if room < 1e-12:
+        return 0.0
+    return float(2 * stats.t.sf(abs(found.value) * math.sqrt((models - 3) / room), models - 3))
 
 
 def _share(a: Floats, b: Floats) -> float:
@@ -130,11 +147,10 @@ def granulated(x: Floats, y: Floats, tags: Sequence[Mapping[str, str]]) -> float
             if axis in t:
                 cells.setdefault(tuple(sorted((n, v) for n, v in t.items() if n != axis)), []).append(k)
         parts = [
-            float(kendall(x[rows], y[rows]))
+            float(np.mean([np.sign(x[i] - x[j]) * np.sign(y[i] - y[j]) for i, j in pairs]))
             for rows in cells.values()
-            if len(rows) > 1 and len({tags[k][axis] for k in rows}) > 1
+            if (pairs := [(i, j) for i, j in combinations(rows, 2) if tags[i][axis] != tags[j][axis]])
         ]
-        parts = [p for p in parts if math.isfinite(p)]
         if parts:
             means.append(sum(parts) / len(parts))
     return sum(means) / len(means) if means else None

@@ -58,15 +58,6 @@ def partial(xy: Floats, xz: Floats, yz: Floats) -> Floats:
     return found
 
 
-def residuals(x: Floats, z: Floats) -> Floats:
-    """What a straight line through ranks of z leaves of ranks of x, ``(models,)``."""
-    a, b = ranks(x), ranks(z)
-    b = b - b.mean()
-    slope = (a - a.mean()) @ b / max(float(b @ b), 1e-300)
-    found: Floats = a - a.mean() - slope * b
-    return found
-
-
 def corrected(p: Floats) -> Floats:
     """p-values after everything that was looked at, whatever depends on what; NaN stays.
 

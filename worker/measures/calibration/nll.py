@@ -1,5 +1,6 @@
 """Negative log-likelihood."""
 
+import torch
 from torch import Tensor, nn
 
 from backend.contracts.cards import Arity, Change, Direction, Family, Input, Question, Role, Uncertainty
@@ -29,4 +30,6 @@ def nll(outputs: Outputs) -> Tensor:
     """Mean surprise of the model at the right answers, in nats."""
     if outputs.labels is None:
         raise Undefined("This measure needs labels, and the probe set has none.")
-    return nn.functional.nll_loss(outputs.log_probabilities, outputs.labels)
+    loss = nn.functional.nll_loss(outputs.log_probabilities, outputs.labels)
+    # Probabilities of exactly 0 are kept as huge negative logits; their loss is infinite.
+    return torch.where(loss < 1e20, loss, torch.inf)

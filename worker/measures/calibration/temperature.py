@@ -32,6 +32,8 @@ def best_temperature(outputs: Outputs) -> float:
         return float(((p * logits).sum(1) - right).mean())
 
     low, high = math.log(1 / HOTTEST), math.log(1 / COLDEST)
+    if slope(math.exp(high)) == 0 == slope(math.exp(low)):
+        raise Undefined("All classes get the same logit on every sample, so no temperature changes anything.")
     if slope(math.exp(high)) < 0:
         raise Undefined("Every answer is right, or nearly so: the colder the better, no temperature is best.")
     if slope(math.exp(low)) > 0:
@@ -54,7 +56,10 @@ def beside_temperature(value: float, outputs: Outputs) -> Reading:
     first, second = halves(outputs.samples)
     if not len(second):
         return Reading(value)
-    chosen, rest = best_temperature(outputs.rows(first)), outputs.rows(second)
+    try:
+        chosen, rest = best_temperature(outputs.rows(first)), outputs.rows(second)
+    except Undefined:
+        return Reading(value)
     cooled = Outputs(rest.logits / chosen, rest.labels)
     notes: dict[str, float | int | str] = {"chosen_on_half": chosen}
     for when, answers in (("before", rest), ("after", cooled)):

@@ -5,8 +5,6 @@ derivatives are not on current torch (affine LayerNorm). Where torch's own secon
 (weight_norm), products are not symmetric, which the Lanczos run notices and says.
 """
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor, nn
 
@@ -53,18 +51,13 @@ def hessian_product(subject: Subject) -> Product:
     return chunked
 
 
-def group_products(subject: Subject, vectors: Sequence[Tensor]) -> Tensor:
-    """Hessian of each group's mean loss times each vector, ``(vectors, groups, weights)``."""
-    rows = []
-    for group in subject.groups:
-        graph = gradient_graph(subject, group)
-        rows.append(torch.stack([product_with(*graph, v) for v in vectors]) / len(group))
-    return torch.stack(rows, dim=1)
-
-
 def group_curvatures(subject: Subject, vector: Tensor) -> Tensor:
     """Second derivative of each group's mean loss along a unit vector, ``(groups,)``, float64."""
-    return group_products(subject, [vector])[0].double().cpu() @ vector.double().cpu()
+    values = []
+    for group in subject.groups:
+        product = product_with(*gradient_graph(subject, group), vector)
+        values.append(float(vector.double() @ product.double()) / len(group))
+    return torch.tensor(values, dtype=torch.float64)
 
 
 def around(value: float, parts: Tensor, subject: Subject) -> Tensor:

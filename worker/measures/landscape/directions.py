@@ -39,7 +39,7 @@ def directions(subject: Subject, kind: str, count: int) -> list[Tensor]:
     found = run.until(count, steps=EIGEN_STEPS, tolerance=EIGEN_TOLERANCE)
     if len(found.values) < count:
         raise Undefined(f"The Hessian has fewer than {count} directions of curvature.")
-    return [run.vector(k) for k in range(count)]
+    return [run.vector(k, found.steps) for k in range(count)]
 
 
 def by_weight(subject: Subject, vector: Tensor) -> dict[str, Tensor]:

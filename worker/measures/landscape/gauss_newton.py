@@ -84,15 +84,24 @@ def samples_at_once(subject: Subject) -> int:
     """How many samples fit one pass: what each position of a layer sees is laid out beside it."""
     layers = layers_with_rule(subject)
     with torch.no_grad():
-        inputs = watch(subject, layers, subject.x[:1]).inputs
-    largest = max((_values(layers[n], x) for n, x in inputs.items()), default=1)
+        watched = watch(subject, layers, subject.x[:1])
+    sizes = [_values(layers[n], x, watched.outputs[n]) for n, x in watched.inputs.items()]
+    alone = sum(subject.weights[n].numel() for n in weights_without_rule(subject))
+    # Weights without a rule have a gradient for every class of every sample.
+    largest = max([1, *sizes, watched.logits.shape[1] * alone])
     return max(1, min(MOST_SAMPLES, MOST_VALUES // largest))
 
 
-def _values(layer: nn.Module, x: Tensor) -> int:
+def _values(layer: nn.Module, x: Tensor, out: Tensor) -> int:
+    """Numbers that one sample leaves at a layer while its squared gradient is taken."""
     if isinstance(layer, nn.Conv2d):
         height, width = layer.kernel_size
-        return x.numel() * height * width
+        positions = out.shape[2] * out.shape[3]
+        seen = x.shape[1] * height * width
+        return max(positions * seen, min(positions**2, seen * out.shape[1]))
+    if isinstance(layer, nn.Linear):
+        positions = max(1, x.numel() // x.shape[-1])
+        return max(x.numel(), min(positions**2, x.shape[-1] * out.shape[-1]))
     return x.numel()
 
 

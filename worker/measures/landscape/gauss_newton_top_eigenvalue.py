@@ -30,4 +30,5 @@ def gauss_newton_top_eigenvalue(subject: Subject, *, k: int, tolerance: float, s
     run = Krylov(gauss_newton_product(subject), start_vector(subject, 0))
     found = top_reading(run, k=k, tolerance=tolerance, steps=steps)
     # Another pass along the vector that was found gives the curvature of each sample.
-    return replace(found, replicates=group_means(gauss_newton_forms(subject, run.vector(0)), subject))
+    along = run.vector(0, int(found.notes["products"]))
+    return replace(found, replicates=group_means(gauss_newton_forms(subject, along), subject))

@@ -4,7 +4,7 @@ import torch
 
 from backend.contracts.cards import Parameter
 from worker.measures.inputs import Subject
-from worker.measures.landscape.curvature import group_products, start_vector
+from worker.measures.landscape.curvature import gradient_graph, hessian_product, product_with, start_vector
 from worker.measures.landscape.minimum import measure_of_minimum
 from worker.measures.landscape.spectrum import density
 from worker.measures.landscape.vectors import size_of
@@ -54,9 +54,14 @@ def hessian_density(subject: Subject, *, probes: int, steps: int) -> Reading:
 def _without_each_group(subject: Subject, probes: int, size: int) -> torch.Tensor:
     """The norm with one group left out, from products of each group with the same start vectors."""
     sizes = torch.tensor([len(g) for g in subject.groups], dtype=torch.float64)
+    whole = hessian_product(subject)
     energies = torch.zeros(len(sizes), dtype=torch.float64)
-    for number in range(probes):
-        sums = group_products(subject, [start_vector(subject, number)])[0].double().cpu() * sizes[:, None]
-        left = (sums.sum(0) - sums) / (sizes.sum() - sizes)[:, None]
-        energies += size * left.square().sum(1) / probes
-    return energies.sqrt()
+    starts = [start_vector(subject, number) for number in range(probes)]
+    sums = [whole(v) * subject.samples for v in starts]
+    for k, group in enumerate(subject.groups):
+        graph = gradient_graph(subject, group)
+        for start, total in zip(starts, sums, strict=True):
+            own = product_with(*graph, start)
+            left = total - own
+            energies[k] += size * float(left.double().square().sum()) / probes
+    return energies.sqrt() / (sizes.sum() - sizes)

@@ -20,10 +20,12 @@ def top_reading(run: Krylov, *, k: int, tolerance: float, steps: int) -> Reading
     found = run.until(k, steps=steps, tolerance=tolerance)
     warning = warning_of(run)
     worst = max(found.residuals)
-    if worst > tolerance and not run.is_complete:
-        warning = f"{warning} Stopped after {run.steps} products at a relative residual of {worst:.1g}.".strip()
+    if worst > tolerance and not (found.steps == run.steps and run.is_exhausted):
+        why = "for want of memory " if found.steps < steps else ""
+        told = f"Stopped {why}after {found.steps} products at a relative residual of {worst:.1g}."
+        warning = f"{warning} {told}".strip()
     notes: dict[str, float | int | str] = {
-        "relative_residual": worst, "products": run.steps, "smallest_at_most": found.smallest,
+        "relative_residual": worst, "products": found.steps, "smallest_at_most": found.smallest,
         "smallest_residual": found.smallest_residual,
     }  # fmt: skip
     series = {"eigenvalue": [*found.values], "relative_residual": [*found.residuals]}
@@ -52,7 +54,7 @@ def hessian_top_eigenvalue(subject: Subject, *, k: int, tolerance: float, steps:
     found = top_reading(run, k=k, tolerance=tolerance, steps=steps)
     if not subject.groups:
         return found
-    curvatures = group_curvatures(subject, run.vector(0))
+    curvatures = group_curvatures(subject, run.vector(0, int(found.notes["products"])))
     return Reading(
         found.value, around(found.value, curvatures, subject), notes=found.notes, series=found.series,
         warning=found.warning,

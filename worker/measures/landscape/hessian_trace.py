@@ -5,12 +5,16 @@ from torch import Tensor
 
 from backend.contracts.cards import Change, Parameter
 from worker.measures.inputs import Subject
-from worker.measures.landscape.curvature import hessian_product
+from worker.measures.landscape.curvature import gradient_graph, hessian_product, product_with, start_vector
 from worker.measures.landscape.gauss_newton import gauss_newton_forms, gauss_newton_traces
 from worker.measures.landscape.minimum import group_means, measure_of_minimum
 from worker.measures.landscape.piecewise import is_piecewise_linear
-from worker.measures.landscape.vectors import random_signs, size_of
+from worker.measures.landscape.vectors import size_of
 from worker.measures.measure import Reading
+from worker.measures.uncertainty import leave_one_out_means
+
+# Probes of the remainder are other draws than the starts of Krylov runs.
+FIRST_PROBE = 10_000
 
 
 @measure_of_minimum(
@@ -49,14 +53,22 @@ def hessian_trace(subject: Subject, *, probes: int) -> Reading:
             notes={"computed": "exact" if error is None else "from drawn classes"},
         )  # fmt: skip
     rest = _remainders(subject, probes)
-    mean = float(rest.mean())
-    own = float(rest.std() / len(rest) ** 0.5)
+    sizes = torch.tensor([len(g) for g in _groups(subject)], dtype=torch.float64)
+    by_probe = (rest * sizes[:, None]).sum(0) / sizes.sum()
+    own = float(by_probe.std() / probes**0.5)
+    if replicates is not None:
+        # The same probes for every group: what differs between them is the samples.
+        replicates = replicates + leave_one_out_means(rest.mean(1), subject.groups)
     return Reading(
-        value + mean,
-        None if replicates is None else replicates + mean,
+        value + float(by_probe.mean()),
+        replicates,
         monte_carlo_error=(own**2 + (error or 0.0) ** 2) ** 0.5,
         notes={"computed": "Gauss-Newton part exact, rest estimated", "probes": probes},
     )
+
+
+def _groups(subject: Subject) -> tuple[Tensor, ...]:
+    return subject.groups or tuple(torch.arange(subject.samples).split(subject.chunk))
 
 
 def _diagonal(subject: Subject) -> float:
@@ -72,12 +84,12 @@ def _diagonal(subject: Subject) -> float:
 
 
 def _remainders(subject: Subject, probes: int) -> Tensor:
-    """Quadratic forms ``vᵀ(H - GGN)v`` for random sign vectors, ``(probes,)``, float64."""
-    product = hessian_product(subject)
-    generator = subject.generator()
-    values = []
-    for _ in range(probes):
-        signs = random_signs(subject, generator)
-        whole = float(signs.double() @ product(signs).double())
-        values.append(whole - float(gauss_newton_forms(subject, signs).mean()))
-    return torch.tensor(values, dtype=torch.float64)
+    """Quadratic forms ``vᵀ(H - GGN)v`` of each group's mean loss for random signs, ``(groups, probes)``, float64."""
+    signs = [start_vector(subject, FIRST_PROBE + k) * size_of(subject) ** 0.5 for k in range(probes)]
+    forms = [gauss_newton_forms(subject, v) for v in signs]
+    rows = []
+    for group in _groups(subject):
+        graph = gradient_graph(subject, group)
+        whole = [float(v.double() @ product_with(*graph, v).double()) / len(group) for v in signs]
+        rows.append([w - float(f[group].mean()) for w, f in zip(whole, forms, strict=True)])
+    return torch.tensor(rows, dtype=torch.float64)

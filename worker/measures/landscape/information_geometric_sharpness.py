@@ -20,6 +20,7 @@ from worker.measures.uncertainty import row_groups
 
 LARGEST_GRAM = 4000
 VALUES_AT_ONCE = 1 << 26
+MOST_ROWS = 1 << 28
 ROUNDING = 1e-10
 
 
@@ -45,6 +46,12 @@ def slope_gram(subject: Subject) -> tuple[Tensor, Tensor]:
         gram += _layer_gram(layer, watched.inputs[name], slopes, own)
     rest = weights_without_rule(subject)
     if rest:
+        most = max(subject.weights[n].numel() for n in rest)
+        if samples * classes * most > MOST_ROWS:
+            raise Undefined(
+                f"A weight of {most:,} numbers belongs to no layer with a rule, which is too many for {samples} "
+                f"samples of {classes} classes: name a smaller batch."
+            )
         for rows in rows_by_sample(subject, rest, subject.x, directions).values():
             flat = rows.reshape(samples * classes, -1).double()
             gram += flat @ flat.T

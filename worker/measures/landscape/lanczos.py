@@ -20,12 +20,14 @@ class Pairs:
         residuals: norm of ``A v - λ v`` divided by ``|λ|`` of each.
         smallest: smallest Ritz value, an upper bound of the smallest eigenvalue.
         smallest_residual: the same for it.
+        steps: products that they took.
     """
 
     values: list[float]
     residuals: list[float]
     smallest: float
     smallest_residual: float
+    steps: int
 
 
 class Krylov:
@@ -55,46 +57,60 @@ class Krylov:
         return len(self._diagonal)
 
     @property
-    def is_complete(self) -> bool:
-        """Whether no further product would add anything, or there is no room for it."""
+    def is_exhausted(self) -> bool:
+        """Whether no further product would add anything."""
         if not self.steps:
             return False
-        exhausted = self._off[-1] <= 1e-7 * max(1e-30, float(self._ritz()[0].abs().max()))
-        return exhausted or self.steps >= min(self._basis.shape[1], self._room)
+        small = self._off[-1] <= 1e-7 * max(1e-300, float(self._ritz()[0].abs().max()))
+        return small or self.steps >= self._basis.shape[1]
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left, or there is no room for another vector."""
+        return self.steps >= self._room or self.is_exhausted
 
     def grow(self, steps: int) -> None:
         """Go on until there were this many products, or nothing is left."""
-        while self.steps < steps and not self.is_complete:
+        while self.steps < steps and not self.is_over:
             self._step()
 
     def until(self, count: int, *, steps: int, tolerance: float) -> Pairs:
-        """Go on until the largest eigenpairs' relative residuals are small, or products run out."""
-        self.grow(min(count, steps))
+        """The largest eigenpairs from the fewest products that make their relative residuals small.
+
+        A run that is longer already gives the same pairs as one that stops here.
+        """
+        size = count
         while True:
-            found = self.pairs(count)
+            self.grow(size)
+            size = min(size, self.steps)
+            found = self.pairs(count, size)
             done = len(found.values) == min(count, self._basis.shape[1]) and max(found.residuals) <= tolerance
-            if done or self.is_complete or self.steps >= steps:
+            if done or size >= steps or (size == self.steps and self.is_over):
                 return found
-            self.grow(self.steps + 1)
+            size += 1
 
-    def pairs(self, count: int) -> Pairs:
-        """The largest Ritz pairs, and the smallest value."""
-        values, coordinates = self._ritz()
-        residuals = self._off[-1] * coordinates[-1].abs() / self._scale(values)
+    def pairs(self, count: int, steps: int) -> Pairs:
+        """The largest Ritz pairs of the first products, and the smallest value."""
+        values, coordinates = self._ritz(steps)
+        residuals = self._off[steps - 1] * coordinates[-1].abs() / self._scale(values)
         top = values.flip(0)[:count].tolist()
-        return Pairs(top, residuals.flip(0)[:count].tolist(), float(values[0]), float(residuals[0]))
+        return Pairs(top, residuals.flip(0)[:count].tolist(), float(values[0]), float(residuals[0]), steps)
 
-    def vector(self, number: int) -> Tensor:
-        """The unit Ritz vector of the number-th largest value."""
-        coordinates = self._ritz()[1][:, -1 - number]
-        basis = self._basis[: self.steps]
-        found = basis.T @ coordinates.to(basis)
+    def vector(self, number: int, steps: int) -> Tensor:
+        """The unit Ritz vector of the number-th largest value of the first products, turned towards the start."""
+        coordinates = self._ritz(steps)[1][:, -1 - number]
+        basis = self._basis[:steps]
+        found = basis.T @ (coordinates * (1 if float(coordinates[0]) >= 0 else -1)).to(basis)
         return found / found.norm()
 
     def quadrature(self, steps: int) -> tuple[Tensor, Tensor]:
-        """Nodes and weights ``(steps,)`` of the spectral density seen from the start vector, float64."""
+        """Nodes and weights ``(steps,)`` of the spectral density seen from the start vector, float64.
+
+        A run that ended early has nodes of weight 0 in the rest.
+        """
         values, coordinates = self._ritz(steps)
-        return values, coordinates[0].square()
+        rest = (0, max(0, steps - len(values)))
+        return torch.nn.functional.pad(values, rest), torch.nn.functional.pad(coordinates[0].square(), rest)
 
     def _step(self) -> None:
         last = self.steps
@@ -110,7 +126,8 @@ class Krylov:
         beta = float(w.double().norm())
         self._off.append(beta)
         if last + 1 == len(self._basis):
-            grown = self._basis.new_empty(2 * len(self._basis), self._basis.shape[1])
+            size = min(2 * len(self._basis), self._room + 1)
+            grown = self._basis.new_empty(max(size, last + 2), self._basis.shape[1])
             grown[: last + 1] = self._basis
             self._basis = grown
         self._basis[last + 1] = w / max(beta, 1e-300)
@@ -125,4 +142,4 @@ class Krylov:
         return self._solved
 
     def _scale(self, values: Tensor) -> Tensor:
-        return values.abs().clamp_min(1e-12 * max(1.0, float(values.abs().max())))
+        return values.abs().clamp_min(max(1e-300, 1e-12 * float(values.abs().max())))

@@ -14,7 +14,7 @@ from worker.measures.functional.prediction_cosine import prediction_cosine
 from worker.measures.functional.total_variation import total_variation
 from worker.measures.inputs import Outputs, Subject, Undefined, Weights
 from worker.measures.measure import Reading
-from worker.measures.uncertainty import half_width
+from worker.measures.uncertainty import FEWEST_GROUPS, half_width
 
 SIDES = {
     m.card.slug: m
@@ -69,7 +69,7 @@ def reset_table(
 def _without_each_group(
     subject: Subject, own: Outputs, resets: list[Outputs], number: Callable[[Outputs, Outputs], float]
 ) -> Tensor | None:
-    if not subject.groups:
+    if len(subject.groups) < FEWEST_GROUPS:
         return None
     left = []
     for g in range(len(subject.groups)):

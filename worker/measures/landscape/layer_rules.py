@@ -125,8 +125,8 @@ def watch(subject: Subject, layers: dict[str, nn.Module], x: Tensor) -> Watched:
             return out.clone()
 
         handles.append(module.register_forward_hook(keep))
-    leaves = {n: w.clone().requires_grad_() for n, w in subject.weights.items()}
     try:
+        leaves = {n: w.clone().requires_grad_() for n, w in subject.weights.items()}
         logits = subject.logits(leaves, x)
     finally:
         for handle in handles:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from worker.measures.inputs import Subject, Undefined, Weights
 
 INTERPOLATED = "interpolated"
+MOST_RESTIMATED = 512
 
 
 @dataclass(frozen=True)
@@ -29,13 +30,24 @@ def same_architecture(subjects: Sequence[Subject]) -> None:
     """Refuse networks that are not built alike.
 
     Raises:
-        Undefined: tensors or modules differ.
+        Undefined: tensors, modules, or the samples as the networks read them differ.
     """
     kinds = [
         (str(s.module), {n: (t.shape, t.dtype) for n, t in [*s.weights.items(), *s.buffers.items()]}) for s in subjects
     ]
     if any(kind != kinds[0] for kind in kinds):
         raise Undefined("Not comparable: different architectures.")
+    first = subjects[0]
+    for other in subjects[1:]:
+        if not (_same(first.x, other.x) and _same(first.y, other.y)):
+            raise Undefined(
+                "Not comparable: the networks read the samples differently (normalisation or order of classes), so "
+                "what lies between their weights means nothing."
+            )
+
+
+def _same(a: Tensor, b: Tensor) -> bool:
+    return a is b or (a.shape == b.shape and torch.equal(a, b))
 
 
 def mixed(parts: Sequence[Weights], shares: Sequence[float]) -> dict[str, Tensor]:
@@ -82,6 +94,8 @@ def outcomes_at(subject: Subject, weights: Weights, buffers: Weights | None = No
 
 def reestimated(subject: Subject, weights: Weights, buffers: Weights) -> dict[str, Tensor]:
     """Buffers whose running statistics are those of the samples, with these weights."""
+    if subject.samples < 2:
+        raise Undefined("Statistics cannot be re-estimated from one sample.")
     module = copy.deepcopy(subject.module)
     norms = [m for m in module.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm) and m.track_running_stats]
     if not norms:
@@ -92,6 +106,7 @@ def reestimated(subject: Subject, weights: Weights, buffers: Weights) -> dict[st
         norm.momentum = None  # an equal mean over all passes
         norm.train()
     with torch.no_grad():
-        for part in subject.x.split(subject.chunk):
+        # Parts of equal size (±1), whatever the memory of the machine: each counts the same.
+        for part in subject.x.tensor_split(-(-subject.samples // MOST_RESTIMATED)):
             module(part)
     return {n: b.detach() for n, b in module.named_buffers()}

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from backend.contracts.cards import Change
 from worker.measures.inputs import Subject, Undefined
-from worker.measures.landscape.gauss_newton import samples_at_once
+from worker.measures.landscape.gauss_newton import MOST_VALUES, samples_at_once
 from worker.measures.landscape.layer_rules import factors, layers_with_rule, watch
 from worker.measures.landscape.minimum import group_means, measure_of_minimum
 from worker.measures.landscape.piecewise import is_piecewise_linear
@@ -62,5 +62,18 @@ def _samples(subject: Subject, layers: dict[str, nn.Module], rows: Tensor) -> Te
         for k, (name, layer) in enumerate(layers.items()):
             seen, moved = factors(layer, watched.inputs[name], slopes[name])
             weight = layer.get_parameter("weight").detach().flatten(1)
-            out[k] += (weight.T @ (moved.mT @ seen)).square().sum((1, 2)).double().cpu()
+            out[k] += _squared(seen, moved @ weight).double().cpu()
     return out
+
+
+def _squared(seen: Tensor, pulled: Tensor) -> Tensor:
+    """``‖Σ_t pulled_t seen_tᵀ‖²`` of each sample, from the smaller of two products."""
+    positions, width = seen.shape[1:]
+    at_once = max(1, MOST_VALUES // min(positions**2, width**2))
+    parts = []
+    for a, b in zip(seen.split(at_once), pulled.split(at_once), strict=True):
+        if positions <= width:
+            parts.append(((a @ a.mT) * (b @ b.mT)).sum((1, 2)))
+        else:
+            parts.append((b.mT @ a).square().sum((1, 2)))
+    return torch.cat(parts)

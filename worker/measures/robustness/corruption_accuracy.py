@@ -38,7 +38,7 @@ def corruption_accuracy(subject: Subject, *, corruption: str) -> Reading:
             f"Corruptions are of images (channels, height, width); these samples have shape "
             f"{tuple(raw.values.shape[1:])}."
         )
-    images = ((raw.values - raw.low) / raw.span).float().cpu()
+    images = ((raw.values - raw.low) / raw.span).float().cpu().clamp(0, 1)
     names = [n for n in CORRUPTIONS if corruption in (ALL, n.replace(" ", "-"))]
     rights: list[Tensor] = []
     for name in names:

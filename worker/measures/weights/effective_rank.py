@@ -11,7 +11,7 @@ from worker.measures.weights.spectral_shares import entropy
 
 def effective_rank_of(spectrum: Spectrum) -> float | None:
     """Exponential of the entropy of the singular values' shares; None for a zero matrix."""
-    sizes = spectrum.energies.sqrt()
+    sizes = spectrum.above_rounding.sqrt()
     total = float(sizes.sum())
     return math.exp(entropy(sizes / total)) if total > 0 else None
 

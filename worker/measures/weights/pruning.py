@@ -29,7 +29,8 @@ class PruneCurve:
 
     def series(self) -> dict[str, list[float | str | None]]:
         """The curve at evenly spaced sparsities."""
-        at = torch.linspace(0, len(self.cosines) - 1, min(POINTS, len(self.cosines))).round().long()
+        last = len(self.cosines) - 1
+        at = torch.linspace(0, last, min(POINTS, last + 1), dtype=torch.float64).round().long().clamp(0, last)
         return {"sparsity": self.sparsities[at].tolist(), "cosine": self.cosines[at].tolist()}
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from worker.measures.inputs import Undefined, Weights, is_parameter_name
+from worker.measures.inputs import Undefined, Weights
 
 ROUNDING = 1e-10
 
@@ -42,15 +42,18 @@ class Spectrum:
 
 
 def spectra(weights: Weights, **_: object) -> dict[str, Spectrum]:
-    """The spectrum of every weight tensor with two dimensions or more, by name in stored order."""
-    found = {
-        name: spectrum_of(w.detach())
-        for name, w in weights.items()
-        if is_parameter_name(name) and w.is_floating_point() and w.ndim >= 2 and w.numel()
-    }
-    if not found:
+    """The spectrum of every layer's weight with two dimensions or more, by name in stored order.
+
+    Tensors that are not a layer's weight, such as embeddings of positions, are left out.
+    """
+    every = {n: w.detach() for n, w in weights.items() if w.is_floating_point() and w.ndim >= 2 and w.numel()}
+    chosen = {n: w for n, w in every.items() if n.endswith("weight")} or every
+    if not chosen:
         raise Undefined("There are no matrices among the weights.")
-    return found
+    for name, weight in chosen.items():
+        if not bool(weight.isfinite().all()):
+            raise Undefined(f"{name} has weights that are NaN or infinite.")
+    return {name: spectrum_of(w) for name, w in chosen.items()}
 
 
 def spectrum_of(weight: Tensor) -> Spectrum:
