@@ -3,14 +3,12 @@
 from backend.contracts.cards import Change
 from worker.measures.measure import Reading
 from worker.measures.weights.layers import by_layer, measure_of_matrices
-from worker.measures.weights.power_law import fit_power_law
 from worker.measures.weights.spectra import Spectrum, spectra
 
 
 def alpha_of(spectrum: Spectrum) -> float | None:
     """Exponent of the best power law; None for fewer than 20 eigenvalues."""
-    law = fit_power_law(spectrum.above_rounding)
-    return None if law is None else law.alpha
+    return None if spectrum.law is None else spectrum.law.alpha
 
 
 @measure_of_matrices(

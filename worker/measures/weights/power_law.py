@@ -58,10 +58,14 @@ def fit_power_law(values: Tensor) -> PowerLaw | None:
 def _distances(logs: Tensor, alphas: Tensor, start: int, stop: int) -> Tensor:
     """Largest gap between the law and the share of the tail below each value, for tails ``start..stop``."""
     count = len(logs)
-    begin = torch.arange(start, stop)[:, None]
-    place = torch.arange(start, count)[None]
-    law = 1 - ((logs[None, start:] - logs[begin]) * (1 - alphas[begin])).exp()
-    share = (place - begin) / (count - begin)
-    gap = torch.where(place >= begin, (law - share).abs(), 0.0)
-    found = gap.amax(1)
-    return torch.where(alphas[start:stop].isfinite(), found, 1.0)
+    begin = torch.arange(start, stop, dtype=logs.dtype)
+    power = 1 - alphas[start:stop]
+    # law - share = 1 + begin/n - (x/x_begin)^power - place/n, built in place: this is most of the work.
+    gap = torch.outer(power, logs[start:])
+    gap.sub_((power * logs[start:stop])[:, None]).exp_()
+    size = 1 / (count - begin)
+    gap.addr_(size, torch.arange(start, count, dtype=logs.dtype)).sub_((1 + begin * size)[:, None]).abs_()
+    # Values below a tail's begin are not of it; they stand in the first columns only.
+    block = stop - start
+    gap[:, :block].masked_fill_(torch.ones(block, block, dtype=torch.bool).tril(-1), 0)
+    return torch.where(power.isfinite(), gap.amax(1), 1.0)

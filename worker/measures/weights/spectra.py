@@ -1,11 +1,13 @@
 """Squared singular values of weight matrices, found once for all measures that read them."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from worker.measures.inputs import Undefined, Weights
+from worker.measures.weights.power_law import PowerLaw, fit_power_law
 
 ROUNDING = 1e-10
 
@@ -39,6 +41,11 @@ class Spectrum:
     def above_rounding(self) -> Tensor:
         """The values that are not rounding, ascending."""
         return self.energies[self.energies > ROUNDING * self.largest]
+
+    @cached_property
+    def law(self) -> PowerLaw | None:
+        """The power law of its tail, fitted once for all measures that ask; None where there are too few values."""
+        return fit_power_law(self.above_rounding)
 
 
 def spectra(weights: Weights, **_: object) -> dict[str, Spectrum]:
