@@ -27,7 +27,9 @@ def gradient_norm(subject: Subject) -> Reading:
     """How steep the loss is where the network stands."""
     replicates = None
     if subject.groups:
-        sums = torch.stack([group_gradient(subject, g).double() * len(g) for g in subject.groups])
-        sizes = torch.tensor([len(g) for g in subject.groups], dtype=torch.float64)
-        replicates = ((sums.sum(0) - sums) / (sizes.sum() - sizes)[:, None]).norm(dim=1)
+        sums = [group_gradient(subject, g) * len(g) for g in subject.groups]
+        total = sum(sums, torch.zeros_like(sums[0]))
+        left = [float((total - own).double().norm()) / (subject.samples - len(g))
+                for own, g in zip(sums, subject.groups, strict=True)]  # fmt: skip
+        replicates = torch.tensor(left, dtype=torch.float64)
     return Reading(float(loss_gradient(subject).double().norm()), replicates)
