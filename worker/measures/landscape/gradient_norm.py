@@ -18,15 +18,14 @@ from worker.measures.measure import Reading
     needs_labels=True,
     reliable_from="500 samples; the norm of a mean over samples is biased upwards",
     pitfalls="Not a curvature: how far from a minimum the network is. Several measures of sharpness are it in "
-    "disguise, "
-    "so read them beside it. Rescaling layers changes it.",
+    "disguise, so read them beside it. Rescaling layers changes it.",
     source="Euclidean norm of the gradient of the mean loss over the whole probe set",
     tolerance=1e-5,
 )
 def gradient_norm(subject: Subject) -> Reading:
     """How steep the loss is where the network stands."""
     replicates = None
-    if subject.groups:
+    if len(subject.groups) > 1:
         sums = [group_gradient(subject, g) * len(g) for g in subject.groups]
         total = sum(sums, torch.zeros_like(sums[0]))
         left = [float((total - own).double().norm()) / (subject.samples - len(g))
