@@ -83,6 +83,7 @@ class Work:
     new: int = 0
     reused: int = 0
     seconds: float = 0.0
+    slow: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     jobs: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
 
@@ -231,7 +232,9 @@ def plan(session: Session, wanted: Specification) -> Work:
             }),
         )  # fmt: skip
         work.seconds += 0.1
+    # What fills quickly comes first; paths between networks take longest and come last.
     work.jobs.extend(("model", {"checkpoint": c, "questions": q}) for c, q in per_model.items())
+    work.jobs += work.slow
     return work
 
 
@@ -294,8 +297,12 @@ class _Tiles:
         self._work = work
         self._open: list[dict[str, Any]] = []
         self._filled = 0.0
+        self._is_slow = False
 
     def add(self, question: int, pace: Pace, missing: list[Place]) -> None:
+        if (pace is Pace.PATH) is not self._is_slow:
+            self.close()
+            self._is_slow = pace is Pace.PATH
         most = PAIRS_PER_TILE[pace]
         ordered = sorted(missing, key=lambda p: (p[0] // BLOCK, p[1] // BLOCK, p))
         self._work.seconds += SECONDS_PER_CELL[pace] * len(missing)
@@ -308,5 +315,6 @@ class _Tiles:
 
     def close(self) -> None:
         if self._open:
-            self._work.jobs.append(("tile", {"work": self._open}))
+            where = self._work.slow if self._is_slow else self._work.jobs
+            where.append(("tile", {"work": self._open}))
         self._open, self._filled = [], 0.0

@@ -73,8 +73,8 @@ def matrix_tab(page: OpenedComparison, scheme: str) -> Any:
     ]
     if page.single:
         beside = models_figure(page, order, scheme, beside=top_of(tree=bool(merges)))
-        more = "" if len(page.single) <= MOST_BESIDE else f" The first {MOST_BESIDE} of {len(page.single)}."
-        head = [html.H2("Each model"), html.Span(f"Colours compare within a column.{more}", className="quiet")]
+        more = "" if len(page.single) <= MOST_BESIDE else f"First {MOST_BESIDE} of {len(page.single)}; "
+        head = [html.H2("Each model"), html.Span(f"{more}colours within a column.", className="quiet")]
         parts.append(html.Div([html.Div(head, className="picture-head"), beside], className="picture beside"))
     return html.Div(parts, className="pictures")
 
@@ -130,7 +130,8 @@ def models_figure(page: OpenedComparison, order: list[int], scheme: str, *, besi
     figure = models_table(columns, scheme=scheme, beside=beside)
     if beside is not None:
         return graph(figure, kind="graph tall")
-    return html.Div(graph(figure, kind="graph models"), style={"minWidth": f"{180 + 58 * len(columns)}px"})
+    wide = html.Div(graph(figure, kind="graph models"), style={"minWidth": f"{180 + 58 * len(columns)}px"})
+    return html.Div(wide, className="scroll")
 
 
 def models_tab(page: OpenedComparison, scheme: str) -> Any:
