@@ -9,7 +9,6 @@ from kombu.exceptions import OperationalError
 TASK = "kinscape.job"
 INSPECTION = "inspection"
 COMPUTE = "compute"
-HARD_LIMIT_S = 600
 log = logging.getLogger("kinscape.queue")
 
 SETTINGS = {
@@ -20,10 +19,8 @@ SETTINGS = {
     "task_serializer": "json",
     "accept_content": ["json"],
     "result_backend": None,
-    "task_time_limit": HARD_LIMIT_S,
-    "task_soft_time_limit": HARD_LIMIT_S - 30,
     "broker_transport_options": {
-        # Longer than any task, so that Redis never hands a running one to a second worker.
+        # Longer than any job may take, so that Redis never hands a running one to a second worker.
         "visibility_timeout": 12 * 3600,
         "socket_connect_timeout": 5,
         "health_check_interval": 25,

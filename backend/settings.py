@@ -59,4 +59,7 @@ class WorkerSettings(StoreSettings):
 
     device: str = Field(default="", description="torch device; chosen by itself when empty.")
     threads: int = Field(default=0, ge=0, description="Threads per worker process; 0 shares the cores.")
+    time_limit_s: int = Field(
+        default=600, ge=5, le=6 * 3600, description="Longest time for one job; what needs longer ends with a reason."
+    )
     cache_bytes: int = Field(default=1 << 30, ge=0, description="Networks and features kept in memory.")

@@ -134,7 +134,7 @@ def untrained(module: nn.Module, seed: int) -> nn.Module:
 
 def subject_of(
     module: nn.Module, x: Tensor, y: Tensor, *, groups: tuple[Tensor, ...], seed: int,
-    references: Sequence[nn.Module] = (), scale: tuple[Tensor, Tensor] | None = None,
+    references: Sequence[nn.Module] = (),
 ) -> Subject:  # fmt: skip
     """A module on its samples, after one of them went through it."""
     first = next(module.parameters(), None)
@@ -153,17 +153,8 @@ def subject_of(
     y = y.to(x.device)
     others = tuple(subject_of(m, x, y, groups=groups, seed=seed) for m in references)
     chunk = samples_per_pass(module, x, room_bytes=room_bytes(x.device))
-    return Subject(
-        module,
-        x,
-        y,
-        groups=groups,
-        chunk=chunk,
-        seed=seed,
-        scale=scale,
-        fresh=partial(untrained, module),
-        references=others,
-    )
+    fresh = partial(untrained, module)
+    return Subject(module, x, y, groups=groups, chunk=chunk, seed=seed, fresh=fresh, references=others)
 
 
 def _finite(values: Tensor) -> None:

@@ -11,9 +11,10 @@ These agree with the measures above to 1e-9 or better in float64: pytorch-cka 1.
 (`cka_base`) and cka-pytorch 1.1.3 (`hsic1`) for linear CKA; repsim 0.1.5 (`gretton`) for biased and RBF CKA;
 rsatoolbox 0.3.2 for RSA; dcor 0.7 for distance correlation; POT 0.9.7 for soft matching; lm-sim 0.1.1 for
 error consistency and CAPA; scikit-learn 1.9 for kappa and leave-one-out regression; scipy 1.17 for
-everything it has; PyHessian 0.1, hessian-eigenthings 1.0.0a5, curvlinops 3.0.1 and BackPACK 1.7.1 for Hessian
-products of networks without norm layers; weightwatcher 0.7.7 for power-law exponents. To the digits at
-hand: scikit-dimension 0.5.0 for TwoNN (11.47028) and the iterative CCA of scikit-learn (1e-4).
+everything it has; weightwatcher 0.7.7 for power-law exponents. To 1e-7: PyHessian 0.1, hessian-eigenthings
+1.0.0a5 and curvlinops 3.0.1 for Hessian products of networks without norm layers. To the digits at hand:
+BackPACK 1.7.1 for the trace (30.69439), scikit-dimension 0.5.0 for TwoNN (11.47028) and the iterative CCA of
+scikit-learn (1e-4).
 
 What we saw go wrong, so that a difference is no surprise:
 

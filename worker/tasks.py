@@ -35,6 +35,7 @@ from worker.measures.catalogue import catalogue
 
 BEAT_S = 8
 SEEN_EVERY_S = 15
+GRACE_S = 30
 log = logging.getLogger("kinscape.worker")
 
 
@@ -74,6 +75,8 @@ def parts() -> Parts:
 
 
 app: Celery = celery_app(settings().broker_url)
+# A job that does not notice the end of its time is killed with its process, and its cells say so.
+app.conf.update(task_soft_time_limit=settings().time_limit_s, task_time_limit=settings().time_limit_s + GRACE_S)
 
 
 @worker_process_init.connect  # type: ignore[untyped-decorator]
@@ -153,7 +156,8 @@ def run(id: int) -> None:
             with parts().database.transaction() as session:
                 jobs.replace(session, job.id, job.kind, pieces)
             return
-        _fail(job, "This number took longer than ten minutes; ask for fewer samples, probes or steps.")
+        limit = f"{settings().time_limit_s:,} seconds"
+        _fail(job, f"This number took longer than {limit}; ask for fewer samples, probes or steps.")
         return
     except Exception as error:  # noqa: BLE001  (the edge of a task)
         _try_again(job, error)

@@ -136,7 +136,7 @@ def _measures(session: Session, project: int, request: ComparisonCreate) -> list
             raise Unprocessable(f"Unknown measure {one.slug!r}; known: {', '.join(known)}.")
         settings = card.settings(one.parameters)
         references = _references(session, project, card, one)
-        name = _name(card, settings, slugs)
+        name = _name(card, settings, references, slugs)
         if all(a.name != name for a in asked):
             asked.append(Asked(name, card, settings, references))
     return asked
@@ -160,9 +160,12 @@ def _references(session: Session, project: int, card: Card, wish: MeasureRequest
     return named
 
 
-def _name(card: Card, settings: dict[str, int | float | str], slugs: list[str]) -> str:
-    extra = ",".join(f"{k}={v}" for k, v in settings.items()) if slugs.count(card.slug) > 1 else ""
-    return f"{card.slug}({extra})" if extra else card.slug
+def _name(card: Card, settings: dict[str, int | float | str], references: list[int], slugs: list[str]) -> str:
+    """The slug, with what it is asked with where it is asked several times."""
+    extra = [f"{k}={v}" for k, v in settings.items()]
+    if references:
+        extra.append(f"references={'+'.join(map(str, references))}")
+    return f"{card.slug}({','.join(extra)})" if extra and slugs.count(card.slug) > 1 else card.slug
 
 
 def _probe(session: Session, project: int, id: int) -> ProbeRow:

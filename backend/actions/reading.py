@@ -93,7 +93,7 @@ def matrix(session: Session, id: int, measure: str, *, layer: str | None = None,
                 for grid in grids.values():
                     grid[i][j] = opened.card.identical
             else:
-                why, sentence = _reason(cell, opened.comparison)
+                why, sentence = reason_of(cell, opened.comparison)
                 missing.append(MissingCell(row=i, column=j, why=why, sentence=sentence))
     order = cells.order(session, id, opened.question.id)
     any_cell = next((c for c in found.values() if c.value is not None), None)
@@ -123,7 +123,8 @@ def find(found: dict[tuple[int, int], CellRow], opened: Opened, a: int, b: int) 
     return found.get((b, a)) if opened.question.layer_a == opened.question.layer_b else None
 
 
-def _reason(cell: CellRow | None, comparison: ComparisonRow) -> tuple[str, str]:
+def reason_of(cell: CellRow | None, comparison: ComparisonRow) -> tuple[str, str]:
+    """Why a cell has no number: its kind and a sentence."""
     if cell is not None:
         return cell.why or Why.FAILED, cell.sentence
     if comparison.state == "running":
@@ -149,7 +150,7 @@ def pair(session: Session, id: int, a: int, b: int) -> list[PairCell]:
             mine = next((c for c in everything if (c.a_id, c.b_id) == (a, b)), None)
         rank, of = _rank(card, everything, mine)
         cell: dict[str, Any] = (
-            {"kind": "reason", **dict(zip(("why", "sentence"), _reason(None, row), strict=True))}
+            {"kind": "reason", **dict(zip(("why", "sentence"), reason_of(None, row), strict=True))}
             if mine is None
             else cells.as_cell(mine).model_dump(mode="json", exclude={"replicates"})
         )
@@ -195,7 +196,7 @@ def layer_matrix(session: Session, id: int, measure: str, *, a: int, b: int) -> 
             for grid in grids.values():
                 grid[i][j] = card.identical
         else:
-            why, sentence = _reason(cell, row)
+            why, sentence = reason_of(cell, row)
             missing.append(MissingCell(row=i, column=j, why=why, sentence=sentence))
     return Matrix(
         measure=measure, slug=card.slug, layer=None, other_layer=None, ids=[a, b], labels=layers,

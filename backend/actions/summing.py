@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from backend.actions.reading import open_measure
+from backend.actions.reading import open_measure, reason_of
 from backend.contracts.associations import Agreements, Associations
 from backend.contracts.comparisons import MissingCell, Numbers, Profile
 from backend.contracts.problems import NotFound, Unprocessable
@@ -41,16 +41,23 @@ def profile(session: Session, id: int, measure: str, *, layer: str | None = None
     tables = {i: _table(found.get(i)) for i in opened.ids}
     layers = list(dict.fromkeys(name for table in tables.values() for name in table))
     if not layers:
-        raise Unprocessable(f"{opened.card.slug} has no table of layers here.")
+        values = [c for c in found.values() if c.value is not None]
+        why = "has no table of layers here" if values else "has no number yet, so no table of layers either"
+        raise Unprocessable(f"{opened.card.slug} {why}.")
     grids = {"value": [], "half_width": []}  # type: dict[str, list[list[float]]]
     missing = []
     for row, i in enumerate(opened.ids):
         for key, rows in grids.items():
             rows.append([tables[i].get(name, {}).get(key, NAN) for name in layers])
-        for column, name in enumerate(layers):
-            if "value" not in tables[i].get(name, {}):
-                sentence = "This model has no such layer, or no number for it."
-                missing.append(MissingCell(row=row, column=column, why="not-applicable", sentence=sentence))
+        cell = found.get(i)
+        why, sentence = "not-applicable", "This model has no such layer, or no number for it."
+        if cell is None or cell.value is None:
+            why, sentence = reason_of(cell, opened.comparison)
+        missing += [
+            MissingCell(row=row, column=column, why=why, sentence=sentence)
+            for column, name in enumerate(layers)
+            if "value" not in tables[i].get(name, {})
+        ]
     return Profile(
         measure=opened.name, slug=opened.card.slug, ids=opened.ids, labels=opened.labels, layers=layers,
         values=Numbers.of(grids["value"]), half_widths=Numbers.of(grids["half_width"]), missing=missing,

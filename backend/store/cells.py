@@ -59,6 +59,17 @@ def cells(session: Session, question_id: int, checkpoints: Sequence[int]) -> lis
     return list(session.scalars(query))
 
 
+def values(session: Session, question_id: int, checkpoints: Sequence[int]) -> list[tuple[int, int, float]]:
+    """The numbers alone of a question among these checkpoints, each with its pair."""
+    query = select(CellRow.a_id, CellRow.b_id, CellRow.value).where(
+        CellRow.question_id == question_id,
+        CellRow.a_id.in_(checkpoints),
+        CellRow.b_id.in_(checkpoints),
+        CellRow.value.is_not(None),
+    )
+    return [(a, b, float(value or 0.0)) for a, b, value in session.execute(query)]
+
+
 def cells_of_pair(session: Session, question_ids: Sequence[int], a: int, b: int) -> list[CellRow]:
     """The cells of a pair, in either direction, for several questions."""
     ways = or_(and_(CellRow.a_id == a, CellRow.b_id == b), and_(CellRow.a_id == b, CellRow.b_id == a))

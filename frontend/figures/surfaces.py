@@ -12,6 +12,8 @@ from frontend.figures.look import CIVIDIS, GROUPS, INK, PAPER, SIGNED, dressed, 
 
 LEVELS = 14
 LINES = "rgba(255,255,255,0.35)"
+# A p above this leaves nothing of what it belongs to.
+BELIEVED = 0.05
 
 
 def _square(curve: Curve, name: str) -> tuple[Floats, Floats, Floats]:
@@ -118,7 +120,7 @@ def profile(values: Floats, halves: Floats, models: list[str], layers: list[str]
 
 
 def agreement(values: Floats, p: Floats, q: Floats, names: list[str], *, scheme: str) -> go.Figure:
-    """How far every two measures tell the same; what does not stand correction is pale text."""
+    """How far every two measures tell the same; a cross where correction leaves nothing of it."""
     shown = values.copy()
     np.fill_diagonal(shown, np.nan)
     texts = [
@@ -134,7 +136,8 @@ def agreement(values: Floats, p: Floats, q: Floats, names: list[str], *, scheme:
     figure = go.Figure(
         go.Heatmap(
             z=shown, x=names, y=names, zmin=-1, zmax=1, colorscale=SIGNED, showscale=False, xgap=1, ygap=1,
-            hovertext=texts, hoverinfo="text",
+            hovertext=texts, hoverinfo="text", text=np.where(q < BELIEVED, "", "×"), texttemplate="%{text}",
+            textfont={"size": 9, "color": INK["light"]},
         )
     )  # fmt: skip
     _named_axes(figure, names, names, scheme)

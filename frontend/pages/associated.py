@@ -11,12 +11,12 @@ from frontend.components.frame import link
 from frontend.components.words import nothing, trouble
 from frontend.figures import surfaces
 from frontend.figures.look import number
+from frontend.figures.surfaces import BELIEVED
 from frontend.pages.opened import OpenedComparison
 from frontend.pages.pictures import graph
 from kinscape.client import ClientError
 from kinscape.client.comparison import grid
 
-BELIEVED = 0.05
 ROW = 26
 
 
@@ -208,7 +208,7 @@ def agreement_tab(page: OpenedComparison, scheme: str) -> Any:
     size = {"height": f"{170 + 20 * len(names)}px", "minWidth": f"{240 + 20 * len(names)}px"}
     note = (
         f"Rank correlation of all pairs of {len(found.counted)} independent models between every two measures; blue: "
-        "both call the same pairs alike. Point at a cell for its p."
+        "both call the same pairs alike. A cross: nothing is left after correction. Point at a cell for its p."
     )
     left = [html.Li(f"{name}: {why}") for name, why in found.left_out.items()]
     return html.Div(

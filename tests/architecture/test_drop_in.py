@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from frontend.pages import compare
@@ -78,6 +79,30 @@ def test_a_dropped_in_file_is_offered_by_the_api_the_picker_and_the_docs(copy: P
     assert "Half disagreement" in str(compare.question_list(cards))
     said = run(copy, "-c", "from kinscape.docs import measures_page; print(measures_page())").stdout
     assert "### Half disagreement (`half-disagreement`, version 1)" in said
+
+
+def test_what_takes_too_long_fails_alone(copy: Path, tmp_path: Path, networks: list[Path], probe_file: Path) -> None:
+    endless = GOOD.replace("half-disagreement", "endless").replace("Half disagreement", "Endless")
+    endless = endless.replace("    return (1", "    while True:\n        time.sleep(0.1)\n    return (1")
+    (copy / "worker/measures/functional/endless.py").write_text(
+        endless.replace("from worker", "import time\nfrom worker", 1)
+    )
+    (copy / "worker/measures/functional/half_disagreement.py").write_text(GOOD)
+    limits = {"PYTHONPATH": str(copy), "KINSCAPE_TIME_LIMIT_S": "5"}
+    one = Server(tmp_path / "data", free_port(), environment=limits).start()
+    try:
+        with Client(one.url, "") as client:
+            project = client.create_project("slow")
+            kind = {"architecture": "lenet", "arguments": {"classes": 10}}
+            ids = [project.upload_checkpoint(f, name=f.stem, **kind) for f in networks[:3]]
+            asked = project.compare(
+                checkpoints=ids, probe=project.upload_probe(probe_file), measures=["endless", "half-disagreement"]
+            ).wait(timeout_s=90)
+            assert np.isfinite(asked.matrix("half-disagreement").values).all()
+            reasons = asked.matrix("endless").reasons
+            assert all("took longer than 5 seconds" in reasons[p] for p in ((0, 1), (0, 2), (1, 2)))
+    finally:
+        one.stop()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import copy
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -86,17 +87,18 @@ def test_the_trap_of_nested_forward_derivatives_through_layer_norm_is_avoided() 
     expected = torch.linalg.eigvalsh(right)
     found = measure("hessian-top-eigenvalue")(module, x, y, k=5, tolerance=1e-8)
     assert torch.allclose(torch.tensor(found.series["eigenvalue"], dtype=torch.float64), expected.flip(0)[:5])
-    trap = float((nested - right).abs().max())
-    assert trap > 1e-3 or torch.allclose(nested, right), "torch is right or wrong here, never nearly right"
+    gap = float((nested - right).abs().max())
+    assert gap > 1e-2, "torch's nested derivatives are right now: the peers' entries and curvature.py can say so"
 
 
-def test_second_derivatives_that_torch_gets_wrong_are_noticed() -> None:
+@pytest.mark.parametrize("norm", [nn.utils.parametrizations.weight_norm, nn.utils.weight_norm])
+@pytest.mark.filterwarnings("ignore:`torch.nn.utils.weight_norm` is deprecated")
+def test_second_derivatives_that_torch_gets_wrong_are_noticed(norm: Any) -> None:
     torch.manual_seed(0)
-    module = nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(6, 8)), nn.Tanh(), nn.Linear(8, 3)).double()
+    module = nn.Sequential(norm(nn.Linear(6, 8)), nn.Tanh(), nn.Linear(8, 3)).double()
     x, y = torch.randn(30, 6, dtype=torch.float64), torch.randint(0, 3, (30,))
     found = measure("hessian-top-eigenvalue")(module, x, y, tolerance=1e-8)
-    right = float(torch.linalg.eigvalsh(explicit_hessian(module, x, y))[-1])
-    assert "not symmetric" in found.warning or found.value == pytest.approx(right, rel=1e-6)
+    assert "not symmetric" in found.warning
 
 
 def test_the_density_has_the_moments_of_the_explicit_spectrum() -> None:
@@ -342,11 +344,17 @@ def test_classes_are_drawn_where_there_are_too_many() -> None:
     x = torch.randn(60, 5, dtype=torch.float64)
     y = torch.randint(0, 1200, (60,))
     p = module(x).softmax(1).detach()
-    expected = float(((1 - p.square().sum(1)) * (x.square().sum(1) + 1)).mean())
+    sizes = x.square().sum(1) + 1
+    expected = float(((1 - p.square().sum(1)) * sizes).mean())
     found = measure("gauss-newton-trace")(module, x, y)
     assert found.notes["class_draws"] == 64
     assert found.monte_carlo_error is not None
     assert found.value == pytest.approx(expected, abs=4 * found.monte_carlo_error)
+    # One draw of class c has the squared length (1 - 2 p_c + sum p^2) of its direction; its variance is known.
+    length = 1 - 2 * p + p.square().sum(1, keepdim=True)
+    variance = (p * length.square()).sum(1) - (p * length).sum(1).square()
+    error = float((variance * sizes.square()).sum().sqrt()) / 60 / 64**0.5
+    assert found.monte_carlo_error == pytest.approx(error, rel=0.1)
 
 
 @pytest.mark.parametrize("slug", [
@@ -357,14 +365,17 @@ def test_samples_in_chunks_give_the_same_number(slug: str) -> None:
     from worker.measures.catalogue import catalogue
     from worker.measures.evaluation import evaluate_network
 
-    module, x, y = trained_mlp()
+    module, x, y = given("attention") if slug == "hessian-trace" else trained_mlp()
     found = catalogue()[slug]
-    values = []
-    for chunk in (4096, 7):
-        subject = Subject(module, x, y, groups=row_groups(64), chunk=chunk)
-        values.append(evaluate_network(found, [subject], found.card.settings({})))
-    assert values[0].value == pytest.approx(values[1].value, rel=1e-9)
-    assert values[0].replicates == pytest.approx(values[1].replicates, rel=1e-7)
+    whole, *chunked = [
+        evaluate_network(
+            found, [Subject(module, x, y, groups=row_groups(len(x)), chunk=chunk)], found.card.settings({})
+        )
+        for chunk in (4096, 7, 2)
+    ]
+    for cell in chunked:
+        assert cell.value == pytest.approx(whole.value, rel=1e-9)
+        assert cell.replicates == pytest.approx(whole.replicates, rel=1e-7)
 
 
 def test_measures_of_one_network_share_one_krylov_run() -> None:

@@ -13,8 +13,9 @@ from tests.worker.networks import explicit_hessian, trained_mlp
 from worker.measures.catalogue import catalogue
 from worker.measures.evaluation import evaluate_network
 from worker.measures.inputs import Subject
-from worker.measures.landscape.curvature import hessian_product, start_vector
+from worker.measures.landscape.curvature import hessian_product
 from worker.measures.landscape.lanczos import Krylov
+from worker.measures.landscape.vectors import start_vector
 from worker.measures.uncertainty import row_groups
 
 

@@ -1,6 +1,6 @@
 """Forward passes, measures of one model, and tiles of pairs."""
 
-from collections.abc import Callable, Hashable, MutableMapping
+from collections.abc import Callable, Hashable
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from backend.store import projects as rows
 from backend.store.cells import Place
 from backend.store.database import Database
 from backend.store.tables import CheckpointRow, ProbeRow, QuestionRow
-from worker.engine.materials import Materials
+from worker.engine.materials import MOST_SHARED, Kept, Materials, found_of
 from worker.measures.catalogue import catalogue
 from worker.measures.evaluation import (
     evaluate_both,
@@ -29,7 +29,6 @@ from worker.measures.measure import Measure
 from worker.measures.uncertainty import row_groups
 
 Check = Callable[[], None]
-Shared = MutableMapping[Hashable, dict[Hashable, Any]]
 
 
 def _load(
@@ -68,11 +67,11 @@ def run_model(database: Database, materials: Materials, payload: dict[str, Any],
     """Every asked number of one model; each is stored as soon as it is known."""
     with database.transaction() as session:
         asked, models, probes = _load(session, payload["questions"], [payload["checkpoint"]])
-    checkpoint = models[payload["checkpoint"]]
-    place = (checkpoint.id, checkpoint.id)
-    kept: Shared = {}
-    with database.transaction() as session:
+        checkpoint = models[payload["checkpoint"]]
+        place = (checkpoint.id, checkpoint.id)
         known = {q for q in payload["questions"] if place in cells_store.known_places(session, q, [checkpoint.id])}
+    # What is found of this network is needed no longer than this job.
+    kept = Kept(MOST_SHARED)
     for id in payload["questions"]:
         check()
         if id in known:
@@ -87,13 +86,14 @@ def run_model(database: Database, materials: Materials, payload: dict[str, Any],
 
 def _of_model(
     materials: Materials, models: dict[int, CheckpointRow], checkpoint: CheckpointRow, question: QuestionRow,
-    probes: dict[int, ProbeRow], kept: Shared,
+    probes: dict[int, ProbeRow], kept: Kept,
 ) -> Cell:  # fmt: skip
     measure, settings = _measure(question), question.parameters
     if measure.card.input == "weights":
-        shared = kept.setdefault((checkpoint.id,), {})
-        weights = shared.setdefault("weights", _sound(materials.weights(checkpoint)))
-        return evaluate_model(measure, weights, settings, kept=shared)
+        shared = found_of(kept, checkpoint.id)
+        if "weights" not in shared:
+            shared["weights"] = _sound(materials.weights(checkpoint))
+        return evaluate_model(measure, shared["weights"], settings, kept=shared)
     probe = probes[question.probe_id or 0]
     if measure.card.input == "network":
         subject = _subject(materials, models, checkpoint, question, probe, kept)
@@ -119,12 +119,12 @@ def _of_model(
 
 def _subject(
     materials: Materials, models: dict[int, CheckpointRow], checkpoint: CheckpointRow, question: QuestionRow,
-    probe: ProbeRow, kept: Shared,
+    probe: ProbeRow, kept: Kept,
 ) -> Subject:  # fmt: skip
     """The network, what its measures share, and the networks that the question names."""
     own: dict[str, Any] = {"precision": question.precision, "seed": question.seed}
     references = tuple(materials.subject(_named(models, i), probe, **own) for i in question.reference_ids)
-    shared = kept.setdefault((checkpoint.id, probe.id, question.precision, question.seed), {})
+    shared = found_of(kept, checkpoint.id, probe.id, question.precision, question.seed)
     return replace(materials.subject(checkpoint, probe, **own), references=references, kept=shared)
 
 

@@ -25,10 +25,10 @@ PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
 
 
 class Kept:
-    """Values by key, the longest unused dropped first."""
+    """Values by key, the longest unused dropped first where their sizes sum to more than the most."""
 
-    def __init__(self, most_bytes: int) -> None:
-        self._most = most_bytes
+    def __init__(self, most: int) -> None:
+        self._most = most
         self._size = 0
         self._values: OrderedDict[tuple[Any, ...], tuple[Any, int]] = OrderedDict()
 
@@ -51,17 +51,10 @@ def bytes_of(*tensors: Tensor) -> int:
     return sum(t.numel() * t.element_size() for t in tensors)
 
 
-class Shared(OrderedDict[Hashable, dict[Hashable, Any]]):
-    """What measures found of each network and may need again, the longest unused dropped first."""
-
-    def setdefault(self, key: Hashable, default: dict[Hashable, Any] | None = None) -> dict[Hashable, Any]:
-        """What was found of a network; nothing yet where it is new."""
-        if key not in self:
-            self[key] = {} if default is None else default
-            while len(self) > MOST_SHARED:
-                self.popitem(last=False)
-        self.move_to_end(key)
-        return self[key]
+def found_of(kept: Kept, *key: Hashable) -> dict[Hashable, Any]:
+    """What measures found of a network and may need again; one of as many as ``kept`` holds."""
+    found: dict[Hashable, Any] = kept.get(key, lambda: ({}, 1))
+    return found
 
 
 class Materials:
@@ -75,7 +68,7 @@ class Materials:
         self._files = files
         self.device = device
         self._kept = Kept(cache_bytes)
-        self.shared = Shared()
+        self.shared = Kept(MOST_SHARED)
 
     def network(self, checkpoint: CheckpointRow, *, precision: str) -> nn.Module:
         """The checkpoint's network in eval mode."""

@@ -22,25 +22,25 @@ def order_matrices(database: Database, payload: dict[str, Any]) -> None:
     """Order every pairwise matrix of a comparison and store the result beside it."""
     with database.transaction() as session:
         row = comparisons.comparison(session, payload["comparison"])
-        ids = list(row.specification["checkpoints"])
-        questions = [q for _, q in cells_store.questions_of(session, row.id)]
+        id, ids = row.id, list(row.specification["checkpoints"])
+        questions = [q for _, q in cells_store.questions_of(session, id)]
     for question in questions:
         measure = catalogue().get(question.slug)
         if measure is None or measure.card.arity is not Arity.PAIR or question.layer_a != question.layer_b:
             continue
         with database.transaction() as session:
-            place = {id: i for i, id in enumerate(ids)}
-            grid = np.full((len(ids), len(ids)), np.nan)
-            for cell in cells_store.cells(session, question.id, ids):
-                if cell.value is not None:
-                    grid[place[cell.a_id], place[cell.b_id]] = cell.value
-                    grid[place[cell.b_id], place[cell.a_id]] = cell.value
-            distances = as_distances(measure, grid)
-            positions, merges = seriate(distances)
+            numbers = cells_store.values(session, question.id, ids)
+        place = {checkpoint: k for k, checkpoint in enumerate(ids)}
+        grid = np.full((len(ids), len(ids)), np.nan)
+        for a, b, value in numbers:
+            grid[place[a], place[b]] = grid[place[b], place[a]] = value
+        distances = as_distances(measure, grid)
+        positions, merges = seriate(distances)
+        places = lay_out(distances)
+        with database.transaction() as session:
             cells_store.write_order(
-                session, comparison=row.id, question_id=question.id, positions=positions, merges=merges,
-                places=lay_out(distances),
-            )  # fmt: skip
+                session, comparison=id, question_id=question.id, positions=positions, merges=merges, places=places
+            )
 
 
 def as_distances(measure: Measure, grid: Grid) -> Grid:

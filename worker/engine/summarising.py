@@ -1,11 +1,12 @@
 """What goes together in a finished comparison: stored beside it, as soon as it is done."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from sqlalchemy.orm import Session
 
 from backend.contracts.associations import Agreements, Associations, GroupRow
 from backend.contracts.cards import Arity, Card, Direction, Family, Role
@@ -14,16 +15,10 @@ from backend.store import cells as cells_store
 from backend.store import comparisons, summaries
 from backend.store import projects as rows
 from backend.store.database import Database
-from backend.store.tables import CellRow, CheckpointRow, QuestionRow
+from backend.store.tables import CheckpointRow, QuestionRow
 from worker.measures.catalogue import catalogue
-from worker.statistics.associations import (
-    DRAWS,
-    FEWEST,
-    MOST_PERMUTATIONS,
-    PERMUTATIONS,
-    Column,
-    associations,
-)
+from worker.measures.measure import Measure
+from worker.statistics.associations import FEWEST, METHOD, Column, associations
 from worker.statistics.mantel import PERMUTATIONS as SHUFFLES
 from worker.statistics.mantel import mantel
 from worker.statistics.ranks import Floats
@@ -60,33 +55,60 @@ class Counted:
         return [m.name for m in self.models]
 
 
+@dataclass(frozen=True)
+class Answer:
+    """The numbers of one question among the models that count.
+
+    Attributes:
+        name: of the measure in the comparison, with its settings where there are several.
+        values: ``(models,)`` of a measure of models, else ``(models, models)`` of how unlike they are; NaN
+            where there is none.
+    """
+
+    name: str
+    card: Card
+    question: QuestionRow
+    values: Floats
+
+    @property
+    def shown(self) -> str:
+        """The name with the layer."""
+        return f"{self.name} · {self.question.layer_a}" if self.question.layer_a else self.name
+
+
 def summarise(database: Database, payload: dict[str, Any]) -> None:
     """Store the associations and the agreements of a comparison."""
     with database.transaction() as session:
-        row = comparisons.comparison(session, payload["comparison"])
-        asked = cells_store.questions_of(session, row.id)
-        counted = Counted.of(rows.checkpoints_by_id(session, row.specification["checkpoints"]))
-        found = {q.id: cells_store.cells(session, q.id, counted.ids) for _, q in asked}
-        for one in (_associations(counted, asked, found), _agreements(counted, asked, found)):
-            summaries.write(session, row.id, type(one).__name__.lower(), one.model_dump(mode="json"))
+        id = comparisons.comparison(session, payload["comparison"]).id
+        counted, answers = _read(session, id)
+    found = (_associations(counted, answers), _agreements(counted, answers))
+    with database.transaction() as session:
+        for one in found:
+            summaries.write(session, id, type(one).__name__.lower(), one.model_dump(mode="json"))
 
 
-def _associations(
-    counted: Counted, asked: Sequence[tuple[str, QuestionRow]], found: Mapping[int, Sequence[CellRow]]
-) -> Associations:
-    columns: list[Column] = []
-    outcomes: list[str] = []
-    for name, question in asked:
-        card = _card(question)
-        if card is None or card.arity is not Arity.MODEL:
+def _read(session: Session, id: int) -> tuple[Counted, list[Answer]]:
+    """The models that count, and their numbers, one question after the other."""
+    specification = comparisons.comparison(session, id).specification
+    counted = Counted.of(rows.checkpoints_by_id(session, specification["checkpoints"]))
+    answers = []
+    for name, question in cells_store.questions_of(session, id):
+        measure = catalogue().get(question.slug)
+        if measure is None or question.layer_a != question.layer_b:
             continue
-        name = f"{name} · {question.layer_a}" if question.layer_a else name
-        columns.append(Column(name, _values(counted, found[question.id])))
-        if card.family in OUTCOMES:
-            outcomes.append(name)
-    disagreement = next((q for n, q in asked if q.slug == "disagreement"), None)
+        numbers = cells_store.values(session, question.id, counted.ids)
+        values = _values(counted, numbers) if measure.card.arity is Arity.MODEL else _grid(counted, measure, numbers)
+        answers.append(Answer(name, measure.card, question, values))
+    return counted, answers
+
+
+def _associations(counted: Counted, answers: Sequence[Answer]) -> Associations:
+    alone = [a for a in answers if a.card.arity is Arity.MODEL]
+    columns = [Column(a.shown, a.values) for a in alone]
+    outcomes = [a.shown for a in alone if a.card.family in OUTCOMES]
+    disagreement = next((a for a in answers if a.card.slug == "disagreement"), None)
     if disagreement is not None:
-        columns.append(Column(WITHIN, _within_group(counted, found[disagreement.id]), is_shared=True))
+        columns.append(Column(WITHIN, _within_group(counted, disagreement.values), is_shared=True))
         outcomes.append(WITHIN)
     named = {c.name: c for c in columns}
     measures = [c for c in columns if c.name not in outcomes]
@@ -104,39 +126,29 @@ def _associations(
         measures=[m.name for m in measures], outcomes=outcomes, control=None if control is None else CONTROL,
         counted=counted.names, table=table, columns=[c.name for c in columns], groups=_groups(counted, columns),
         values=Numbers.of([[float(c.values[k]) for c in columns] for k in range(len(counted.models))]),
-        method=f"intervals: bootstrap of models, {DRAWS} draws; p: {PERMUTATIONS} permutations of models "
-        f"({MOST_PERMUTATIONS} for the smallest), two-sided, t with n - 3 degrees of freedom for partial ones; q: "
-        f"Benjamini-Yekutieli over all tests of this table{_where(control, asked)}",
-        sentence=sentence,
+        method=METHOD + _where(control, alone), sentence=sentence,
     )  # fmt: skip
 
 
-def _where(control: Column | None, asked: Sequence[tuple[str, QuestionRow]]) -> str:
+def _where(control: Column | None, answers: Sequence[Answer]) -> str:
     """A warning where the train loss is not that of train samples."""
-    if control is None or all(q.role == Role.TRAIN for _, q in asked if q.slug == CONTROL):
+    if control is None or all(a.question.role == Role.TRAIN for a in answers if a.card.slug == CONTROL):
         return ""
     return "; no train samples were named, so the train loss is that of held-out samples"
 
 
-def _card(question: QuestionRow) -> Card | None:
-    measure = catalogue().get(question.slug)
-    return None if measure is None else measure.card
-
-
-def _values(counted: Counted, cells: Sequence[CellRow]) -> Floats:
-    known = {c.a_id: c.value for c in cells if c.value is not None}
+def _values(counted: Counted, numbers: Iterable[tuple[int, int, float]]) -> Floats:
+    known = {a: value for a, b, value in numbers if a == b}
     return np.array([known.get(i, math.nan) for i in counted.ids], dtype=np.float64)
 
 
-def _within_group(counted: Counted, cells: Sequence[CellRow]) -> Floats:
+def _within_group(counted: Counted, unlike: Floats) -> Floats:
     """Mean number of each model with the others of its group."""
-    group = {m.id: m.group_name for m in counted.models}
-    own: dict[int, list[float]] = {i: [] for i in counted.ids}
-    for c in cells:
-        if c.value is not None and c.a_id != c.b_id and group[c.a_id] == group[c.b_id] != "":
-            own[c.a_id].append(c.value)
-            own[c.b_id].append(c.value)
-    return np.array([np.mean(own[i]) if own[i] else math.nan for i in counted.ids], dtype=np.float64)
+    groups = np.array([m.group_name for m in counted.models])
+    others = (groups[:, None] == groups) & (groups != "") & ~np.eye(len(groups), dtype=bool) & np.isfinite(unlike)
+    with np.errstate(invalid="ignore"):
+        means: Floats = np.where(others, unlike, 0).sum(1) / others.sum(1)
+    return means
 
 
 def _groups(counted: Counted, columns: Sequence[Column]) -> list[GroupRow]:
@@ -152,27 +164,22 @@ def _groups(counted: Counted, columns: Sequence[Column]) -> list[GroupRow]:
     return out
 
 
-def _agreements(
-    counted: Counted, asked: Sequence[tuple[str, QuestionRow]], found: Mapping[int, Sequence[CellRow]]
-) -> Agreements:
+def _agreements(counted: Counted, answers: Sequence[Answer]) -> Agreements:
     names: list[str] = []
     layers: list[str | None] = []
     grids: list[Floats] = []
     left_out: dict[str, str] = {}
-    for name, question in asked:
-        card = _card(question)
-        if card is None or card.arity is not Arity.PAIR or question.layer_a != question.layer_b:
+    for answer in answers:
+        if answer.card.arity is not Arity.PAIR:
             continue
-        grid = _grid(counted, card, found[question.id])
-        shown = f"{name} · {question.layer_a}" if question.layer_a else name
-        pairs = grid[np.triu_indices(len(grid), 1)]
+        pairs = answer.values[np.triu_indices(len(answer.values), 1)]
         gaps = int(np.isnan(pairs).sum())
         if gaps or (len(pairs) and np.ptp(pairs) == 0):
-            left_out[shown] = f"{gaps} pairs have no number." if gaps else "It is the same for all pairs."
+            left_out[answer.shown] = f"{gaps} pairs have no number." if gaps else "It is the same for all pairs."
             continue
-        names.append(name)
-        layers.append(question.layer_a or None)
-        grids.append(grid)
+        names.append(answer.name)
+        layers.append(answer.question.layer_a or None)
+        grids.append(answer.values)
     sentence = ""
     if len(counted.models) < FEWEST:
         sentence = f"There are {len(counted.models)} independent models; agreement needs {FEWEST}."
@@ -191,19 +198,18 @@ def _packed(grid: Floats) -> Numbers:
     return Numbers.of([[float(v) for v in row] for row in grid])
 
 
-def _grid(counted: Counted, card: Card, cells: Sequence[CellRow]) -> Floats:
+def _grid(counted: Counted, measure: Measure, numbers: Iterable[tuple[int, int, float]]) -> Floats:
     """How unlike the models are, both directions of a directed measure averaged."""
+    card = measure.card
     place = {i: k for k, i in enumerate(counted.ids)}
     total = np.zeros((len(place), len(place)))
     known = np.zeros_like(total)
     is_signed = card.direction is Direction.NEAR_ZERO_IS_ALIKE
-    for c in cells:
-        if c.value is not None and c.a_id != c.b_id:
-            for i, j in ((c.a_id, c.b_id), (c.b_id, c.a_id)):
-                # A signed gap is as far in either direction; its mean over both would be 0.
-                total[place[i], place[j]] += abs(c.value) if is_signed else c.value
-                known[place[i], place[j]] += 1
+    for a, b, value in numbers:
+        # A signed gap is as far in either direction; its mean over both would be 0.
+        total[place[a], place[b]] += abs(value) if is_signed else value
+        known[place[a], place[b]] += 1
     with np.errstate(invalid="ignore", divide="ignore"):
-        grid: Floats = np.where(known > 0, total / known, np.nan)
+        grid: Floats = (total + total.T) / (known + known.T)
     np.fill_diagonal(grid, 0)
     return -grid if card.direction in (Direction.HIGHER_IS_ALIKE, Direction.HIGHER_IS_BETTER) else grid

@@ -183,6 +183,11 @@ class Subject:
         rows = rows.to(self.x.device)
         return replace(self, x=self.x[rows], y=self.y[rows] if self.y.numel() else self.y, groups=(), kept={})
 
+    def movable(self) -> tuple["Subject", dict[str, Tensor]]:
+        """A copy of the network whose weights may be written to, and those weights by name."""
+        module = copy.deepcopy(self.module)
+        return replace(self, module=module, kept={}), {n: p.data for n, p in module.named_parameters()}
+
     def grouped(self, groups: tuple[Tensor, ...]) -> "Subject":
         """The same network with other groups of samples to leave out."""
         return replace(self, groups=groups)
@@ -201,14 +206,15 @@ class Subject:
             out: Tensor = torch.func.functional_call(self.module, state, (x,))
         return out
 
-    def losses(self, weights: Weights, *, buffers: Weights | None = None) -> Tensor:
-        """Cross-entropy of every sample, ``(samples,)``, in nats, without a graph."""
+    def losses(self, weights: Weights | None = None, *, buffers: Weights | None = None) -> Tensor:
+        """Cross-entropy of every sample, ``(samples,)``, in nats, without a graph; of other weights where given."""
         parts = []
         with torch.no_grad():
             for start in range(0, self.samples, self.chunk):
-                rows = slice(start, start + self.chunk)
-                logits = self.logits(weights, self.x[rows], buffers=buffers)
-                parts.append(nn.functional.cross_entropy(logits, self.y[rows], reduction="none"))
+                x = self.x[start : start + self.chunk]
+                logits = self.module(x) if weights is None else self.logits(weights, x, buffers=buffers)
+                y = self.y[start : start + self.chunk]
+                parts.append(nn.functional.cross_entropy(logits, y, reduction="none"))
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 

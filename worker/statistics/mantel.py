@@ -1,10 +1,11 @@
 """Whether two matrices of pairs tell the same, by permuting models."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
-from worker.statistics.ranks import Floats, corrected, ranks
+from worker.statistics.ranks import VALUES_AT_ONCE, Floats, corrected, ranks
 
 PERMUTATIONS = 2000
 SEED = 0
@@ -29,13 +30,15 @@ def mantel(matrices: Sequence[Floats]) -> tuple[Floats, Floats, Floats]:
     real = flat @ flat.T
     generator = np.random.default_rng(SEED)
     orders = np.stack([generator.permutation(models) for _ in range(PERMUTATIONS)])
+    at_once = max(1, VALUES_AT_ONCE // max(1, flat.shape[1]))
     extreme = np.zeros((count, count))
-    for k in range(count):
-        square = np.zeros((models, models))
-        square[over] = flat[k]
-        square += square.T
-        shuffled = square[orders[:, over[0]], orders[:, over[1]]]
-        extreme[k] = (np.abs(shuffled @ flat.T) >= np.abs(real[k]) - 1e-12).sum(0)
+    for part in np.array_split(orders, math.ceil(PERMUTATIONS / at_once)):
+        where = part[:, over[0]], part[:, over[1]]
+        for k in range(count):
+            square = np.zeros((models, models))
+            square[over] = flat[k]
+            square += square.T
+            extreme[k] += (np.abs(square[where] @ flat.T) >= np.abs(real[k]) - 1e-12).sum(0)
     p = (1 + extreme) / (1 + PERMUTATIONS)
     # Either side may be shuffled: both answers are kept as one.
     p = (p + p.T) / 2

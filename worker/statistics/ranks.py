@@ -64,12 +64,7 @@ def corrected(p: Floats) -> Floats:
     Source: Benjamini & Yekutieli 2001, theorem 1.3.
     """
     out = np.full(p.shape, np.nan)
-    known = np.flatnonzero(np.isfinite(p))
-    count = len(known)
-    if not count:
-        return out
-    order = known[np.argsort(p[known], kind="stable")]
-    harmonic = (1 / np.arange(1, count + 1)).sum()
-    scaled = p[order] * count * harmonic / np.arange(1, count + 1)
-    out[order] = np.minimum(1, np.minimum.accumulate(scaled[::-1])[::-1])
+    known = np.isfinite(p)
+    if known.any():
+        out[known] = stats.false_discovery_control(p[known], method="by")
     return out

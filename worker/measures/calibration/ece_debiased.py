@@ -20,9 +20,8 @@ CHANCE = 0.72574016
     direction=Direction.LOWER_IS_BETTER,
     reliable_from="500 samples; a little to either side of 0 is chance",
     pitfalls="A share of the variance that a calibrated model would have is taken off each bin's squared gap g "
-    "(accuracy "
-    "minus confidence); the share makes calibrated models score 0 on average. Single values may be negative. Gaps of "
-    "the size of their own error are understated.",
+    "(accuracy minus confidence); the share makes calibrated models score 0 on average. Single values may be negative. "
+    "Gaps of the size of their own error are understated.",
     source="After Bröcker 2012 and Kumar et al. 2019, section 4, for squares; the signed root of each bin is ours",
     parameters=BINS,
 )

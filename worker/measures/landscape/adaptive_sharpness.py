@@ -34,9 +34,8 @@ def uphill(slope: Tensor, *, norm: str) -> Tensor:
     ignores={Change.PERMUTE_UNITS, Change.RESCALE_LAYERS},
     needs_labels=True,
     reliable_from="500 samples; a lower bound of the maximum, closer with more steps",
-    pitfalls="Weights that are exactly zero stay zero, so pruned networks have fewer directions. Projected "
-    "ascent finds "
-    "a rise, not always the highest. The interval holds the step fixed.",
+    pitfalls="Weights that are exactly zero stay zero, so pruned networks have fewer directions. Projected ascent "
+    "finds a rise, not always the highest. The interval holds the step fixed.",
     source="Kwon et al. 2021, equation 6; Andriushchenko et al. 2023, equation 2, without normalised logits",
     parameters=(
         Parameter(name="rho", default=0.01, minimum=1e-6, maximum=10, help="Radius, relative to each weight."),

@@ -35,5 +35,6 @@ def chord_curvature(start: Subject, end: Subject) -> Reading:
     value = float(unit.double() @ hessian_product(start)(unit).double())
     # Many networks pass here: the graphs of all of them would fill the memory.
     start.kept.pop("gradient graph", None)
-    replicates = around(value, group_curvatures(start, unit), start) if start.groups else None
+    curvatures = group_curvatures(start, [unit], start.groups)
+    replicates = around(value, curvatures[:, 0], start) if start.groups else None
     return Reading(value, replicates, notes={"distance": length})

@@ -5,26 +5,30 @@ derivatives are not on current torch (affine LayerNorm). Where torch's own secon
 (weight_norm), products are not symmetric, which the Lanczos run notices and says.
 """
 
+from collections.abc import Iterator, Sequence
+
 import torch
 from torch import Tensor, nn
 
 from worker.measures.inputs import Subject, Weights
-from worker.measures.landscape.vectors import Product, flat, random_signs
+from worker.measures.landscape.folding import folded_logits
+from worker.measures.landscape.vectors import Product, flat
 from worker.measures.uncertainty import leave_one_out_means
 
+Graph = tuple[list[Tensor], Tensor]
 
-def gradient_graph(subject: Subject, rows: Tensor | slice) -> tuple[list[Tensor], Tensor]:
+
+def gradient_graph(subject: Subject, rows: Tensor) -> Graph:
     """Leaf weights, and the gradient of the summed loss over some rows with its graph."""
     leaves = {n: w.clone().requires_grad_() for n, w in subject.weights.items()}
-    logits = subject.logits(leaves, subject.x[rows])
-    loss = nn.functional.cross_entropy(logits, subject.y[rows], reduction="sum")
     wanted = list(leaves.values())
-    gradient = torch.autograd.grad(loss, wanted, create_graph=True, materialize_grads=True)
-    return wanted, flat(gradient)
+    loss = _summed_loss(subject, leaves, rows)
+    return wanted, flat(torch.autograd.grad(loss, wanted, create_graph=True, materialize_grads=True))
 
 
-def product_with(leaves: list[Tensor], gradient: Tensor, vector: Tensor) -> Tensor:
+def product_with(graph: Graph, vector: Tensor) -> Tensor:
     """Derivative of a gradient along a vector, keeping the graph for the next vector."""
+    leaves, gradient = graph
     if gradient.grad_fn is None:
         return torch.zeros_like(vector)
     out = torch.autograd.grad(gradient, leaves, vector, retain_graph=True, materialize_grads=True)
@@ -38,26 +42,40 @@ def hessian_product(subject: Subject) -> Product:
     one chunk; larger probe sets rebuild it chunk by chunk, so that memory stays bounded.
     """
     if subject.samples <= subject.chunk:
-        leaves, gradient = subject.once("gradient graph", lambda: gradient_graph(subject, slice(None)))
-        return lambda v: product_with(leaves, gradient, v) / subject.samples
-
-    def chunked(vector: Tensor) -> Tensor:
-        total = torch.zeros_like(vector)
-        for start in range(0, subject.samples, subject.chunk):
-            parts = gradient_graph(subject, slice(start, start + subject.chunk))
-            total += product_with(*parts, vector)
-        return total / subject.samples
-
-    return chunked
+        graph: Graph = subject.once("gradient graph", lambda: gradient_graph(subject, *_passes(subject)))
+        return lambda v: product_with(graph, v) / subject.samples
+    return lambda v: summed_products(subject, [v])[0] / subject.samples
 
 
-def group_curvatures(subject: Subject, vector: Tensor) -> Tensor:
-    """Second derivative of each group's mean loss along a unit vector, ``(groups,)``, float64."""
-    values = []
-    for group in subject.groups:
-        product = product_with(*gradient_graph(subject, group), vector)
-        values.append(float(vector.double() @ product.double()) / len(group))
-    return torch.tensor(values, dtype=torch.float64)
+def summed_products(subject: Subject, vectors: Sequence[Tensor], rows: Tensor | None = None) -> list[Tensor]:
+    """Products of vectors with the Hessian of the summed loss over some rows or all."""
+    totals = [torch.zeros_like(v) for v in vectors]
+    for part in _passes(subject, rows):
+        # No name holds the graph: it is gone before the next one is built.
+        for total, product in zip(totals, _products(gradient_graph(subject, part), vectors), strict=True):
+            total += product
+    return totals
+
+
+def group_curvatures(subject: Subject, vectors: Sequence[Tensor], groups: Sequence[Tensor]) -> Tensor:
+    """Quadratic forms of the Hessian of each group's mean loss, ``(groups, vectors)``, float64."""
+    found = torch.zeros(len(groups), len(vectors), dtype=torch.float64)
+    for row, group in zip(found, groups, strict=True):
+        for part in _passes(subject, group):
+            products = _products(gradient_graph(subject, part), vectors)
+            row += torch.tensor([float(v.double() @ p.double()) for v, p in zip(vectors, products, strict=True)])
+        row /= len(group)
+    return found
+
+
+def _passes(subject: Subject, rows: Tensor | None = None) -> tuple[Tensor, ...]:
+    """Some rows, or all, in parts that fit one pass."""
+    rows = torch.arange(subject.samples) if rows is None else rows
+    return rows.to(subject.x.device).split(subject.chunk)
+
+
+def _products(graph: Graph, vectors: Sequence[Tensor]) -> Iterator[Tensor]:
+    return (product_with(graph, v) for v in vectors)
 
 
 def around(value: float, parts: Tensor, subject: Subject) -> Tensor:
@@ -88,18 +106,14 @@ def group_gradient(subject: Subject, rows: Tensor) -> Tensor:
 
 def gradient_at(subject: Subject, weights: Weights, rows: Tensor | None = None) -> Tensor:
     """Gradient of the mean loss at other weights, over some rows or all, on the processor."""
-    rows = torch.arange(subject.samples) if rows is None else rows
     leaves = {n: w.clone().requires_grad_() for n, w in weights.items()}
     total = torch.zeros(sum(w.numel() for w in leaves.values()), dtype=next(iter(leaves.values())).dtype)
-    for part in rows.to(subject.x.device).split(subject.chunk):
-        logits = subject.logits(leaves, subject.x[part])
-        loss = nn.functional.cross_entropy(logits, subject.y[part], reduction="sum")
+    for part in _passes(subject, rows):
+        loss = _summed_loss(subject, leaves, part)
         total += flat(torch.autograd.grad(loss, list(leaves.values()), materialize_grads=True)).cpu()
-    return total / len(rows)
+    return total / (subject.samples if rows is None else len(rows))
 
 
-def start_vector(subject: Subject, number: int) -> Tensor:
-    """The start of a Krylov run: random signs of unit length, by number."""
-    generator = torch.Generator().manual_seed(subject.seed * 1009 + number)
-    signs = random_signs(subject, generator)
-    return signs / signs.norm()
+def _summed_loss(subject: Subject, weights: Weights, rows: Tensor) -> Tensor:
+    logits = folded_logits(subject, weights, subject.x[rows])
+    return nn.functional.cross_entropy(logits, subject.y[rows], reduction="sum")

@@ -55,10 +55,9 @@ def moved(
     Args:
         into: tensors to write to, where many steps are taken one after the other.
     """
-    if step == 0:
-        return dict(weights)
     if into is None:
-        return {n: torch.add(w, direction[n], alpha=step) for n, w in weights.items()}
+        return dict(weights) if step == 0 else {n: torch.add(w, direction[n], alpha=step) for n, w in weights.items()}
     for n, w in weights.items():
-        torch.add(w, direction[n], alpha=step, out=into[n])
+        # Adding nothing would still round, and turn a direction without bounds into NaN.
+        into[n].copy_(w) if step == 0 else torch.add(w, direction[n], alpha=step, out=into[n])
     return into

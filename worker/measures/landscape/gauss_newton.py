@@ -1,12 +1,16 @@
 """The generalised Gauss-Newton matrix: exact traces per sample and weight, and products with vectors."""
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from worker.measures.inputs import Subject, exact_attention
+from worker.measures.landscape.folding import folded_logits
 from worker.measures.landscape.layer_rules import (
+    Watched,
     layers_with_rule,
     rows_by_sample,
     squared_norms,
@@ -16,6 +20,7 @@ from worker.measures.landscape.layer_rules import (
 from worker.measures.landscape.vectors import Product, flat, unflat
 
 MOST_VALUES = 1 << 26
+MOST_VALUES_OF_ROWS = 1 << 24
 MOST_SAMPLES = 1024
 MOST_CLASSES = 1000
 CLASS_DRAWS = 64
@@ -27,11 +32,12 @@ class Traces:
 
     Attributes:
         by_weight: ``(samples,)`` of each weight tensor's block by name, float64, on the processor.
-        class_draws: classes drawn per sample; 0 where all were used and the traces are exact.
+        variances: ``(samples,)`` of the whole traces over drawn classes; nothing where all classes were used
+            and the traces are exact.
     """
 
     by_weight: dict[str, Tensor]
-    class_draws: int = 0
+    variances: Tensor | None = None
 
     @property
     def samples(self) -> Tensor:
@@ -40,11 +46,10 @@ class Traces:
 
     @property
     def monte_carlo_error(self) -> float | None:
-        """Standard error of the mean trace over drawn classes, from the spread over samples (an upper bound)."""
-        if not self.class_draws:
+        """Standard error of the mean trace over drawn classes."""
+        if self.variances is None:
             return None
-        samples = self.samples
-        return float(samples.std() / len(samples) ** 0.5)
+        return float(self.variances.sum().sqrt() / len(self.variances))
 
 
 def gauss_newton_traces(subject: Subject) -> Traces:
@@ -62,22 +67,50 @@ def _traces(subject: Subject) -> Traces:
     layers, rest = layers_with_rule(subject), weights_without_rule(subject)
     generator = subject.generator()
     parts: list[dict[str, Tensor]] = []
-    draws = 0
+    variances: list[Tensor] = []
     for x in subject.x.split(samples_at_once(subject)):
         watched = watch(subject, layers, x)
         p = watched.logits.detach().softmax(1)
         draws = CLASS_DRAWS if p.shape[1] > MOST_CLASSES else 0
         directions = _class_directions(p, draws, generator)
         total = {n: torch.zeros(len(x), dtype=torch.float64, device=x.device) for n in subject.weights}
-        for direction in directions:
-            for name, slope in watched.slopes(direction).items():
-                for weight, norms in squared_norms(name, layers[name], watched.inputs[name], slope).items():
-                    total[weight] += norms.double()
+        by_direction = torch.zeros(len(x), len(directions), dtype=torch.float64, device=x.device)
+        for weight, which, norms in _squared_slopes(watched, layers, directions):
+            total[weight] += norms.double().sum(0)
+            by_direction[:, which] += norms.T
         if rest:
             for weight, rows in rows_by_sample(subject, rest, x, torch.stack(directions, 1)).items():
-                total[weight] += rows.flatten(1).double().square().sum(1)
+                norms = rows.flatten(2).double().square().sum(2)
+                total[weight] += norms.sum(1)
+                by_direction += norms
         parts.append(total)
-    return Traces({n: torch.cat([part[n] for part in parts]).cpu() for n in subject.weights}, draws)
+        if draws:
+            # Each direction is its draw divided by their number.
+            variances.append((by_direction * draws).var(1) / draws)
+    by_weight = {n: torch.cat([part[n] for part in parts]).cpu() for n in subject.weights}
+    return Traces(by_weight, torch.cat(variances).cpu() if variances else None)
+
+
+def _squared_slopes(
+    watched: Watched, layers: dict[str, nn.Module], directions: list[Tensor]
+) -> Iterator[tuple[str, slice, Tensor]]:
+    """Each weight with squared lengths of its gradients, ``(directions, samples)``, and which directions those are."""
+    values = len(directions) * sum(out.numel() for out in watched.outputs.values())
+    are_rows = all(type(layers[n]) is nn.Linear and x.ndim == 2 for n, x in watched.inputs.items())
+    slopes = None
+    if are_rows and values <= MOST_VALUES_OF_ROWS:
+        # Other layers between these may not know how to go backward for many directions at once.
+        with contextlib.suppress(RuntimeError):
+            slopes = watched.slopes_of_rows(torch.stack(directions))
+    if slopes is not None:
+        for name, slope in slopes.items():
+            for weight, norms in squared_norms(name, layers[name], watched.inputs[name], slope).items():
+                yield weight, slice(None), norms
+        return
+    for k, direction in enumerate(directions):
+        for name, slope in watched.slopes(direction).items():
+            for weight, norms in squared_norms(name, layers[name], watched.inputs[name], slope).items():
+                yield weight, slice(k, k + 1), norms[None]
 
 
 def samples_at_once(subject: Subject) -> int:
@@ -125,7 +158,7 @@ def logit_slopes(subject: Subject, vector: Tensor, rows: slice) -> tuple[Tensor,
     tangent = dict(zip(names, unflat(vector, list(subject.weights.values())), strict=True))
 
     def logits(weights: dict[str, Tensor]) -> Tensor:
-        return subject.logits(weights, subject.x[rows])
+        return folded_logits(subject, weights, subject.x[rows])
 
     with exact_attention(), torch.no_grad():
         out, slope = torch.func.jvp(logits, (subject.weights,), (tangent,))[:2]
@@ -154,7 +187,7 @@ def gauss_newton_product(subject: Subject) -> Product:
             p, slope = logit_slopes(subject, vector, rows)
             pushed = p * (slope - (p * slope).sum(1, keepdim=True))
             leaves = {n: w.clone().requires_grad_() for n, w in subject.weights.items()}
-            logits = subject.logits(leaves, subject.x[rows])
+            logits = folded_logits(subject, leaves, subject.x[rows])
             pulled = torch.autograd.grad(logits, list(leaves.values()), pushed.to(logits.dtype), materialize_grads=True)
             total += flat(pulled)
         return total / subject.samples

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 from backend.contracts.cards import Change
 from worker.measures.inputs import Subject
-from worker.measures.landscape.curvature import start_vector
 from worker.measures.landscape.gauss_newton import gauss_newton_forms, gauss_newton_product
 from worker.measures.landscape.hessian_top_eigenvalue import TOP_PARAMETERS, top_reading
 from worker.measures.landscape.lanczos import Krylov
 from worker.measures.landscape.minimum import group_means, measure_of_minimum
+from worker.measures.landscape.vectors import start_vector
 from worker.measures.measure import Reading
 
 

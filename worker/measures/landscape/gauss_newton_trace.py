@@ -2,7 +2,7 @@
 
 from backend.contracts.cards import Change
 from worker.measures.inputs import Subject
-from worker.measures.landscape.gauss_newton import gauss_newton_traces
+from worker.measures.landscape.gauss_newton import CLASS_DRAWS, gauss_newton_traces
 from worker.measures.landscape.minimum import group_means, measure_of_minimum
 from worker.measures.measure import Reading
 
@@ -22,8 +22,8 @@ from worker.measures.measure import Reading
 def gauss_newton_trace(subject: Subject) -> Reading:
     """Sum of the curvatures of the part of the Hessian that cannot be negative."""
     traces = gauss_newton_traces(subject)
-    samples = traces.samples
+    samples, error = traces.samples, traces.monte_carlo_error
     return Reading(
-        float(samples.mean()), group_means(samples, subject), monte_carlo_error=traces.monte_carlo_error,
-        notes={"class_draws": traces.class_draws} if traces.class_draws else {},
+        float(samples.mean()), group_means(samples, subject), monte_carlo_error=error,
+        notes={} if error is None else {"class_draws": CLASS_DRAWS},
     )  # fmt: skip

@@ -4,10 +4,10 @@ import torch
 
 from backend.contracts.cards import Parameter
 from worker.measures.inputs import Subject
-from worker.measures.landscape.curvature import gradient_graph, hessian_product, product_with, start_vector
+from worker.measures.landscape.curvature import summed_products
 from worker.measures.landscape.minimum import measure_of_minimum
 from worker.measures.landscape.spectrum import density
-from worker.measures.landscape.vectors import size_of
+from worker.measures.landscape.vectors import size_of, start_vectors
 from worker.measures.measure import Reading
 
 DENSITY_PARAMETERS = (
@@ -23,10 +23,9 @@ DENSITY_PARAMETERS = (
     bounds=(0.0, None),
     needs_labels=True,
     reliable_from="500 samples; the error over start vectors is given apart",
-    pitfalls="The picture is the density: nodes and weights of a quadrature, smoothed only when drawn. Most of "
-    "it lies "
-    "at zero. Rescaling layers changes it without changing the function; reordering units moves "
-    "it within the error over start vectors.",
+    pitfalls="The picture is the density: nodes and weights of a quadrature, smoothed only when drawn. Most of it "
+    "lies at zero. Rescaling layers changes it without changing the function; reordering units moves it within the "
+    "error over start vectors.",
     source="Ghorbani et al. 2019, algorithm 1 (stochastic Lanczos quadrature)",
     undefined="The Hessian is zero.",
     parameters=DENSITY_PARAMETERS,
@@ -54,14 +53,10 @@ def hessian_density(subject: Subject, *, probes: int, steps: int) -> Reading:
 def _without_each_group(subject: Subject, probes: int, size: int) -> torch.Tensor:
     """The norm with one group left out, from products of each group with the same start vectors."""
     sizes = torch.tensor([len(g) for g in subject.groups], dtype=torch.float64)
-    whole = hessian_product(subject)
     energies = torch.zeros(len(sizes), dtype=torch.float64)
-    starts = [start_vector(subject, number) for number in range(probes)]
-    sums = [whole(v) * subject.samples for v in starts]
-    for k, group in enumerate(subject.groups):
-        graph = gradient_graph(subject, group)
-        for start, total in zip(starts, sums, strict=True):
-            own = product_with(*graph, start)
-            left = total - own
-            energies[k] += size * float(left.double().square().sum()) / probes
-    return energies.sqrt() / (sizes.sum() - sizes)
+    for vectors in start_vectors(subject, range(probes)):
+        whole = summed_products(subject, vectors)
+        for k, group in enumerate(subject.groups):
+            parts = summed_products(subject, vectors, group)
+            energies[k] += sum(float((w - p).double().square().sum()) for w, p in zip(whole, parts, strict=True))
+    return (energies * size / probes).sqrt() / (sizes.sum() - sizes)

@@ -54,8 +54,9 @@ def hessian_top_eigenvalue(subject: Subject, *, k: int, tolerance: float, steps:
     found = top_reading(run, k=k, tolerance=tolerance, steps=steps)
     if not subject.groups:
         return found
-    curvatures = group_curvatures(subject, run.vector(0, int(found.notes["products"])))
+    steepest = run.vector(0, int(found.notes["products"]))
+    curvatures = group_curvatures(subject, [steepest], subject.groups)
     return Reading(
-        found.value, around(found.value, curvatures, subject), notes=found.notes, series=found.series,
+        found.value, around(found.value, curvatures[:, 0], subject), notes=found.notes, series=found.series,
         warning=found.warning,
     )  # fmt: skip

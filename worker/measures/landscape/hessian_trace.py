@@ -5,11 +5,11 @@ from torch import Tensor
 
 from backend.contracts.cards import Change, Parameter
 from worker.measures.inputs import Subject
-from worker.measures.landscape.curvature import gradient_graph, hessian_product, product_with, start_vector
+from worker.measures.landscape.curvature import group_curvatures, hessian_product
 from worker.measures.landscape.gauss_newton import gauss_newton_forms, gauss_newton_traces
 from worker.measures.landscape.minimum import group_means, measure_of_minimum
 from worker.measures.landscape.piecewise import is_piecewise_linear
-from worker.measures.landscape.vectors import size_of
+from worker.measures.landscape.vectors import size_of, start_vectors
 from worker.measures.measure import Reading
 from worker.measures.uncertainty import leave_one_out_means
 
@@ -85,11 +85,10 @@ def _diagonal(subject: Subject) -> float:
 
 def _remainders(subject: Subject, probes: int) -> Tensor:
     """Quadratic forms ``vᵀ(H - GGN)v`` of each group's mean loss for random signs, ``(groups, probes)``, float64."""
-    signs = [start_vector(subject, FIRST_PROBE + k) * size_of(subject) ** 0.5 for k in range(probes)]
-    forms = [gauss_newton_forms(subject, v) for v in signs]
-    rows = []
-    for group in _groups(subject):
-        graph = gradient_graph(subject, group)
-        whole = [float(v.double() @ product_with(*graph, v).double()) / len(group) for v in signs]
-        rows.append([w - float(f[group].mean()) for w, f in zip(whole, forms, strict=True)])
-    return torch.tensor(rows, dtype=torch.float64)
+    groups, parts = _groups(subject), []
+    for vectors in start_vectors(subject, range(FIRST_PROBE, FIRST_PROBE + probes)):
+        forms = torch.stack([gauss_newton_forms(subject, v) for v in vectors], 1)
+        convex = torch.stack([forms[group].mean(0) for group in groups])
+        parts.append(group_curvatures(subject, vectors, groups) - convex)
+    # Signs have the length of the square root of their number; the vectors were of unit length.
+    return torch.cat(parts, 1) * size_of(subject)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import torch
+from scipy import linalg
 from torch import Tensor
 
 from worker.measures.landscape.vectors import Product
@@ -100,7 +101,7 @@ class Krylov:
         """The unit Ritz vector of the number-th largest value of the first products, turned towards the start."""
         coordinates = self._ritz(steps)[1][:, -1 - number]
         basis = self._basis[:steps]
-        found = basis.T @ (coordinates * (1 if float(coordinates[0]) >= 0 else -1)).to(basis)
+        found = (coordinates * (1 if float(coordinates[0]) >= 0 else -1)).to(basis) @ basis
         return found / found.norm()
 
     def quadrature(self, steps: int) -> tuple[Tensor, Tensor]:
@@ -121,9 +122,7 @@ class Krylov:
             other = float(basis[last - 1].double() @ w.double())
             scale = max(abs(self._off[-1]), 1e-2 * max(abs(d) for d in self._diagonal), 1e-30)
             self.asymmetry = max(self.asymmetry, abs(other - self._off[-1]) / scale)
-        for _ in range(2):
-            w = w - basis.T @ (basis @ w)
-        beta = float(w.double().norm())
+        w, beta = self._orthogonal(w, self._diagonal[-1])
         self._off.append(beta)
         if last + 1 == len(self._basis):
             size = min(2 * len(self._basis), self._room + 1)
@@ -132,13 +131,33 @@ class Krylov:
             self._basis = grown
         self._basis[last + 1] = w / max(beta, 1e-300)
 
+    def _orthogonal(self, w: Tensor, own: float) -> tuple[Tensor, float]:
+        """What of a product the basis does not hold yet, and its length.
+
+        The two latest vectors take nearly all that the basis holds of it; a pass over all of them takes
+        what rounding left, and a second one only where the first still took much.
+        Source: Daniel et al. 1976, section 4 (their criterion).
+        """
+        last = self.steps - 1
+        basis = self._basis[: last + 1]
+        w = torch.sub(w, basis[last], alpha=own)
+        if last:
+            w.sub_(basis[last - 1], alpha=self._off[-1])
+        before, after = 0.0, float(w.double().norm())
+        for _ in range(3):
+            before = after
+            w.sub_((basis @ w) @ basis)
+            after = float(w.double().norm())
+            if after > 0.7 * before:
+                break
+        return w, after
+
     def _ritz(self, steps: int | None = None) -> tuple[Tensor, Tensor]:
         size = self.steps if steps is None else min(steps, self.steps)
         if self._solved is not None and len(self._solved[0]) == size:
             return self._solved
-        main = torch.diag(torch.tensor(self._diagonal[:size], dtype=torch.float64))
-        side = torch.tensor(self._off[: size - 1], dtype=torch.float64)
-        self._solved = torch.linalg.eigh(main + torch.diag(side, 1) + torch.diag(side, -1))
+        values, coordinates = linalg.eigh_tridiagonal(self._diagonal[:size], self._off[: size - 1])
+        self._solved = torch.from_numpy(values), torch.from_numpy(coordinates)
         return self._solved
 
     def _scale(self, values: Tensor) -> Tensor:

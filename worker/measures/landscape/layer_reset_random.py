@@ -18,8 +18,7 @@ from worker.measures.measure import Reading
     role=Role.HELD_OUT,
     reliable_from="200 samples and 5 draws; the error over draws is given apart",
     pitfalls="Draws follow the architecture's own initialiser. Small layers (norms) reset with all of their own "
-    "weights. "
-    "A mean over layers: read the bars.",
+    "weights. A mean over layers: read the bars.",
     source="Zhang et al. 2022, are all layers created equal, section 3, as a measure of answers",
     parameters=(
         BETWEEN,

@@ -37,6 +37,16 @@ class Watched:
         )
         return dict(zip(self.outputs, found, strict=True))
 
+    def slopes_of_rows(self, directions: Tensor) -> dict[str, Tensor]:
+        """The same for many directions ``(directions, samples, classes)`` in one pass."""
+        if not self.outputs:
+            return {}
+        found = torch.autograd.grad(
+            self.logits, list(self.outputs.values()), directions, retain_graph=True, materialize_grads=True,
+            is_grads_batched=True,
+        )  # fmt: skip
+        return dict(zip(self.outputs, found, strict=True))
+
 
 def layers_with_rule(subject: Subject) -> dict[str, nn.Module]:
     """The layers whose weights' gradients follow from what enters and leaves them."""
@@ -153,8 +163,14 @@ def factors(layer: nn.Module, x: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]
 
 
 def squared_norms(name: str, layer: nn.Module, x: Tensor, slope: Tensor) -> dict[str, Tensor]:
-    """Squared length of each sample's gradient of each of a layer's weights, ``(samples,)`` by name."""
-    if isinstance(layer, nn.Linear | nn.Conv2d):
+    """Squared length of each sample's gradient of each of a layer's weights, ``(samples,)`` by name.
+
+    Of a Linear layer on rows, ``slope`` may have directions in front; then so has what is found.
+    """
+    if isinstance(layer, nn.Linear) and x.ndim == 2:
+        bias = slope.square().sum(-1)
+        weight = bias * x.square().sum(1)
+    elif isinstance(layer, nn.Linear | nn.Conv2d):
         seen, moved = factors(layer, x, slope)
         if seen.shape[1] ** 2 < seen.shape[2] * moved.shape[2]:
             # ‖Σ_t g_t x_tᵀ‖² from the positions' Gram matrices: no gradient is ever formed.

@@ -25,8 +25,8 @@ MARGIN = 0.2
     uncertainty=Uncertainty.EXACT,
     reliable_from="any three different networks of one architecture",
     pitfalls="The picture is the loss on the plane; other networks are drawn at their nearest point, and their "
-    "distance "
-    "from the plane says how much of them it does not show. Units are not matched; BatchNorm statistics are mixed.",
+    "distance from the plane says how much of them it does not show. Units are not matched; BatchNorm statistics are "
+    "mixed.",
     source="Garipov et al. 2018, appendix, plane through three checkpoints",
     references=(3, 3),
     references_help="the three that span the plane.",

@@ -29,9 +29,8 @@ def odd(points: int) -> int:
     ignores={Change.RESCALE_LAYERS},
     needs_labels=True,
     reliable_from="200 samples; one direction of very many",
-    pitfalls="The picture is the point: mean rise over the slice is a summary of it. Another seed, or another "
-    "order of units, draws another "
-    "direction. Biases and norm layers stand still in filter directions.",
+    pitfalls="The picture is the point: mean rise over the slice is a summary of it. Another seed, or another order of "
+    "units, draws another direction. Biases and norm layers stand still in filter directions.",
     source="Li et al. 2018, section 4; an odd number of points, so the network itself is one of them",
     parameters=(
         DIRECTION,

@@ -1,4 +1,4 @@
-"""The loss on a plane through a network, or through three."""
+"""The loss on a plane through a network."""
 
 import math
 
@@ -20,9 +20,9 @@ from worker.measures.measure import Reading
     ignores={Change.RESCALE_LAYERS},
     needs_labels=True,
     reliable_from="200 samples; one plane of very many",
-    pitfalls="The picture is the point: the mean rise over the plane is a summary of it. Another seed, or "
-    "another order of units, draws other "
-    "directions. Two random directions nearly always look smooth: most of the curvature is elsewhere.",
+    pitfalls="The picture is the point: the mean rise over the plane is a summary of it. Another seed, or another "
+    "order of units, draws other directions. Two random directions nearly always look smooth: most of the curvature is "
+    "elsewhere.",
     source="Li et al. 2018, section 4; an odd number of points to a side, so the network itself is one of them",
     parameters=(
         DIRECTION,
@@ -41,12 +41,13 @@ def loss_surface_2d(subject: Subject, *, direction: str, reach: float, points: i
     if not bool(base.isfinite().all()):
         raise Undefined("The loss of the network itself is not finite.")
     places, means, gaps = [], [], 0
-    room = {n: torch.empty_like(w) for n, w in subject.weights.items()}
+    traveller, own = subject.movable()
     total = torch.zeros(subject.samples, dtype=torch.float64)
     for a in axis.tolist():
         row = moved(subject.weights, first, a)
         for b in axis.tolist():
-            losses = subject.losses(moved(row, second, b, into=room)).double().cpu()
+            moved(row, second, b, into=own)
+            losses = traveller.losses().double().cpu()
             mean = float(losses.mean())
             places.append((a, b))
             means.append(mean)

@@ -17,10 +17,9 @@ UNIT_VARIANCE = "unit-variance"
     bounds=(0.0, None),
     ignores={Change.PERMUTE_UNITS, Change.RESCALE_LAYERS},
     reliable_from="200 samples",
-    pitfalls="Looks at the last linear layer only (its bias left out). With features as given, a factor of its "
-    "own for "
-    "each unit of the last hidden layer changes it; with unit variance it does not. A mean "
-    "over samples: code that sums over batches gives N/batch times as much.",
+    pitfalls="Looks at the last linear layer only (its bias left out). With features as given, a factor of its own for "
+    "each unit of the last hidden layer changes it; with unit variance it does not. A mean over samples: code that "
+    "sums over batches gives N/batch times as much.",
     source="Petzka et al. 2021, definition 3; closed form for cross-entropy",
     parameters=(
         Parameter(

@@ -20,8 +20,7 @@ from worker.measures.uncertainty import half_width
     bounds=(0.0, None),
     ignores={Change.PERMUTE_UNITS, Change.RESCALE_LAYERS},
     reliable_from="200 samples",
-    pitfalls="Linear and convolutional layers (a kernel's rows are its output channels), biases and norms left "
-    "out; a "
+    pitfalls="Linear and convolutional layers (a kernel's rows are its output channels), biases and norms left out; a "
     "layer that is used twice is not in it. Of the Gauss-Newton matrix, which within a layer is the Hessian for "
     "networks that are piecewise linear in their weights; the note says whether this one is.",
     source="Petzka et al. 2021, definition 3, for each layer; exact from one backward pass per class",

@@ -16,8 +16,7 @@ from worker.measures.uncertainty import jackknife_error, leave_one_out_means
     bounds=(None, None),
     needs_labels=True,
     reliable_from="many more draws than the default: one estimate of 20 draws varies by about 40 %",
-    pitfalls="A maximum over draws: it grows with their number, and its error over draws is large. Compare "
-    "networks at "
+    pitfalls="A maximum over draws: it grows with their number, and its error over draws is large. Compare networks at "
     "the same number of draws and the same seed.",
     source="Random search in the ball of published comparisons of regularisers; error over draws by the jackknife",
     parameters=(

@@ -4,9 +4,9 @@ import torch
 from torch import Tensor
 
 from worker.measures.inputs import Subject
-from worker.measures.landscape.curvature import hessian_product, start_vector
+from worker.measures.landscape.curvature import hessian_product
 from worker.measures.landscape.lanczos import ASYMMETRY, Krylov
-from worker.measures.landscape.vectors import size_of
+from worker.measures.landscape.vectors import size_of, start_vector
 
 NOT_SYMMETRIC = (
     "The Hessian's products are not symmetric: automatic second derivatives are wrong for a layer of this network."

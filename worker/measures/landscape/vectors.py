@@ -1,11 +1,13 @@
 """Weights as one vector, and back."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor
 
 from worker.measures.inputs import Subject
+
+MOST_BYTES = 1 << 30
 
 Product = Callable[[Tensor], Tensor]
 
@@ -41,3 +43,18 @@ def random_signs(subject: Subject, generator: torch.Generator) -> Tensor:
     """A vector of -1 and 1, one for each weight."""
     like = next(iter(subject.weights.values()))
     return (torch.randint(0, 2, (size_of(subject),), generator=generator) * 2 - 1).to(like)
+
+
+def start_vector(subject: Subject, number: int) -> Tensor:
+    """Random signs of unit length, by number: the start of a Krylov run, or a probe."""
+    generator = torch.Generator().manual_seed(subject.seed * 1009 + number)
+    signs = random_signs(subject, generator)
+    return signs / signs.norm()
+
+
+def start_vectors(subject: Subject, numbers: Sequence[int]) -> Iterator[list[Tensor]]:
+    """The same for many numbers, in lists that fit the memory."""
+    like = next(iter(subject.weights.values()))
+    at_once = max(1, MOST_BYTES // (size_of(subject) * like.element_size()))
+    for first in range(0, len(numbers), at_once):
+        yield [start_vector(subject, n) for n in numbers[first : first + at_once]]

@@ -55,10 +55,9 @@ def alignment(a: Kernel, b: Kernel) -> Tensor:
     ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES},
     uncertainty=Uncertainty.JACKKNIFE,
     reliable_from="10·k samples",
-    pitfalls="Neighbours as in the authors' code: an edge counts when both layers have it in the same "
-    "direction. Averaged over both orders of the layers, which the code is not. Can be slightly "
-    "negative or above 1. Cosine of features as given. "
-    "Intervals are up to 1.6 times too wide.",
+    pitfalls="Neighbours as in the authors' code: an edge counts when both layers have it in the same direction. "
+    "Averaged over both orders of the layers, which the code is not. Can be slightly negative or above 1. Cosine of "
+    "features as given. Intervals are up to 1.6 times too wide.",
     source="Huh et al. 2024, appendix A",
     parameters=NEIGHBOURS,
     undefined="Neighbourhoods carry no structure: the alignment of a layer with itself is not positive.",

@@ -31,9 +31,8 @@ def score(near: Near, i: int, others: Tensor) -> Tensor:
     ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES},
     uncertainty=Uncertainty.JACKKNIFE,
     reliable_from="10·k samples; chance is about k/(2N) while k is well below N",
-    pitfalls="Local: sees only each sample's closest neighbours. Cosine of features as given, so a shift "
-    "changes it. Ties go to the lower sample number. "
-    "Intervals are up to 1.5 times too wide.",
+    pitfalls="Local: sees only each sample's closest neighbours. Cosine of features as given, so a shift changes it. "
+    "Ties go to the lower sample number. Intervals are up to 1.5 times too wide.",
     source="Schumacher et al. 2020, section 3",
     parameters=NEIGHBOURS,
     prepare=neighbours,

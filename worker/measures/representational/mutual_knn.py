@@ -30,9 +30,8 @@ def score(near: Near, i: int, others: Tensor) -> Tensor:
     ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES},
     uncertainty=Uncertainty.JACKKNIFE,
     reliable_from="10·k samples",
-    pitfalls="Chance is k/(N-1). Cosine of features as given, so a shift changes it. Ties go to the lower "
-    "sample number. "
-    "Intervals are up to 1.5 times too wide.",
+    pitfalls="Chance is k/(N-1). Cosine of features as given, so a shift changes it. Ties go to the lower sample "
+    "number. Intervals are up to 1.5 times too wide.",
     source="Huh et al. 2024, appendix A",
     parameters=NEIGHBOURS,
     prepare=neighbours,

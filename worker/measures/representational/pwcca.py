@@ -43,10 +43,9 @@ def weighed(features: Tensor, **_: object) -> Weighed:
     },
     uncertainty=Uncertainty.JACKKNIFE,
     reliable_from="ten samples per feature of both layers together",
-    pitfalls="Directed: the first layer weighs. The weights sum over its units, so a rotation of the first "
-    "layer changes them; any invertible map of the second does not. Undefined unless there are more "
-    "samples than both ranks together. "
-    "Intervals are up to 1.6 times too wide.",
+    pitfalls="Directed: the first layer weighs. The weights sum over its units, so a rotation of the first layer "
+    "changes them; any invertible map of the second does not. Undefined unless there are more samples than both ranks "
+    "together. Intervals are up to 1.6 times too wide.",
     source="Morcos et al. 2018, section 2.2",
     prepare=weighed,
 )

@@ -53,9 +53,8 @@ def score(near: Near, i: int, others: Tensor) -> Tensor:
     ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES},
     uncertainty=Uncertainty.JACKKNIFE,
     reliable_from="10·k samples",
-    pitfalls="Normalised by the neighbours that are shared, not by k: one shared nearest neighbour already "
-    "gives 1. Read it beside knn-jaccard. "
-    "Intervals are up to 1.5 times too wide.",
+    pitfalls="Normalised by the neighbours that are shared, not by k: one shared nearest neighbour already gives 1. "
+    "Read it beside knn-jaccard. Intervals are up to 1.5 times too wide.",
     source="Wang et al. 2020, equations 4-5",
     parameters=NEIGHBOURS,
     prepare=neighbours,

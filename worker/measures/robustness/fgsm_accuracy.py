@@ -14,8 +14,7 @@ from worker.measures.robustness.samples import measure_of_robustness, raw_sample
     title="Accuracy after one adversarial step (FGSM)",
     formula=r"\mathrm{acc}\big(x + \epsilon\,\mathrm{sign}\,\nabla_x \ell\big)",
     reliable_from="200 samples",
-    pitfalls="A weak attack: a network that resists it may not resist several steps. ε is a share of the range "
-    "of the "
+    pitfalls="A weak attack: a network that resists it may not resist several steps. ε is a share of the range of the "
     "samples, to which the changed samples are clipped.",
     source="Goodfellow et al. 2015, section 4",
     parameters=(
