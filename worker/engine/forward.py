@@ -1,14 +1,12 @@
 """One forward pass of a network: its answers, and what chosen layers see."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
 from backend.contracts.comparisons import Reduction
-from worker.measures.inputs import Undefined
-
-SAMPLES_AT_ONCE = 1024
+from worker.measures.inputs import Undefined, samples_in_cache
 
 
 def reduced(values: Tensor, reduction: str) -> Tensor:
@@ -39,38 +37,56 @@ def forward(
     Args:
         layers: module name by asked name; the empty module name means the logits.
     """
-    in_place = any(getattr(m, "inplace", False) for m in module.modules())
-    kept: dict[str, list[Tensor]] = {asked: [] for asked in layers}
+    at_once = samples_in_cache(module, x)
+    kept = {asked: _Rows(asked, len(x)) for asked in layers}
     handles = []
     for asked, name in layers.items():
         if not name:
             continue
 
         def keep(_m: nn.Module, _i: object, out: Tensor, asked: str = asked) -> None:
-            values = reduced(out.detach(), reduction)
-            # A later layer that works in place would change what is only a view of this output.
-            kept[asked].append(values.clone() if in_place and values.data_ptr() == out.data_ptr() else values)
+            kept[asked].add(reduced(out.detach(), reduction))
 
         handles.append(module.get_submodule(name).register_forward_hook(keep))
-    logits = []
+    logits = _Rows("logits", len(x))
     try:
         with torch.no_grad():
-            for rows in x.split(SAMPLES_AT_ONCE):
+            for rows in x.split(at_once):
                 out = module(rows)
                 if not isinstance(out, Tensor) or out.ndim != 2:
                     raise Undefined("The network does not return logits (samples, classes).")
-                logits.append(out)
+                logits.add(out)
                 for asked, name in layers.items():
                     if not name:
-                        kept[asked].append(out)
+                        kept[asked].add(out)
     finally:
         for handle in handles:
             handle.remove()
-    return torch.cat(logits), {asked: _joined(asked, parts, len(x)) for asked, parts in kept.items()}
+    return logits.whole(), {asked: rows.whole() for asked, rows in kept.items()}
 
 
-def _joined(layer: str, parts: Sequence[Tensor], samples: int) -> Tensor:
-    features = parts[0] if len(parts) == 1 else torch.cat(list(parts)) if parts else torch.empty(0, 0)
-    if features.shape[0] != samples:
-        raise Undefined(f"The layer {layer!r} runs more than once, or not at all, in one forward pass.")
-    return features
+class _Rows:
+    """Features of all samples, filled pass by pass.
+
+    They are copied: a later layer that works in place would change what is only a view of an output.
+    """
+
+    def __init__(self, layer: str, samples: int) -> None:
+        self._layer, self._samples = layer, samples
+        self._values: Tensor | None = None
+        self._filled = 0
+
+    def add(self, values: Tensor) -> None:
+        """The rows that come next."""
+        if self._values is None:
+            self._values = values.new_empty(self._samples, values.shape[1])
+        end = self._filled + len(values)
+        if end <= self._samples:
+            self._values[self._filled : end] = values
+        self._filled = end
+
+    def whole(self) -> Tensor:
+        """All rows."""
+        if self._values is None or self._filled != self._samples:
+            raise Undefined(f"The layer {self._layer!r} runs more than once, or not at all, in one forward pass.")
+        return self._values

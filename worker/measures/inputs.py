@@ -15,6 +15,8 @@ Weights = Mapping[str, Tensor]
 MOST_PER_PASS = 4096
 # What a forward pass leaves, what its backward pass leaves, and what differentiating both takes.
 PASSES_KEPT = 6
+CACHE_BYTES = 8 << 20
+FEWEST_AT_ONCE, MOST_AT_ONCE = 8, 1024
 BUFFER_NAMES = ("running_mean", "running_var", "num_batches_tracked")
 
 
@@ -209,17 +211,34 @@ class Subject:
     def losses(self, weights: Weights | None = None, *, buffers: Weights | None = None) -> Tensor:
         """Cross-entropy of every sample, ``(samples,)``, in nats, without a graph; of other weights where given."""
         parts = []
+        fitting: int = self.once("samples in cache", lambda: samples_in_cache(self.module, self.x))
+        at_once = min(self.chunk, fitting)
         with torch.no_grad():
-            for start in range(0, self.samples, self.chunk):
-                x = self.x[start : start + self.chunk]
+            for start in range(0, self.samples, at_once):
+                x = self.x[start : start + at_once]
                 logits = self.module(x) if weights is None else self.logits(weights, x, buffers=buffers)
-                y = self.y[start : start + self.chunk]
+                y = self.y[start : start + at_once]
                 parts.append(nn.functional.cross_entropy(logits, y, reduction="none"))
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 
 def samples_per_pass(module: nn.Module, x: Tensor, *, room_bytes: int) -> int:
     """How many samples fit one pass that is differentiated twice, judged by what one sample leaves behind."""
+    return max(1, min(MOST_PER_PASS, room_bytes // (PASSES_KEPT * max(1, sum(_left_behind(module, x))))))
+
+
+def samples_in_cache(module: nn.Module, x: Tensor) -> int:
+    """How many samples to send through a network at once where nothing of the pass is kept.
+
+    On a processor, outputs of layers that outgrow its cache make a pass take up to twice as long.
+    """
+    if x.device.type != "cpu":
+        return MOST_AT_ONCE
+    return max(FEWEST_AT_ONCE, min(MOST_AT_ONCE, CACHE_BYTES // max([1, *_left_behind(module, x)])))
+
+
+def _left_behind(module: nn.Module, x: Tensor) -> list[int]:
+    """Bytes of what each layer returns for one sample."""
     sizes: list[int] = []
 
     def count(_m: nn.Module, _i: object, out: object) -> None:
@@ -233,7 +252,7 @@ def samples_per_pass(module: nn.Module, x: Tensor, *, room_bytes: int) -> int:
     finally:
         for handle in handles:
             handle.remove()
-    return max(1, min(MOST_PER_PASS, room_bytes // (PASSES_KEPT * max(1, sum(sizes)))))
+    return sizes
 
 
 @contextmanager

@@ -3,14 +3,14 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Uncertainty
-from worker.measures.functional.answers import measure_of_answers, probabilities, row_means
+from worker.measures.functional.answers import lengths, measure_of_answers, probabilities, row_means
 
 ROOT_2 = 2**0.5
 
 
 def per_sample(p: Tensor, q: Tensor) -> Tensor:
     """Euclidean distance of each sample."""
-    return (p - q).norm(dim=-1).clamp_max(ROOT_2)
+    return lengths(p - q).clamp_max_(ROOT_2)
 
 
 @measure_of_answers(

@@ -88,16 +88,36 @@ def row_means(per_sample: Callable[..., Tensor]) -> Callable[..., Tensor]:
     Args:
         per_sample: from prepared rows ``(..., rows, any)`` of both models to ``(..., rows)``.
     """
+    return pair_means(lambda p, q, **settings: per_sample(p, q, **settings).mean(-1))
+
+
+def pair_means(over_samples: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Means over samples of every pair, from a function that takes the mean itself.
+
+    Args:
+        over_samples: from prepared rows ``(..., rows, any)`` of both models to ``(...)``.
+    """
 
     def means(left: Any, right: Any, **settings: Any) -> Tensor:
         many = left[0] if isinstance(left, tuple) else left
         rows = []
         for i in range(len(many)):
             one = type(left)(*[t[i] for t in left]) if isinstance(left, tuple) else left[i]
-            rows.append(per_sample(one, right, **settings).mean(-1))
+            rows.append(over_samples(one, right, **settings))
         return torch.stack(rows)
 
     return means
+
+
+def half_absolute(p: Tensor, q: Tensor, **_: object) -> Tensor:
+    """Half the absolute differences of rows ``(..., rows, any)``, summed over the row and averaged over rows."""
+    # One sum over all: sums over a handful of classes each take far longer than what they add.
+    return (p - q).abs_().flatten(-2).sum(-1) / (2 * p.shape[-2])
+
+
+def lengths(rows: Tensor) -> Tensor:
+    """Euclidean length of each row ``(..., any)``; the rows are overwritten."""
+    return (rows.square_() @ rows.new_ones(rows.shape[-1])).sqrt_()
 
 
 def mean_products(left: Tensor, right: Tensor, **_: object) -> Tensor:
@@ -141,13 +161,13 @@ def halves(p: Tensor) -> Halved:
 
 
 def _entropy(p: Tensor) -> Tensor:
-    return -(p * p.log()).sum(-1)
+    return -(p.log().mul_(p) @ p.new_ones(p.shape[-1]))
 
 
 def jensen_shannon(p: Halved, q: Halved) -> Tensor:
     """Jensen-Shannon divergence of each sample, in nats, rounding outside the range cut."""
     own = (p.entropy + q.entropy).squeeze(-1) / 2
-    return (_entropy(p.half + q.half) - own).clamp(0, LN_2)
+    return (_entropy(p.half + q.half) - own).clamp_(0, LN_2)
 
 
 def jensen_shannon_means(left: Halved, right: Halved) -> Tensor:
@@ -155,5 +175,5 @@ def jensen_shannon_means(left: Halved, right: Halved) -> Tensor:
     rows = []
     for half, entropy in zip(left.half, left.entropy, strict=True):
         each = jensen_shannon(Halved(half, entropy), right)
-        rows.append(torch.stack([each.mean(-1), each.sqrt().mean(-1)]))
+        rows.append(torch.stack([each.mean(-1), each.sqrt_().mean(-1)]))
     return torch.stack(rows, 1)

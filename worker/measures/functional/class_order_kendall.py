@@ -1,5 +1,7 @@
 """Rank correlation of the whole order of classes."""
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
@@ -10,17 +12,40 @@ from worker.measures.inputs import Outputs, Undefined
 MOST_CLASSES = 32
 
 
-def pair_orders(outputs: Outputs, **_: object) -> Tensor:
-    """For each pair of classes which comes first (-1, 0 for a tie, 1), at length 1 per sample."""
+class Orders(NamedTuple):
+    """For each pair of classes which comes first (-1, 0 for a tie, 1), float32, and how many pairs are no tie.
+
+    Attributes:
+        signs: ``(samples, pairs of classes)``.
+        untied: ``(samples, 1)``.
+    """
+
+    signs: Tensor
+    untied: Tensor
+
+
+def pair_orders(outputs: Outputs, **_: object) -> Orders:
+    """The order of every pair of classes."""
     z = outputs.logits
     if z.shape[1] > MOST_CLASSES:
         raise Undefined(f"Pairs of {z.shape[1]} classes are too many; use rank-disagreement with a k.")
     one, other = torch.triu_indices(z.shape[1], z.shape[1], offset=1, device=z.device)
-    order = (z[:, one] - z[:, other]).sign()
-    length = order.norm(dim=1, keepdim=True)
-    if bool((length == 0).any()):
+    signs = (z[:, one] - z[:, other]).sign_().to(torch.float32)
+    untied = signs.abs().sum(1, keepdim=True)
+    if bool((untied == 0).any()):
         raise Undefined("Some samples give all classes the same logit, so their order is 0/0.")
-    return order / length
+    return Orders(signs, untied)
+
+
+def mean_correlations(left: Orders, right: Orders) -> Tensor:
+    """Mean over samples of the correlation of every pair of stacks, as one product."""
+    pairs = left.signs.shape[-1]
+    if bool((left.untied == pairs).all()) and bool((right.untied == pairs).all()):
+        # Whole numbers far below 2^24: their sums are exact in float32.
+        total = left.signs.flatten(1) @ right.signs.flatten(1).T
+        return (total.double() / (left.signs.shape[1] * pairs)).clamp(-1, 1)
+    one, other = (side.signs.double() / side.untied.double().sqrt() for side in (left, right))
+    return mean_products(one, other).clamp(-1, 1)
 
 
 @measure_of_answers(
@@ -37,8 +62,9 @@ def pair_orders(outputs: Outputs, **_: object) -> Tensor:
     source="Kendall 1945, equation 3 (tau-b), over the classes of a sample, mean over samples",
     pace=Pace.PRODUCT,
     prepare=pair_orders,
-    means=lambda left, right: mean_products(left, right).clamp(-1, 1),
+    means=mean_correlations,
 )
-def class_order_kendall(p: Tensor, q: Tensor) -> Tensor:
+def class_order_kendall(p: Orders, q: Orders) -> Tensor:
     """Mean over samples of Kendall's rank correlation between the two models' orders of the classes."""
-    return (p * q).sum(1).mean().clamp(-1, 1)
+    scale = (p.untied.double() * q.untied.double()).sqrt()
+    return ((p.signs * q.signs).double().sum(1, keepdim=True) / scale).mean().clamp(-1, 1)

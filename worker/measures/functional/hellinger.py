@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Uncertainty
-from worker.measures.functional.answers import measure_of_answers, row_means
+from worker.measures.functional.answers import lengths, measure_of_answers, row_means
 from worker.measures.inputs import Outputs
 
 ROOT_2 = 2**0.5
@@ -16,7 +16,7 @@ def root_probabilities(outputs: Outputs, **_: object) -> Tensor:
 
 def per_sample(p: Tensor, q: Tensor) -> Tensor:
     """Distance of each sample."""
-    return ((p - q).norm(dim=-1) / ROOT_2).clamp_max(1)
+    return (lengths(p - q) / ROOT_2).clamp_max_(1)
 
 
 @measure_of_answers(

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Parameter, Uncertainty
-from worker.measures.functional.answers import class_order, measure_of_answers, row_means
+from worker.measures.functional.answers import class_order, measure_of_answers, pair_means
 from worker.measures.inputs import Outputs
 
 
@@ -15,9 +15,10 @@ def first_places(outputs: Outputs, *, k: int) -> Tensor:
     return class_order(outputs)[:, : k or classes].to(narrow)
 
 
-def per_sample(p: Tensor, q: Tensor, **_: object) -> Tensor:
-    """Share of positions of each sample."""
-    return (p != q).to(torch.float64).mean(-1)
+def share(p: Tensor, q: Tensor, **_: object) -> Tensor:
+    """Share of positions of rows ``(..., rows, k)`` that differ."""
+    differ = (p != q).flatten(-2)
+    return differ.sum(-1).to(torch.float64) / differ.shape[-1]
 
 
 @measure_of_answers(
@@ -43,8 +44,8 @@ def per_sample(p: Tensor, q: Tensor, **_: object) -> Tensor:
         ),
     ),
     prepare=first_places,
-    means=row_means(per_sample),
+    means=pair_means(share),
 )
 def rank_disagreement(p: Tensor, q: Tensor, **_: object) -> Tensor:
     """Share of positions at which the two models rank a different class."""
-    return per_sample(p, q).mean()
+    return share(p, q)

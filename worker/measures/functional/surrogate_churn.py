@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Parameter, Uncertainty
-from worker.measures.functional.answers import measure_of_answers, row_means
+from worker.measures.functional.answers import half_absolute, measure_of_answers, pair_means
 from worker.measures.inputs import Outputs
 
 
@@ -11,11 +11,6 @@ def relative(outputs: Outputs, *, alpha: float) -> Tensor:
     """Probabilities over the largest of their sample, to the power alpha, ``(samples, classes)``."""
     z = outputs.logits
     return (alpha * (z - z.amax(1, keepdim=True))).exp()
-
-
-def per_sample(p: Tensor, q: Tensor, **_: object) -> Tensor:
-    """Half the absolute differences of each sample."""
-    return (p - q).abs().sum(-1) / 2
 
 
 @measure_of_answers(
@@ -41,8 +36,8 @@ def per_sample(p: Tensor, q: Tensor, **_: object) -> Tensor:
         ),
     ),
     prepare=relative,
-    means=row_means(per_sample),
+    means=pair_means(half_absolute),
 )
 def surrogate_churn(p: Tensor, q: Tensor, **_: object) -> Tensor:
     """Half the absolute difference of the probabilities, each divided by the largest of its sample."""
-    return per_sample(p, q).mean()
+    return half_absolute(p, q)

@@ -3,12 +3,7 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Uncertainty
-from worker.measures.functional.answers import measure_of_answers, probabilities, row_means
-
-
-def per_sample(p: Tensor, q: Tensor) -> Tensor:
-    """Half the absolute differences of each sample."""
-    return (p - q).abs().sum(-1) / 2
+from worker.measures.functional.answers import half_absolute, measure_of_answers, pair_means, probabilities
 
 
 @measure_of_answers(
@@ -24,8 +19,8 @@ def per_sample(p: Tensor, q: Tensor) -> Tensor:
     pitfalls="Strong: sees confidence as well as class. For certain answers it is the disagreement.",
     source="Levin & Peres 2017, proposition 4.2; mean over samples",
     prepare=probabilities,
-    means=row_means(per_sample),
+    means=pair_means(half_absolute),
 )
 def total_variation(p: Tensor, q: Tensor) -> Tensor:
     """Mean over samples of the largest difference in the probability of any event."""
-    return per_sample(p, q).mean()
+    return half_absolute(p, q)
