@@ -11,6 +11,11 @@ HEAD = """# Measures
 {count} measures, made from the cards by `python -m kinscape.docs`; a test keeps the page current.
 Intervals are 95 % and come from leaving out one of 20 fixed groups of samples at a time, so that two
 cells of one probe set share their groups and their difference has a paired interval.
+
+What a layer returns becomes features by a reduction: `mean` over positions (unless said), `flatten`, `cls`,
+`last-token`, or `positions`, where every position of a map or of a sequence counts. Samples then leave with all
+their positions, and unbiased linear CKA leaves out pairs of positions of one sample, which are alike in every
+network. Measures of neighbours, of distances between samples and of kernels do not take positions and say so.
 """
 
 
@@ -39,6 +44,7 @@ def _section(card: Card) -> str:
         f"- Reads {card.input.value} on {card.role.value} samples; symmetric: {'yes' if card.symmetric else 'no'}",
         f"- Ignores: {ignores}{second}",
         f"- Interval: {card.uncertainty.value}; reliable from {card.reliable_from}",
+        *(["- Every position of a feature map may count as a sample (reduction `positions`)"] * card.takes_positions),
         f"- {card.pitfalls}",
         f"- Source: {card.source}",
     ]

@@ -67,11 +67,17 @@ def outputs_of(value: Array, labels: Tensor | None, kind: Kind | None) -> Output
     return Outputs(raw, labels)
 
 
-def features_of(value: Array) -> Tensor:
-    """Features ``(samples, width)`` as floats."""
+def features_of(value: Array, *, of_positions: bool = False) -> Tensor:
+    """Features ``(samples, width)`` as floats; ``(samples, positions, width)`` too where positions may count."""
     x = tensor(value)
-    if x.ndim != 2 or 0 in x.shape:
-        raise Unprocessable(f"Features must be (samples, width), not {tuple(x.shape)}.")
+    if x.ndim == 3 and 0 not in x.shape and not of_positions:
+        raise Unprocessable(
+            f"Features must be (samples, width), not {tuple(x.shape)}; this measure does not take every position "
+            "as a sample."
+        )
+    if x.ndim not in (2, 3) or 0 in x.shape:
+        what = "(samples, width) or (samples, positions, width)" if of_positions else "(samples, width)"
+        raise Unprocessable(f"Features must be {what}, not {tuple(x.shape)}.")
     x = (
         x
         if x.dtype in (torch.float32, torch.float64)

@@ -24,6 +24,7 @@ from kinscape.given import (
     weights_of,
 )
 from worker.loading.registry import build
+from worker.measures.answering import answer_pairs
 from worker.measures.catalogue import catalogue
 from worker.measures.evaluation import (
     evaluate_both,
@@ -34,7 +35,7 @@ from worker.measures.evaluation import (
 )
 from worker.measures.inputs import Layer, Outputs, Undefined
 from worker.measures.measure import Measure
-from worker.measures.pairs import Answers, answer_pairs
+from worker.measures.pairs import Answers
 from worker.measures.uncertainty import bounds, half_width, row_groups
 
 __all__ = ["BoundMeasure", "Matrix", "build", "matrices", "measure", "measures"]
@@ -128,10 +129,11 @@ class BoundMeasure:
         """The number, with its interval.
 
         Args:
-            data: two feature matrices; two (or one) output matrices; one feature matrix for
-                measures of a layer; two (or one) state dicts; one (or two) modules followed by ``x`` and
-                ``y``. For one model, labels may follow. For a gap between train and held-out samples: outputs
-                and labels of the one, then of the other.
+            data: two feature matrices (or arrays ``(samples, positions, width)``, where every position
+                counts); two (or one) output matrices; one feature matrix for measures of a layer; two (or one)
+                state dicts; one (or two) modules followed by ``x`` and ``y``. For one model, labels may
+                follow. For a gap between train and held-out samples: outputs and labels of the one, then of the
+                other.
             labels: class of each sample, where a measure needs them.
             outputs: whether outputs are logits (the default) or probabilities.
             seed: seed of random draws.
@@ -221,7 +223,7 @@ class BoundMeasure:
             if len(classes) > 1:
                 raise Unprocessable(f"All outputs must have the same classes; they have {sorted(classes)}.")
         else:
-            found = [features_of(d) for d in data]
+            found = [features_of(d, of_positions=self.card.takes_positions) for d in data]
             sizes = {len(x) for x in found}
         if len(sizes) > 1:
             raise Unprocessable(f"All inputs must show the same samples; they have {sorted(sizes)}.")
@@ -288,7 +290,7 @@ def _size(inputs: list[Any]) -> tuple[int, int]:
     if isinstance(inputs[0], Outputs):
         return inputs[0].samples, int(inputs[0].logits.shape[1])
     if isinstance(inputs[0], Tensor):
-        return len(inputs[0]), max(int(x.shape[1]) for x in inputs)
+        return len(inputs[0]), max(int(x.shape[-1]) for x in inputs)
     return 0, 0
 
 

@@ -11,7 +11,14 @@ from sqlalchemy.orm import Session
 
 from backend.actions.uploading import short
 from backend.contracts.cards import Arity, Card, Input, Pace, Role
-from backend.contracts.comparisons import OUTPUT, PENULTIMATE, ComparisonCreate, LayerPairs, MeasureRequest
+from backend.contracts.comparisons import (
+    OUTPUT,
+    PENULTIMATE,
+    ComparisonCreate,
+    LayerPairs,
+    MeasureRequest,
+    Reduction,
+)
 from backend.contracts.problems import NotFound, Unprocessable
 from backend.store import cards, cells
 from backend.store import projects as rows
@@ -115,6 +122,8 @@ def check(session: Session, project: int, request: ComparisonCreate) -> Specific
         if each is not None:
             _check_fit(checkpoint, each)
     layers = list(dict.fromkeys(request.layers)) or [PENULTIMATE]
+    if request.reduction is Reduction.POSITIONS:
+        _check_positions(measures, cards.measures(session))
     if any(a.card.input is Input.FEATURES for a in measures):
         for layer, checkpoint in product(layers, checkpoints):
             if layer not in (PENULTIMATE, OUTPUT) and layer not in checkpoint.layers:
@@ -140,6 +149,17 @@ def _measures(session: Session, project: int, request: ComparisonCreate) -> list
         if all(a.name != name for a in asked):
             asked.append(Asked(name, card, settings, references))
     return asked
+
+
+def _check_positions(measures: list[Asked], known: dict[str, Card]) -> None:
+    """Only some measures of features may take every position as a sample."""
+    refused = [a.card.slug for a in measures if a.card.input is Input.FEATURES and not a.card.takes_positions]
+    if refused:
+        able = ", ".join(slug for slug, card in known.items() if card.takes_positions)
+        raise Unprocessable(
+            f"{', '.join(refused)} cannot take every position as a sample: choose another reduction, or measures that "
+            f"can: {able}."
+        )
 
 
 def _references(session: Session, project: int, card: Card, wish: MeasureRequest) -> list[int]:

@@ -178,6 +178,9 @@ class Card(BaseModel):
     has_chance_level: bool = Field(
         default=False, description="Whether shuffled samples show what unrelated models score."
     )
+    takes_positions: bool = Field(
+        default=False, description="Whether every position of a feature map may count as a sample."
+    )
     tolerance: float = Field(default=1e-6, description="How far two correct computations may differ.")
 
     def settings(self, given: dict[str, Any]) -> dict[str, int | float | str]:

@@ -28,10 +28,11 @@ class MeasureRequest(BaseModel):
 
 
 class Reduction(enum.StrEnum):
-    """How a feature map becomes one vector per sample."""
+    """How a feature map becomes one vector per sample, or one for each of its positions."""
 
     MEAN = "mean"
     FLATTEN = "flatten"
+    POSITIONS = "positions"
     CLS = "cls"
     LAST_TOKEN = "last-token"  # noqa: S105  (a place in a sequence, not a secret)
 

@@ -85,6 +85,7 @@ def _on_what(choices: list[dict[str, str]], layers: list[str], *, held_out: Prob
             data=[
                 {"value": "mean", "label": "Mean over positions"},
                 {"value": "flatten", "label": "Flatten"},
+                {"value": "positions", "label": "Every position"},
                 {"value": "cls", "label": "First token"},
                 {"value": "last-token", "label": "Last token"},
             ],

@@ -69,6 +69,29 @@ def test_what_the_server_computes_is_what_the_library_computes(
     assert sorted(found.order) == [0, 1, 2]
 
 
+def test_every_position_of_a_map_may_count(project: Project, networks: list[Path], probe_file: Path) -> None:
+    models = uploaded(project, networks, 3)
+    probe = project.upload_probe(probe_file)
+    wish = {"checkpoints": models, "probe": probe, "layers": ["features.3", "classifier.3"], "reduction": "positions"}
+    with pytest.raises(ClientError, match="rsa cannot take every position as a sample") as refused:
+        project.compare(measures=["rsa", "linear-cka"], **wish)
+    assert "procrustes" in str(refused.value)
+    found = project.compare(measures=["linear-cka", "procrustes", "disagreement"], **wish).wait(timeout_s=60)
+    x = torch.from_numpy(np.load(probe_file)["x"])
+    seen = []
+    for file in networks[:3]:
+        module = build("lenet", classes=10)
+        module.load_state_dict(load_file(file))
+        with torch.no_grad():
+            seen.append(module.eval().get_submodule("features")[:4](x).flatten(2).mT)
+    assert seen[0].shape[1] > 1
+    for slug in ("linear-cka", "procrustes"):
+        direct, served = measure(slug).matrix(seen), found.matrix(slug, layer="features.3")
+        assert np.allclose(served.values, direct.values, atol=1e-6)
+        assert np.allclose(served.low, direct.low, atol=1e-5)
+        assert np.isfinite(found.matrix(slug, layer="classifier.3").values).all()
+
+
 def test_adding_one_checkpoint_computes_its_cells_and_nothing_else(
     project: Project, networks: list[Path], probe_file: Path
 ) -> None:

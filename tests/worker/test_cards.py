@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from backend.contracts.cards import Arity, Change, Input, Role, Uncertainty
 from kinscape import build
 from kinscape.library import BoundMeasure
+from worker.measures.answering import answer_pairs
 from worker.measures.catalogue import catalogue
 from worker.measures.evaluation import evaluate_network
 from worker.measures.inputs import Layer, Outputs, Subject
 from worker.measures.measure import Measure, Reading
-from worker.measures.pairs import answer_pairs
 from worker.measures.uncertainty import jackknife_error, row_groups
 
 SAMPLES, CLASSES, WIDTH = 80, 6, 9

@@ -10,11 +10,11 @@ from worker.measures.inputs import Undefined, samples_in_cache
 
 
 def reduced(values: Tensor, reduction: str) -> Tensor:
-    """Features ``(samples, width)`` of a layer's output, whatever its shape.
+    """Features ``(samples, width)`` of a layer's output, or ``(samples, positions, width)``, whatever its shape.
 
     ``mean`` averages over the positions of a map ``(samples, channels, height, width)`` or of
-    tokens ``(samples, tokens, width)``; ``flatten`` keeps every value; ``cls`` and ``last-token`` keep
-    the first and the last token.
+    tokens ``(samples, tokens, width)``; ``flatten`` keeps every value; ``positions`` keeps every
+    position apart; ``cls`` and ``last-token`` keep the first and the last token.
     """
     if values.ndim == 2:
         return values
@@ -22,6 +22,8 @@ def reduced(values: Tensor, reduction: str) -> Tensor:
         if values.ndim != 3:
             raise Undefined(f"The reduction {reduction} needs tokens (samples, tokens, width); this layer has none.")
         return values[:, 0 if reduction == Reduction.CLS else -1]
+    if reduction == Reduction.POSITIONS and values.ndim in (3, 4):
+        return values if values.ndim == 3 else values.flatten(2).mT
     if reduction == Reduction.MEAN and values.ndim == 4:
         return values.mean((2, 3))
     if reduction == Reduction.MEAN and values.ndim == 3:
@@ -79,7 +81,7 @@ class _Rows:
     def add(self, values: Tensor) -> None:
         """The rows that come next."""
         if self._values is None:
-            self._values = values.new_empty(self._samples, values.shape[1])
+            self._values = values.new_empty(self._samples, *values.shape[1:])
         end = self._filled + len(values)
         if end <= self._samples:
             self._values[self._filled : end] = values

@@ -10,9 +10,10 @@ from torch import Tensor
 
 from backend.contracts.cards import Uncertainty
 from backend.contracts.cells import Cell, Reason, Why
+from worker.measures.answering import answer_pairs, chance_levels
 from worker.measures.inputs import Layer, Outputs, Subject, Undefined, Weights
 from worker.measures.measure import Measure, Reading, Settings
-from worker.measures.pairs import Data, Pair, answer_pairs, chance_levels
+from worker.measures.pairs import Data, Pair
 from worker.measures.uncertainty import (
     FEWEST_GROUPS,
     GROUPS,
@@ -84,7 +85,7 @@ def _size(a: Any, b: Any) -> tuple[int, int]:
     if isinstance(a, Layer):
         return a.samples, int(a.features.shape[1])
     if isinstance(a, Tensor):
-        return int(a.shape[0]), max(int(a.shape[1]), int(b.shape[1]))
+        return int(a.shape[0]), max(int(a.shape[-1]), int(b.shape[-1]))
     return 0, 0
 
 

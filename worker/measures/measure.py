@@ -50,7 +50,7 @@ class Block:
     """Models whose pairs are asked for at once.
 
     Attributes:
-        items: features ``(samples, width)`` of each model; widths may differ.
+        items: features ``(samples, width)`` of each model, or ``(samples, positions, width)``; widths may differ.
         pairs: ``(pairs, 2)`` numbers of the items that meet.
         groups: rows to leave out together; empty when no interval is wanted.
         kept: what measures that share a pass keep for one another.
@@ -90,6 +90,7 @@ class Measure:
     finish: Callable[..., Tensor] | None
     together: Callable[..., Together] | None
     check: Callable[..., Any] | None
+    by_position: Callable[..., Together] | None
     undefined: str
     small: Callable[[int, int], str] | None
     beside: Callable[..., Reading] | None
@@ -143,6 +144,8 @@ def measure(
     finish: Callable[..., Tensor] | None = None,
     together: Callable[..., Together] | None = None,
     check: Callable[..., Any] | None = None,
+    by_position: Callable[..., Together] | None = None,
+    takes_positions: bool = False,
     undefined: str = "The number is 0/0 for this input.",
     small: Callable[[int, int], str] | None = None,
     beside: Callable[..., Reading] | None = None,
@@ -160,6 +163,10 @@ def measure(
         together: values and leave-one-group-out values of a whole block of raw inputs in one
             pass.
         check: raises ``Undefined`` for an input of ``together`` that has no number.
+        by_position: the same as ``together`` for items ``(samples, positions, width)``, where positions of one
+            sample are more than further rows.
+        takes_positions: whether every position may count as a row, and samples leave with all of theirs; true
+            where there is ``by_position``.
         undefined: the sentence shown where the number does not exist.
         has_chance_level: left out, a measure of pairs has one unless it reads weights or networks; False
             for numbers that shuffled samples do not change.
@@ -180,7 +187,10 @@ def measure(
             reliable_from=reliable_from, pitfalls=pitfalls, source=source, parameters=parameters, pace=pace,
             tolerance=tolerance, references=references, references_help=references_help,
             has_chance_level=by_sample if has_chance_level is None else has_chance_level,
+            takes_positions=takes_positions or by_position is not None,
         )  # fmt: skip
-        return Measure(card, function, prepare, matrix, means, finish, together, check, undefined, small, beside)
+        return Measure(
+            card, function, prepare, matrix, means, finish, together, check, by_position, undefined, small, beside
+        )  # fmt: skip
 
     return decorate

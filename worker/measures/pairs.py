@@ -16,8 +16,6 @@ Data = Outputs | Tensor
 Pair = tuple[Hashable, Hashable]
 CACHED_BYTES = 4 << 20
 ROUNDING = 1e-6
-FEWEST_PER_CLASS = 5
-CHANCE_DRAWS = {Pace.PRODUCT: 4, Pace.PAIR: 2, Pace.PATH: 1}
 
 
 @dataclass
@@ -62,21 +60,21 @@ class Meeting:
     places: Tensor
 
 
-def answer_pairs(
+def answer_rows(
     measure: Measure, left: Mapping[Hashable, Any], right: Mapping[Hashable, Any], pairs: Sequence[Pair],
     settings: Settings, *, groups: Sequence[Tensor] = (), kept: dict[Hashable, Any] | None = None,
 ) -> Answers:  # fmt: skip
-    """The numbers of pairs, by the fastest way that the measure knows.
+    """The numbers of pairs of features ``(samples, width)``, outputs or weights, by the fastest way known.
 
     Args:
         left, right: what each side shows, by name; one object where both sides are the same.
         groups: rows to leave out together for the intervals; none for values alone.
         kept: shared by measures of the same models, so that one pass serves several.
     """
-    answers = Answers(torch.full((len(pairs),), NAN, dtype=torch.float64))
     groups = tuple(groups) if len(groups) >= FEWEST_GROUPS else ()
     if measure.card.uncertainty is Uncertainty.EXACT:
         groups = ()
+    answers = Answers(torch.full((len(pairs),), NAN, dtype=torch.float64))
     first, refused = prepare_all(measure, left, settings)
     second, refused_too = (first, refused) if right is left else prepare_all(measure, right, settings)
     answers.refused = {**refused_too, **refused}
@@ -121,44 +119,6 @@ def _within(measure: Measure, values: Tensor) -> Tensor:
     return values
 
 
-def chance_levels(
-    measure: Measure, left: Mapping[Hashable, Any], right: Mapping[Hashable, Any], pairs: Sequence[Pair],
-    settings: Settings,
-) -> Tensor:  # fmt: skip
-    """What each pair ``(pairs,)`` scores when its samples no longer belong together, mean over draws.
-
-    Every model's samples are shuffled on their own: features then are independent, and answers too;
-    where there are labels, answers are shuffled within a class, so that accuracies stay.
-    """
-    none = torch.full((len(pairs),), NAN, dtype=torch.float64)
-    some = next(iter(left.values()), None)
-    labels = some.labels if isinstance(some, Outputs) else None
-    if labels is not None and len(labels) < FEWEST_PER_CLASS * len(labels.unique()):
-        # With a handful of samples per class, a shuffle within classes changes next to nothing.
-        return none
-    generator = torch.Generator().manual_seed(0)
-    draws = CHANCE_DRAWS[measure.card.pace]
-    total = torch.zeros(len(pairs), dtype=torch.float64)
-    for _ in range(draws):
-        first = {name: _shuffled(data, generator) for name, data in left.items()}
-        second = first if right is left else {name: _shuffled(data, generator) for name, data in right.items()}
-        total += answer_pairs(measure, first, second, pairs, settings).values
-    itself = torch.tensor([a == b and right is left for a, b in pairs])
-    return torch.where(itself, none, total / draws)
-
-
-def _shuffled(data: Any, generator: torch.Generator) -> Any:
-    if not isinstance(data, Outputs) or data.labels is None:
-        samples = data.samples if isinstance(data, Outputs) else len(data)
-        return take_rows(data, torch.randperm(samples, generator=generator))
-    labels = data.labels.cpu()
-    order = torch.empty_like(labels)
-    for label in labels.unique():
-        rows = (labels == label).nonzero().flatten()
-        order[rows] = rows[torch.randperm(len(rows), generator=generator)]
-    return take_rows(data, order)
-
-
 def _unlike(a: Any, b: Any) -> str:
     if isinstance(a, Outputs) and a.logits.shape[1] != b.logits.shape[1]:
         return f"Not comparable: one answers {a.logits.shape[1]} classes, the other {b.logits.shape[1]}."
@@ -199,7 +159,10 @@ def _together(
     block = Block(items, torch.tensor(index), asked.groups, kept)
     try:
         found = asked.measure.together(block, **asked.settings)
-    except Undefined:
+    except Undefined as sentence:
+        if items[0].ndim == 3:
+            answers.reasons |= dict.fromkeys(asked.known, str(sentence))
+            return
         _one_by_one(asked, left, right, answers)
         return
     answers.values[asked.known] = found.values.to("cpu", torch.float64)
@@ -213,7 +176,7 @@ def _one_by_one(asked: _Asked, left: Mapping[Hashable, Any], right: Mapping[Hash
     slow = replace(asked.measure, together=None, check=None)
     for k, (a, b) in zip(asked.known, asked.pairs, strict=True):
         both: list[Mapping[Hashable, Any]] = [{a: left[a]}, {b: right[b]}]
-        one = answer_pairs(slow, both[0], both[1], [(a, b)], asked.settings, groups=asked.groups)
+        one = answer_rows(slow, both[0], both[1], [(a, b)], asked.settings, groups=asked.groups)
         answers.values[k] = one.values[0]
         if one.reasons:
             answers.reasons[k] = one.reasons[0]

@@ -7,6 +7,7 @@ from worker.measures.measure import Block, Together
 from worker.measures.representational.gram import centred, enough_for_unbiased, u_centred, unit_triangle
 from worker.measures.representational.layers import measure_of_layers
 from worker.measures.representational.moments import alignment, linear_moments
+from worker.measures.representational.positions import cka_of_positions
 
 
 def unit_u_gram(features: Tensor, **_: object) -> Tensor:
@@ -33,12 +34,13 @@ def all_pairs(block: Block) -> Together:
     uncertainty=Uncertainty.JACKKNIFE,
     reliable_from="50 samples; about 0 for independent features at any width",
     pitfalls="Small negative values are sampling noise around 0 and are kept. Dominated by the few "
-    "directions of largest variance.",
+    "directions of largest variance. Of positions, pairs within one sample do not count.",
     source="Kornblith et al. 2019, section 3; unbiased HSIC of Song et al. 2012, equation 5; Nguyen et al. 2021",
     pace=Pace.PRODUCT,
     prepare=unit_u_gram,
     together=all_pairs,
     check=enough_for_unbiased,
+    by_position=cka_of_positions,
 )
 def linear_cka(x: Tensor, y: Tensor) -> Tensor:
     """How far two layers order the similarities of samples alike; 0 for independent features."""
