@@ -36,7 +36,9 @@ def _up(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--host", default="127.0.0.1", help="address to listen on; beyond loopback a token is needed")
     verb.add_argument("--port", type=port, default=8050, help="port to listen on")
     verb.add_argument("--public-url", default="", help="address that browsers use, for links")
-    verb.add_argument("--workers", type=int, default=1, help="worker processes")
+    verb.add_argument(
+        "--workers", type=int, help="worker processes; unless said, one per core up to 4, or one for an NVIDIA card"
+    )
     verb.add_argument("--demo", action="store_true", help="train and load the demo zoo")
     verb.add_argument("--no-browser", action="store_true", help="do not open a browser")
 
@@ -106,10 +108,11 @@ def pairs(texts: Sequence[str]) -> dict[str, str]:
 def start(given: argparse.Namespace) -> int:
     """`kinscape up`."""
     # The launcher and the demo are programs of their own: loading them here would slow every other verb.
-    from kinscape.local.launcher import Wishes, owner_token, up
+    from kinscape.local.launcher import Wishes, owner_token, up, usual_workers
     from kinscape.local.programs import CannotStart
 
-    if given.workers < 1:
+    workers = usual_workers() if given.workers is None else given.workers
+    if workers < 1:
         raise ClientError("--workers must be at least 1.")
     data = given.data.expanduser().resolve()
     try:
@@ -121,7 +124,7 @@ def start(given: argparse.Namespace) -> int:
         from kinscape.demo.running import in_background
 
         then = in_background(token)
-    wishes = Wishes(data, given.host, given.port, given.public_url, given.workers, token)
+    wishes = Wishes(data, given.host, given.port, given.public_url, workers, token)
     return up(wishes, open_browser=not given.no_browser, then=then)
 
 

@@ -36,6 +36,7 @@ from worker.measures.evaluation import (
 from worker.measures.inputs import Layer, Outputs, Undefined
 from worker.measures.measure import Measure
 from worker.measures.pairs import Answers
+from worker.measures.progress import Listener, told
 from worker.measures.uncertainty import bounds, half_width, row_groups
 
 __all__ = ["BoundMeasure", "Matrix", "build", "matrices", "measure", "measures"]
@@ -177,11 +178,17 @@ class BoundMeasure:
 
     def matrix(
         self, data: Sequence[Any], *, labels: Array | None = None, outputs: Kind | None = None,
-        intervals: Literal[True, False] = True, **parameters: Any,
+        intervals: Literal[True, False] = True, progress: Listener | None = None, **parameters: Any,
     ) -> Matrix:  # fmt: skip
-        """All pairs of a list of features, outputs or state dicts at once."""
+        """All pairs of a list of features, outputs or state dicts at once.
+
+        Args:
+            progress: told the share that is done, from 0 to 1, of the pass under way: values first, then
+                intervals where these need passes of their own.
+        """
         settings = self.card.settings(parameters)
-        return self.matrix_of(self.read(data, labels=labels, outputs=outputs), settings, intervals=intervals)
+        with told(progress):
+            return self.matrix_of(self.read(data, labels=labels, outputs=outputs), settings, intervals=intervals)
 
     def matrix_of(
         self, inputs: list[Any], settings: dict[str, Any], *, intervals: Literal[True, False],

@@ -80,17 +80,18 @@ def _on_what(choices: list[dict[str, str]], layers: list[str], *, held_out: Prob
             value=["penultimate"],
             searchable=True,
         ),
-        dmc.SegmentedControl(
+        dmc.Select(
             id="ask-reduction",
+            label="Features of maps and sequences",
             data=[
                 {"value": "mean", "label": "Mean over positions"},
-                {"value": "flatten", "label": "Flatten"},
-                {"value": "positions", "label": "Every position"},
+                {"value": "flatten", "label": "All values, flattened"},
+                {"value": "positions", "label": "Every position a sample"},
                 {"value": "cls", "label": "First token"},
                 {"value": "last-token", "label": "Last token"},
             ],
             value="mean",
-            size="xs",
+            allowDeselect=False,
         ),
         dmc.TextInput(id="ask-name", label="Name", placeholder="Optional"),
     ]

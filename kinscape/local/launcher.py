@@ -24,6 +24,8 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104
 READY_S = 120
 TOO_OFTEN = 8
+MOST_WORKERS = 4
+GIBIBYTES_PER_WORKER = 3
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,23 @@ class Wishes:
     public_url: str
     workers: int
     token: str
+
+
+def usual_workers() -> int:
+    """How many worker processes suit this machine.
+
+    Small networks keep one core busy and no more, so cores are better shared by processes than by threads; a GPU
+    is better left to one.
+    """
+    if Path("/dev/nvidiactl").exists():
+        return 1
+    gibibytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 30
+    return max(1, min(cores(), MOST_WORKERS, gibibytes // GIBIBYTES_PER_WORKER))
+
+
+def cores() -> int:
+    """Processor cores that this program may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Launcher:
@@ -158,8 +177,7 @@ class Launcher:
                 ) from error
 
     def _environment(self) -> dict[str, str]:
-        cores = os.cpu_count() or 1
-        threads = str(max(1, cores // max(1, self.wishes.workers)))
+        threads = str(max(1, cores() // self.wishes.workers))
         return {
             **os.environ,
             "KINSCAPE_DATABASE_URL": programs.database_url(self.run),

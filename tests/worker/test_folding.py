@@ -10,7 +10,7 @@ from kinscape import build
 from tests.worker.networks import explicit_hessian
 from worker.measures.inputs import Subject
 from worker.measures.landscape.curvature import hessian_product
-from worker.measures.landscape.folding import folded_logits
+from worker.measures.landscape.folding import folded
 from worker.measures.landscape.gauss_newton import gauss_newton_forms
 
 
@@ -69,10 +69,10 @@ def subject_of(make: Callable[[], nn.Module], dtype: torch.dtype = torch.float64
 def test_only_norm_layers_right_behind_a_convolution_are_folded(kind: str) -> None:
     make, count = KINDS[kind]
     subject = subject_of(make)
-    logits = folded_logits(subject, subject.weights, subject.x)
+    logits = folded(subject)(subject.weights, subject.x)
     assert torch.allclose(logits, subject.logits(subject.weights, subject.x), rtol=1e-9, atol=1e-12)
-    folded = subject.kept["folded"]
-    assert (0 if folded is None else len(folded.norms)) == count
+    found = subject.kept["folded"]
+    assert (0 if found is None else len(found.norms)) == count
 
 
 @pytest.mark.parametrize("kind", ["plain", "no bias, stride, groups", "residual", "answer used twice"])

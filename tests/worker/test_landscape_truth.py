@@ -14,8 +14,10 @@ from backend.contracts.problems import Unprocessable
 from kinscape import build, measure
 from tests.worker.networks import explicit_hessian, small_networks, trained_mlp
 from worker.measures.inputs import Subject
+from worker.measures.landscape.curvature import group_curvatures
 from worker.measures.landscape.gauss_newton import gauss_newton_traces
 from worker.measures.landscape.paths import reestimated
+from worker.measures.landscape.vectors import start_vector
 from worker.measures.uncertainty import row_groups
 
 KINDS = list(small_networks())
@@ -99,6 +101,19 @@ def test_second_derivatives_that_torch_gets_wrong_are_noticed(norm: Any) -> None
     x, y = torch.randn(30, 6, dtype=torch.float64), torch.randint(0, 3, (30,))
     found = measure("hessian-top-eigenvalue")(module, x, y, tolerance=1e-8)
     assert "not symmetric" in found.warning
+
+
+@pytest.mark.parametrize("kind", small_networks())
+def test_curvature_of_samples_is_that_of_the_explicit_hessian_or_left_to_double_backward(kind: str) -> None:
+    module, x, y = given(kind)
+    subject = Subject(module, x, y, groups=row_groups(len(x), count=4))
+    vector = start_vector(subject, 0)
+    found = group_curvatures(subject, [vector], subject.groups)[:, 0]
+    for group, value in zip(subject.groups, found.tolist(), strict=True):
+        right = float(vector @ explicit_hessian(module, x[group], y[group]) @ vector)
+        assert value == pytest.approx(right, rel=1e-9)
+    # Through norms of a sample's own statistics nested forward derivatives are wrong: the trial finds it.
+    assert subject.kept["nested derivatives"] is (kind not in ("attention", "group-norm"))
 
 
 def test_the_density_has_the_moments_of_the_explicit_spectrum() -> None:

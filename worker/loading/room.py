@@ -4,8 +4,8 @@ import os
 
 import torch
 
-SHARE_OF_MEMORY = 0.2
-# What is free on a GPU is ours alone; the machine's memory is shared with the store, the web and other workers.
+# The machine's memory is shared with other workers, the store and the web; what is free on a GPU is ours alone.
+SHARE_OF_MEMORY = 0.1
 SHARE_OF_FREE = 0.4
 
 

@@ -163,6 +163,12 @@ class Subject:
         """Number of samples."""
         return int(self.x.shape[0])
 
+    @property
+    def samples_at_once(self) -> int:
+        """Most samples in one pass of which nothing is kept."""
+        fitting: int = self.once("samples in cache", lambda: samples_in_cache(self.module, self.x))
+        return min(self.chunk, fitting)
+
     def in_float64(self) -> "Subject":
         """The same network and samples with twice the digits; a copy, the module stays as it is."""
         if all(t.dtype == torch.float64 for t in self.weights.values()):
@@ -185,11 +191,6 @@ class Subject:
         rows = rows.to(self.x.device)
         return replace(self, x=self.x[rows], y=self.y[rows] if self.y.numel() else self.y, groups=(), kept={})
 
-    def movable(self) -> tuple["Subject", dict[str, Tensor]]:
-        """A copy of the network whose weights may be written to, and those weights by name."""
-        module = copy.deepcopy(self.module)
-        return replace(self, module=module, kept={}), {n: p.data for n, p in module.named_parameters()}
-
     def grouped(self, groups: tuple[Tensor, ...]) -> "Subject":
         """The same network with other groups of samples to leave out."""
         return replace(self, groups=groups)
@@ -211,8 +212,7 @@ class Subject:
     def losses(self, weights: Weights | None = None, *, buffers: Weights | None = None) -> Tensor:
         """Cross-entropy of every sample, ``(samples,)``, in nats, without a graph; of other weights where given."""
         parts = []
-        fitting: int = self.once("samples in cache", lambda: samples_in_cache(self.module, self.x))
-        at_once = min(self.chunk, fitting)
+        at_once = self.samples_at_once
         with torch.no_grad():
             for start in range(0, self.samples, at_once):
                 x = self.x[start : start + at_once]

@@ -165,8 +165,7 @@ def measure(
         check: raises ``Undefined`` for an input of ``together`` that has no number.
         by_position: the same as ``together`` for items ``(samples, positions, width)``, where positions of one
             sample are more than further rows.
-        takes_positions: whether every position may count as a row, and samples leave with all of theirs; true
-            where there is ``by_position``.
+        takes_positions: whether positions may count as rows; true where there is ``by_position``.
         undefined: the sentence shown where the number does not exist.
         has_chance_level: left out, a measure of pairs has one unless it reads weights or networks; False
             for numbers that shuffled samples do not change.
@@ -178,19 +177,18 @@ def measure(
     def decorate(function: Callable[..., Any]) -> Measure:
         summary = (inspect.getdoc(function) or "").split("\n", 1)[0]
         by_sample = arity is Arity.PAIR and input in (Input.FEATURES, Input.OUTPUTS)
-        second = None if ignores_of_second is None else frozenset(ignores_of_second)
+        chance = by_sample if has_chance_level is None else has_chance_level
         card = Card(
             slug=slug, version=version, title=title, summary=summary, family=family, question=question,
             arity=arity, input=input, formula=formula, low=bounds[0], high=bounds[1], identical=identical,
-            direction=direction, symmetric=symmetric, ignores=frozenset(ignores or ()), ignores_of_second=second,
+            direction=direction, symmetric=symmetric, ignores=frozenset(ignores or ()),
+            ignores_of_second=None if ignores_of_second is None else frozenset(ignores_of_second),
             role=role, needs_labels=needs_labels, counts_events=counts_events, uncertainty=uncertainty,
             reliable_from=reliable_from, pitfalls=pitfalls, source=source, parameters=parameters, pace=pace,
-            tolerance=tolerance, references=references, references_help=references_help,
-            has_chance_level=by_sample if has_chance_level is None else has_chance_level,
-            takes_positions=takes_positions or by_position is not None,
+            takes_positions=takes_positions or bool(by_position), tolerance=tolerance, references=references,
+            references_help=references_help, has_chance_level=chance,
         )  # fmt: skip
-        return Measure(
-            card, function, prepare, matrix, means, finish, together, check, by_position, undefined, small, beside
-        )  # fmt: skip
+        ways = (function, prepare, matrix, means, finish, together, check, by_position, undefined, small, beside)
+        return Measure(card, *ways)
 
     return decorate

@@ -10,6 +10,7 @@ from torch import Tensor
 from backend.contracts.cards import Pace, Uncertainty
 from worker.measures.inputs import Outputs, Undefined
 from worker.measures.measure import Block, Measure, Reading, Settings
+from worker.measures.progress import steps
 from worker.measures.uncertainty import FEWEST_GROUPS, NAN, others, take_rows
 
 Data = Outputs | Tensor
@@ -223,23 +224,20 @@ def _sums(asked: _Asked, a: Any, b: Any, meetings: list[Meeting], rows: Sequence
     """Sums of the terms over each group of rows, ``(groups, terms, pairs)``."""
     assert asked.measure.means is not None
     count = sum(len(m.pairs) for m in meetings)
-    parts: list[Tensor] = []
     row_bytes = max(1, _first(b)[:, 0].numel() * _first(b).element_size())
-    for group in rows:
-        total: Tensor | None = None
-        for piece in group.split(max(16, CACHED_BYTES // row_bytes)):
-            some_a = _picked(a, (slice(None), piece))
-            some_b = some_a if b is a else _picked(b, (slice(None), piece))
-            for m in meetings:
-                mine, yours = _picked(some_a, (m.left,)), _picked(some_b, (m.right,))
-                found = asked.measure.means(mine, yours, **asked.settings).to("cpu", torch.float64)
-                found = found if found.ndim == 3 else found.unsqueeze(0)
-                if total is None:
-                    total = torch.zeros(len(found), count, dtype=torch.float64)
-                total[:, m.pairs] += found.flatten(1)[:, m.places] * len(piece)
-        assert total is not None
-        parts.append(total)
-    return torch.stack(parts)
+    at_once = max(16, CACHED_BYTES // row_bytes)
+    totals: dict[int, Tensor] = {}
+    for g, piece in steps([(g, piece) for g, group in enumerate(rows) for piece in group.split(at_once)]):
+        some_a = _picked(a, (slice(None), piece))
+        some_b = some_a if b is a else _picked(b, (slice(None), piece))
+        for m in meetings:
+            mine, yours = _picked(some_a, (m.left,)), _picked(some_b, (m.right,))
+            found = asked.measure.means(mine, yours, **asked.settings).to("cpu", torch.float64)
+            found = found if found.ndim == 3 else found.unsqueeze(0)
+            if g not in totals:
+                totals[g] = torch.zeros(len(found), count, dtype=torch.float64)
+            totals[g][:, m.pairs] += found.flatten(1)[:, m.places] * len(piece)
+    return torch.stack([totals[g] for g in range(len(rows))])
 
 
 def _meetings(measure: Measure, pairs: list[Pair], firsts: list[Hashable], seconds: list[Hashable]) -> list[Meeting]:
@@ -282,7 +280,7 @@ def pair_values(
     """Values of prepared inputs, and a sentence where there is none."""
     answers = Answers(torch.full((len(pairs),), NAN, dtype=torch.float64))
     if measure.matrix is not None:
-        for rows in _blocks(measure, pairs):
+        for rows in steps(_blocks(measure, pairs)):
             firsts = list(dict.fromkeys(pairs[k][0] for k in rows))
             seconds = list(dict.fromkeys(pairs[k][1] for k in rows))
             grid = measure.matrix([left[a] for a in firsts], [right[b] for b in seconds], **settings)
@@ -290,7 +288,7 @@ def pair_values(
             j = torch.tensor([seconds.index(pairs[k][1]) for k in rows])
             answers.values[rows] = grid.to(device="cpu", dtype=torch.float64)[i, j]
         return answers
-    for k, (a, b) in enumerate(pairs):
+    for k, (a, b) in steps(list(enumerate(pairs))):
         try:
             found = measure.of_pair(left[a], right[b], settings)
         except Undefined as sentence:
@@ -315,7 +313,7 @@ def _resampled(asked: _Asked, left: Mapping[Hashable, Any], right: Mapping[Hasha
     """Leave-one-group-out values ``(groups, pairs)`` by doing everything again without each group."""
     measure, pairs, settings = asked.measure, asked.pairs, asked.settings
     out = []
-    for number in range(len(asked.groups)):
+    for number in steps(range(len(asked.groups))):
         rows = others(asked.groups, number)
         first, _ = prepare_all(measure, {n: take_rows(d, rows) for n, d in left.items()}, settings)
         second = first

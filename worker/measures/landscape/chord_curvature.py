@@ -2,7 +2,7 @@
 
 from backend.contracts.cards import Direction, Pace
 from worker.measures.inputs import Subject, Undefined
-from worker.measures.landscape.curvature import around, group_curvatures, hessian_product
+from worker.measures.landscape.curvature import curvature_along
 from worker.measures.landscape.minimum import measure_of_two_minima
 from worker.measures.landscape.paths import same_architecture
 from worker.measures.landscape.vectors import all_weights
@@ -32,9 +32,5 @@ def chord_curvature(start: Subject, end: Subject) -> Reading:
     if not length > 0:
         raise Undefined("Both have the same weights, so there is no direction from one to the other.")
     unit = chord / length
-    value = float(unit.double() @ hessian_product(start)(unit).double())
-    # Many networks pass here: the graphs of all of them would fill the memory.
-    start.kept.pop("gradient graph", None)
-    curvatures = group_curvatures(start, [unit], start.groups)
-    replicates = around(value, curvatures[:, 0], start) if start.groups else None
+    value, replicates = curvature_along(start, unit)
     return Reading(value, replicates, notes={"distance": length})

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from worker.measures.inputs import Subject, Weights
-from worker.measures.landscape.folding import folded_logits
+from worker.measures.landscape.folding import folded
+from worker.measures.landscape.nested import sample_curvatures
 from worker.measures.landscape.vectors import Product, flat
 from worker.measures.uncertainty import leave_one_out_means
 
@@ -59,11 +60,17 @@ def summed_products(subject: Subject, vectors: Sequence[Tensor], rows: Tensor | 
 
 def group_curvatures(subject: Subject, vectors: Sequence[Tensor], groups: Sequence[Tensor]) -> Tensor:
     """Quadratic forms of the Hessian of each group's mean loss, ``(groups, vectors)``, float64."""
+    by_sample = [sample_curvatures(subject, v) for v in vectors[:1]]
+    if by_sample and by_sample[0] is not None:
+        by_sample += [sample_curvatures(subject, v) for v in vectors[1:]]
+        forms = torch.stack([f for f in by_sample if f is not None], 1)
+        return torch.stack([forms[group].mean(0) for group in groups])
     found = torch.zeros(len(groups), len(vectors), dtype=torch.float64)
     for row, group in zip(found, groups, strict=True):
         for part in _passes(subject, group):
             products = _products(gradient_graph(subject, part), vectors)
-            row += torch.tensor([float(v.double() @ p.double()) for v, p in zip(vectors, products, strict=True)])
+            own = [float(v.double() @ p.double()) for v, p in zip(vectors, products, strict=True)]
+            row += torch.tensor(own, dtype=torch.float64)
         row /= len(group)
     return found
 
@@ -76,6 +83,15 @@ def _passes(subject: Subject, rows: Tensor | None = None) -> tuple[Tensor, ...]:
 
 def _products(graph: Graph, vectors: Sequence[Tensor]) -> Iterator[Tensor]:
     return (product_with(graph, v) for v in vectors)
+
+
+def curvature_along(subject: Subject, vector: Tensor) -> tuple[float, Tensor | None]:
+    """Second derivative of the mean loss along a unit vector, and the same with each group left out, ``(groups,)``."""
+    groups = subject.groups or (torch.arange(subject.samples),)
+    parts = group_curvatures(subject, [vector], groups)[:, 0]
+    sizes = torch.tensor([len(g) for g in groups], dtype=torch.float64)
+    value = float((parts * sizes).sum() / sizes.sum())
+    return value, leave_one_out_means(parts, groups) if subject.groups else None
 
 
 def around(value: float, parts: Tensor, subject: Subject) -> Tensor:
@@ -115,5 +131,5 @@ def gradient_at(subject: Subject, weights: Weights, rows: Tensor | None = None) 
 
 
 def _summed_loss(subject: Subject, weights: Weights, rows: Tensor) -> Tensor:
-    logits = folded_logits(subject, weights, subject.x[rows])
+    logits = folded(subject)(weights, subject.x[rows])
     return nn.functional.cross_entropy(logits, subject.y[rows], reduction="sum")

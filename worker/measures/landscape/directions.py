@@ -47,17 +47,6 @@ def by_weight(subject: Subject, vector: Tensor) -> dict[str, Tensor]:
     return dict(zip(subject.weights, unflat(vector, list(subject.weights.values())), strict=True))
 
 
-def moved(
-    weights: Weights, direction: Weights, step: float, *, into: dict[str, Tensor] | None = None
-) -> dict[str, Tensor]:
-    """Weights moved along a direction; exactly the same weights where the step is 0.
-
-    Args:
-        into: tensors to write to, where many steps are taken one after the other.
-    """
-    if into is None:
-        return dict(weights) if step == 0 else {n: torch.add(w, direction[n], alpha=step) for n, w in weights.items()}
-    for n, w in weights.items():
-        # Adding nothing would still round, and turn a direction without bounds into NaN.
-        into[n].copy_(w) if step == 0 else torch.add(w, direction[n], alpha=step, out=into[n])
-    return into
+def moved(weights: Weights, direction: Weights, step: float) -> dict[str, Tensor]:
+    """Weights moved along a direction; exactly the same weights where the step is 0."""
+    return dict(weights) if step == 0 else {n: torch.add(w, direction[n], alpha=step) for n, w in weights.items()}

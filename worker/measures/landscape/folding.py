@@ -6,6 +6,7 @@ norm layers, neither in the pass nor in its derivatives.
 """
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -42,12 +43,17 @@ class Folded:
         return state
 
 
-def folded_logits(subject: Subject, weights: Weights, x: Tensor) -> Tensor:
-    """Logits ``(samples, classes)`` of the network with other weights, by the cheaper of two equal ways."""
+def folded(subject: Subject) -> Callable[[Weights, Tensor], Tensor]:
+    """The network as a function of weights and samples, by the cheaper of two equal ways.
+
+    Ask for it outside of a derivative: what is tried and kept here must not belong to one.
+    """
     found: Folded | None = subject.once("folded", lambda: _folded(subject))
+    buffers = subject.buffers
     if found is None:
-        return subject.logits(weights, x)
-    return replace(subject, module=found.module).logits(found.state({**subject.buffers, **weights}), x)
+        return subject.logits
+    lighter, state = replace(subject, module=found.module), found.state
+    return lambda weights, x: lighter.logits(state({**buffers, **weights}), x)
 
 
 def _folded(subject: Subject) -> Folded | None:

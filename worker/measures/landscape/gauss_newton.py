@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from worker.measures.inputs import Subject, exact_attention
-from worker.measures.landscape.folding import folded_logits
+from worker.measures.landscape.folding import folded
 from worker.measures.landscape.layer_rules import (
     Watched,
     layers_with_rule,
@@ -157,8 +157,10 @@ def logit_slopes(subject: Subject, vector: Tensor, rows: slice) -> tuple[Tensor,
     names = list(subject.weights)
     tangent = dict(zip(names, unflat(vector, list(subject.weights.values())), strict=True))
 
+    network = folded(subject)
+
     def logits(weights: dict[str, Tensor]) -> Tensor:
-        return folded_logits(subject, weights, subject.x[rows])
+        return network(weights, subject.x[rows])
 
     with exact_attention(), torch.no_grad():
         out, slope = torch.func.jvp(logits, (subject.weights,), (tangent,))[:2]
@@ -187,7 +189,7 @@ def gauss_newton_product(subject: Subject) -> Product:
             p, slope = logit_slopes(subject, vector, rows)
             pushed = p * (slope - (p * slope).sum(1, keepdim=True))
             leaves = {n: w.clone().requires_grad_() for n, w in subject.weights.items()}
-            logits = folded_logits(subject, leaves, subject.x[rows])
+            logits = folded(subject)(leaves, subject.x[rows])
             pulled = torch.autograd.grad(logits, list(leaves.values()), pushed.to(logits.dtype), materialize_grads=True)
             total += flat(pulled)
         return total / subject.samples

@@ -6,9 +6,10 @@ import torch
 
 from backend.contracts.cards import Change, Parameter
 from worker.measures.inputs import Subject, Undefined
-from worker.measures.landscape.directions import by_weight, directions, moved
+from worker.measures.landscape.directions import by_weight, directions
 from worker.measures.landscape.loss_slice_1d import DIRECTION, REACH, odd
 from worker.measures.landscape.minimum import group_means, measure_of_minimum
+from worker.measures.landscape.traveller import Traveller
 from worker.measures.measure import Reading
 
 
@@ -41,13 +42,11 @@ def loss_surface_2d(subject: Subject, *, direction: str, reach: float, points: i
     if not bool(base.isfinite().all()):
         raise Undefined("The loss of the network itself is not finite.")
     places, means, gaps = [], [], 0
-    traveller, own = subject.movable()
+    traveller = Traveller(subject, [first, second])
     total = torch.zeros(subject.samples, dtype=torch.float64)
     for a in axis.tolist():
-        row = moved(subject.weights, first, a)
         for b in axis.tolist():
-            moved(row, second, b, into=own)
-            losses = traveller.losses().double().cpu()
+            losses = traveller.losses((a, b)).double().cpu()
             mean = float(losses.mean())
             places.append((a, b))
             means.append(mean)

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from worker.measures.inputs import Undefined
 from worker.measures.measure import Block, Together
+from worker.measures.progress import steps
 from worker.measures.representational.gram import centred
 from worker.measures.representational.rotation import singular_values
 
@@ -72,7 +73,7 @@ def over_pairs(
     """
     prepared = [prepare(x) for x in block.items]
     found = []
-    for i, j in block.pairs.tolist():
+    for i, j in steps(block.pairs.tolist()):
         try:
             found.append(of_pair(prepared[i], prepared[j]))
         except Undefined:

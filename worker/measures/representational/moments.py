@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from worker.measures.measure import Block, Together
+from worker.measures.progress import steps
 from worker.measures.representational.gram import median_distance
 
 TILE_BYTES = 96 << 20
@@ -193,7 +194,8 @@ def _moments_of_strips(
     sums = _Sums.empty(rows, models=models, samples=samples, device=like[0].device)
     if by_features:
         sums.add_linear_rows(like, rows)
-    for p, (start, stop) in enumerate(rows.spans):
+    work = [(stop - start) * (samples - start) for start, stop in rows.spans]
+    for p, (start, stop) in steps(list(enumerate(rows.spans)), sizes=work):
         strip = strip_of(start, stop)
         # What a sample has with itself is kept apart in float64: it may be far larger than all the rest.
         itself = strip[:, :, : stop - start].diagonal(dim1=1, dim2=2)
@@ -218,7 +220,7 @@ def feature_moments(xs: Sequence[Tensor], groups: Sequence[Tensor]) -> Moments:
     sums = _Sums.empty(rows, models=len(xs), samples=len(xs[0]), device=xs[0].device)
     wide = torch.cat(list(xs), 1)
     parts = torch.zeros(rows.count, wide.shape[1], wide.shape[1], dtype=torch.float64, device=wide.device)
-    for (start, stop), owner in zip(rows.spans, rows.owners, strict=True):
+    for (start, stop), owner in steps(list(zip(rows.spans, rows.owners, strict=True))):
         some = wide[start:stop].to(torch.float64)
         parts[owner] += some.T @ some
     for m, x in enumerate(xs):

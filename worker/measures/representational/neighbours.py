@@ -9,6 +9,7 @@ from torch import Tensor
 from backend.contracts.cards import Parameter
 from worker.measures.inputs import Undefined
 from worker.measures.measure import Block, Together
+from worker.measures.progress import steps
 
 DIGITS = 1e12  # cosines equal to so many digits tie, whatever the order of summation was
 NEIGHBOURS = (Parameter(name="k", default=10, minimum=1, maximum=200, help="Neighbours per sample."),)
@@ -97,7 +98,7 @@ def every_neighbourhood(block: Block, *, k: int) -> Iterator[Near]:
     n = len(block.items[0])
     spare = min(n - 1, 2 * k + 10) if block.groups else k
     units = block.once("units", lambda: [unit_rows(x) for x in block.items])
-    lists = block.once(("nearest", spare), lambda: torch.stack([_nearest(x, k=spare) for x in units]))
+    lists = block.once(("nearest", spare), lambda: torch.stack([_nearest(x, k=spare) for x in steps(units)]))
     cosines = block.once("cosines", lambda: Cosines(units))
     everyone = torch.arange(n, device=lists.device)
     yield Near(everyone, lists[:, :, :k], cosines)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from worker.measures.inputs import Undefined
 from worker.measures.measure import Block, Together
+from worker.measures.progress import steps
 from worker.measures.representational.gram import centred
 
 VALUES_AT_ONCE = 1 << 23
@@ -106,7 +107,7 @@ def cka_of_positions(block: Block) -> Together:
         value, size = unbiased_hsic(side, side, block.groups)
         own.append(value.where(value > 1e-12 * size, torch.nan).sqrt())
     found = []
-    for i, j in block.pairs.tolist():
+    for i, j in steps(block.pairs.tolist()):
         value = torch.ones_like(own[i]) if i == j else unbiased_hsic(sides[i], sides[j], block.groups)[0]
         found.append(value / own[i] / own[j] if i != j else value.where(own[i].isfinite(), torch.nan))
     both = torch.stack(found, 1).cpu()

@@ -1,0 +1,106 @@
+"""A copy of a network that is asked for its losses at many points of a line or a plane."""
+
+import copy
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from worker.measures.inputs import Subject, Weights
+
+
+class Traveller:
+    """Losses of a network moved along some directions.
+
+    Where the samples fit one pass, the first layer is multiplied with them once for the network and once for
+    each direction: it is linear in its weights and reads the samples alone, so that at every point what it
+    returns is a sum. Of a perceptron on images that is nearly all there is to compute.
+    """
+
+    def __init__(self, subject: Subject, directions: Sequence[Weights]) -> None:
+        self._from = subject.weights
+        self._directions = directions
+        module = copy.deepcopy(subject.module)
+        self._subject = replace(subject, module=module, kept={})
+        self._weights = {n: p.data for n, p in module.named_parameters() if n in subject.weights}
+        self._first: _Given | None = None
+        self._outputs: list[Tensor] = []
+        if subject.samples <= self._subject.samples_at_once:
+            self._take_over_first_layer(subject)
+
+    def losses(self, steps: Sequence[float]) -> Tensor:
+        """Cross-entropy of every sample after a step along each direction, ``(samples,)``, in nats."""
+        for name, own in self._weights.items():
+            _move(own, self._from[name], [d[name] for d in self._directions], steps)
+        if self._first is not None:
+            self._first.value = _move(torch.empty_like(self._outputs[0]), self._outputs[0], self._outputs[1:], steps)
+        return self._subject.losses()
+
+    def _take_over_first_layer(self, subject: Subject) -> None:
+        found = _first_layer(subject)
+        if found is None:
+            return
+        name, seen = found
+        layer = subject.module.get_submodule(name)
+        own = [f"{name}.{p}" for p, _ in layer.named_parameters(recurse=False)]
+        with torch.no_grad():
+            self._outputs = [
+                torch.func.functional_call(layer, {n.rsplit(".", 1)[-1]: w[n] for n in own}, (seen,))
+                for w in (self._from, *self._directions)
+            ]
+        for n in own:
+            self._weights.pop(n)
+        self._first = _Given(self._outputs[0])
+        parent, _, last = name.rpartition(".")
+        setattr(self._subject.module.get_submodule(parent), last, self._first)
+
+
+class _Given(nn.Module):
+    """Returns what it was given, whatever it reads."""
+
+    def __init__(self, value: Tensor) -> None:
+        super().__init__()
+        self.value = value
+
+    def forward(self, _: Tensor) -> Tensor:
+        return self.value
+
+
+def _move(own: Tensor, start: Tensor, directions: Sequence[Tensor], steps: Sequence[float]) -> Tensor:
+    """Write the start plus steps along directions."""
+    own.copy_(start)
+    for direction, step in zip(directions, steps, strict=True):
+        # Adding nothing would still turn a direction without bounds into NaN.
+        if step:
+            own.add_(direction, alpha=step)
+    return own
+
+
+def _first_layer(subject: Subject) -> tuple[str, Tensor] | None:
+    """Name of a linear layer that reads the samples themselves, once, and what it reads."""
+    owners: dict[int, int] = {}
+    for _, p in subject.module.named_parameters(remove_duplicate=False):
+        owners[id(p)] = owners.get(id(p), 0) + 1
+    calls: dict[str, int] = {}
+    found: list[tuple[str, Tensor]] = []
+    handles = []
+    for name, module in subject.module.named_modules():
+        alone = all(owners[id(p)] == 1 for p in module.parameters(recurse=False))
+        if not name or type(module) not in (nn.Linear, nn.Conv2d) or not alone:
+            continue
+
+        def seen(_m: nn.Module, given: tuple[Tensor, ...], _o: Tensor, name: str = name) -> None:
+            calls[name] = calls.get(name, 0) + 1
+            if given[0].data_ptr() == subject.x.data_ptr() and given[0].numel() == subject.x.numel():
+                found.append((name, given[0]))
+
+        handles.append(module.register_forward_hook(seen))
+    try:
+        with torch.no_grad():
+            subject.module(subject.x)
+    finally:
+        for handle in handles:
+            handle.remove()
+    once = [(name, given) for name, given in found if calls[name] == 1]
+    return once[0] if once else None
