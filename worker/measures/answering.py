@@ -78,7 +78,7 @@ def _of_equal_positions(
     measure: Measure, left: Mapping[Hashable, Any], right: Mapping[Hashable, Any], pairs: Sequence[Pair],
     settings: Settings, groups: tuple[Tensor, ...], count: int | None,
 ) -> Answers:  # fmt: skip
-    if count is not None and measure.by_position is not None:
+    if count is not None and callable(measure.by_position):
         own = replace(measure, together=measure.by_position, check=not_constant_anywhere)
         return answer_rows(own, left, right, pairs, settings, groups=groups)
     if count is None:

@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from torch import Tensor
 
@@ -90,7 +90,7 @@ class Measure:
     finish: Callable[..., Tensor] | None
     together: Callable[..., Together] | None
     check: Callable[..., Any] | None
-    by_position: Callable[..., Together] | None
+    by_position: Callable[..., Together] | Literal["rows"] | None
     undefined: str
     small: Callable[[int, int], str] | None
     beside: Callable[..., Reading] | None
@@ -144,8 +144,7 @@ def measure(
     finish: Callable[..., Tensor] | None = None,
     together: Callable[..., Together] | None = None,
     check: Callable[..., Any] | None = None,
-    by_position: Callable[..., Together] | None = None,
-    takes_positions: bool = False,
+    by_position: Callable[..., Together] | Literal["rows"] | None = None,
     undefined: str = "The number is 0/0 for this input.",
     small: Callable[[int, int], str] | None = None,
     beside: Callable[..., Reading] | None = None,
@@ -163,9 +162,7 @@ def measure(
         together: values and leave-one-group-out values of a whole block of raw inputs in one
             pass.
         check: raises ``Undefined`` for an input of ``together`` that has no number.
-        by_position: the same as ``together`` for items ``(samples, positions, width)``, where positions of one
-            sample are more than further rows.
-        takes_positions: whether positions may count as rows; true where there is ``by_position``.
+        by_position: the same as ``together`` for ``(samples, positions, width)``, or that positions are but rows.
         undefined: the sentence shown where the number does not exist.
         has_chance_level: left out, a measure of pairs has one unless it reads weights or networks; False
             for numbers that shuffled samples do not change.
@@ -177,7 +174,6 @@ def measure(
     def decorate(function: Callable[..., Any]) -> Measure:
         summary = (inspect.getdoc(function) or "").split("\n", 1)[0]
         by_sample = arity is Arity.PAIR and input in (Input.FEATURES, Input.OUTPUTS)
-        chance = by_sample if has_chance_level is None else has_chance_level
         card = Card(
             slug=slug, version=version, title=title, summary=summary, family=family, question=question,
             arity=arity, input=input, formula=formula, low=bounds[0], high=bounds[1], identical=identical,
@@ -185,8 +181,9 @@ def measure(
             ignores_of_second=None if ignores_of_second is None else frozenset(ignores_of_second),
             role=role, needs_labels=needs_labels, counts_events=counts_events, uncertainty=uncertainty,
             reliable_from=reliable_from, pitfalls=pitfalls, source=source, parameters=parameters, pace=pace,
-            takes_positions=takes_positions or bool(by_position), tolerance=tolerance, references=references,
-            references_help=references_help, has_chance_level=chance,
+            takes_positions=by_position is not None, tolerance=tolerance, references=references,
+            references_help=references_help,
+            has_chance_level=by_sample if has_chance_level is None else has_chance_level,
         )  # fmt: skip
         ways = (function, prepare, matrix, means, finish, together, check, by_position, undefined, small, beside)
         return Measure(card, *ways)

@@ -44,7 +44,7 @@ def all_pairs(block: Block) -> Together:
     pitfalls="Centred, unit Frobenius norm. Rounding above 1 is cut before the arc cosine, whose slope is "
     "infinite there: differences below 1e-7 mean nothing.",
     source="Williams et al. 2021, section 2.2",
-    takes_positions=True,
+    by_position="rows",
     prepare=unit_centred,
     together=all_pairs,
     check=not_constant,

@@ -32,7 +32,7 @@ def span(features: Tensor, **_: object) -> Tensor:
     pitfalls="Features as given. Directions of no variance count like the largest, and with fewer samples "
     "than features everything overlaps.",
     source="May et al. 2019, definition 2; ranks in place of widths",
-    takes_positions=True,
+    by_position="rows",
     small=few_samples,
     prepare=span,
 )

@@ -41,7 +41,7 @@ def few_samples(samples: int, width: int) -> str:
     reliable_from="five samples per feature of the wider layer",
     pitfalls="Independent Gaussian features score 0.39 at N = 100, D = 64 and 0.84 at D = 512.",
     source="Kornblith et al. 2019, equation 5",
-    takes_positions=True,
+    by_position="rows",
     pace=Pace.PRODUCT,
     prepare=unit_gram,
     together=all_pairs,

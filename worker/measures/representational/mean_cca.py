@@ -28,7 +28,7 @@ from worker.measures.representational.linear_cka_biased import few_samples
     "count like the largest. Undefined unless there are more samples than both ranks together. "
     "Intervals are up to 1.6 times too wide.",
     source="Hotelling 1936; mean as in Raghu et al. 2017, section 2",
-    takes_positions=True,
+    by_position="rows",
     small=few_samples,
     prepare=basis,
 )

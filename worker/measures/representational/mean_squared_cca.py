@@ -27,7 +27,7 @@ from worker.measures.representational.linear_cka_biased import few_samples
     pitfalls="Independent features score about the wider width over N: directions of no variance "
     "count like the largest. Undefined unless there are more samples than both ranks together.",
     source="Kornblith et al. 2019, table 1",
-    takes_positions=True,
+    by_position="rows",
     small=few_samples,
     prepare=basis,
 )

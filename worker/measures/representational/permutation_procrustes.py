@@ -21,7 +21,7 @@ from worker.measures.representational.rotation import unit_frobenius
     pitfalls="Centred, unit Frobenius norm; the narrower layer is filled with silent units. Larger than the "
     "Procrustes distance, because only orders of units are tried.",
     source="Williams et al. 2021, section 2.3 (permutation group)",
-    takes_positions=True,
+    by_position="rows",
     prepare=unit_frobenius,
 )
 def permutation_procrustes(x: Tensor, y: Tensor) -> Tensor:

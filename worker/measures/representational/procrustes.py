@@ -34,7 +34,7 @@ def all_pairs(block: Block) -> Together:
     pitfalls="Squared, hence no metric: maps use its root. Centred, unit Frobenius norm. Rounding below zero "
     "is cut. One minus half of it is the normalised Bures similarity.",
     source="Ding et al. 2021, section 2",
-    takes_positions=True,
+    by_position="rows",
     prepare=unit_centred,
     together=all_pairs,
     check=not_constant,

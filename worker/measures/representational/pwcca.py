@@ -47,7 +47,7 @@ def weighed(features: Tensor, **_: object) -> Weighed:
     "changes them; any invertible map of the second does not. Undefined unless there are more samples than both ranks "
     "together. Intervals are up to 1.6 times too wide.",
     source="Morcos et al. 2018, section 2.2",
-    takes_positions=True,
+    by_position="rows",
     prepare=weighed,
 )
 def pwcca(x: Weighed, y: Weighed) -> Tensor:

@@ -27,7 +27,7 @@ from worker.measures.representational.matching import products, transported, uni
     "square is the mean correlation of matched units. Layers of different widths are refused above "
     "250,000 pairs of units.",
     source="Khosla & Williams 2024, section 3; units centred and of length 1",
-    takes_positions=True,
+    by_position="rows",
     undefined="No unit of one of the layers ever changes.",
     prepare=unit_columns,
 )

@@ -21,7 +21,7 @@ from worker.measures.representational.layers import measure_of_layers
     pitfalls="The number of components kept jumps with the threshold. Saturates when samples are few. "
     "Intervals are up to 1.6 times too wide.",
     source="Raghu et al. 2017, section 2; variance, not singular values, decides what is kept",
-    takes_positions=True,
+    by_position="rows",
     parameters=(
         Parameter(
             name="variance",

@@ -25,7 +25,7 @@ from worker.measures.representational.matching import best_match, products, unit
     pitfalls="Signed: a unit that mirrors another does not match it. Silent units are left out. The best of "
     "many matches is above 0 for independent features.",
     source="Li et al. 2016, section 3.2",
-    takes_positions=True,
+    by_position="rows",
     prepare=unit_columns,
 )
 def unit_matching(x: Tensor, y: Tensor) -> Tensor:

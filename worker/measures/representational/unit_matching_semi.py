@@ -26,7 +26,7 @@ from worker.measures.representational.matching import products, unit_columns
     pitfalls="Directed: several units of the first layer may share a partner in the second. Silent units are "
     "left out. The best of many partners is above 0 for independent features.",
     source="Li et al. 2016, section 3.3",
-    takes_positions=True,
+    by_position="rows",
     prepare=unit_columns,
 )
 def unit_matching_semi(x: Tensor, y: Tensor) -> Tensor:
