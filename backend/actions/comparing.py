@@ -161,16 +161,24 @@ def progress(row: ComparisonRow, tally: list[tuple[str, str, int, float]]) -> Pr
     models, tiles = ("forward", "model"), ("tile",)
     ended = ("done", "failed", "cancelled")
     work = (*models, *tiles)
-    spent = sum(seconds for kind, state, _, seconds in tally if kind in work and state == "done")
-    done, open_ = count(work, ("done",)), count(work, ("queued", "running"))
     left = None
-    if row.state == "running" and done >= FEWEST_FOR_ESTIMATE:
-        left = spent / done * open_
+    if row.state == "running" and count(work, ("done",)) >= FEWEST_FOR_ESTIMATE:
+        left = _seconds_left([t for t in tally if t[0] in work])
     return Progress(
         state=ComparisonState(row.state), models_done=count(models, ended), models=count(models),
         tiles_done=count(tiles, ended), tiles=count(tiles), failed=count((*work, "order"), ("failed",)),
         seconds_left=left, version=row.version,
     )  # fmt: skip
+
+
+def _seconds_left(tally: list[tuple[str, str, int, float]]) -> float:
+    """What is open of each kind at the mean of what is done of it, shared by those who are at work."""
+    done = {kind: (n, seconds) for kind, state, n, seconds in tally if state == "done"}
+    usual = sum(s for _, s in done.values()) / sum(n for n, _ in done.values())
+    open_ = [(kind, n) for kind, state, n, _ in tally if state in ("queued", "running")]
+    at_work = sum(n for _, state, n, _ in tally if state == "running")
+    each = {kind: seconds / n for kind, (n, seconds) in done.items() if n}
+    return sum(each.get(kind, usual) * n for kind, n in open_) / max(1, at_work)
 
 
 def progress_of(session: Session, id: int) -> Progress:

@@ -100,10 +100,14 @@ def head(page: OpenedComparison) -> Any:
     ]
 
 
+def _roughly(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+
+
 def progress_line(p: Progress) -> Any:
     """How far a running comparison is, in words and as a bar."""
     done, total = p.models_done + p.tiles_done, max(1, p.models + p.tiles)
-    left = "" if p.seconds_left is None else f", about {p.seconds_left:.0f} s left"
+    left = "" if p.seconds_left is None else f", about {_roughly(p.seconds_left)} left"
     words = f"{p.models_done} of {p.models} model passes, {p.tiles_done} of {p.tiles} tiles{left}"
     return html.Div(
         [dmc.Progress(value=100 * done / total, size="sm"), html.Span(words, className="quiet")], className="progress"
