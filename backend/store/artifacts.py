@@ -24,6 +24,11 @@ def features_key(checkpoint: CheckpointRow, probe: ProbeRow, *, precision: str, 
     return _key(outputs_key(checkpoint, probe, precision=precision), layer, reduction)
 
 
+def findings_key(checkpoint: CheckpointRow, probe: ProbeRow, *, precision: str, seed: int, name: str) -> str:
+    """The name of something that was found of a checkpoint on a probe set and that several measures need."""
+    return _key(outputs_key(checkpoint, probe, precision=precision), str(seed), name)
+
+
 def _key(*parts: str | None) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 

@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from backend.contracts.comparisons import OUTPUT, PENULTIMATE
-from backend.store.artifacts import features_key, outputs_key
+from backend.store.artifacts import features_key, findings_key, outputs_key
 from backend.store.files import Files
 from backend.store.tables import CheckpointRow, ProbeRow
 from worker.engine.forward import forward
@@ -119,8 +119,17 @@ class Materials:
             return made.to(self.device, PRECISIONS[precision]).eval()
 
         chunk = samples_per_pass(network, x, room_bytes=room_bytes(self.device))
-        scale = _scale(checkpoint, probe, x)
-        return Subject(network, x, y, groups=row_groups(len(x)), chunk=chunk, seed=seed, scale=scale, fresh=fresh)
+
+        def keep(name: str, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
+            path = self._files.cached(findings_key(checkpoint, probe, precision=precision, seed=seed, name=name))
+            if not path.is_file():
+                _save(path, make())
+            return load_file(path)
+
+        scale, groups = _scale(checkpoint, probe, x), row_groups(len(x))
+        return Subject(
+            network, x, y, groups=groups, chunk=chunk, seed=seed, scale=scale, fresh=fresh, keep=keep
+        )  # fmt: skip
 
     def weights(self, checkpoint: CheckpointRow) -> dict[str, Tensor]:
         """The checkpoint's trained parameters."""

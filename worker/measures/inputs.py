@@ -129,6 +129,7 @@ class Subject:
         fresh: makes an untrained network of this architecture from a seed.
         references: networks that the measure needs beside those it compares.
         kept: what several measures of this network share.
+        keep: gives tensors of a name from a place that outlives this process, or makes and puts them there.
     """
 
     module: nn.Module
@@ -141,12 +142,19 @@ class Subject:
     fresh: Callable[[int], nn.Module] | None = None
     references: tuple["Subject", ...] = ()
     kept: dict[Hashable, Any] = field(default_factory=dict)
+    keep: Callable[[str, Callable[[], dict[str, Tensor]]], dict[str, Tensor]] | None = None
 
     def once(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """A value that several measures of this network need, made by the first."""
         if key not in self.kept:
             self.kept[key] = make()
         return self.kept[key]
+
+    def lasting(self, name: str, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
+        """The same for tensors that are dear to make, small, and needed again by other jobs."""
+        keep = self.keep
+        found: dict[str, Tensor] = self.once(name, make if keep is None else lambda: keep(name, make))
+        return found
 
     @cached_property
     def weights(self) -> dict[str, Tensor]:
@@ -176,7 +184,8 @@ class Subject:
 
         def double() -> Subject:
             module = copy.deepcopy(self.module).double()
-            return replace(self, module=module, x=self.x.double() if self.x.is_floating_point() else self.x, kept={})
+            x = self.x.double() if self.x.is_floating_point() else self.x
+            return replace(self, module=module, x=x, kept={}, keep=None)
 
         found: Subject = self.once("float64", double)
         return found
@@ -189,7 +198,8 @@ class Subject:
     def of_rows(self, rows: Tensor) -> "Subject":
         """The same network on some of the samples."""
         rows = rows.to(self.x.device)
-        return replace(self, x=self.x[rows], y=self.y[rows] if self.y.numel() else self.y, groups=(), kept={})
+        y = self.y[rows] if self.y.numel() else self.y
+        return replace(self, x=self.x[rows], y=y, groups=(), kept={}, keep=None)
 
     def grouped(self, groups: tuple[Tensor, ...]) -> "Subject":
         """The same network with other groups of samples to leave out."""

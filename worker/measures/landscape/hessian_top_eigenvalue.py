@@ -18,7 +18,7 @@ TOP_PARAMETERS = (
 def top_reading(run: Krylov, *, k: int, tolerance: float, steps: int) -> Reading:
     """The largest eigenvalues of a run, with their residuals and the smallest seen beside them."""
     found = run.until(k, steps=steps, tolerance=tolerance)
-    warning = warning_of(run)
+    warning = warning_of(run.asymmetry)
     worst = max(found.residuals)
     if worst > tolerance and not (found.steps == run.steps and run.is_exhausted):
         why = "for want of memory " if found.steps < steps else ""

@@ -8,6 +8,8 @@ from worker.measures.landscape.curvature import hessian_product
 from worker.measures.landscape.lanczos import ASYMMETRY, Krylov
 from worker.measures.landscape.vectors import size_of, start_vector
 
+# Goes up with every change of how it is made: densities are kept on disk.
+DENSITY_VERSION = 1
 NOT_SYMMETRIC = (
     "The Hessian's products are not symmetric: automatic second derivatives are wrong for a layer of this network."
 )
@@ -23,9 +25,9 @@ def hessian_krylov(subject: Subject, number: int = 0) -> Krylov:
     return found
 
 
-def warning_of(run: Krylov) -> str:
+def warning_of(asymmetry: float) -> str:
     """A sentence where the products were not those of a symmetric matrix."""
-    return NOT_SYMMETRIC if run.asymmetry > ASYMMETRY else ""
+    return NOT_SYMMETRIC if asymmetry > ASYMMETRY else ""
 
 
 def density(subject: Subject, *, probes: int, steps: int) -> tuple[Tensor, Tensor, str]:
@@ -35,19 +37,22 @@ def density(subject: Subject, *, probes: int, steps: int) -> tuple[Tensor, Tenso
     probes together sum to 1.
     """
 
-    def made() -> tuple[Tensor, Tensor, str]:
-        nodes, weights, warnings = [], [], dict[str, None]()
+    def made() -> dict[str, Tensor]:
+        nodes, weights, asymmetry = [], [], 0.0
         for number in range(probes):
             run = hessian_krylov(subject, number)
             run.grow(min(steps, size_of(subject)))
             node, weight = run.quadrature(steps)
             nodes.append(node)
             weights.append(weight / probes)
-            warnings[warning_of(run)] = None
+            asymmetry = max(asymmetry, run.asymmetry)
             if number:
                 # Only the first run is asked for eigenvectors; the others' bases would fill the memory.
                 subject.kept.pop(("krylov", number))
-        return torch.cat(nodes), torch.cat(weights), " ".join(w for w in warnings if w)
+        return {
+            "nodes": torch.cat(nodes), "weights": torch.cat(weights),
+            "asymmetry": torch.tensor(asymmetry, dtype=torch.float64),
+        }  # fmt: skip
 
-    found: tuple[Tensor, Tensor, str] = subject.once(("density", probes, steps), made)
-    return found
+    found = subject.lasting(f"density of {probes} probes and {steps} steps, version {DENSITY_VERSION}", made)
+    return found["nodes"], found["weights"], warning_of(float(found["asymmetry"]))
