@@ -213,8 +213,11 @@ def _group_sums(
     asked: _Asked, left: Mapping[Hashable, Any], right: Mapping[Hashable, Any], pairs: list[Pair]
 ) -> tuple[Tensor, Tensor]:
     firsts, seconds = (list(dict.fromkeys(side)) for side in zip(*pairs, strict=True))
+    if right is left:
+        # Everybody is stacked once, whichever side they stand on.
+        firsts = seconds = list(dict.fromkeys([*firsts, *seconds]))
     a = _stacked([left[n] for n in firsts])
-    b = a if right is left and firsts == seconds else _stacked([right[n] for n in seconds])
+    b = a if right is left else _stacked([right[n] for n in seconds])
     rows = asked.groups or (torch.arange(_first(b).shape[1]),)
     sums = _sums(asked, a, b, _meetings(asked.measure, pairs, firsts, seconds), rows)
     return sums, torch.tensor([len(g) for g in rows], dtype=torch.float64)[:, None, None]
@@ -228,8 +231,9 @@ def _sums(asked: _Asked, a: Any, b: Any, meetings: list[Meeting], rows: Sequence
     at_once = max(16, CACHED_BYTES // row_bytes)
     totals: dict[int, Tensor] = {}
     for g, piece in steps([(g, piece) for g, group in enumerate(rows) for piece in group.split(at_once)]):
-        some_a = _picked(a, (slice(None), piece))
-        some_b = some_a if b is a else _picked(b, (slice(None), piece))
+        some = _in_turn(piece)
+        some_a = _picked(a, (slice(None), some))
+        some_b = some_a if b is a else _picked(b, (slice(None), some))
         for m in meetings:
             mine, yours = _picked(some_a, (m.left,)), _picked(some_b, (m.right,))
             found = asked.measure.means(mine, yours, **asked.settings).to("cpu", torch.float64)
@@ -242,18 +246,27 @@ def _sums(asked: _Asked, a: Any, b: Any, meetings: list[Meeting], rows: Sequence
 
 def _meetings(measure: Measure, pairs: list[Pair], firsts: list[Hashable], seconds: list[Hashable]) -> list[Meeting]:
     """Everybody with everybody for a measure that is one product; else one row of the matrix each."""
-    i = torch.tensor([firsts.index(a) for a, _ in pairs])
-    j = torch.tensor([seconds.index(b) for _, b in pairs])
+    i, j = _places(pairs, firsts, seconds)
     if measure.card.pace is Pace.PRODUCT:
         return [Meeting(slice(None), slice(None), torch.arange(len(pairs)), i * len(seconds) + j)]
     out = []
-    for row in range(len(firsts)):
+    for row in i.unique().tolist():
         mine = (i == row).nonzero().flatten()
-        columns = j[mine]
-        in_turn = bool((columns.diff() == 1).all())
-        right = slice(int(columns[0]), int(columns[-1]) + 1) if in_turn else columns
-        out.append(Meeting(slice(row, row + 1), right, mine, torch.arange(len(mine))))
+        out.append(Meeting(slice(row, row + 1), _in_turn(j[mine]), mine, torch.arange(len(mine))))
     return out
+
+
+def _places(pairs: Sequence[Pair], firsts: list[Hashable], seconds: list[Hashable]) -> tuple[Tensor, Tensor]:
+    """Where both sides of each pair stand."""
+    rows, columns = ({name: k for k, name in enumerate(side)} for side in (firsts, seconds))
+    return torch.tensor([rows[a] for a, _ in pairs]), torch.tensor([columns[b] for _, b in pairs])
+
+
+def _in_turn(places: Tensor) -> slice | Tensor:
+    """Places that follow one another as a slice, which copies nothing."""
+    if bool((places.diff() == 1).all()):
+        return slice(int(places[0]), int(places[-1]) + 1)
+    return places
 
 
 def _first(prepared: Any) -> Tensor:
@@ -284,8 +297,7 @@ def pair_values(
             firsts = list(dict.fromkeys(pairs[k][0] for k in rows))
             seconds = list(dict.fromkeys(pairs[k][1] for k in rows))
             grid = measure.matrix([left[a] for a in firsts], [right[b] for b in seconds], **settings)
-            i = torch.tensor([firsts.index(pairs[k][0]) for k in rows])
-            j = torch.tensor([seconds.index(pairs[k][1]) for k in rows])
+            i, j = _places([pairs[k] for k in rows], firsts, seconds)
             answers.values[rows] = grid.to(device="cpu", dtype=torch.float64)[i, j]
         return answers
     for k, (a, b) in steps(list(enumerate(pairs))):
