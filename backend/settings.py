@@ -2,12 +2,13 @@
 
 import hashlib
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+Kind = TypeVar("Kind", bound=BaseSettings)
 
 
 class StoreSettings(BaseSettings):
@@ -63,3 +64,15 @@ class WorkerSettings(StoreSettings):
         default=600, ge=5, le=6 * 3600, description="Longest time for one job; what needs longer ends with a reason."
     )
     cache_bytes: int = Field(default=1 << 30, ge=0, description="Networks and features kept in memory.")
+
+
+def read_settings(kind: type[Kind]) -> Kind:
+    """The settings of a program from its environment; a sentence for each that is wrong, and the end, otherwise."""
+    try:
+        return kind()
+    except ValidationError as error:
+        wrong = [
+            f"{'KINSCAPE_' + '_'.join(str(p) for p in e['loc']).upper() + ': ' if e['loc'] else ''}{e['msg']}."
+            for e in error.errors()
+        ]
+        raise SystemExit("\n".join(w.replace("Value error, ", "").replace("..", ".") for w in wrong)) from None

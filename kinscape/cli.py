@@ -224,10 +224,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.verb == "up":
             return start(given)
         if given.verb == "migrate":
-            from backend.settings import StoreSettings
+            from backend.settings import StoreSettings, read_settings
             from migrations.moving import migrate
 
-            migrate(StoreSettings().database_url)
+            migrate(read_settings(StoreSettings).database_url)
             return 0
         if given.verb == "demo":
             from kinscape.demo.running import run

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from backend.api.app import create_app
 from backend.api.parts import Parts
 from backend.queue import CeleryQueue
-from backend.settings import WebSettings
+from backend.settings import WebSettings, read_settings
 from backend.store.database import Database
 from backend.store.files import Files
 from frontend.app import content_security_policy, create_dashboard
@@ -46,7 +46,7 @@ def create(settings: WebSettings) -> FastAPI:
 
 def main() -> None:
     """Serve until told to stop."""
-    settings = WebSettings()
+    settings = read_settings(WebSettings)
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     # No access log: addresses of shares are secrets.

@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from backend.contracts.cells import Reason, Why
 from backend.contracts.problems import Problem
 from backend.queue import TASK, CeleryQueue, celery_app
-from backend.settings import WorkerSettings
+from backend.settings import WorkerSettings, read_settings
 from backend.store import cards, cells, jobs
 from backend.store.database import Database, queue_after_commit
 from backend.store.files import Files
@@ -56,7 +56,7 @@ class Parts:
 @cache
 def settings() -> WorkerSettings:
     """The settings of this worker, read once."""
-    return WorkerSettings()
+    return read_settings(WorkerSettings)
 
 
 @cache

@@ -1,6 +1,9 @@
 """The command line does what the client does, and says what went wrong in one sentence."""
 
 import json
+import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -68,3 +71,14 @@ def test_mistakes_are_one_sentence(
 def test_a_server_that_is_not_there_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--url", "http://127.0.0.1:9", "project", "create", "x"]) == 1
     assert "does not answer" in capsys.readouterr().err
+
+
+def test_a_wrong_setting_ends_a_program_with_a_sentence(tmp_path: Path) -> None:
+    environment = {**os.environ, "KINSCAPE_DATABASE_URL": "postgresql://x", "KINSCAPE_BROKER_URL": "redis://x"}
+    environment |= {"KINSCAPE_FILES": str(tmp_path), "KINSCAPE_TIME_LIMIT_S": "soon"}
+    done = subprocess.run(
+        [sys.executable, "-c", "import worker.tasks"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("KINSCAPE_TIME_LIMIT_S: Input should be a valid integer")
+    assert "Traceback" not in done.stderr
