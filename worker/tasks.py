@@ -75,7 +75,7 @@ def parts() -> Parts:
 
 
 app: Celery = celery_app(settings().broker_url)
-# A job that does not notice the end of its time is killed with its process, and its cells say so.
+# A job that does not notice the end of its time is killed with its process, and tried again as one whose worker died.
 app.conf.update(task_soft_time_limit=settings().time_limit_s, task_time_limit=settings().time_limit_s + GRACE_S)
 
 

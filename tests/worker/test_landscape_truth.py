@@ -14,7 +14,7 @@ from backend.contracts.problems import Unprocessable
 from kinscape import build, measure
 from tests.worker.networks import explicit_hessian, small_networks, trained_mlp
 from worker.measures.inputs import Subject
-from worker.measures.landscape.curvature import group_curvatures
+from worker.measures.landscape.along import group_curvatures
 from worker.measures.landscape.gauss_newton import gauss_newton_traces
 from worker.measures.landscape.paths import reestimated
 from worker.measures.landscape.vectors import start_vector

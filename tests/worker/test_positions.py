@@ -99,6 +99,8 @@ def test_different_numbers_of_positions_do_not_meet_and_nothing_is_lost_by_them(
     assert np.isfinite(found.values[0, 1])
     assert found.reasons[0, 2] == "Not comparable: one has 4 positions per sample, the other 9."
     assert found.reasons[0, 3] == "Not comparable: one has 4 positions per sample, the other 1."
+    alone = measure("linear-cka").matrix([maps(20, 1, 5), maps(20, 1, 5)[:, 0], maps(20, 4, 5)])
+    assert alone.values[0, 1] == pytest.approx(1)
     few = measure("linear-cka").matrix([maps(3, 4, 5), maps(3, 4, 5, seed=1)], intervals=False)
     assert "at least 4 samples" in few.reasons[0, 1]
     still = measure("linear-cka").matrix([torch.ones(9, 4, 5), maps(9, 4, 5), maps(9, 4, 5, seed=1)], intervals=False)

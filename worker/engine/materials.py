@@ -1,5 +1,6 @@
 """Networks, samples, answers and features: loaded once, kept while there is room."""
 
+import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from pathlib import Path
@@ -230,6 +231,7 @@ def _in_probe_order(logits: Tensor, class_order: list[int]) -> Tensor:
 def _save(path: Path, tensors: dict[str, Tensor]) -> None:
     """Write a file whole or not at all; two workers may do so at once."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{torch.randint(0, 2**62, (1,)).item():x}.part")
+    # Not torch's generator: worker processes inherit its state and would draw the same name.
+    part = path.with_name(f"{path.name}.{secrets.token_hex(8)}.part")
     save_file({n: t.detach().cpu().contiguous() for n, t in tensors.items()}, part)
     part.replace(path)

@@ -48,6 +48,9 @@ def _of_positions(
     answers = Answers(torch.full((len(pairs),), NAN, dtype=torch.float64))
     if groups:
         answers.replicates = torch.full((len(groups), len(pairs)), NAN, dtype=torch.float64)
+    one_place = right is left
+    left, right = ({n: x[:, 0] if positions_of(x) == 1 else x for n, x in side.items()} for side in (left, right))
+    right = left if one_place else right
     alike: dict[int | None, list[int]] = {}
     for k, (a, b) in enumerate(pairs):
         counts = positions_of(left[a]), positions_of(right[b])

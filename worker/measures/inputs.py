@@ -17,6 +17,8 @@ MOST_PER_PASS = 4096
 PASSES_KEPT = 6
 CACHE_BYTES = 8 << 20
 FEWEST_AT_ONCE, MOST_AT_ONCE = 8, 1024
+# What a network may raise when a trial takes it apart; the trial then says no.
+BROKEN = (RuntimeError, AttributeError, TypeError, IndexError, KeyError, ValueError, NotImplementedError)
 BUFFER_NAMES = ("running_mean", "running_var", "num_batches_tracked")
 
 
@@ -242,6 +244,9 @@ def samples_in_cache(module: nn.Module, x: Tensor) -> int:
 
     On a processor, outputs of layers that outgrow its cache make a pass take up to twice as long.
     """
+    if any(isinstance(m, nn.modules.batchnorm._BatchNorm) and m.running_mean is None for m in module.modules()):
+        # Its answer to a sample depends on those beside it: no more passes than must be.
+        return MOST_PER_PASS
     if x.device.type != "cpu":
         return MOST_AT_ONCE
     return max(FEWEST_AT_ONCE, min(MOST_AT_ONCE, CACHE_BYTES // max([1, *_left_behind(module, x)])))

@@ -2,7 +2,7 @@
 
 from backend.contracts.cards import Direction, Pace
 from worker.measures.inputs import Subject, Undefined
-from worker.measures.landscape.curvature import curvature_along
+from worker.measures.landscape.along import curvature_along
 from worker.measures.landscape.minimum import measure_of_two_minima
 from worker.measures.landscape.paths import same_architecture
 from worker.measures.landscape.vectors import all_weights

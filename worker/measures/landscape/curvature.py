@@ -12,9 +12,7 @@ from torch import Tensor, nn
 
 from worker.measures.inputs import Subject, Weights
 from worker.measures.landscape.folding import folded
-from worker.measures.landscape.nested import sample_curvatures
 from worker.measures.landscape.vectors import Product, flat
-from worker.measures.uncertainty import leave_one_out_means
 
 Graph = tuple[list[Tensor], Tensor]
 
@@ -43,7 +41,7 @@ def hessian_product(subject: Subject) -> Product:
     one chunk; larger probe sets rebuild it chunk by chunk, so that memory stays bounded.
     """
     if subject.samples <= subject.chunk:
-        graph: Graph = subject.once("gradient graph", lambda: gradient_graph(subject, *_passes(subject)))
+        graph: Graph = subject.once("gradient graph", lambda: gradient_graph(subject, *passes(subject)))
         return lambda v: product_with(graph, v) / subject.samples
     return lambda v: summed_products(subject, [v])[0] / subject.samples
 
@@ -51,31 +49,14 @@ def hessian_product(subject: Subject) -> Product:
 def summed_products(subject: Subject, vectors: Sequence[Tensor], rows: Tensor | None = None) -> list[Tensor]:
     """Products of vectors with the Hessian of the summed loss over some rows or all."""
     totals = [torch.zeros_like(v) for v in vectors]
-    for part in _passes(subject, rows):
+    for part in passes(subject, rows):
         # No name holds the graph: it is gone before the next one is built.
         for total, product in zip(totals, _products(gradient_graph(subject, part), vectors), strict=True):
             total += product
     return totals
 
 
-def group_curvatures(subject: Subject, vectors: Sequence[Tensor], groups: Sequence[Tensor]) -> Tensor:
-    """Quadratic forms of the Hessian of each group's mean loss, ``(groups, vectors)``, float64."""
-    by_sample = [sample_curvatures(subject, v) for v in vectors[:1]]
-    if by_sample and by_sample[0] is not None:
-        by_sample += [sample_curvatures(subject, v) for v in vectors[1:]]
-        forms = torch.stack([f for f in by_sample if f is not None], 1)
-        return torch.stack([forms[group].mean(0) for group in groups])
-    found = torch.zeros(len(groups), len(vectors), dtype=torch.float64)
-    for row, group in zip(found, groups, strict=True):
-        for part in _passes(subject, group):
-            products = _products(gradient_graph(subject, part), vectors)
-            own = [float(v.double() @ p.double()) for v, p in zip(vectors, products, strict=True)]
-            row += torch.tensor(own, dtype=torch.float64)
-        row /= len(group)
-    return found
-
-
-def _passes(subject: Subject, rows: Tensor | None = None) -> tuple[Tensor, ...]:
+def passes(subject: Subject, rows: Tensor | None = None) -> tuple[Tensor, ...]:
     """Some rows, or all, in parts that fit one pass."""
     rows = torch.arange(subject.samples) if rows is None else rows
     return rows.to(subject.x.device).split(subject.chunk)
@@ -83,26 +64,6 @@ def _passes(subject: Subject, rows: Tensor | None = None) -> tuple[Tensor, ...]:
 
 def _products(graph: Graph, vectors: Sequence[Tensor]) -> Iterator[Tensor]:
     return (product_with(graph, v) for v in vectors)
-
-
-def curvature_along(subject: Subject, vector: Tensor) -> tuple[float, Tensor | None]:
-    """Second derivative of the mean loss along a unit vector, and the same with each group left out, ``(groups,)``."""
-    groups = subject.groups or (torch.arange(subject.samples),)
-    parts = group_curvatures(subject, [vector], groups)[:, 0]
-    sizes = torch.tensor([len(g) for g in groups], dtype=torch.float64)
-    value = float((parts * sizes).sum() / sizes.sum())
-    return value, leave_one_out_means(parts, groups) if subject.groups else None
-
-
-def around(value: float, parts: Tensor, subject: Subject) -> Tensor:
-    """Leave-one-group-out values: how the groups' own values differ, laid around a value.
-
-    Args:
-        parts: ``(groups,)`` value of each group.
-    """
-    left = leave_one_out_means(parts, subject.groups)
-    sizes = torch.tensor([len(g) for g in subject.groups], dtype=parts.dtype)
-    return left + (value - float((parts * sizes).sum() / sizes.sum()))
 
 
 def loss_gradient(subject: Subject) -> Tensor:
@@ -124,7 +85,7 @@ def gradient_at(subject: Subject, weights: Weights, rows: Tensor | None = None) 
     """Gradient of the mean loss at other weights, over some rows or all, on the processor."""
     leaves = {n: w.clone().requires_grad_() for n, w in weights.items()}
     total = torch.zeros(sum(w.numel() for w in leaves.values()), dtype=next(iter(leaves.values())).dtype)
-    for part in _passes(subject, rows):
+    for part in passes(subject, rows):
         loss = _summed_loss(subject, leaves, part)
         total += flat(torch.autograd.grad(loss, list(leaves.values()), materialize_grads=True)).cpu()
     return total / (subject.samples if rows is None else len(rows))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from worker.measures.inputs import Subject, Weights
+from worker.measures.inputs import BROKEN, Subject, Weights
 
 STEP = 0.1
 TOLERANCE = 1e-9
@@ -89,6 +89,8 @@ def _norms_behind_convolutions(subject: Subject) -> dict[str, tuple[str, nn.Batc
 
         def seen(module: nn.Module, given: tuple[Tensor, ...], out: Tensor, name: str = name) -> None:
             calls[name] = calls.get(name, 0) + 1
+            if not given:
+                return
             # A tensor's identity is only unique while it lives.
             alive.append(out)
             if isinstance(module, nn.Conv2d) and f"{name}.weight" in subject.weights:
@@ -127,6 +129,6 @@ def _is_same(subject: Subject, found: Folded) -> bool:
         with torch.no_grad():
             right = torch.func.functional_call(subject.module, state, (x,))
             got = torch.func.functional_call(found.module, found.state(state), (x,))
-    except RuntimeError:
+            return bool(((got - right).abs() <= TOLERANCE * right.abs().max()).all())
+    except BROKEN:
         return False
-    return bool(((got - right).abs() <= TOLERANCE * right.abs().max()).all())

@@ -80,7 +80,7 @@ def _traces(subject: Subject) -> Traces:
             by_direction[:, which] += norms.T
         if rest:
             for weight, rows in rows_by_sample(subject, rest, x, torch.stack(directions, 1)).items():
-                norms = rows.flatten(2).double().square().sum(2)
+                norms = rows.reshape(*rows.shape[:2], -1).double().square().sum(2)
                 total[weight] += norms.sum(1)
                 by_direction += norms
         parts.append(total)

@@ -2,7 +2,7 @@
 
 from backend.contracts.cards import Change, Parameter
 from worker.measures.inputs import Subject
-from worker.measures.landscape.curvature import around, group_curvatures
+from worker.measures.landscape.along import around, group_curvatures
 from worker.measures.landscape.lanczos import Krylov
 from worker.measures.landscape.minimum import measure_of_minimum
 from worker.measures.landscape.spectrum import hessian_krylov, warning_of

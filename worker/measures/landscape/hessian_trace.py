@@ -5,7 +5,8 @@ from torch import Tensor
 
 from backend.contracts.cards import Change, Parameter
 from worker.measures.inputs import Subject
-from worker.measures.landscape.curvature import group_curvatures, hessian_product
+from worker.measures.landscape.along import group_curvatures
+from worker.measures.landscape.curvature import hessian_product
 from worker.measures.landscape.gauss_newton import gauss_newton_forms, gauss_newton_traces
 from worker.measures.landscape.minimum import group_means, measure_of_minimum
 from worker.measures.landscape.piecewise import is_piecewise_linear

@@ -1,11 +1,13 @@
 """A Krylov space of a symmetric operator, by Lanczos with full reorthogonalisation."""
 
+import math
 from dataclasses import dataclass
 
 import torch
 from scipy import linalg
 from torch import Tensor
 
+from worker.measures.inputs import Undefined
 from worker.measures.landscape.vectors import Product
 
 MOST_BYTES = 2 << 30
@@ -117,7 +119,10 @@ class Krylov:
         last = self.steps
         basis = self._basis[: last + 1]
         w = self._product(basis[last])
-        self._diagonal.append(float(basis[last].double() @ w.double()))
+        own = float(basis[last].double() @ w.double())
+        if not math.isfinite(own):
+            raise Undefined("A product with the matrix of curvatures is not finite.")
+        self._diagonal.append(own)
         if last:
             other = float(basis[last - 1].double() @ w.double())
             scale = max(abs(self._off[-1]), 1e-2 * max(abs(d) for d in self._diagonal), 1e-30)

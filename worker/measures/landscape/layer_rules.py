@@ -115,6 +115,8 @@ def _candidates(subject: Subject) -> dict[str, nn.Module]:
 
 
 def _has_rule(module: nn.Module) -> bool:
+    if not {n for n, _ in module.named_parameters(recurse=False)} <= {"weight", "bias"}:
+        return False
     if type(module) is nn.Conv2d:
         return module.groups == 1 and module.padding_mode == "zeros" and not isinstance(module.padding, str)
     if type(module) is nn.BatchNorm2d:

@@ -6,7 +6,7 @@ position counts once; with one position it is that of Song et al. 2012, equation
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -14,7 +14,6 @@ from torch import Tensor
 from worker.measures.inputs import Undefined
 from worker.measures.measure import Block, Together
 from worker.measures.progress import steps
-from worker.measures.representational.gram import centred
 
 VALUES_AT_ONCE = 1 << 23
 FEWEST = 4
@@ -25,43 +24,59 @@ class Side:
     """One model's features and their sums; index 0 of ``kept`` is the whole, g+1 is without group g. float64.
 
     Attributes:
-        x: ``(samples, positions, width)``.
+        features: ``(samples, positions, width)`` as they came, made exact strip by strip.
+        mean: ``(width,)``, and ``scale``, one number for all.
         s: ``(samples, width)`` sums over positions.
-        kept: ``(1+groups, samples)`` 1 for the samples that are left.
         own: ``(samples, positions)`` products of each position with the sum of its sample.
-        rows: ``(samples, positions, 1+groups)`` products of each position with the sum of all other samples.
+        ends: ``(1+groups, width)`` sums over all samples that are left.
     """
 
-    x: Tensor
+    features: Tensor
+    mean: Tensor
+    scale: float
     s: Tensor
-    kept: Tensor
     own: Tensor
-    rows: Tensor
+    ends: Tensor
 
     @classmethod
     def of(cls, features: Tensor, kept: Tensor) -> "Side":
         """The sums of one model's features."""
-        x = centred(features.flatten(0, 1)).view(features.shape)
-        s = x.sum(1)
-        own = torch.einsum("npd,nd->np", x, s)
-        rows = x @ (kept @ s).T - own[:, :, None]
-        return cls(x, s, kept, own, rows)
+        samples, positions, width = features.shape
+        total = torch.zeros(width, dtype=torch.float64, device=features.device)
+        for part in features.split(max(1, VALUES_AT_ONCE // (positions * width))):
+            total += part.sum((0, 1), dtype=torch.float64)
+        # One scale for all does not matter, and keeps squares within what a float can hold.
+        scale = float(features.abs().amax()) or 1.0
+        bare = cls(features, total / (samples * positions), scale, total, total, total)
+        sums, own = [], []
+        for rows in torch.arange(samples).split(max(1, VALUES_AT_ONCE // (positions * width))):
+            x = bare.rows(rows)
+            sums.append(x.sum(1))
+            own.append(torch.einsum("npd,nd->np", x, sums[-1]))
+        s = torch.cat(sums)
+        return replace(bare, s=s, own=torch.cat(own), ends=kept @ s)
+
+    def rows(self, samples: Tensor) -> Tensor:
+        """Centred features of some samples, ``(samples, positions, width)``."""
+        return (self.features[samples.to(self.features.device)].to(torch.float64) - self.mean) / self.scale
 
 
-def unbiased_hsic(a: Side, b: Side, groups: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """HSIC whole and without each group, ``(1+groups,)``, and the part of it that rounding is measured by."""
-    positions = a.x.shape[1]
-    crosses, sums, within = _by_group(a, b, groups)
-    kept = a.kept
+def unbiased_hsic(a: Side, b: Side, kept: Tensor, groups: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """HSIC whole and without each group, ``(1+groups,)``, and the part of it that rounding is measured by.
 
-    def over(values: Tensor) -> Tensor:
-        return kept @ values
-
-    pairs = crosses.square().sum((1, 2)) - over(within)
-    by_row = (crosses * sums).sum((1, 2)) - over((a.own * b.own).sum(1))
-    by_sample = sums.square().sum((1, 2)) - over(a.s.square().sum(1) * b.s.square().sum(1))
-    rows = (kept * (a.rows * b.rows).sum(1).T).sum(1)
-    totals = [side.rows.sum(1).T * kept for side in (a, b)]
+    Args:
+        kept: ``(1+groups, samples)`` 1 for the samples that are left.
+    """
+    positions = a.features.shape[1]
+    found = _by_group(a, b, groups)
+    own = kept @ (a.own * b.own).sum(1)
+    pairs = found.crosses.square().sum((1, 2)) - kept @ found.within
+    by_row = (found.crosses * found.sums).sum((1, 2)) - own
+    by_sample = found.sums.square().sum((1, 2)) - kept @ (a.s.square().sum(1) * b.s.square().sum(1))
+    # Products of each position with the sum of all other samples, of both models, multiplied and summed.
+    rows = torch.einsum("gd,gde,ge->g", a.ends, found.crosses, b.ends) + own
+    rows = rows - (a.ends * found.left).sum(1) - (b.ends * found.right).sum(1)
+    totals = [kept * (side.ends @ side.s.T - side.s.square().sum(1)) for side in (a, b)]
     grand = totals[0].sum(1) * totals[1].sum(1) - 4 * (totals[0] * totals[1]).sum(1) + 2 * by_sample
     n = kept.sum(1)
     two, three, four = n * (n - 1), n * (n - 1) * (n - 2), n * (n - 1) * (n - 2) * (n - 3)
@@ -69,21 +84,42 @@ def unbiased_hsic(a: Side, b: Side, groups: Sequence[Tensor]) -> tuple[Tensor, T
     return size + grand / (four * positions**4) - 2 * (rows - by_row) / (three * positions**3), size
 
 
-def _by_group(a: Side, b: Side, groups: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
-    """Products of features over positions and over sums ``(1+groups, width, width)``, and each sample's square."""
-    widths = a.x.shape[2], b.x.shape[2]
-    within = a.x.new_empty(len(a.x))
-    at_once = max(1, VALUES_AT_ONCE // (widths[0] * widths[1]))
-    crosses, sums = [], []
-    for group in groups or (torch.arange(len(a.x)),):
-        cross = a.x.new_zeros(widths)
-        for some in group.to(a.x.device).split(at_once):
-            each = a.x[some].mT @ b.x[some]
+@dataclass(frozen=True)
+class Crossed:
+    """What two models' features give together, whole and without each group.
+
+    Attributes:
+        crosses, sums: ``(1+groups, width, width)`` products of features over positions, and of their sums.
+        left, right: ``(1+groups, width)`` features of one model weighed by ``own`` of the other.
+        within: ``(samples,)`` squared length of each sample's own product.
+    """
+
+    crosses: Tensor
+    sums: Tensor
+    left: Tensor
+    right: Tensor
+    within: Tensor
+
+
+def _by_group(a: Side, b: Side, groups: Sequence[Tensor]) -> Crossed:
+    samples, positions, width = a.features.shape
+    other = b.features.shape[2]
+    within = a.s.new_empty(samples)
+    at_once = max(1, VALUES_AT_ONCE // max(width * other, positions * (width + other)))
+    parts: list[list[Tensor]] = [[], [], [], []]
+    for group in groups or (torch.arange(samples),):
+        cross, left, right = a.s.new_zeros(width, other), a.s.new_zeros(width), a.s.new_zeros(other)
+        for some in group.to(a.s.device).split(at_once):
+            x, y = a.rows(some), b.rows(some)
+            each = x.mT @ y
             within[some] = each.square().sum((1, 2))
             cross += each.sum(0)
-        crosses.append(cross)
-        sums.append(a.s[group].T @ b.s[group])
-    return _left_out(crosses, groups), _left_out(sums, groups), within
+            left += torch.einsum("npd,np->d", x, b.own[some])
+            right += torch.einsum("npd,np->d", y, a.own[some])
+        for kind, part in zip(parts, (cross, a.s[group].T @ b.s[group], left, right), strict=True):
+            kind.append(part)
+    crosses, sums, left, right = (_left_out(kind, groups) for kind in parts)
+    return Crossed(crosses, sums, left, right, within)
 
 
 def _left_out(parts: Sequence[Tensor], groups: Sequence[Tensor]) -> Tensor:
@@ -104,11 +140,11 @@ def cka_of_positions(block: Block) -> Together:
     sides = [Side.of(x, kept) for x in block.items]
     own = []
     for side in sides:
-        value, size = unbiased_hsic(side, side, block.groups)
+        value, size = unbiased_hsic(side, side, kept, block.groups)
         own.append(value.where(value > 1e-12 * size, torch.nan).sqrt())
     found = []
     for i, j in steps(block.pairs.tolist()):
-        value = torch.ones_like(own[i]) if i == j else unbiased_hsic(sides[i], sides[j], block.groups)[0]
+        value = torch.ones_like(own[i]) if i == j else unbiased_hsic(sides[i], sides[j], kept, block.groups)[0]
         found.append(value / own[i] / own[j] if i != j else value.where(own[i].isfinite(), torch.nan))
     both = torch.stack(found, 1).cpu()
     return Together(both[0], both[1:])

@@ -1,0 +1,169 @@
+"""Networks of real life that a shortcut must not change, break or misread."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from backend.contracts.problems import Unprocessable
+from kinscape import measure
+from tests.worker.networks import explicit_hessian
+from worker.measures.inputs import Subject
+from worker.measures.landscape.along import sample_curvatures
+from worker.measures.landscape.directions import moved
+from worker.measures.landscape.traveller import Traveller
+from worker.measures.landscape.vectors import start_vector
+
+TRACES = ["hessian-trace", "gauss-newton-trace", "hessian-top-eigenvalue"]
+
+
+class Reads(nn.Module):
+    """Looks at its layers, calls them by keyword, remembers what passed, and has a gain of no dimension."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.norm, self.out = nn.Conv2d(1, 3, 3), nn.BatchNorm2d(3), nn.Linear(3, 3)
+        self.gain = nn.Parameter(torch.tensor(1.5))
+        self.seen: Tensor | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.norm(input=self.conv(input=x.to(self.conv.weight.dtype)))
+        x = torch.relu(x).mean((2, 3)) * (1 + 0.1 * self.norm.weight.mean())
+        self.seen = x
+        found: Tensor = self.out(input=x) * self.gain
+        return found
+
+
+class Routed(nn.Module):
+    """Samples whose first value is large are normalised, the others are not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner, self.norm, self.out = nn.Linear(6, 8), nn.LayerNorm(8), nn.Linear(8, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.inner(x)
+        found: Tensor = self.out(torch.tanh(torch.where(x[:, :1] > 0, self.norm(h), h)))
+        return found
+
+
+def clamped(module: nn.Module, _: object, out: Tensor) -> Tensor:
+    return out.clamp(-0.2, 0.2)
+
+
+def hooked() -> nn.Module:
+    module = nn.Sequential(nn.Linear(12, 8), nn.Tanh(), nn.Linear(8, 3))
+    module[0].register_forward_hook(clamped)
+    return module
+
+
+class Tied(nn.Module):
+    """The first layer's weights come back at the end, transposed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.middle = nn.Linear(12, 8), nn.Linear(8, 8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = torch.tanh(self.middle(torch.tanh(self.first(x))))
+        return nn.functional.linear(h, self.first.weight.T)[:, :3]
+
+
+def old(norm: Callable[[nn.Module], nn.Module]) -> nn.Module:
+    return nn.Sequential(norm(nn.Linear(12, 8)), nn.Tanh(), nn.Linear(8, 3))
+
+
+FIRST_LAYERS: dict[str, Callable[[], nn.Module]] = {
+    "plain": lambda: nn.Sequential(nn.Linear(12, 8), nn.ReLU(inplace=True), nn.Linear(8, 3)),
+    "flattened": lambda: nn.Sequential(nn.Flatten(), nn.Linear(12, 8), nn.Tanh(), nn.Linear(8, 3)),
+    "only layer": lambda: nn.Sequential(nn.Linear(12, 3)),
+    "hooked": hooked,
+    "read again": Tied,
+    "weight norm": lambda: old(nn.utils.weight_norm),
+    "spectral norm": lambda: old(nn.utils.spectral_norm),
+    "parametrized": lambda: old(nn.utils.parametrizations.weight_norm),
+}
+
+
+@pytest.mark.filterwarnings("ignore:`torch.nn.utils.weight_norm` is deprecated")
+@pytest.mark.parametrize("kind", FIRST_LAYERS)
+def test_losses_on_a_plane_are_those_of_the_moved_network(kind: str) -> None:
+    torch.manual_seed(0)
+    module = FIRST_LAYERS[kind]().double().eval()
+    x = torch.randn(30, 12, dtype=torch.float64)
+    subject = Subject(module, x, torch.randint(0, 3, (30,)))
+    both = [{n: torch.randn_like(w) for n, w in subject.weights.items()} for _ in range(2)]
+    traveller = Traveller(subject, both)
+    assert (traveller._first is not None) == (kind in ("plain", "flattened", "only layer"))
+    for a, b in ((0.0, 0.0), (0.5, 0.0), (-0.3, 0.7)):
+        right = subject.losses(moved(moved(subject.weights, both[0], a), both[1], b))
+        assert torch.allclose(traveller.losses((a, b)), right, rtol=1e-9)
+
+
+@pytest.mark.parametrize("slug", [*TRACES, "loss-surface-2d", "hessian-density", "chord-curvature"])
+def test_networks_that_look_at_their_layers_have_their_numbers(slug: str) -> None:
+    torch.manual_seed(0)
+    module, other = Reads().double().eval(), Reads().double().eval()
+    x, y = torch.randn(20, 1, 5, 5, dtype=torch.float64), torch.randint(0, 3, (20,))
+    module(x)  # remembers activations with a graph
+    found = measure(slug)(*([module, other] if slug == "chord-curvature" else [module]), x, y)
+    hessian = explicit_hessian(module, x, y)
+    right = {"hessian-trace": hessian.trace(), "hessian-top-eigenvalue": torch.linalg.eigvalsh(hessian)[-1]}
+    if slug in right:
+        # With as many probes as weights the trace is exact.
+        value = measure(slug)(module, x, y, probes=200).value if slug == "hessian-trace" else found.value
+        assert value == pytest.approx(float(right[slug]), rel=1e-3)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.nn.utils.weight_norm` is deprecated")
+@pytest.mark.filterwarnings("ignore:There is a performance drop")
+@pytest.mark.parametrize("slug", ["gauss-newton-trace", "layer-traces"])
+def test_weights_under_other_names_are_differentiated_sample_by_sample(slug: str) -> None:
+    torch.manual_seed(0)
+    module = old(nn.utils.weight_norm).double().eval()
+    x = torch.randn(20, 12, dtype=torch.float64)
+    assert measure(slug)(module, x, torch.randint(0, 3, (20,))).value > 0
+
+
+def test_a_way_that_only_some_samples_take_is_found() -> None:
+    torch.manual_seed(0)
+    module = Routed().double().eval()
+    with torch.no_grad():
+        module.norm.weight.mul_(1 + 0.5 * torch.randn(8, dtype=torch.float64))
+    x = torch.randn(60, 6, dtype=torch.float64)
+    x[:3, 0] = -1
+    x[3:, 0] = x[3:, 0].abs()
+    subject = Subject(module, x, torch.randint(0, 3, (60,)))
+    assert sample_curvatures(subject, start_vector(subject, 0)) is None
+    assert subject.kept["nested derivatives"] is False
+
+
+class Steep(nn.Module):
+    """A slope without bounds where a weight is 0."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gain, self.out = nn.Parameter(torch.zeros(3)), nn.Linear(4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        found: Tensor = self.out(x) + self.gain.abs().pow(1.5)
+        return found
+
+
+@pytest.mark.parametrize("slug", ["hessian-top-eigenvalue", "hessian-density"])
+def test_products_without_numbers_are_a_reason(slug: str) -> None:
+    with pytest.raises(Unprocessable, match="not finite"):
+        measure(slug)(Steep(), torch.randn(20, 4), torch.randint(0, 3, (20,)))
+
+
+def test_samples_that_answer_together_are_not_parted() -> None:
+    torch.manual_seed(0)
+    module = nn.Sequential(
+        nn.Conv2d(1, 64, 3, padding=1), nn.BatchNorm2d(64, track_running_stats=False), nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 3),
+    ).eval()  # fmt: skip
+    x = torch.randn(130, 1, 32, 32)
+    subject = Subject(module, x, torch.randint(0, 3, (130,)))
+    right = nn.functional.cross_entropy(module(x), subject.y, reduction="none")
+    assert torch.allclose(subject.losses(), right, atol=1e-5)
