@@ -136,7 +136,7 @@ def agreement(values: Floats, p: Floats, q: Floats, names: list[str], *, scheme:
     figure = go.Figure(
         go.Heatmap(
             z=shown, x=names, y=names, zmin=-1, zmax=1, colorscale=SIGNED, showscale=False, xgap=1, ygap=1,
-            hovertext=texts, hoverinfo="text", text=np.where(q < BELIEVED, "", "×"), texttemplate="%{text}",
+            hovertext=texts, hoverinfo="text", text=np.where(q >= BELIEVED, "×", ""), texttemplate="%{text}",
             textfont={"size": 9, "color": INK["light"]},
         )
     )  # fmt: skip
