@@ -29,3 +29,19 @@ def test_a_layer_is_kept_as_it_was_before_a_later_one_worked_in_place() -> None:
     x = torch.randn(6, 4)
     _, seen = forward(module, x, layers={"0": "0"}, reduction="flatten")
     assert torch.equal(seen["0"], nn.functional.linear(x, module[0].weight, module[0].bias))
+
+
+def test_a_layer_that_runs_twice_on_maps_of_two_sizes_is_a_sentence() -> None:
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.out = nn.Conv2d(1, 1, 3, padding=1), nn.Linear(1, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.conv(nn.functional.avg_pool2d(self.conv(x), 2))
+            found: Tensor = self.out(x.mean((2, 3)))
+            return found
+
+    for samples in (4, 3000):
+        with pytest.raises(Undefined, match="runs more than once"):
+            forward(Twice(), torch.randn(samples, 1, 8, 8), layers={"conv": "conv"}, reduction="flatten")

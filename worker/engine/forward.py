@@ -83,7 +83,8 @@ class _Rows:
         if self._values is None:
             self._values = values.new_empty(self._samples, *values.shape[1:])
         end = self._filled + len(values)
-        if end <= self._samples:
+        # What does not fit comes from a layer that runs more than once.
+        if end <= self._samples and values.shape[1:] == self._values.shape[1:]:
             self._values[self._filled : end] = values
         self._filled = end
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from worker.measures.inputs import BROKEN, Subject, Weights
+from worker.measures.landscape.calls import single_calls
 
 STEP = 0.1
 TOLERANCE = 1e-9
@@ -74,38 +75,15 @@ def _folded(subject: Subject) -> Folded | None:
 
 def _norms_behind_convolutions(subject: Subject) -> dict[str, tuple[str, nn.BatchNorm2d]]:
     """Norm layers that are given just what a convolution returned, by the name of the convolution."""
-    owners: dict[int, int] = {}
-    for _, p in subject.module.named_parameters(remove_duplicate=False):
-        owners[id(p)] = owners.get(id(p), 0) + 1
-    calls: dict[str, int] = {}
-    convolutions: dict[int, str] = {}
+    calls = single_calls(subject, (nn.Conv2d, nn.BatchNorm2d), subject.x[:1])
     found: dict[str, tuple[str, nn.BatchNorm2d]] = {}
-    alive: list[Tensor] = []
-    handles = []
-    for name, module in subject.module.named_modules():
-        own = [p for _, p in module.named_parameters(recurse=False)]
-        if type(module) not in (nn.Conv2d, nn.BatchNorm2d) or any(owners[id(p)] > 1 for p in own):
+    for name, call in calls.items():
+        if not isinstance(call.layer, nn.BatchNorm2d) or not _is_affine(call.layer):
             continue
-
-        def seen(module: nn.Module, given: tuple[Tensor, ...], out: Tensor, name: str = name) -> None:
-            calls[name] = calls.get(name, 0) + 1
-            if not given:
-                return
-            # A tensor's identity is only unique while it lives.
-            alive.append(out)
-            if isinstance(module, nn.Conv2d) and f"{name}.weight" in subject.weights:
-                convolutions[id(out)] = name
-            elif isinstance(module, nn.BatchNorm2d) and id(given[0]) in convolutions and _is_affine(module):
-                found[convolutions[id(given[0])]] = (name, module)
-
-        handles.append(module.register_forward_hook(seen))
-    try:
-        with torch.no_grad():
-            subject.logits(subject.weights, subject.x[:1])
-    finally:
-        for handle in handles:
-            handle.remove()
-    return {conv: norm for conv, norm in found.items() if calls[conv] == calls[norm[0]] == 1}
+        for conv, before in calls.items():
+            if isinstance(before.layer, nn.Conv2d) and before.out is call.given:
+                found[conv] = (name, call.layer)
+    return found
 
 
 def _is_affine(norm: nn.BatchNorm2d) -> bool:

@@ -141,7 +141,7 @@ class Krylov:
 
         The two latest vectors take nearly all that the basis holds of it; a pass over all of them takes
         what rounding left, and a second one only where the first still took much.
-        Source: Daniel et al. 1976, section 4 (their criterion).
+        Source: Daniel et al. 1976, for the criterion.
         """
         last = self.steps - 1
         basis = self._basis[: last + 1]

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from worker.measures.inputs import Subject, Undefined, exact_attention
+from worker.measures.landscape.calls import single_calls
 
 SAMPLES_PER_MAP = 16
 
@@ -89,39 +90,16 @@ def _rules_hold(subject: Subject, layers: dict[str, nn.Module]) -> bool:
 
 
 def _candidates(subject: Subject) -> dict[str, nn.Module]:
-    owners: dict[int, int] = {}
-    for _, p in subject.module.named_parameters(remove_duplicate=False):
-        owners[id(p)] = owners.get(id(p), 0) + 1
-    calls: dict[str, int] = {}
-    handles = []
-    candidates = {n: m for n, m in subject.module.named_modules() if _has_rule(m)}
-    for name, module in candidates.items():
-
-        def count(_m: nn.Module, _i: object, _o: object, name: str = name) -> None:
-            calls[name] = calls.get(name, 0) + 1
-
-        handles.append(module.register_forward_hook(count))
-    try:
-        with torch.no_grad():
-            subject.logits(subject.weights, subject.x[:1])
-    finally:
-        for handle in handles:
-            handle.remove()
-    return {
-        n: m
-        for n, m in candidates.items()
-        if calls.get(n) == 1 and all(owners[id(p)] == 1 for p in m.parameters(recurse=False))
-    }
+    calls = single_calls(subject, (nn.Linear, nn.Conv2d, nn.BatchNorm2d, nn.LayerNorm), subject.x[:1])
+    return {name: call.layer for name, call in calls.items() if _has_rule(call.layer)}
 
 
 def _has_rule(module: nn.Module) -> bool:
-    if not {n for n, _ in module.named_parameters(recurse=False)} <= {"weight", "bias"}:
-        return False
-    if type(module) is nn.Conv2d:
+    if isinstance(module, nn.Conv2d):
         return module.groups == 1 and module.padding_mode == "zeros" and not isinstance(module.padding, str)
-    if type(module) is nn.BatchNorm2d:
+    if isinstance(module, nn.BatchNorm2d):
         return module.affine and module.track_running_stats
-    return type(module) is nn.Linear or (type(module) is nn.LayerNorm and module.elementwise_affine)
+    return not isinstance(module, nn.LayerNorm) or module.elementwise_affine
 
 
 def watch(subject: Subject, layers: dict[str, nn.Module], x: Tensor) -> Watched:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from worker.measures.inputs import BROKEN, Subject, Weights
+from worker.measures.landscape.calls import single_calls
 
 TRIED_STEP = 0.3
 
@@ -106,30 +107,9 @@ def _move(own: Tensor, start: Tensor, directions: Sequence[Tensor], steps: Seque
 
 
 def _first_layer(subject: Subject) -> tuple[str, Tensor] | None:
-    """Name of a linear layer that reads the samples themselves, once, and what it reads."""
-    owners: dict[int, int] = {}
-    for _, p in subject.module.named_parameters(remove_duplicate=False):
-        owners[id(p)] = owners.get(id(p), 0) + 1
-    calls: dict[str, int] = {}
-    found: list[tuple[str, Tensor]] = []
-    handles = []
-    for name, module in subject.module.named_modules():
-        alone = all(owners[id(p)] == 1 for p in module.parameters(recurse=False))
-        plain = {n for n, _ in module.named_parameters(recurse=False)} <= {"weight", "bias"}
-        if not name or type(module) not in (nn.Linear, nn.Conv2d) or not (alone and plain):
-            continue
-
-        def seen(_m: nn.Module, given: tuple[Tensor, ...], _o: Tensor, name: str = name) -> None:
-            calls[name] = calls.get(name, 0) + 1
-            if given and given[0].data_ptr() == subject.x.data_ptr() and given[0].numel() == subject.x.numel():
-                found.append((name, given[0]))
-
-        handles.append(module.register_forward_hook(seen))
-    try:
-        with torch.no_grad():
-            subject.module(subject.x)
-    finally:
-        for handle in handles:
-            handle.remove()
-    once = [(name, given) for name, given in found if calls[name] == 1]
-    return once[0] if once else None
+    """Name of a linear layer that reads the samples themselves, and what it reads."""
+    for name, call in single_calls(subject, (nn.Linear, nn.Conv2d), subject.x).items():
+        seen = call.given
+        if name and seen is not None and seen.data_ptr() == subject.x.data_ptr() and seen.numel() == subject.x.numel():
+            return name, seen
+    return None
