@@ -15,7 +15,7 @@ cells of one probe set share their groups and their difference has a paired inte
 What a layer returns becomes features by a reduction: `mean` over positions (unless said), `flatten`, `cls`,
 `last-token`, or `positions`, where every position of a map or of a sequence counts. Samples then leave with all
 their positions, and unbiased linear CKA leaves out pairs of positions of one sample, which are alike in every
-network. Measures of neighbours, of distances between samples and of kernels do not take positions and say so.
+network. A card that takes positions says so; the other measures, such as those of neighbours, refuse.
 """
 
 

@@ -41,9 +41,9 @@ def profile(session: Session, id: int, measure: str, *, layer: str | None = None
     tables = {i: _table(found.get(i)) for i in opened.ids}
     layers = list(dict.fromkeys(name for table in tables.values() for name in table))
     if not layers:
-        values = [c for c in found.values() if c.value is not None]
-        why = "has no table of layers here" if values else "has no number yet, so no table of layers either"
-        raise Unprocessable(f"{opened.card.slug} {why}.")
+        cell = next(iter(found.values()), None)
+        why = "It has no table of layers here." if cell is not None and cell.value is not None else ""
+        raise Unprocessable(f"{opened.card.slug}: {why or reason_of(cell, opened.comparison)[1]}")
     grids = {"value": [], "half_width": []}  # type: dict[str, list[list[float]]]
     missing = []
     for row, i in enumerate(opened.ids):

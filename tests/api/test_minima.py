@@ -132,5 +132,7 @@ def test_a_gap_without_train_samples_is_a_reason(project: Project, asked: Compar
     found = project.compare(
         checkpoints=asked.details.checkpoints[:2], probe=probes["held-out"], measures=["generalisation-gap"]
     ).wait(timeout_s=60)
+    with pytest.raises(ClientError, match=r"generalisation-gap: .*name a train probe set"):
+        found.profile("generalisation-gap")
     assert "name a train probe set" in found.table(["generalisation-gap"]).reasons[0, 0]
     assert found.associations().sentence == "There are 2 independent models; associations need 4."

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from kinscape.cli import main
+from kinscape.local import launcher
 from tests.conftest import Server
 
 
@@ -82,3 +83,13 @@ def test_a_wrong_setting_ends_a_program_with_a_sentence(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("KINSCAPE_TIME_LIMIT_S: Input should be a valid integer")
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("has", "expected"), [(1, 1), (3, 3), (64, 4)])
+def test_workers_share_the_cores(has: int, expected: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launcher, "cores", lambda: has)
+    monkeypatch.setattr(launcher, "GIBIBYTES_PER_WORKER", 1)
+    gpu = Path("/dev/nvidiactl").exists()
+    assert launcher.usual_workers() == (1 if gpu else expected)
+    monkeypatch.setattr(launcher, "GIBIBYTES_PER_WORKER", 1 << 20)
+    assert launcher.usual_workers() == 1

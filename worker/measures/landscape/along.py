@@ -45,10 +45,10 @@ def around(value: float, parts: Tensor, subject: Subject) -> Tensor:
 
 def group_curvatures(subject: Subject, vectors: Sequence[Tensor], groups: Sequence[Tensor]) -> Tensor:
     """Quadratic forms of the Hessian of each group's mean loss, ``(groups, vectors)``, float64."""
-    by_sample = [sample_curvatures(subject, v) for v in vectors[:1]]
-    if by_sample and by_sample[0] is not None:
-        by_sample += [sample_curvatures(subject, v) for v in vectors[1:]]
-        forms = torch.stack([f for f in by_sample if f is not None], 1)
+    # The first says whether nested derivatives are right for this network; then they are for all.
+    by_sample = [f for v in vectors if (f := sample_curvatures(subject, v)) is not None]
+    if len(by_sample) == len(vectors):
+        forms = torch.stack(by_sample, 1)
         return torch.stack([forms[group].mean(0) for group in groups])
     found = torch.zeros(len(groups), len(vectors), dtype=torch.float64)
     for row, group in zip(found, groups, strict=True):
