@@ -117,3 +117,8 @@ def test_maps_and_tokens_keep_their_positions_apart() -> None:
     assert torch.equal(reduced(tokens, "positions"), tokens)
     vectors = torch.randn(2, 3)
     assert torch.equal(reduced(vectors, "positions"), vectors)
+
+
+def test_one_sample_has_no_chance_level() -> None:
+    assert "chance" not in measure("procrustes")(maps(1, 4, 5), maps(1, 4, 5, seed=1)).notes
+    assert "chance" in measure("procrustes")(maps(30, 4, 5), maps(30, 4, 5, seed=1)).notes

@@ -109,6 +109,9 @@ def chance_levels(
     """
     none = torch.full((len(pairs),), NAN, dtype=torch.float64)
     some = next(iter(left.values()), None)
+    if some is None or (some.samples if isinstance(some, Outputs) else len(some)) < 2:
+        # One sample shuffled is itself.
+        return none
     labels = some.labels if isinstance(some, Outputs) else None
     if labels is not None and len(labels) < FEWEST_PER_CLASS * len(labels.unique()):
         # With a handful of samples per class, a shuffle within classes changes next to nothing.
