@@ -14,7 +14,7 @@ from worker.measures.catalogue import catalogue
 from worker.measures.evaluation import evaluate_network
 from worker.measures.inputs import Subject
 from worker.measures.landscape.curvature import hessian_product
-from worker.measures.landscape.lanczos import Krylov
+from worker.measures.landscape.lanczos import Krylov, Plain
 from worker.measures.landscape.vectors import start_vector
 from worker.measures.uncertainty import row_groups
 
@@ -60,7 +60,8 @@ def test_a_run_that_lacks_memory_says_so(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr("worker.measures.landscape.lanczos.MOST_BYTES", 6 * 8 * size)
     found = measure("hessian-top-eigenvalue")(module, x, y, k=3, tolerance=1e-8)
     assert "for want of memory after 6 products" in found.warning
-    run = Krylov(hessian_product(Subject(module, x, y)), start_vector(Subject(module, x, y), 0))
+    subject = Subject(module, x, y)
+    run = Krylov(Plain(hessian_product(subject), start_vector(subject, 0)), size)
     run.grow(50)
     assert run.steps == 6
 

@@ -11,9 +11,13 @@ from kinscape import measure
 from tests.worker.networks import explicit_hessian
 from worker.measures.inputs import Subject
 from worker.measures.landscape.along import sample_curvatures
+from worker.measures.landscape.curvature import hessian_product
 from worker.measures.landscape.directions import moved
+from worker.measures.landscape.lanczos import Krylov, Plain
+from worker.measures.landscape.seen import BEHIND, seen_hessian
+from worker.measures.landscape.spectrum import hessian_krylov
 from worker.measures.landscape.traveller import Traveller
-from worker.measures.landscape.vectors import start_vector
+from worker.measures.landscape.vectors import size_of, start_vector
 
 TRACES = ["hessian-trace", "gauss-newton-trace", "hessian-top-eigenvalue"]
 
@@ -99,6 +103,53 @@ def test_losses_on_a_plane_are_those_of_the_moved_network(kind: str) -> None:
     for a, b in ((0.0, 0.0), (0.5, 0.0), (-0.3, 0.7)):
         right = subject.losses(moved(moved(subject.weights, both[0], a), both[1], b))
         assert torch.allclose(traveller.losses((a, b)), right, rtol=1e-9)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.nn.utils.weight_norm` is deprecated")
+@pytest.mark.parametrize("kind", FIRST_LAYERS)
+def test_the_hessian_seen_through_few_samples_makes_the_same_run(kind: str) -> None:
+    torch.manual_seed(0)
+    module = FIRST_LAYERS[kind]().double().eval()
+    x, y = torch.randn(6, 12, dtype=torch.float64), torch.tensor([0, 1, 2, 0, 1, 1])
+    subject = Subject(module, x, y)
+    start = start_vector(subject, 0)
+    seen = seen_hessian(subject, start)
+    assert (seen is not None) == (kind in ("plain", "flattened", "only layer"))
+    if seen is None:
+        return
+    one, two = (Krylov(o, size_of(subject)) for o in (seen, Plain(hessian_product(subject), start)))
+    for run in (one, two):
+        run.grow(8)
+    assert all(torch.allclose(a, b, atol=1e-9) for a, b in zip(one.quadrature(8), two.quadrature(8), strict=True))
+    assert torch.allclose(one.vector(1, 8), two.vector(1, 8), atol=1e-7)
+    assert one.asymmetry < 1e-9
+
+
+def test_eigenvalues_seen_through_few_samples_are_those_of_the_explicit_hessian() -> None:
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Flatten(), nn.Linear(40, 6), nn.Tanh(), nn.Linear(6, 3)).double().eval()
+    x, y = torch.randn(14, 4, 10, dtype=torch.float64), torch.randint(0, 3, (14,))
+    x[1] = x[0]  # the samples span less than there are of them
+    subject = Subject(module, x, y)
+    run = hessian_krylov(subject)
+    assert BEHIND in subject.kept and subject.kept[BEHIND] is not None
+    found = run.until(5, steps=200, tolerance=1e-8)
+    hessian = explicit_hessian(module, x, y)
+    assert found.values == pytest.approx(torch.linalg.eigvalsh(hessian).flip(0)[:5].tolist(), rel=1e-6)
+    steepest = run.vector(0, found.steps)
+    assert torch.allclose(hessian @ steepest, found.values[0] * steepest, atol=1e-6)
+    assert found.smallest == pytest.approx(float(torch.linalg.eigvalsh(hessian)[0]), abs=1e-6)
+
+
+@pytest.mark.parametrize("samples", [1, 2, 3])
+def test_a_handful_of_samples_has_its_eigenvalues(samples: int) -> None:
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Linear(30, 4), nn.ReLU(), nn.Linear(4, 3)).double().eval()
+    x, y = torch.randn(samples, 30, dtype=torch.float64), torch.arange(samples)
+    right = torch.linalg.eigvalsh(explicit_hessian(module, x, y))[-1]
+    assert measure("hessian-top-eigenvalue")(module, x, y, tolerance=1e-7).value == pytest.approx(
+        float(right), rel=1e-6
+    )
 
 
 @pytest.mark.parametrize("slug", [*TRACES, "loss-surface-2d", "hessian-density", "chord-curvature"])

@@ -21,8 +21,14 @@ def gradient_graph(subject: Subject, rows: Tensor) -> Graph:
     """Leaf weights, and the gradient of the summed loss over some rows with its graph."""
     leaves = {n: w.clone().requires_grad_() for n, w in subject.weights.items()}
     wanted = list(leaves.values())
-    loss = _summed_loss(subject, leaves, rows)
-    return wanted, flat(torch.autograd.grad(loss, wanted, create_graph=True, materialize_grads=True))
+    logits = folded(subject)(leaves, subject.x[rows])
+    return wanted, summed_gradient(logits, subject.y[rows], wanted)
+
+
+def summed_gradient(logits: Tensor, y: Tensor, leaves: Sequence[Tensor]) -> Tensor:
+    """Gradient of the summed loss in some tensors as one vector, with its graph."""
+    loss = nn.functional.cross_entropy(logits, y, reduction="sum")
+    return flat(torch.autograd.grad(loss, leaves, create_graph=True, materialize_grads=True))
 
 
 def product_with(graph: Graph, vector: Tensor) -> Tensor:

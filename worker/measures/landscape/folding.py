@@ -49,12 +49,22 @@ def folded(subject: Subject) -> Callable[[Weights, Tensor], Tensor]:
 
     Ask for it outside of a derivative: what is tried and kept here must not belong to one.
     """
-    found: Folded | None = subject.once("folded", lambda: _folded(subject))
+    found = _kept(subject)
     buffers = subject.buffers
     if found is None:
         return subject.logits
     lighter, state = replace(subject, module=found.module), found.state
     return lambda weights, x: lighter.logits(state({**buffers, **weights}), x)
+
+
+def is_folded(subject: Subject) -> bool:
+    """Whether some norm layers of the network went into the convolutions before them."""
+    return _kept(subject) is not None
+
+
+def _kept(subject: Subject) -> Folded | None:
+    found: Folded | None = subject.once("folded", lambda: _folded(subject))
+    return found
 
 
 def _folded(subject: Subject) -> Folded | None:

@@ -6,9 +6,9 @@ from backend.contracts.cards import Change
 from worker.measures.inputs import Subject
 from worker.measures.landscape.gauss_newton import gauss_newton_forms, gauss_newton_product
 from worker.measures.landscape.hessian_top_eigenvalue import TOP_PARAMETERS, top_reading
-from worker.measures.landscape.lanczos import Krylov
+from worker.measures.landscape.lanczos import Krylov, Plain
 from worker.measures.landscape.minimum import group_means, measure_of_minimum
-from worker.measures.landscape.vectors import start_vector
+from worker.measures.landscape.vectors import size_of, start_vector
 from worker.measures.measure import Reading
 
 
@@ -27,7 +27,7 @@ from worker.measures.measure import Reading
 )
 def gauss_newton_top_eigenvalue(subject: Subject, *, k: int, tolerance: float, steps: int) -> Reading:
     """Curvature along the steepest direction of the part of the Hessian that cannot be negative."""
-    run = Krylov(gauss_newton_product(subject), start_vector(subject, 0))
+    run = Krylov(Plain(gauss_newton_product(subject), start_vector(subject, 0)), size_of(subject))
     found = top_reading(run, k=k, tolerance=tolerance, steps=steps)
     # Another pass along the vector that was found gives the curvature of each sample.
     along = run.vector(0, int(found.notes["products"]))

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from scipy import linalg
@@ -12,6 +13,7 @@ from worker.measures.landscape.vectors import Product
 
 MOST_BYTES = 2 << 30
 ASYMMETRY = 1e-3
+ROWS_AT_FIRST = 32
 
 
 @dataclass(frozen=True)
@@ -33,24 +35,63 @@ class Pairs:
     steps: int
 
 
+class Operator(Protocol):
+    """A symmetric operator, in coordinates whose inner product is ``a · image(b)``."""
+
+    start: Tensor
+
+    def image(self, coordinates: Tensor) -> Tensor:
+        """Coordinates times the matrix of inner products."""
+
+    def product(self, image: Tensor) -> Tensor:
+        """Coordinates of the operator times the vector that has this image."""
+
+    def vector(self, coordinates: Tensor) -> Tensor:
+        """What some coordinates stand for."""
+
+
+class Plain:
+    """A function that multiplies vectors, which are their own coordinates."""
+
+    def __init__(self, product: Product, start: Tensor) -> None:
+        self.product, self.start = product, start
+
+    def image(self, coordinates: Tensor) -> Tensor:
+        """The same."""
+        return coordinates
+
+    def vector(self, coordinates: Tensor) -> Tensor:
+        """The same."""
+        return coordinates
+
+
 class Krylov:
     """An orthonormal basis that grows by one product at a time, and the operator in it.
 
     Source: Golub & Van Loan, Matrix Computations, section 10.1; the residual of a Ritz pair is
     the last off-diagonal entry times the last component of its coordinates.
 
+    Args:
+        size: dimension of the vectors.
+
     Attributes:
         asymmetry: largest relative gap between the two ways to one off-diagonal entry; more than
             rounding means that the products are not those of a symmetric matrix.
     """
 
-    def __init__(self, product: Product, start: Tensor) -> None:
-        self._product = product
-        self._basis = start.new_empty(8, start.numel())
-        self._basis[0] = start / start.norm()
+    def __init__(self, operator: Operator, size: int) -> None:
+        self._operator = operator
+        self._size = size
+        start = operator.start
+        image = operator.image(start)
+        length = (start @ image).sqrt()
+        # Where vectors are their own images, one store holds both.
+        stores = 1 if image is start else 2
+        self._room = max(2, MOST_BYTES // (stores * start.numel() * start.element_size()))
+        self._basis = _Rows(start / length, most=self._room + 1)
+        self._images = self._basis if stores == 1 else _Rows(image / length, most=self._room + 1)
         self._diagonal: list[float] = []
         self._off: list[float] = []
-        self._room = max(2, MOST_BYTES // (start.numel() * start.element_size()))
         self._solved: tuple[Tensor, Tensor] | None = None
         self.asymmetry = 0.0
 
@@ -65,7 +106,7 @@ class Krylov:
         if not self.steps:
             return False
         small = self._off[-1] <= 1e-7 * max(1e-300, float(self._ritz()[0].abs().max()))
-        return small or self.steps >= self._basis.shape[1]
+        return small or self.steps >= self._size
 
     @property
     def is_over(self) -> bool:
@@ -87,7 +128,7 @@ class Krylov:
             self.grow(size)
             size = min(size, self.steps)
             found = self.pairs(count, size)
-            done = len(found.values) == min(count, self._basis.shape[1]) and max(found.residuals) <= tolerance
+            done = len(found.values) == min(count, self._size) and max(found.residuals) <= tolerance
             if done or size >= steps or (size == self.steps and self.is_over):
                 return found
             size += 1
@@ -102,8 +143,9 @@ class Krylov:
     def vector(self, number: int, steps: int) -> Tensor:
         """The unit Ritz vector of the number-th largest value of the first products, turned towards the start."""
         coordinates = self._ritz(steps)[1][:, -1 - number]
-        basis = self._basis[:steps]
-        found = (coordinates * (1 if float(coordinates[0]) >= 0 else -1)).to(basis) @ basis
+        basis = self._basis.first(steps)
+        coordinates = coordinates * (1 if float(coordinates[0]) >= 0 else -1)
+        found = self._operator.vector(coordinates.to(basis) @ basis)
         return found / found.norm()
 
     def quadrature(self, steps: int) -> tuple[Tensor, Tensor]:
@@ -117,45 +159,44 @@ class Krylov:
 
     def _step(self) -> None:
         last = self.steps
-        basis = self._basis[: last + 1]
-        w = self._product(basis[last])
-        own = float(basis[last].double() @ w.double())
+        images = self._images.first(last + 1)
+        w = self._operator.product(images[last])
+        own = float(images[last].double() @ w.double())
         if not math.isfinite(own):
             raise Undefined("A product with the matrix of curvatures is not finite.")
         self._diagonal.append(own)
         if last:
-            other = float(basis[last - 1].double() @ w.double())
+            other = float(images[last - 1].double() @ w.double())
             scale = max(abs(self._off[-1]), 1e-2 * max(abs(d) for d in self._diagonal), 1e-30)
             self.asymmetry = max(self.asymmetry, abs(other - self._off[-1]) / scale)
-        w, beta = self._orthogonal(w, self._diagonal[-1])
+        w, image, beta = self._orthogonal(w, own)
         self._off.append(beta)
-        if last + 1 == len(self._basis):
-            size = min(2 * len(self._basis), self._room + 1)
-            grown = self._basis.new_empty(max(size, last + 2), self._basis.shape[1])
-            grown[: last + 1] = self._basis
-            self._basis = grown
-        self._basis[last + 1] = w / max(beta, 1e-300)
+        self._basis.add(w / max(beta, 1e-300))
+        if self._images is not self._basis:
+            self._images.add(image / max(beta, 1e-300))
 
-    def _orthogonal(self, w: Tensor, own: float) -> tuple[Tensor, float]:
-        """What of a product the basis does not hold yet, and its length.
+    def _orthogonal(self, w: Tensor, own: float) -> tuple[Tensor, Tensor, float]:
+        """What of a product the basis does not hold yet, its image, and its length.
 
         The two latest vectors take nearly all that the basis holds of it; a pass over all of them takes
         what rounding left, and a second one only where the first still took much.
         Source: Daniel et al. 1976, for the criterion.
         """
         last = self.steps - 1
-        basis = self._basis[: last + 1]
+        basis, images = self._basis.first(last + 1), self._images.first(last + 1)
         w = torch.sub(w, basis[last], alpha=own)
         if last:
             w.sub_(basis[last - 1], alpha=self._off[-1])
-        before, after = 0.0, float(w.double().norm())
+        image, after = w, 0.0
         for _ in range(3):
-            before = after
-            w.sub_((basis @ w) @ basis)
-            after = float(w.double().norm())
-            if after > 0.7 * before:
+            taken = images @ w
+            w.sub_(taken @ basis)
+            image = self._operator.image(w)
+            after = float((w.double() @ image.double()).clamp_min(0).sqrt())
+            # Of a vector before, what was taken and what is left are two sides of a right angle.
+            if after > 0.7 * math.hypot(after, float(taken.double().norm())):
                 break
-        return w, after
+        return w, image, after
 
     def _ritz(self, steps: int | None = None) -> tuple[Tensor, Tensor]:
         size = self.steps if steps is None else min(steps, self.steps)
@@ -167,3 +208,26 @@ class Krylov:
 
     def _scale(self, values: Tensor) -> Tensor:
         return values.abs().clamp_min(max(1e-300, 1e-12 * float(values.abs().max())))
+
+
+class _Rows:
+    """Vectors in one block of memory that grows, twice as large each time but never above ``most``."""
+
+    def __init__(self, one: Tensor, *, most: int) -> None:
+        self._most = most
+        self._block = one.new_empty(min(ROWS_AT_FIRST, most), one.numel())
+        self._block[0] = one
+        self._count = 1
+
+    def first(self, count: int) -> Tensor:
+        """The first vectors, ``(count, size)``."""
+        return self._block[:count]
+
+    def add(self, one: Tensor) -> None:
+        """Append a vector."""
+        if self._count == len(self._block):
+            grown = self._block.new_empty(min(2 * self._count, self._most), self._block.shape[1])
+            grown[: self._count] = self._block
+            self._block = grown
+        self._block[self._count] = one
+        self._count += 1

@@ -5,11 +5,12 @@ from torch import Tensor
 
 from worker.measures.inputs import Subject
 from worker.measures.landscape.curvature import hessian_product
-from worker.measures.landscape.lanczos import ASYMMETRY, Krylov
+from worker.measures.landscape.lanczos import ASYMMETRY, Krylov, Plain
+from worker.measures.landscape.seen import seen_hessian
 from worker.measures.landscape.vectors import size_of, start_vector
 
 # Goes up with every change of how it is made: densities are kept on disk.
-DENSITY_VERSION = 1
+DENSITY_VERSION = 2
 NOT_SYMMETRIC = (
     "The Hessian's products are not symmetric: automatic second derivatives are wrong for a layer of this network."
 )
@@ -19,7 +20,8 @@ def hessian_krylov(subject: Subject, number: int = 0) -> Krylov:
     """The Krylov run from one start vector; measures that ask later go on where it stopped."""
 
     def made() -> Krylov:
-        return Krylov(hessian_product(subject), start_vector(subject, number))
+        start = start_vector(subject, number)
+        return Krylov(seen_hessian(subject, start) or Plain(hessian_product(subject), start), size_of(subject))
 
     found: Krylov = subject.once(("krylov", number), made)
     return found

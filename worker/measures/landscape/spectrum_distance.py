@@ -7,6 +7,7 @@ from backend.contracts.cards import Direction, Pace, Parameter, Uncertainty
 from worker.measures.inputs import Subject, Undefined
 from worker.measures.landscape.hessian_density import DENSITY_PARAMETERS
 from worker.measures.landscape.minimum import measure_of_two_minima
+from worker.measures.landscape.seen import BEHIND
 from worker.measures.landscape.spectrum import density
 from worker.measures.landscape.vectors import size_of
 from worker.measures.measure import Reading
@@ -45,8 +46,8 @@ def spectrum_distance(first: Subject, second: Subject, *, probes: int, steps: in
     both = [density(s, probes=probes, steps=steps) for s in (first, second)]
     for subject in (first, second):
         # Many networks pass here: the basis of each would fill the memory, its density does not.
-        subject.kept.pop(("krylov", 0), None)
-        subject.kept.pop("gradient graph", None)
+        for made in (("krylov", 0), "gradient graph", BEHIND):
+            subject.kept.pop(made, None)
     sides = [_scaled(nodes, weights, scale) for nodes, weights, _ in both]
     value = stats.wasserstein_distance(*(n.numpy() for n, _ in sides), *(w.numpy() for _, w in sides))
     parts = [(n.view(probes, -1), w.view(probes, -1)) for n, w in sides]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from worker.measures.inputs import BROKEN, Subject, Weights
-from worker.measures.landscape.calls import single_calls
+from worker.measures.landscape.seen import first_layer
 
 TRIED_STEP = 0.3
 
@@ -55,7 +55,7 @@ class Traveller:
         self._weights = {n: p.data for n, p in module.named_parameters() if n in subject.weights}
 
     def _take_over_first_layer(self, subject: Subject) -> None:
-        found = _first_layer(subject)
+        found = first_layer(subject, (nn.Linear, nn.Conv2d))
         if found is None:
             return
         name, seen = found
@@ -104,12 +104,3 @@ def _move(own: Tensor, start: Tensor, directions: Sequence[Tensor], steps: Seque
         if step:
             own.add_(direction, alpha=step)
     return own
-
-
-def _first_layer(subject: Subject) -> tuple[str, Tensor] | None:
-    """Name of a linear layer that reads the samples themselves, and what it reads."""
-    for name, call in single_calls(subject, (nn.Linear, nn.Conv2d), subject.x).items():
-        seen = call.given
-        if name and seen is not None and seen.data_ptr() == subject.x.data_ptr() and seen.numel() == subject.x.numel():
-            return name, seen
-    return None

@@ -1,0 +1,177 @@
+"""The Hessian of a network whose first layer is linear, as its samples see it.
+
+Such a layer enters the loss through ``z = x Wᵀ + b`` alone. With J the map from weights to (z, other weights),
+which is linear, the Hessian is ``Jᵀ A J`` where A belongs to (z, other weights). Every vector of a Krylov run
+from s is ``c s + Jᵀ u``, so it can be kept as (c, u): products and inner products then need ``J Jᵀ``, which is the
+Gram matrix of the samples, and neither the samples nor weights of the first layer again. For fewer samples than
+inputs that is a fraction of the work, and the run is the same.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from worker.measures.inputs import BROKEN, Subject
+from worker.measures.landscape.calls import single_calls
+from worker.measures.landscape.curvature import Graph, product_with, summed_gradient
+from worker.measures.landscape.folding import is_folded
+from worker.measures.landscape.vectors import flat, unflat
+
+BEHIND = "behind the first layer"
+USUAL_STEPS = 20
+WORTH = 0.6
+TRIED_SAMPLES = 2
+TOLERANCE = 1e-9
+
+
+def first_layer(subject: Subject, kinds: tuple[type[nn.Module], ...]) -> tuple[str, Tensor] | None:
+    """Name of a layer of these types that reads the samples themselves, and what it reads of all of them."""
+    one = subject.x[:1]
+    for name, call in single_calls(subject, kinds, one).items():
+        given = call.given
+        if name and given is not None and given.data_ptr() == one.data_ptr() and given.numel() == one.numel():
+            return name, subject.x.reshape(-1, *given.shape[1:])
+    return None
+
+
+@dataclass(frozen=True)
+class Behind:
+    """What lies behind the first layer of a network; the same for runs from all starts.
+
+    Attributes:
+        layer: name of the first layer.
+        x: ``(samples, inputs)`` what it reads, with a column of ones for its bias.
+        gram: ``(samples, samples)`` inner products of those rows.
+        graph: the gradient of the summed loss in z and in all other weights, with its graph.
+    """
+
+    layer: str
+    x: Tensor
+    gram: Tensor
+    graph: Graph
+
+
+class SeenHessian:
+    """Coordinates (c, u) of the vectors ``c s + Jᵀ u``, and the Hessian of the mean loss in them.
+
+    Attributes:
+        start: coordinates of s.
+    """
+
+    def __init__(self, subject: Subject, behind: Behind, start: Tensor) -> None:
+        self._like, self._behind, self._samples = subject.weights, behind, subject.samples
+        self._own = (f"{behind.layer}.weight", f"{behind.layer}.bias")
+        parts = dict(zip(self._like, unflat(start, list(self._like.values())), strict=True))
+        weight, bias = parts[self._own[0]], parts.get(self._own[1])
+        self._s = weight if bias is None else torch.cat([weight, bias[:, None]], 1)
+        self._slope = behind.x @ self._s.T
+        self._size = self._s.double().square().sum().to(start)
+        others = [p.reshape(-1) for n, p in parts.items() if n not in self._own]
+        self.start = torch.cat([start.new_ones(1), torch.zeros_like(self._slope).flatten(), *others])
+
+    def image(self, coordinates: Tensor) -> Tensor:
+        """Coordinates times the inner products of what they stand for: c and u of ``J (c s + Jᵀ u)``."""
+        c, z, rest = self._cut(coordinates)
+        own = c * self._size + (self._slope * z).sum()
+        return torch.cat([own, (c * self._slope + self._behind.gram @ z).flatten(), rest])
+
+    def product(self, image: Tensor) -> Tensor:
+        """Coordinates of the Hessian times the vector that has this image."""
+        return torch.cat([image.new_zeros(1), product_with(self._behind.graph, image[1:]) / self._samples])
+
+    def vector(self, coordinates: Tensor) -> Tensor:
+        """The weights ``c s + Jᵀ u``."""
+        c, z, rest = self._cut(coordinates)
+        rows = c * self._s + z.T @ self._behind.x
+        weight, bias = self._own
+        own = {weight: rows[:, : self._like[weight].shape[1]], bias: rows[:, -1]}
+        others = iter(unflat(rest, [w for n, w in self._like.items() if n not in self._own]))
+        return flat([own[n] if n in self._own else next(others) for n in self._like])
+
+    def _cut(self, coordinates: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        end = 1 + self._slope.numel()
+        return coordinates[:1], coordinates[1:end].view_as(self._slope), coordinates[end:]
+
+
+def seen_hessian(subject: Subject, start: Tensor) -> SeenHessian | None:
+    """The Hessian as the samples see it, where that is right and cheaper; else nothing."""
+    behind: Behind | None = subject.once(BEHIND, lambda: _behind(subject))
+    return None if behind is None else SeenHessian(subject, behind, start)
+
+
+def _behind(subject: Subject) -> Behind | None:
+    if subject.samples > subject.chunk or not subject.x.is_floating_point() or is_folded(subject):
+        return None
+    found = first_layer(subject, (nn.Linear,))
+    if found is None:
+        return None
+    name, x = found
+    if not _is_worth_it(x, subject.weights[f"{name}.weight"]) or not _is_right(subject, name):
+        return None
+    if f"{name}.bias" in subject.weights:
+        x = torch.cat([x, x.new_ones(len(x), 1)], 1)
+    return Behind(name, x, x @ x.T, _graph_behind(subject, name))
+
+
+def _is_worth_it(x: Tensor, weight: Tensor) -> bool:
+    """Whether a run of usual length is cheaper so, counted in multiplications."""
+    # A layer that reads sequences has rows for every place.
+    n, (outputs, inputs) = len(x), weight.shape
+    plain = USUAL_STEPS * 2 * n * inputs * outputs
+    return x.ndim == 2 and n * n * inputs + USUAL_STEPS * n * n * outputs < WORTH * plain
+
+
+def _graph_behind(subject: Subject, name: str) -> Graph:
+    """The gradient of the summed loss in what a layer returns and in all other weights."""
+    layer = subject.module.get_submodule(name)
+    seen: list[Tensor] = []
+
+    def take_over(_m: nn.Module, _given: tuple[Tensor, ...], out: Tensor) -> Tensor:
+        seen.append(out.detach().requires_grad_())
+        # A copy: the layer behind may write over what it reads.
+        return seen[0].clone()
+
+    own = {n: w.clone().requires_grad_() for n, w in subject.weights.items() if not n.startswith(f"{name}.")}
+    first = {n: w for n, w in subject.weights.items() if n not in own}
+    handle = layer.register_forward_hook(take_over)
+    try:
+        logits = subject.logits({**first, **own}, subject.x)
+    finally:
+        handle.remove()
+    leaves = [seen[0], *own.values()]
+    return leaves, summed_gradient(logits, subject.y, leaves)
+
+
+def _is_right(subject: Subject, name: str) -> bool:
+    """Whether the layer is linear as it stands, and its weights are used nowhere else."""
+    layer = subject.module.get_submodule(name)
+    generator = torch.Generator().manual_seed(0)
+    state = {n: t.double() if t.is_floating_point() else t for n, t in {**subject.buffers, **subject.weights}.items()}
+    moved = {
+        n: w.double() + torch.randn(w.shape, generator=generator, dtype=torch.float64).to(w.device)
+        for n, w in subject.weights.items()
+        if n.startswith(f"{name}.")
+    }
+    x = subject.x[:TRIED_SAMPLES].double()
+    seen: list[Tensor] = []
+
+    def keep_first(_m: nn.Module, given: tuple[Tensor, ...], out: Tensor) -> Tensor:
+        seen.extend([given[0], out.clone()])
+        return seen[1].clone()
+
+    handle = layer.register_forward_hook(keep_first)
+    try:
+        with torch.no_grad():
+            right = torch.func.functional_call(subject.module, {**state, **moved}, (x,))
+            same = torch.func.functional_call(subject.module, state, (x,))
+        linear = nn.functional.linear(seen[0], moved[f"{name}.weight"], moved.get(f"{name}.bias"))
+        return _close(seen[1], linear) and _close(same, right)
+    except BROKEN:
+        return False
+    finally:
+        handle.remove()
+
+
+def _close(one: Tensor, other: Tensor) -> bool:
+    return bool(((one - other).abs() <= TOLERANCE * other.abs().max()).all())
