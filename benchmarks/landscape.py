@@ -258,7 +258,7 @@ def surfaces() -> Iterator[Case]:
 
 
 def weights() -> Iterator[Case]:
-    """Spectral metrics of a perceptron and of a network of 11 million weights."""
+    """Spectral metrics of small networks and of one of 10 million weights."""
     import weightwatcher
 
     from kinscape import build
@@ -270,7 +270,8 @@ def weights() -> Iterator[Case]:
     slugs = ("alpha", "alpha-weighted", "log-alpha-norm", "log-norm", "log-spectral-norm", "stable-rank",
              "spectral-entropy")  # fmt: skip
     deep = build("resnet-cifar", depth=20, width=100)
-    for name, module, least in (("MLP, 270k weights", perceptron, 4.0), ("ResNet-20 of width 100, 10M", deep, 1.3)):
+    named = [(n.name, n.module, 4.0) for n in networks()]
+    for name, module, least in (*named, ("MLP", perceptron, 4.0), ("ResNet-20 of width 100", deep, 1.3)):
         state = dict(module.state_dict())
 
         def mine(state: dict[str, Tensor] = state) -> dict[str, float]:
@@ -287,7 +288,7 @@ def weights() -> Iterator[Case]:
 
         size = sum(p.numel() for p in module.parameters())
         yield Case(f"seven spectral metrics, {name.split(',')[0]}, {size:,} weights", "weightwatcher", mine, theirs,
-                   at_least=least, compared=gap)  # fmt: skip
+                   at_least=least, compared=gap, turns=9)  # fmt: skip
 
 
 CASES = {
@@ -305,7 +306,7 @@ def main() -> None:
     given = parser.parse_args()
     if not own_environment.is_inside():
         peers = Path(__file__).with_name("landscape-peers.txt")
-        own_environment.enter("benchmarks.landscape", peers, sys.argv[1:])
+        own_environment.enter("benchmarks.landscape", peers, sys.argv[1:], threads=given.threads)
     torch.set_num_threads(given.threads)
     print(f"Threads: {given.threads}; torch {torch.__version__}\n\n{HEAD}", flush=True)
     for name in given.only:

@@ -11,10 +11,11 @@ TORCH = "torch==2.13.0"
 ALONE = "# alone"
 
 
-def enter(module: str, peers: Path, arguments: list[str]) -> None:
+def enter(module: str, peers: Path, arguments: list[str], *, threads: int) -> None:
     """Run a module of this folder in an environment with the peers; makes it first where it is missing.
 
-    Libraries marked as alone are installed without what they require.
+    Libraries marked as alone are installed without what they require. Every library, ours and theirs, whatever
+    it multiplies with, is held to so many threads.
 
     Does not return: the process becomes the new one.
     """
@@ -37,7 +38,8 @@ def enter(module: str, peers: Path, arguments: list[str]) -> None:
         if alone:
             subprocess.run([*pip, "--no-deps", *alone], check=True)
         ready.write_text(wanted)
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore",
+                   **{f"{library}_NUM_THREADS": str(threads) for library in ("OMP", "OPENBLAS", "MKL")}}  # fmt: skip
     os.execve(python, [str(python), "-m", module, "--inside", *arguments], environment)
 
 

@@ -288,7 +288,8 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", choices=list(CASES), default=list(CASES))
     given = parser.parse_args()
     if not own_environment.is_inside():
-        own_environment.enter("benchmarks.similarity", Path(__file__).with_name("peers.txt"), sys.argv[1:])
+        peers = Path(__file__).with_name("peers.txt")
+        own_environment.enter("benchmarks.similarity", peers, sys.argv[1:], threads=given.threads)
     torch.set_num_threads(given.threads)
     if given.device == "cuda":
         on_card()

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 
+import threadpoolctl
 import torch
 from billiard.exceptions import SoftTimeLimitExceeded
 from celery import Celery
@@ -86,6 +87,8 @@ def _start(**_: object) -> None:
     logging.basicConfig(level="WARNING", force=True, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     if settings().threads:
         torch.set_num_threads(settings().threads)
+        # numpy and scipy bring a library of their own for products of matrices.
+        threadpoolctl.threadpool_limits(settings().threads)
     with parts().database.transaction() as session:
         cards.publish(session, [m.card for m in catalogue().values()], registry.cards())
     threading.Thread(target=_report, name="report", daemon=True).start()

@@ -1,6 +1,7 @@
 """Numbers of weights against closed forms and slow references."""
 
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from torch import Tensor
 from backend.contracts.problems import Unprocessable
 from kinscape import build, measure
 from worker.measures.weights.power_law import fit_power_law
+from worker.measures.weights.spectra import _eigenvalues, _eigenvalues_on_card
 
 
 def state(seed: int = 0) -> dict[str, Tensor]:
@@ -42,6 +44,23 @@ def test_the_power_law_is_the_best_of_every_tail() -> None:
         assert (found.alpha, found.start) == pytest.approx(slow_power_law(values), rel=1e-10)
     many = np.sort(np.random.default_rng(9).pareto(1.5, 5000) + 1)
     assert fit_power_law(torch.from_numpy(many)).alpha == pytest.approx(2.5, abs=0.2)
+
+
+def test_ties_and_small_steps_do_not_change_the_best_tail(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = torch.from_numpy(np.sort(np.random.default_rng(1).integers(1, 9, 60).astype(float)))
+    whole = fit_power_law(values)
+    assert whole is not None
+    monkeypatch.setattr("worker.measures.weights.power_law.ENTRIES_AT_ONCE", 180)  # three tails at a time
+    assert fit_power_law(values) == whole
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert fit_power_law(torch.tensor([1.0] * 30 + [2.0] * 5, dtype=torch.float64)) is not None
+
+
+@pytest.mark.parametrize("shape", [(1, 7, 3), (1, 3, 7), (9, 20, 31), (9, 31, 20), (2, 1, 1)])
+def test_spectra_are_the_same_on_processor_and_card(shape: tuple[int, ...]) -> None:
+    matrices = torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    assert torch.allclose(_eigenvalues(matrices), _eigenvalues_on_card(matrices), rtol=1e-10, atol=1e-12)
 
 
 def test_spectral_metrics_are_their_definitions_layer_by_layer() -> None:

@@ -94,11 +94,10 @@ def estimate(measure: Measure, found: Reading, *, samples: int, warning: str = "
     Args:
         warning: said before what the reading itself warns of.
     """
-    replicates = found.replicates
-    low, high = bounds(
-        measure.card, torch.tensor([found.value], dtype=torch.float64),
-        None if replicates is None else replicates[:, None], samples=samples,
-    )  # fmt: skip
+    if found.replicates is None:
+        return with_bounds(measure, found, NAN, NAN, samples=samples, warning=warning)
+    value = torch.tensor([found.value], dtype=torch.float64)
+    low, high = bounds(measure.card, value, found.replicates[:, None], samples=samples)
     return with_bounds(measure, found, float(low), float(high), samples=samples, warning=warning)
 
 

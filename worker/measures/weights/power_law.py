@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 
-import torch
+import numpy as np
+import numpy.typing as npt
 from torch import Tensor
 
 FEWEST = 20
-ROWS_AT_ONCE = 1 << 22
+ENTRIES_AT_ONCE = 1 << 16
+
+Numbers = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -43,29 +46,32 @@ def fit_power_law(values: Tensor) -> PowerLaw | None:
     count = len(values)
     if count < FEWEST or float(values[0]) == float(values[-1]):
         return None
-    logs = values.log()
-    tails = torch.arange(count, 1, -1, dtype=values.dtype)
-    sums = logs.flip(0).cumsum(0).flip(0)[:-1] - tails * logs[:-1]
-    alphas = 1 + tails / sums
-    distances = torch.cat([
-        _distances(logs, alphas, start, min(start + max(1, ROWS_AT_ONCE // count), count - 1))
-        for start in range(0, count - 1, max(1, ROWS_AT_ONCE // count))
-    ])  # fmt: skip
+    logs = np.log(values.numpy())
+    tails = np.arange(count, 1, -1)
+    # Equal values at the end are a tail without a law: 0/0.
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        alphas = 1 + tails / (logs[::-1].cumsum()[::-1][:-1] - tails * logs[:-1])
+        step = max(1, ENTRIES_AT_ONCE // count)
+        distances = np.concatenate([
+            _distances(logs, alphas[start : start + step], start) for start in range(0, count - 1, step)
+        ])  # fmt: skip
     best = int(distances.argmin())
     return PowerLaw(float(alphas[best]), float(values[best]), float(distances[best]), int(tails[best]))
 
 
-def _distances(logs: Tensor, alphas: Tensor, start: int, stop: int) -> Tensor:
-    """Largest gap between the law and the share of the tail below each value, for tails ``start..stop``."""
-    count = len(logs)
-    begin = torch.arange(start, stop, dtype=logs.dtype)
-    power = 1 - alphas[start:stop]
+def _distances(logs: Numbers, alphas: Numbers, start: int) -> Numbers:
+    """Largest gap between the law and the share of the tail below each value, for tails from ``start`` on."""
+    count, block = len(logs), len(alphas)
+    begin = np.arange(start, start + block)
+    power = 1 - alphas
     # law - share = 1 + begin/n - (x/x_begin)^power - place/n, built in place: this is most of the work.
-    gap = torch.outer(power, logs[start:])
-    gap.sub_((power * logs[start:stop])[:, None]).exp_()
+    gap = np.multiply.outer(power, logs[start:])
+    gap -= (power * logs[start : start + block])[:, None]
+    np.exp(gap, out=gap)
     size = 1 / (count - begin)
-    gap.addr_(size, torch.arange(start, count, dtype=logs.dtype)).sub_((1 + begin * size)[:, None]).abs_()
+    gap += np.multiply.outer(size, np.arange(start, count))
+    gap -= (1 + begin * size)[:, None]
+    np.abs(gap, out=gap)
     # Values below a tail's begin are not of it; they stand in the first columns only.
-    block = stop - start
-    gap[:, :block].masked_fill_(torch.ones(block, block, dtype=torch.bool).tril(-1), 0)
-    return torch.where(power.isfinite(), gap.amax(1), 1.0)
+    gap[:, :block][np.tri(block, block, -1, dtype=bool)] = 0
+    return np.where(np.isfinite(power), gap.max(1), 1.0)
