@@ -7,6 +7,8 @@ from statistics import median
 from typing import Any
 
 Values = Callable[[], Any]
+# Threads of a library go on turning for a while after its work, and would slow the one whose turn is next.
+PAUSE_S = 0.2
 HEAD = (
     "| workload | peer | ours, s | theirs, s | ratio | promised | | largest difference |\n"
     "|---|---|---|---|---|---|---|---|"
@@ -35,16 +37,21 @@ class Case:
     told: Callable[[Any, Any], str] | None = None
 
 
+def _timed(call: Values) -> tuple[Any, float]:
+    time.sleep(PAUSE_S)
+    began = time.perf_counter()
+    found = call()
+    return found, time.perf_counter() - began
+
+
 def run(case: Case) -> str:
     """One line of the table."""
     mine, yours, found = [], [], (None, None)
     for _ in range(case.turns):
-        began = time.perf_counter()
-        theirs = case.theirs()
-        middle = time.perf_counter()
-        ours = case.ours()
-        yours.append((middle - began) / case.share)
-        mine.append(time.perf_counter() - middle)
+        theirs, seconds = _timed(case.theirs)
+        yours.append(seconds / case.share)
+        ours, seconds = _timed(case.ours)
+        mine.append(seconds)
         found = (ours, theirs)
     ratio = median(y / m for y, m in zip(yours, mine, strict=True))
     told = "" if case.at_least is None else f"{case.at_least:.2f}"

@@ -36,7 +36,7 @@ def score(near: Near, i: int, others: Tensor) -> Tensor:
     source="Schumacher et al. 2020, section 3",
     parameters=NEIGHBOURS,
     prepare=neighbours,
-    together=by_neighbourhoods(score),
+    together=by_neighbourhoods(score, in_order=False),
     check=has_neighbours,
 )
 def knn_jaccard(x: Tensor, y: Tensor, **_: object) -> Tensor:

@@ -35,7 +35,7 @@ def score(near: Near, i: int, others: Tensor) -> Tensor:
     source="Huh et al. 2024, appendix A",
     parameters=NEIGHBOURS,
     prepare=neighbours,
-    together=by_neighbourhoods(score),
+    together=by_neighbourhoods(score, in_order=False),
     check=has_neighbours,
 )
 def mutual_knn(x: Tensor, y: Tensor, **_: object) -> Tensor:

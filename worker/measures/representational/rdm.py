@@ -8,6 +8,7 @@ from torch import Tensor
 
 from worker.measures.inputs import Undefined
 from worker.measures.measure import Block, Together
+from worker.measures.representational.gram import products_of_rows
 
 HELD_BYTES = 1 << 30
 DIGITS = 1e12  # dissimilarities equal to twelve digits tie
@@ -28,7 +29,7 @@ def dissimilarities(features: Tensor, *, inner: str, **_: object) -> Tensor:
     if bool((length <= 1e-12).any()):
         raise Undefined("Some samples have no variation over the features, so their correlation is 0/0.")
     x = x / length
-    return 1 - condensed(x @ x.T)
+    return 1 - condensed(products_of_rows(x))
 
 
 def varied(features: Tensor, *, inner: str, outer: str) -> None:

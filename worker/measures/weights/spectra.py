@@ -42,7 +42,7 @@ class Spectrum:
     @cached_property
     def above_rounding(self) -> Tensor:
         """The values that are not rounding, ascending."""
-        return self.energies[self.energies > ROUNDING * self.largest]
+        return self.energies[int((self.energies <= ROUNDING * self.largest).sum()) :]
 
     @cached_property
     def law(self) -> PowerLaw | None:
@@ -75,8 +75,9 @@ def spectrum_of(weight: Tensor) -> Spectrum:
     matrices = weight.to(torch.float64).flatten(2).movedim(2, 0) if weight.ndim > 2 else weight.double()[None]
     rows, columns = matrices.shape[1:]
     found = _eigenvalues if matrices.device.type == "cpu" else _eigenvalues_on_card
-    energies = found(matrices).clamp_min(0).flatten().sort().values
-    return Spectrum(energies, max(rows, columns) / min(rows, columns))
+    energies = found(matrices).clamp_min_(0).flatten()
+    # Those of one matrix come in order.
+    return Spectrum(energies if len(matrices) == 1 else energies.sort().values, max(rows, columns) / min(rows, columns))
 
 
 def _eigenvalues(matrices: Tensor) -> Tensor:
