@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from backend.contracts.cards import Arity, Card, Input, Role
+from backend.contracts.cards import Arity, Card, Input, Pace, Role
 from backend.contracts.cells import Cell, Estimate, IntervalKind
 from backend.contracts.problems import Unprocessable
 from kinscape.given import (
@@ -37,6 +38,7 @@ from worker.measures.inputs import Layer, Outputs, Undefined
 from worker.measures.measure import Measure
 from worker.measures.pairs import Answers
 from worker.measures.progress import Listener, told
+from worker.measures.side_by_side import side_by_side
 from worker.measures.uncertainty import bounds, half_width, row_groups
 
 __all__ = ["BoundMeasure", "Matrix", "build", "matrices", "measure", "measures"]
@@ -102,14 +104,29 @@ def matrices(
 ) -> dict[str, Matrix]:  # fmt: skip
     """Several measures of all pairs at once, with their default parameters; measures that can share a pass do."""
     kept: dict[Hashable, Any] = {}
-    found: dict[str, Matrix] = {}
     inputs: dict[Input, list[Any]] = {}
+    passes: dict[Hashable, list[str]] = {}
     for slug in slugs:
         one = measure(slug)
         if one.card.input not in inputs or (one.card.needs_labels and labels is None):
             inputs[one.card.input] = one.read(data, labels=labels, outputs=outputs)
-        found[slug] = one.matrix_of(inputs[one.card.input], one.card.settings({}), intervals=intervals, kept=kept)
-    return found
+        passes.setdefault(one.shared_pass, []).append(slug)
+
+    def computed(some: Sequence[str]) -> dict[str, Matrix]:
+        asked = {slug: measure(slug) for slug in some}
+        return {
+            slug: one.matrix_of(inputs[one.card.input], one.card.settings({}), intervals=intervals, kept=kept)
+            for slug, one in asked.items()
+        }
+
+    alone = passes.pop(None, [])
+    # Measures of single pairs take longest, so they begin first.
+    rest = sorted(passes.values(), key=lambda some: measure(some[0]).card.pace is Pace.PRODUCT)
+    tasks = [partial(computed, some) for some in rest]
+    is_on_card = any(one.logits.device.type != "cpu" for one in inputs.get(Input.OUTPUTS, ()))
+    each = [computed(alone), *([task() for task in tasks] if is_on_card else side_by_side(tasks))]
+    found = {slug: one for some in each for slug, one in some.items()}
+    return {slug: found[slug] for slug in slugs}
 
 
 class BoundMeasure:
@@ -122,6 +139,13 @@ class BoundMeasure:
     def card(self) -> Card:
         """What the number is."""
         return self._measure.card
+
+    @property
+    def shared_pass(self) -> Hashable:
+        """What measures of answers that share a pass over the samples have in common; None for other measures."""
+        if self.card.input is not Input.OUTPUTS:
+            return None
+        return self._measure.means or self.card.slug, self._measure.prepare
 
     def __call__(
         self, *data: Any, labels: Array | None = None, outputs: Kind | None = None, seed: int = 0,

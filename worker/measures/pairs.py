@@ -57,8 +57,8 @@ class Meeting:
 
     left: slice
     right: slice | Tensor
-    pairs: Tensor
-    places: Tensor
+    pairs: slice | Tensor
+    places: slice | Tensor
 
 
 def answer_rows(
@@ -219,14 +219,13 @@ def _group_sums(
     a = _stacked([left[n] for n in firsts])
     b = a if right is left else _stacked([right[n] for n in seconds])
     rows = asked.groups or (torch.arange(_first(b).shape[1]),)
-    sums = _sums(asked, a, b, _meetings(asked.measure, pairs, firsts, seconds), rows)
+    sums = _sums(asked, a, b, _meetings(asked.measure, pairs, firsts, seconds), rows, count=len(pairs))
     return sums, torch.tensor([len(g) for g in rows], dtype=torch.float64)[:, None, None]
 
 
-def _sums(asked: _Asked, a: Any, b: Any, meetings: list[Meeting], rows: Sequence[Tensor]) -> Tensor:
+def _sums(asked: _Asked, a: Any, b: Any, meetings: list[Meeting], rows: Sequence[Tensor], *, count: int) -> Tensor:
     """Sums of the terms over each group of rows, ``(groups, terms, pairs)``."""
     assert asked.measure.means is not None
-    count = sum(len(m.pairs) for m in meetings)
     row_bytes = max(1, _first(b)[:, 0].numel() * _first(b).element_size())
     at_once = max(16, CACHED_BYTES // row_bytes)
     totals: dict[int, Tensor] = {}
@@ -248,11 +247,11 @@ def _meetings(measure: Measure, pairs: list[Pair], firsts: list[Hashable], secon
     """Everybody with everybody for a measure that is one product; else one row of the matrix each."""
     i, j = _places(pairs, firsts, seconds)
     if measure.card.pace is Pace.PRODUCT:
-        return [Meeting(slice(None), slice(None), torch.arange(len(pairs)), i * len(seconds) + j)]
+        return [Meeting(slice(None), slice(None), slice(None), i * len(seconds) + j)]
     out = []
     for row in i.unique().tolist():
         mine = (i == row).nonzero().flatten()
-        out.append(Meeting(slice(row, row + 1), _in_turn(j[mine]), mine, torch.arange(len(mine))))
+        out.append(Meeting(slice(row, row + 1), _in_turn(j[mine]), _in_turn(mine), slice(None)))
     return out
 
 
