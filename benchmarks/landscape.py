@@ -270,8 +270,8 @@ def weights() -> Iterator[Case]:
     slugs = ("alpha", "alpha-weighted", "log-alpha-norm", "log-norm", "log-spectral-norm", "stable-rank",
              "spectral-entropy")  # fmt: skip
     deep = build("resnet-cifar", depth=20, width=100)
-    named = [(n.name, n.module, 4.0) for n in networks()]
-    for name, module, least in (*named, ("MLP", perceptron, 4.0), ("ResNet-20 of width 100", deep, 1.3)):
+    named: list[tuple[str, nn.Module, float | None]] = [(n.name, n.module, 4.0) for n in networks()]
+    for name, module, least in (*named, ("MLP", perceptron, None), ("ResNet-20 of width 100", deep, 1.3)):
         state = dict(module.state_dict())
 
         def mine(state: dict[str, Tensor] = state) -> dict[str, float]:

@@ -4,13 +4,16 @@ import math
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+import numpy.typing as npt
 import torch
-from scipy import linalg
+from scipy.linalg import lapack
 from torch import Tensor
 
 from worker.measures.inputs import Undefined
 from worker.measures.landscape.vectors import Product
 
+Numbers = npt.NDArray[np.float64]
 MOST_BYTES = 2 << 30
 ASYMMETRY = 1e-3
 ROWS_AT_FIRST = 32
@@ -92,7 +95,7 @@ class Krylov:
         self._images = self._basis if stores == 1 else _Rows(image / length, most=self._room + 1)
         self._diagonal: list[float] = []
         self._off: list[float] = []
-        self._solved: tuple[Tensor, Tensor] | None = None
+        self._solved: tuple[Numbers, Numbers] | None = None
         self.asymmetry = 0.0
 
     @property
@@ -105,7 +108,7 @@ class Krylov:
         """Whether no further product would add anything."""
         if not self.steps:
             return False
-        small = self._off[-1] <= 1e-7 * max(1e-300, float(self._ritz()[0].abs().max()))
+        small = self._off[-1] <= 1e-7 * max(1e-300, float(np.abs(self._ritz()[0]).max()))
         return small or self.steps >= self._size
 
     @property
@@ -136,16 +139,17 @@ class Krylov:
     def pairs(self, count: int, steps: int) -> Pairs:
         """The largest Ritz pairs of the first products, and the smallest value."""
         values, coordinates = self._ritz(steps)
-        residuals = self._off[steps - 1] * coordinates[-1].abs() / self._scale(values)
-        top = values.flip(0)[:count].tolist()
-        return Pairs(top, residuals.flip(0)[:count].tolist(), float(values[0]), float(residuals[0]), steps)
+        sizes = np.abs(values)
+        residuals = self._off[steps - 1] * np.abs(coordinates[-1]) / sizes.clip(max(1e-300, 1e-12 * sizes.max()))
+        top, theirs = values[::-1][:count].tolist(), residuals[::-1][:count].tolist()
+        return Pairs(top, theirs, float(values[0]), float(residuals[0]), steps)
 
     def vector(self, number: int, steps: int) -> Tensor:
         """The unit Ritz vector of the number-th largest value of the first products, turned towards the start."""
         coordinates = self._ritz(steps)[1][:, -1 - number]
         basis = self._basis.first(steps)
-        coordinates = coordinates * (1 if float(coordinates[0]) >= 0 else -1)
-        found = self._operator.vector(coordinates.to(basis) @ basis)
+        turned = torch.from_numpy(coordinates * (1 if coordinates[0] >= 0 else -1))
+        found = self._operator.vector(turned.to(basis) @ basis)
         return found / found.norm()
 
     def quadrature(self, steps: int) -> tuple[Tensor, Tensor]:
@@ -155,7 +159,8 @@ class Krylov:
         """
         values, coordinates = self._ritz(steps)
         rest = (0, max(0, steps - len(values)))
-        return torch.nn.functional.pad(values, rest), torch.nn.functional.pad(coordinates[0].square(), rest)
+        nodes, weights = (torch.from_numpy(np.pad(one, rest)) for one in (values, coordinates[0] ** 2))
+        return nodes, weights
 
     def _step(self) -> None:
         last = self.steps
@@ -198,16 +203,15 @@ class Krylov:
                 break
         return w, image, after
 
-    def _ritz(self, steps: int | None = None) -> tuple[Tensor, Tensor]:
+    def _ritz(self, steps: int | None = None) -> tuple[Numbers, Numbers]:
+        """Eigenvalues of the operator in the basis, ascending, and their coordinates as columns."""
         size = self.steps if steps is None else min(steps, self.steps)
-        if self._solved is not None and len(self._solved[0]) == size:
-            return self._solved
-        values, coordinates = linalg.eigh_tridiagonal(self._diagonal[:size], self._off[: size - 1])
-        self._solved = torch.from_numpy(values), torch.from_numpy(coordinates)
+        if self._solved is None or len(self._solved[0]) != size:
+            values, coordinates, failed = lapack.dstevd(self._diagonal[:size], self._off[: max(1, size - 1)])
+            if failed:
+                raise Undefined("The eigenvalues of the run did not converge.")
+            self._solved = values, coordinates
         return self._solved
-
-    def _scale(self, values: Tensor) -> Tensor:
-        return values.abs().clamp_min(max(1e-300, 1e-12 * float(values.abs().max())))
 
 
 class _Rows:

@@ -101,7 +101,10 @@ def seen_hessian(subject: Subject, start: Tensor) -> SeenHessian | None:
 
 
 def _behind(subject: Subject) -> Behind | None:
-    if subject.samples > subject.chunk or not subject.x.is_floating_point() or is_folded(subject):
+    # With more samples than inputs it is hardly ever cheaper, however many outputs there are.
+    if subject.samples > min(subject.chunk, subject.x[0].numel()):
+        return None
+    if not subject.x.is_floating_point() or is_folded(subject):
         return None
     found = first_layer(subject, (nn.Linear,))
     if found is None:
