@@ -131,6 +131,11 @@ def reason_of(cell: CellRow | None, comparison: ComparisonRow) -> tuple[str, str
         return Why.RUNNING, "Being computed."
     if comparison.state == "cancelled":
         return Why.CANCELLED, "Cancelled before it was computed."
+    if comparison.state == "failed":
+        return (
+            Why.NOT_COMPUTED,
+            "Not computed: its piece of work failed. The comparison's log says why; retrying computes it.",
+        )
     return Why.NOT_COMPUTED, "Not computed."
 
 

@@ -10,9 +10,13 @@ ROWS_OF_A_BLOCK = 256
 
 
 def products_of_rows(x: Tensor) -> Tensor:
-    """Inner product of every row ``(rows, width)`` with every other; only half of them are multiplied."""
+    """Inner product of every row ``(rows, width)`` with every other; on a processor half of them are multiplied."""
     if x.device.type != "cpu" or len(x) <= ROWS_OF_A_BLOCK:
         return x @ x.T
+    if torch.get_num_threads() == 1:
+        # numpy sees that both sides are the same. Its threads beside torch's would wait for one another.
+        rows = x.numpy()
+        return torch.from_numpy(rows @ rows.T)
     out = x.new_empty(len(x), len(x))
     for start in range(0, len(x), ROWS_OF_A_BLOCK):
         stop = min(start + ROWS_OF_A_BLOCK, len(x))
