@@ -1,5 +1,6 @@
 """Networks of real life that a shortcut must not change, break or misread."""
 
+import copy
 from collections.abc import Callable
 
 import pytest
@@ -139,6 +140,60 @@ def test_eigenvalues_seen_through_few_samples_are_those_of_the_explicit_hessian(
     steepest = run.vector(0, found.steps)
     assert torch.allclose(hessian @ steepest, found.values[0] * steepest, atol=1e-6)
     assert found.smallest == pytest.approx(float(torch.linalg.eigvalsh(hessian)[0]), abs=1e-6)
+
+
+@pytest.mark.parametrize(("scale", "shift"), [(1.0, 0.0), (1e-4, 0.0), (5.0, 293.0), (1.0, 1000.0), (1e3, 0.0)])
+def test_samples_of_any_size_keep_their_digits(scale: float, shift: float) -> None:
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Linear(60, 16), nn.ReLU(), nn.Linear(16, 4)).eval()
+    x, y = scale * torch.randn(25, 60) + shift, torch.randint(0, 4, (25,))
+    subject = Subject(module, x, y)
+    found = hessian_krylov(subject)
+    assert subject.kept[BEHIND] is not None
+    right = hessian_krylov(Subject(copy.deepcopy(module).double(), x.double(), y))
+    values = [run.until(2, steps=30, tolerance=1e-5).values for run in (found, right)]
+    assert values[0] == pytest.approx(values[1], rel=1e-4)
+    assert found.asymmetry < 1e-4
+
+
+def test_samples_that_are_read_in_another_order_than_they_lie_in_are_not_taken_for_rows() -> None:
+    torch.manual_seed(0)
+
+    class Turned(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.out = nn.Linear(48, 6), nn.Linear(6, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            found: Tensor = self.out(torch.tanh(self.first(x.permute(0, 2, 3, 1).flatten(1))))
+            return found
+
+    module = Turned().double().eval()
+    x = torch.randn(9, 4, 4, 3, dtype=torch.float64).permute(0, 3, 1, 2)
+    y = torch.randint(0, 3, (9,))
+    right = torch.linalg.eigvalsh(explicit_hessian(module, x, y))[-1]
+    found = measure("hessian-top-eigenvalue")(module, x, y, tolerance=1e-7)
+    assert found.value == pytest.approx(float(right), rel=1e-6)
+    again = measure("hessian-top-eigenvalue")(module, x.contiguous(), y, tolerance=1e-7)
+    assert (found.low, found.high) == pytest.approx((again.low, again.high), rel=1e-6)
+
+
+def test_samples_from_inference_mode_have_their_eigenvalues() -> None:
+    torch.manual_seed(0)
+
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b, self.w = nn.Linear(40, 5), nn.Linear(5, 3), nn.Linear(40, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            found: Tensor = self.b(torch.tanh(self.a(x))) + self.w(x)
+            return found
+
+    module, y = Twice().eval(), torch.tensor([0, 1, 2, 0, 1])
+    with torch.inference_mode():
+        x = torch.randn(5, 40)
+    assert measure("hessian-top-eigenvalue")(module, x, y).value > 0
 
 
 @pytest.mark.parametrize("samples", [1, 2, 3])

@@ -38,6 +38,10 @@ class Pairs:
     steps: int
 
 
+class LostDigits(Exception):
+    """The coordinates of an operator no longer hold enough digits; those of ``with_more_digits`` do."""
+
+
 class Operator(Protocol):
     """A symmetric operator, in coordinates whose inner product is ``a · image(b)``."""
 
@@ -51,6 +55,9 @@ class Operator(Protocol):
 
     def vector(self, coordinates: Tensor) -> Tensor:
         """What some coordinates stand for."""
+
+    def with_more_digits(self) -> "Operator":
+        """The same operator in coordinates that lose none."""
 
 
 class Plain:
@@ -66,6 +73,10 @@ class Plain:
     def vector(self, coordinates: Tensor) -> Tensor:
         """The same."""
         return coordinates
+
+    def with_more_digits(self) -> "Plain":
+        """The same: vectors lose no digits by being themselves."""
+        return self
 
 
 class Krylov:
@@ -83,8 +94,14 @@ class Krylov:
     """
 
     def __init__(self, operator: Operator, size: int) -> None:
-        self._operator = operator
         self._size = size
+        try:
+            self._begin(operator)
+        except LostDigits:
+            self._begin(operator.with_more_digits())
+
+    def _begin(self, operator: Operator) -> None:
+        self._operator = operator
         start = operator.start
         image = operator.image(start)
         length = (start @ image).sqrt()
@@ -119,7 +136,10 @@ class Krylov:
     def grow(self, steps: int) -> None:
         """Go on until there were this many products, or nothing is left."""
         while self.steps < steps and not self.is_over:
-            self._step()
+            try:
+                self._step()
+            except LostDigits:
+                self._begin(self._operator.with_more_digits())
 
     def until(self, count: int, *, steps: int, tolerance: float) -> Pairs:
         """The largest eigenpairs from the fewest products that make their relative residuals small.

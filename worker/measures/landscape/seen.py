@@ -4,10 +4,11 @@ Such a layer enters the loss through ``z = x Wᵀ + b`` alone. With J the map fr
 which is linear, the Hessian is ``Jᵀ A J`` where A belongs to (z, other weights). Every vector of a Krylov run
 from s is ``c s + Jᵀ u``, so it can be kept as (c, u): products and inner products then need ``J Jᵀ``, which is the
 Gram matrix of the samples, and neither the samples nor weights of the first layer again. For fewer samples than
-inputs that is a fraction of the work, and the run is the same.
+inputs that is a fraction of the work, and the run is the same. Where u grows long (first-layer weights that hardly
+matter, samples far from 0) c s and Jᵀ u nearly cancel, and the run begins again with coordinates in float64.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -16,13 +17,16 @@ from worker.measures.inputs import BROKEN, Subject
 from worker.measures.landscape.calls import single_calls
 from worker.measures.landscape.curvature import Graph, product_with, summed_gradient
 from worker.measures.landscape.folding import is_folded
+from worker.measures.landscape.lanczos import LostDigits
 from worker.measures.landscape.vectors import flat, unflat
+from worker.measures.representational.gram import products_of_rows
 
 BEHIND = "behind the first layer"
 USUAL_STEPS = 20
 WORTH = 0.6
 TRIED_SAMPLES = 2
 TOLERANCE = 1e-9
+MOST_STRETCH = 30.0  # times the rounding of float32 stays below 1e-5
 
 
 def first_layer(subject: Subject, kinds: tuple[type[nn.Module], ...]) -> tuple[str, Tensor] | None:
@@ -30,7 +34,10 @@ def first_layer(subject: Subject, kinds: tuple[type[nn.Module], ...]) -> tuple[s
     one = subject.x[:1]
     for name, call in single_calls(subject, kinds, one).items():
         given = call.given
-        if name and given is not None and given.data_ptr() == one.data_ptr() and given.numel() == one.numel():
+        if not name or given is None or given.data_ptr() != one.data_ptr() or given.numel() != one.numel():
+            continue
+        # The same memory may be read in another order.
+        if torch.equal(given, one.reshape(given.shape)):
             return name, subject.x.reshape(-1, *given.shape[1:])
     return None
 
@@ -42,14 +49,20 @@ class Behind:
     Attributes:
         layer: name of the first layer.
         x: ``(samples, inputs)`` what it reads, with a column of ones for its bias.
-        gram: ``(samples, samples)`` inner products of those rows.
         graph: the gradient of the summed loss in z and in all other weights, with its graph.
     """
 
     layer: str
     x: Tensor
-    gram: Tensor
     graph: Graph
+    kept: dict[torch.dtype, tuple[Tensor, Tensor]] = field(default_factory=dict)
+
+    def of(self, kind: torch.dtype) -> tuple[Tensor, Tensor]:
+        """What the layer reads, and the inner products ``(samples, samples)`` of its rows, with some digits."""
+        if kind not in self.kept:
+            x = self.x.to(kind)
+            self.kept[kind] = x, products_of_rows(x)
+        return self.kept[kind]
 
 
 class SeenHessian:
@@ -59,35 +72,50 @@ class SeenHessian:
         start: coordinates of s.
     """
 
-    def __init__(self, subject: Subject, behind: Behind, start: Tensor) -> None:
-        self._like, self._behind, self._samples = subject.weights, behind, subject.samples
+    def __init__(self, subject: Subject, behind: Behind, start: Tensor, *, kind: torch.dtype) -> None:
+        self._subject, self._behind, self._start = subject, behind, start
+        self._like, self._kind = subject.weights, start.dtype
         self._own = (f"{behind.layer}.weight", f"{behind.layer}.bias")
+        start = start.to(kind)
         parts = dict(zip(self._like, unflat(start, list(self._like.values())), strict=True))
         weight, bias = parts[self._own[0]], parts.get(self._own[1])
         self._s = weight if bias is None else torch.cat([weight, bias[:, None]], 1)
-        self._slope = behind.x @ self._s.T
+        self._x, self._gram = behind.of(kind)
+        self._slope = self._x @ self._s.T
         self._size = self._s.double().square().sum().to(start)
+        # The most that J stretches a vector, or a little more.
+        self._stretch = float(self._gram.norm().double().sqrt()) if kind != torch.float64 else 0.0
         others = [p.reshape(-1) for n, p in parts.items() if n not in self._own]
         self.start = torch.cat([start.new_ones(1), torch.zeros_like(self._slope).flatten(), *others])
+
+    def with_more_digits(self) -> "SeenHessian":
+        """The same in coordinates of float64."""
+        return SeenHessian(self._subject, self._behind, self._start, kind=torch.float64)
 
     def image(self, coordinates: Tensor) -> Tensor:
         """Coordinates times the inner products of what they stand for: c and u of ``J (c s + Jᵀ u)``."""
         c, z, rest = self._cut(coordinates)
         own = c * self._size + (self._slope * z).sum()
-        return torch.cat([own, (c * self._slope + self._behind.gram @ z).flatten(), rest])
+        image = torch.cat([own, (c * self._slope + self._gram @ z).flatten(), rest])
+        if self._stretch:
+            length = float((coordinates @ image).clamp_min(0).sqrt())
+            if not self._stretch * float(z.norm()) <= MOST_STRETCH * length:
+                raise LostDigits
+        return image
 
     def product(self, image: Tensor) -> Tensor:
         """Coordinates of the Hessian times the vector that has this image."""
-        return torch.cat([image.new_zeros(1), product_with(self._behind.graph, image[1:]) / self._samples])
+        product = product_with(self._behind.graph, image[1:].to(self._kind)).to(image.dtype)
+        return torch.cat([image.new_zeros(1), product / self._subject.samples])
 
     def vector(self, coordinates: Tensor) -> Tensor:
         """The weights ``c s + Jᵀ u``."""
         c, z, rest = self._cut(coordinates)
-        rows = c * self._s + z.T @ self._behind.x
+        rows = c * self._s + z.T @ self._x
         weight, bias = self._own
         own = {weight: rows[:, : self._like[weight].shape[1]], bias: rows[:, -1]}
         others = iter(unflat(rest, [w for n, w in self._like.items() if n not in self._own]))
-        return flat([own[n] if n in self._own else next(others) for n in self._like])
+        return flat([own[n] if n in self._own else next(others) for n in self._like]).to(self._kind)
 
     def _cut(self, coordinates: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         end = 1 + self._slope.numel()
@@ -97,7 +125,10 @@ class SeenHessian:
 def seen_hessian(subject: Subject, start: Tensor) -> SeenHessian | None:
     """The Hessian as the samples see it, where that is right and cheaper; else nothing."""
     behind: Behind | None = subject.once(BEHIND, lambda: _behind(subject))
-    return None if behind is None else SeenHessian(subject, behind, start)
+    if behind is None:
+        return None
+    kind = torch.float32 if start.dtype == torch.float32 else torch.float64
+    return SeenHessian(subject, behind, start, kind=kind)
 
 
 def _behind(subject: Subject) -> Behind | None:
@@ -114,7 +145,7 @@ def _behind(subject: Subject) -> Behind | None:
         return None
     if f"{name}.bias" in subject.weights:
         x = torch.cat([x, x.new_ones(len(x), 1)], 1)
-    return Behind(name, x, x @ x.T, _graph_behind(subject, name))
+    return Behind(name, x, _graph_behind(subject, name))
 
 
 def _is_worth_it(x: Tensor, weight: Tensor) -> bool:
@@ -139,7 +170,8 @@ def _graph_behind(subject: Subject, name: str) -> Graph:
     first = {n: w for n, w in subject.weights.items() if n not in own}
     handle = layer.register_forward_hook(take_over)
     try:
-        logits = subject.logits({**first, **own}, subject.x)
+        # A copy: samples may come from where nothing is kept for derivatives.
+        logits = subject.logits({**first, **own}, subject.x.clone())
     finally:
         handle.remove()
     leaves = [seen[0], *own.values()]

@@ -24,9 +24,7 @@ def unit_rows(features: Tensor) -> Tensor:
     """Features ``(samples, width)`` in float64, every sample at length 1."""
     low, high = features.aminmax()
     largest = max(-float(low), float(high))
-    x = features.to(torch.float64, copy=True)
-    if not 1e-100 < largest < 1e100:
-        x.div_(max(largest, 1e-300))
+    x = features.to(torch.float64, copy=True).div_(max(largest, 1e-300))
     length = x.norm(dim=1, keepdim=True)
     if bool((length == 0).any()):
         raise Undefined("Some samples have all features zero, so their cosine is 0/0.")
@@ -54,7 +52,8 @@ def _nearest(x: Tensor, *, k: int, in_order: bool = True) -> Tensor:
     n, width = x.shape
     # Each of width products and sums, and each number that was rounded, adds at most half a unit in the last place.
     room = 2 * (width + 3) * 2**-24
-    is_rough = room < MOST_ROOM and torch.get_float32_matmul_precision() == "highest"
+    # Where everybody is a neighbour nothing needs to be near, but samples may all be equally far.
+    is_rough = k < n - 1 and room < MOST_ROOM and _float32_is_whole()
     rough = x.to(torch.float32) if is_rough else x
     parts, keys = [], _Keys(x)
     for start in range(0, n, ROWS_AT_ONCE):
@@ -77,6 +76,15 @@ def _nearest(x: Tensor, *, k: int, in_order: bool = True) -> Tensor:
     if keys.are_equal:
         raise Undefined("All samples point the same way, so none is nearer than another.")
     return torch.cat(parts)
+
+
+def _float32_is_whole() -> bool:
+    """Whether products of float32 keep all its digits, as the caller has set torch."""
+    try:
+        return torch.get_float32_matmul_precision() == "highest"
+    except RuntimeError:
+        # Different settings for different libraries have no one answer.
+        return False
 
 
 class _Keys:

@@ -1,0 +1,41 @@
+"""Neighbours from rough cosines are those of exact ones."""
+
+import pytest
+import torch
+
+from backend.contracts.problems import Unprocessable
+from kinscape import measure
+from worker.measures.representational.neighbours import _Keys, _nearest, unit_rows
+
+
+@pytest.mark.parametrize("spread", [1.0, 1e-3, 1e-6, 0.0])
+def test_neighbours_are_the_same_whatever_is_rough(spread: float) -> None:
+    rng = torch.Generator().manual_seed(0)
+    x = 1 + spread * torch.randn(90, 30, generator=rng)
+    x[40:60] = x[:20]  # twins tie with everybody
+    x[0, 0] += 0.5
+    units = unit_rows(x)
+    exact = _Keys(units).nearest(torch.arange(90), k=7)
+    assert torch.equal(_nearest(units, k=7), exact)
+    sets = _nearest(units, k=7, in_order=False).sort(1).values
+    assert torch.equal(sets, exact.sort(1).values)
+
+
+@pytest.mark.parametrize(("n", "k"), [(11, 10), (11, 3), (2, 1)])
+def test_samples_that_all_point_the_same_way_have_no_neighbours(n: int, k: int) -> None:
+    same = torch.ones(n, 4)
+    other = torch.randn(n, 4, generator=torch.Generator().manual_seed(0))
+    for slug in ("knn-jaccard", "mutual-knn", "rank-similarity"):
+        with pytest.raises(Unprocessable, match="same way"):
+            measure(slug)(same, other, k=k, intervals=False)
+
+
+def test_settings_of_torch_without_one_answer_are_no_error() -> None:
+    x = torch.randn(30, 8, generator=torch.Generator().manual_seed(0))
+    right = measure("knn-jaccard")(x, x[:, :6], intervals=False).value
+    before = torch.backends.cuda.matmul.fp32_precision
+    try:
+        torch.backends.cuda.matmul.fp32_precision = "tf32"
+        assert measure("knn-jaccard")(x, x[:, :6], intervals=False).value == right
+    finally:
+        torch.backends.cuda.matmul.fp32_precision = before
