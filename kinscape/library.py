@@ -113,10 +113,9 @@ def matrices(
         passes.setdefault(one.shared_pass, []).append(slug)
 
     def computed(some: Sequence[str]) -> dict[str, Matrix]:
-        asked = {slug: measure(slug) for slug in some}
         return {
-            slug: one.matrix_of(inputs[one.card.input], one.card.settings({}), intervals=intervals, kept=kept)
-            for slug, one in asked.items()
+            one.card.slug: one.matrix_of(inputs[one.card.input], one.card.settings({}), intervals=intervals, kept=kept)
+            for one in map(measure, some)
         }
 
     alone = passes.pop(None, [])

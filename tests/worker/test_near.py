@@ -30,6 +30,13 @@ def test_samples_that_all_point_the_same_way_have_no_neighbours(n: int, k: int) 
             measure(slug)(same, other, k=k, intervals=False)
 
 
+def test_small_samples_beside_smaller_ones_have_neighbours() -> None:
+    x = torch.randn(20, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    tiny = x.clone().mul_(1e-90)
+    tiny[0] *= 1e-75
+    assert measure("knn-jaccard")(x, tiny, k=3, intervals=False).value == 1
+
+
 def test_settings_of_torch_without_one_answer_are_no_error() -> None:
     x = torch.randn(30, 8, generator=torch.Generator().manual_seed(0))
     right = measure("knn-jaccard")(x, x[:, :6], intervals=False).value

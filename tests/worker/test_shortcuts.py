@@ -196,6 +196,35 @@ def test_samples_from_inference_mode_have_their_eigenvalues() -> None:
     assert measure("hessian-top-eigenvalue")(module, x, y).value > 0
 
 
+def test_samples_whose_products_overflow_have_their_eigenvalues() -> None:
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Linear(60, 8, bias=False), nn.LayerNorm(8), nn.Linear(8, 3)).eval()
+    x, y = (20 * torch.randn(10, 60)).half(), torch.randint(0, 3, (10,))
+    found = measure("hessian-top-eigenvalue")(copy.deepcopy(module).half(), x, y, intervals=False)
+    right = measure("hessian-top-eigenvalue")(module.double(), x.double(), y, intervals=False)
+    assert found.value == pytest.approx(right.value, rel=2e-2)
+
+
+def test_a_first_layer_that_only_some_samples_pass_twice_is_left_alone() -> None:
+    torch.manual_seed(0)
+
+    class Again(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.out = nn.Linear(40, 40), nn.Linear(40, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            h = self.first(x)
+            found: Tensor = self.out(torch.tanh(self.first(h) if len(x) > 2 else h))
+            return found
+
+    module, y = Again().double().eval(), torch.randint(0, 3, (8,))
+    x = torch.randn(8, 40, dtype=torch.float64)
+    right = torch.linalg.eigvalsh(explicit_hessian(module, x, y))[-1]
+    found = measure("hessian-top-eigenvalue")(module, x, y, tolerance=1e-7, intervals=False)
+    assert found.value == pytest.approx(float(right), rel=1e-6)
+
+
 @pytest.mark.parametrize("samples", [1, 2, 3])
 def test_a_handful_of_samples_has_its_eigenvalues(samples: int) -> None:
     torch.manual_seed(0)

@@ -49,3 +49,16 @@ def single_calls(subject: Subject, kinds: tuple[type[nn.Module], ...], x: Tensor
         for handle in handles:
             handle.remove()
     return {name: calls[0] for name, calls in seen.items() if len(calls) == 1}
+
+
+def first_layer(subject: Subject, kinds: tuple[type[nn.Module], ...]) -> tuple[str, Tensor] | None:
+    """Name of a layer of these types that reads the samples themselves, and what it reads of all of them."""
+    one = subject.x[:1]
+    for name, call in single_calls(subject, kinds, one).items():
+        given = call.given
+        if not name or given is None or given.data_ptr() != one.data_ptr() or given.numel() != one.numel():
+            continue
+        # The same memory may be read in another order.
+        if torch.equal(given, one.reshape(given.shape)):
+            return name, subject.x.reshape(-1, *given.shape[1:])
+    return None

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from worker.measures.inputs import BROKEN, Subject
-from worker.measures.landscape.calls import single_calls
+from worker.measures.landscape.calls import first_layer
 from worker.measures.landscape.curvature import Graph, product_with, summed_gradient
 from worker.measures.landscape.folding import is_folded
 from worker.measures.landscape.lanczos import LostDigits
@@ -27,19 +27,6 @@ WORTH = 0.6
 TRIED_SAMPLES = 2
 TOLERANCE = 1e-9
 MOST_STRETCH = 30.0  # times the rounding of float32 stays below 1e-5
-
-
-def first_layer(subject: Subject, kinds: tuple[type[nn.Module], ...]) -> tuple[str, Tensor] | None:
-    """Name of a layer of these types that reads the samples themselves, and what it reads of all of them."""
-    one = subject.x[:1]
-    for name, call in single_calls(subject, kinds, one).items():
-        given = call.given
-        if not name or given is None or given.data_ptr() != one.data_ptr() or given.numel() != one.numel():
-            continue
-        # The same memory may be read in another order.
-        if torch.equal(given, one.reshape(given.shape)):
-            return name, subject.x.reshape(-1, *given.shape[1:])
-    return None
 
 
 @dataclass(frozen=True)
@@ -143,9 +130,12 @@ def _behind(subject: Subject) -> Behind | None:
     name, x = found
     if not _is_worth_it(x, subject.weights[f"{name}.weight"]) or not _is_right(subject, name):
         return None
+    graph = _graph_behind(subject, name, x)
+    if graph is None:
+        return None
     if f"{name}.bias" in subject.weights:
         x = torch.cat([x, x.new_ones(len(x), 1)], 1)
-    return Behind(name, x, _graph_behind(subject, name))
+    return Behind(name, x, graph)
 
 
 def _is_worth_it(x: Tensor, weight: Tensor) -> bool:
@@ -156,15 +146,20 @@ def _is_worth_it(x: Tensor, weight: Tensor) -> bool:
     return x.ndim == 2 and n * n * inputs + USUAL_STEPS * n * n * outputs < WORTH * plain
 
 
-def _graph_behind(subject: Subject, name: str) -> Graph:
-    """The gradient of the summed loss in what a layer returns and in all other weights."""
-    layer = subject.module.get_submodule(name)
-    seen: list[Tensor] = []
+def _graph_behind(subject: Subject, name: str, x: Tensor) -> Graph | None:
+    """The gradient of the summed loss in what a layer returns and in all other weights.
 
-    def take_over(_m: nn.Module, _given: tuple[Tensor, ...], out: Tensor) -> Tensor:
-        seen.append(out.detach().requires_grad_())
+    Nothing where the samples together do not pass the layer just once, as they are: one of them alone did.
+    """
+    layer = subject.module.get_submodule(name)
+    read: list[Tensor] = []
+    returned: list[Tensor] = []
+
+    def take_over(_m: nn.Module, given: tuple[Tensor, ...], out: Tensor) -> Tensor:
+        read.append(given[0])
+        returned.append(out.detach().requires_grad_())
         # A copy: the layer behind may write over what it reads.
-        return seen[0].clone()
+        return returned[-1].clone()
 
     own = {n: w.clone().requires_grad_() for n, w in subject.weights.items() if not n.startswith(f"{name}.")}
     first = {n: w for n, w in subject.weights.items() if n not in own}
@@ -174,7 +169,9 @@ def _graph_behind(subject: Subject, name: str) -> Graph:
         logits = subject.logits({**first, **own}, subject.x.clone())
     finally:
         handle.remove()
-    leaves = [seen[0], *own.values()]
+    if len(read) != 1 or not torch.equal(read[0], x):
+        return None
+    leaves = [returned[0], *own.values()]
     return leaves, summed_gradient(logits, subject.y, leaves)
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from worker.measures.inputs import BROKEN, Subject, Weights
-from worker.measures.landscape.seen import first_layer
+from worker.measures.landscape.calls import first_layer
 
 TRIED_STEP = 0.3
 

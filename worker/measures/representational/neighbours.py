@@ -14,7 +14,7 @@ from worker.measures.representational.gram import products_of_rows
 
 DIGITS = 1e12  # cosines equal to so many digits tie, whatever the order of summation was
 NEIGHBOURS = (Parameter(name="k", default=10, minimum=1, maximum=200, help="Neighbours per sample."),)
-MOST_ROOM = 1e-3
+MOST_ROOM = 1e-3  # of thousands of features float32 would leave nearly every sample unsure
 ROWS_AT_ONCE = 2048
 ENTRIES_AT_ONCE = 1 << 25
 HELD_BYTES = 1 << 30

@@ -1,0 +1,76 @@
+"""Computations side by side give what they give one after the other."""
+
+import threading
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+
+from backend.contracts.problems import Unprocessable
+from kinscape import matrices, measure, measures
+from worker.measures.side_by_side import side_by_side
+
+
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+def threads_of_a_new_thread() -> int:
+    found: list[int] = []
+    thread = threading.Thread(target=lambda: found.append(torch.get_num_threads()))
+    thread.start()
+    thread.join()
+    return found[0]
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_tasks_run_at_once_and_share_the_threads() -> None:
+    meet = threading.Barrier(2, timeout=20)
+
+    def task(number: int) -> tuple[int, int]:
+        meet.wait()  # only two that run at once get past
+        return number, torch.get_num_threads()
+
+    assert side_by_side([lambda: task(1), lambda: task(2)]) == [(1, 1), (2, 1)]
+    assert torch.get_num_threads() == threads_of_a_new_thread() == 2
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_what_a_task_raises_is_raised_and_threads_are_given_back() -> None:
+    def broken() -> int:
+        raise ValueError("no number")
+
+    with pytest.raises(ValueError, match="no number"):
+        side_by_side([lambda: 1, broken, lambda: 3])
+    assert torch.get_num_threads() == threads_of_a_new_thread() == 2
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_callers_at_the_same_time_leave_the_threads_as_they_were() -> None:
+    callers = [threading.Thread(target=lambda: side_by_side([lambda: 1, lambda: 2, lambda: 3])) for _ in range(8)]
+    for one in callers:
+        one.start()
+    for one in callers:
+        one.join()
+    assert torch.get_num_threads() == threads_of_a_new_thread() == 2
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_measures_asked_together_are_those_asked_alone() -> None:
+    rng = torch.Generator().manual_seed(0)
+    labels = torch.randint(0, 4, (60,), generator=rng)
+    logits = [torch.randn(60, 4, generator=rng, dtype=torch.float64) for _ in range(4)]
+    slugs = [s for s, c in measures().items() if c.family == "functional" and not c.references[0]]
+    together = matrices(slugs, logits, labels=labels)
+    assert list(together) == slugs
+    for slug in slugs:
+        alone = measure(slug).matrix(logits, labels=labels)
+        for one in ("values", "low", "high"):
+            assert np.allclose(getattr(together[slug], one), getattr(alone, one), atol=1e-12, equal_nan=True), slug
+    with pytest.raises(Unprocessable, match="needs labels"):
+        matrices(slugs, logits)
