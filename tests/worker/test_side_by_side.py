@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+import threadpoolctl
 import torch
 
 from backend.contracts.problems import Unprocessable
@@ -48,6 +49,16 @@ def test_what_a_task_raises_is_raised_and_threads_are_given_back() -> None:
     with pytest.raises(ValueError, match="no number"):
         side_by_side([lambda: 1, broken, lambda: 3])
     assert torch.get_num_threads() == threads_of_a_new_thread() == 2
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_products_of_numpy_take_one_thread_each_meanwhile() -> None:
+    def threads() -> set[int]:
+        return {lib["num_threads"] for lib in threadpoolctl.threadpool_info() if lib["user_api"] == "blas"}
+
+    with threadpoolctl.threadpool_limits(2, user_api="blas"):
+        assert side_by_side([threads, threads]) == [{1}, {1}]
+        assert threads() == {2}
 
 
 @pytest.mark.usefixtures("two_threads")

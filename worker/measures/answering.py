@@ -9,8 +9,9 @@ from torch import Tensor
 
 from backend.contracts.cards import Pace, Uncertainty
 from worker.measures.inputs import Outputs, Undefined
+from worker.measures.means import Pair
 from worker.measures.measure import Measure, Settings
-from worker.measures.pairs import Answers, Pair, answer_rows
+from worker.measures.pairs import Answers, answer_rows
 from worker.measures.uncertainty import FEWEST_GROUPS, NAN, take_rows
 
 FEWEST_PER_CLASS = 5

@@ -12,8 +12,9 @@ from backend.contracts.cards import Uncertainty
 from backend.contracts.cells import Cell, Reason, Why
 from worker.measures.answering import answer_pairs, chance_levels
 from worker.measures.inputs import Layer, Outputs, Subject, Undefined, Weights
+from worker.measures.means import Pair
 from worker.measures.measure import Measure, Reading, Settings
-from worker.measures.pairs import Data, Pair
+from worker.measures.pairs import Data
 from worker.measures.uncertainty import (
     FEWEST_GROUPS,
     GROUPS,

@@ -67,6 +67,12 @@ class Outputs:
         return self.logits.argmax(dim=1)
 
     @cached_property
+    def order(self) -> Tensor:
+        """Classes of each sample from the most to the least likely, ties by number, ``(samples, classes)``."""
+        found = self.logits.sort(dim=1, descending=True, stable=True).indices
+        return found.to(torch.uint8 if found.shape[1] <= 256 else torch.int32)
+
+    @cached_property
     def right(self) -> Tensor:
         """1 where the prediction is the label, else 0, ``(samples,)``, float64."""
         if self.labels is None:

@@ -9,13 +9,12 @@ from torch import Tensor
 
 from backend.contracts.cards import Pace, Uncertainty
 from worker.measures.inputs import Outputs, Undefined
+from worker.measures.means import Pair, places, shape_of, sums_over_groups
 from worker.measures.measure import Block, Measure, Reading, Settings
 from worker.measures.progress import steps
 from worker.measures.uncertainty import FEWEST_GROUPS, NAN, others, take_rows
 
 Data = Outputs | Tensor
-Pair = tuple[Hashable, Hashable]
-CACHED_BYTES = 4 << 20
 ROUNDING = 1e-6
 
 
@@ -51,16 +50,6 @@ class _Asked:
     groups: tuple[Tensor, ...]
 
 
-@dataclass(frozen=True)
-class Meeting:
-    """Rows and columns of stacks that meet, and which of the grid's numbers were asked for."""
-
-    left: slice
-    right: slice | Tensor
-    pairs: slice | Tensor
-    places: slice | Tensor
-
-
 def answer_rows(
     measure: Measure, left: Mapping[Hashable, Any], right: Mapping[Hashable, Any], pairs: Sequence[Pair],
     settings: Settings, *, groups: Sequence[Tensor] = (), kept: dict[Hashable, Any] | None = None,
@@ -79,13 +68,11 @@ def answer_rows(
     first, refused = prepare_all(measure, left, settings)
     second, refused_too = (first, refused) if right is left else prepare_all(measure, right, settings)
     answers.refused = {**refused_too, **refused}
-    known = []
-    for k, (a, b) in enumerate(pairs):
-        sentence = refused.get(a) or refused_too.get(b) or _unlike(left[a], right[b])
-        if sentence:
-            answers.reasons[k] = sentence
-        else:
-            known.append(k)
+    if refused or refused_too or not _are_alike(left, right):
+        for k, (a, b) in enumerate(pairs):
+            if sentence := refused.get(a) or refused_too.get(b) or _unlike(left[a], right[b]):
+                answers.reasons[k] = sentence
+    known = [k for k in range(len(pairs)) if k not in answers.reasons]
     if not known:
         return answers
     asked = _Asked(measure, [pairs[k] for k in known], known, settings, groups)
@@ -118,6 +105,12 @@ def _within(measure: Measure, values: Tensor) -> Tensor:
     if high is not None:
         values = torch.where((values > high) & (values < high + ROUNDING), high, values)
     return values
+
+
+def _are_alike(left: Mapping[Hashable, Any], right: Mapping[Hashable, Any]) -> bool:
+    """Whether no pair can be unlike: everybody gave as much."""
+    every = [*left.values(), *right.values()]
+    return not any(_unlike(every[0], one) for one in every)
 
 
 def _unlike(a: Any, b: Any) -> str:
@@ -190,99 +183,24 @@ def _from_means(
     kept: dict[Hashable, Any], of: list[Any],
 ) -> None:  # fmt: skip
     """Exact leave-one-group-out values from the means of each group, in one pass over the samples."""
-    shapes: dict[Any, list[int]] = {}
+    shape = {name: shape_of(prepared) for name, prepared in left.items()}
+    alike: dict[torch.Size, list[int]] = {}
     for k, (a, _) in enumerate(asked.pairs):
-        shapes.setdefault(_first(left[a]).shape, []).append(k)
+        alike.setdefault(shape[a], []).append(k)
     finish = asked.measure.finish or (lambda means, **_: means.squeeze(-2))
-    for part in shapes.values():
-        places = [asked.known[k] for k in part]
+    for part in alike.values():
+        where = [asked.known[k] for k in part]
         pairs = [asked.pairs[k] for k in part]
         how = (asked.measure.means, asked.measure.prepare, tuple(asked.settings.items()), len(asked.groups))
         same = (*how, tuple(pairs), tuple(map(id, of)))
         if same not in kept:
             # The inputs are kept with it: an identity is only unique while its object lives.
-            kept[same] = (_group_sums(asked, left, right, pairs), of)
+            kept[same] = (sums_over_groups(asked.measure, left, right, pairs, asked.settings, groups=asked.groups), of)
         sums, sizes = kept[same][0]
         whole, samples = sums.sum(0), sizes.sum()
-        answers.values[places] = finish(whole / samples, **asked.settings)
+        answers.values[where] = finish(whole / samples, **asked.settings)
         if answers.replicates is not None:
-            answers.replicates[:, places] = finish((whole - sums) / (samples - sizes), **asked.settings)
-
-
-def _group_sums(
-    asked: _Asked, left: Mapping[Hashable, Any], right: Mapping[Hashable, Any], pairs: list[Pair]
-) -> tuple[Tensor, Tensor]:
-    firsts, seconds = (list(dict.fromkeys(side)) for side in zip(*pairs, strict=True))
-    if right is left:
-        # Everybody is stacked once, whichever side they stand on.
-        firsts = seconds = list(dict.fromkeys([*firsts, *seconds]))
-    a = _stacked([left[n] for n in firsts])
-    b = a if right is left else _stacked([right[n] for n in seconds])
-    rows = asked.groups or (torch.arange(_first(b).shape[1]),)
-    sums = _sums(asked, a, b, _meetings(asked.measure, pairs, firsts, seconds), rows, count=len(pairs))
-    return sums, torch.tensor([len(g) for g in rows], dtype=torch.float64)[:, None, None]
-
-
-def _sums(asked: _Asked, a: Any, b: Any, meetings: list[Meeting], rows: Sequence[Tensor], *, count: int) -> Tensor:
-    """Sums of the terms over each group of rows, ``(groups, terms, pairs)``."""
-    assert asked.measure.means is not None
-    row_bytes = max(1, _first(b)[:, 0].numel() * _first(b).element_size())
-    at_once = max(16, CACHED_BYTES // row_bytes)
-    totals: dict[int, Tensor] = {}
-    for g, piece in steps([(g, piece) for g, group in enumerate(rows) for piece in group.split(at_once)]):
-        some = _in_turn(piece)
-        some_a = _picked(a, (slice(None), some))
-        some_b = some_a if b is a else _picked(b, (slice(None), some))
-        for m in meetings:
-            mine, yours = _picked(some_a, (m.left,)), _picked(some_b, (m.right,))
-            found = asked.measure.means(mine, yours, **asked.settings).to("cpu", torch.float64)
-            found = found if found.ndim == 3 else found.unsqueeze(0)
-            if g not in totals:
-                totals[g] = torch.zeros(len(found), count, dtype=torch.float64)
-            totals[g][:, m.pairs] += found.flatten(1)[:, m.places] * len(piece)
-    return torch.stack([totals[g] for g in range(len(rows))])
-
-
-def _meetings(measure: Measure, pairs: list[Pair], firsts: list[Hashable], seconds: list[Hashable]) -> list[Meeting]:
-    """Everybody with everybody for a measure that is one product; else one row of the matrix each."""
-    i, j = _places(pairs, firsts, seconds)
-    if measure.card.pace is Pace.PRODUCT:
-        return [Meeting(slice(None), slice(None), slice(None), i * len(seconds) + j)]
-    out = []
-    for row in i.unique().tolist():
-        mine = (i == row).nonzero().flatten()
-        out.append(Meeting(slice(row, row + 1), _in_turn(j[mine]), _in_turn(mine), slice(None)))
-    return out
-
-
-def _places(pairs: Sequence[Pair], firsts: list[Hashable], seconds: list[Hashable]) -> tuple[Tensor, Tensor]:
-    """Where both sides of each pair stand."""
-    rows, columns = ({name: k for k, name in enumerate(side)} for side in (firsts, seconds))
-    return torch.tensor([rows[a] for a, _ in pairs]), torch.tensor([columns[b] for _, b in pairs])
-
-
-def _in_turn(places: Tensor) -> slice | Tensor:
-    """Places that follow one another as a slice, which copies nothing."""
-    if bool((places.diff() == 1).all()):
-        return slice(int(places[0]), int(places[-1]) + 1)
-    return places
-
-
-def _first(prepared: Any) -> Tensor:
-    found: Tensor = prepared[0] if isinstance(prepared, tuple) else prepared
-    return found
-
-
-def _picked(stack: Any, index: tuple[slice | Tensor, ...]) -> Any:
-    if isinstance(stack, tuple):
-        return type(stack)(*[_picked(part, index) for part in stack])
-    return stack[tuple(i.to(stack.device) if isinstance(i, Tensor) else i for i in index)]
-
-
-def _stacked(prepared: Sequence[Any]) -> Any:
-    if isinstance(prepared[0], tuple):
-        return type(prepared[0])(*[torch.stack(parts) for parts in zip(*prepared, strict=True)])
-    return torch.stack(list(prepared))
+            answers.replicates[:, where] = finish((whole - sums) / (samples - sizes), **asked.settings)
 
 
 def pair_values(
@@ -296,7 +214,7 @@ def pair_values(
             firsts = list(dict.fromkeys(pairs[k][0] for k in rows))
             seconds = list(dict.fromkeys(pairs[k][1] for k in rows))
             grid = measure.matrix([left[a] for a in firsts], [right[b] for b in seconds], **settings)
-            i, j = _places([pairs[k] for k in rows], firsts, seconds)
+            i, j = places([pairs[k] for k in rows], firsts, seconds)
             answers.values[rows] = grid.to(device="cpu", dtype=torch.float64)[i, j]
         return answers
     for k, (a, b) in steps(list(enumerate(pairs))):

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+import threadpoolctl
 import torch
 
 Found = TypeVar("Found")
@@ -14,7 +15,7 @@ _ALONE = threading.RLock()
 
 
 def side_by_side(tasks: Sequence[Callable[[], Found]]) -> list[Found]:
-    """The results of some tasks, in their order; several run at once, in threads that share torch's.
+    """The results of some tasks, in their order; several run at once, in threads that share torch's and numpy's.
 
     An operation on a few megabytes gains little from a second thread; a whole computation gains all of it.
     What the first task that fails raises is raised, when all have ended.
@@ -24,8 +25,12 @@ def side_by_side(tasks: Sequence[Callable[[], Found]]) -> list[Found]:
         at_once = min(threads, len(tasks), MOST_AT_ONCE)
         if at_once < 2:
             return [task() for task in tasks]
+        each = threads // at_once
         try:
-            with ThreadPoolExecutor(at_once, initializer=torch.set_num_threads, initargs=(threads // at_once,)) as pool:
+            with (
+                threadpoolctl.threadpool_limits(each, user_api="blas"),
+                ThreadPoolExecutor(at_once, initializer=torch.set_num_threads, initargs=(each,)) as pool,
+            ):
                 return list(pool.map(lambda task: task(), tasks))
         finally:
             # A thread's number is also that of threads to come.

@@ -3,14 +3,15 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Uncertainty
-from worker.measures.functional.answers import lengths, measure_of_answers, probabilities, row_means
+from worker.measures.functional.answers import (
+    distances,
+    mean_distances_among,
+    measure_of_answers,
+    probabilities,
+    row_means,
+)
 
 ROOT_2 = 2**0.5
-
-
-def per_sample(p: Tensor, q: Tensor) -> Tensor:
-    """Euclidean distance of each sample."""
-    return lengths(p - q).clamp_max_(ROOT_2)
 
 
 @measure_of_answers(
@@ -26,8 +27,8 @@ def per_sample(p: Tensor, q: Tensor) -> Tensor:
     pitfalls="Strong: sees confidence as well as class, so two models that agree on every class can be far.",
     source="Chundawat et al. 2023, section 5",
     prepare=probabilities,
-    means=row_means(per_sample),
+    means=row_means(distances, among=mean_distances_among),
 )
 def activation_distance(p: Tensor, q: Tensor) -> Tensor:
     """Mean Euclidean distance between the two probability vectors."""
-    return per_sample(p, q).mean()
+    return distances(p, q).mean()

@@ -10,6 +10,7 @@ from torch import Tensor
 from backend.contracts.cards import Family, Input, Question, Role
 from worker.measures.inputs import Outputs, Undefined
 from worker.measures.measure import measure
+from worker.measures.products import products_of_rows
 
 measure_of_answers = partial(
     measure, family=Family.FUNCTIONAL, question=Question.ANSWER_ALIKE, input=Input.OUTPUTS, role=Role.HELD_OUT
@@ -28,7 +29,7 @@ class Certain(NamedTuple):
 
 
 class Judged(NamedTuple):
-    """Named class as one-hot ``(samples, classes)``, and 1 where it is right ``(samples, 1)``."""
+    """Named class as one-hot ``(samples, classes)``, float32, and 1 where it is right ``(samples, 1)``."""
 
     named: Tensor
     right: Tensor
@@ -45,8 +46,8 @@ def with_logarithms(outputs: Outputs, **_: object) -> Certain:
 
 
 def one_hot_predictions(outputs: Outputs, **_: object) -> Tensor:
-    """1 at each sample's most likely class, ``(samples, classes)``."""
-    return torch.nn.functional.one_hot(outputs.predictions, outputs.logits.shape[1]).to(torch.float64)
+    """1 at each sample's most likely class, ``(samples, classes)``, float32: it counts without rounding."""
+    return torch.nn.functional.one_hot(outputs.predictions, outputs.logits.shape[1]).to(torch.float32)
 
 
 def judged(outputs: Outputs, **_: object) -> Judged:
@@ -77,36 +78,54 @@ def unit_logits(outputs: Outputs, **_: object) -> Tensor:
     return z / length
 
 
-def class_order(outputs: Outputs, **_: object) -> Tensor:
-    """Classes of each sample from the most to the least likely, ties by number, ``(samples, classes)``."""
-    return outputs.logits.sort(dim=1, descending=True, stable=True).indices
-
-
-def row_means(per_sample: Callable[..., Tensor]) -> Callable[..., Tensor]:
+def row_means(
+    per_sample: Callable[..., Tensor], *, among: Callable[[Tensor], Tensor] | None = None
+) -> Callable[..., Tensor]:
     """Means over samples of every pair, from a function of single samples that broadcasts.
 
     Args:
         per_sample: from prepared rows ``(..., rows, any)`` of both models to ``(..., rows)``.
+        among: the means for one stack at once, as in ``pair_means``.
     """
-    return pair_means(lambda p, q, **settings: per_sample(p, q, **settings).mean(-1))
+    return pair_means(lambda p, q, **settings: per_sample(p, q, **settings).mean(-1), among=among)
 
 
-def pair_means(over_samples: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """Means over samples of every pair, from a function that takes the mean itself.
+def pair_means(
+    over_samples: Callable[..., Tensor], *, among: Callable[[Tensor], Tensor] | None = None
+) -> Callable[..., Tensor]:
+    """Means over samples of every pair, from a symmetric function that takes the mean itself.
 
     Args:
-        over_samples: from prepared rows ``(..., rows, any)`` of both models to ``(...)``.
+        over_samples: from prepared rows ``(..., rows, any)`` of both models to ``(...)``, or to ``(terms, ...)``.
+        among: the same for one stack ``(models, rows, any)`` at once: ``(pairs,)``, each pair of different models
+            once, in the order of the rows of their matrix; a model itself scores 0.
     """
 
     def means(left: Any, right: Any, **settings: Any) -> Tensor:
-        many = left[0] if isinstance(left, tuple) else left
+        if left is right and among is not None:
+            return _mirrored(list(among(left).split(list(range(len(left) - 1, 0, -1)))), diagonal=False)
+        parts = left if isinstance(left, tuple) else (left,)
         rows = []
-        for i in range(len(many)):
-            one = type(left)(*[t[i] for t in left]) if isinstance(left, tuple) else left[i]
-            rows.append(over_samples(one, right, **settings))
-        return torch.stack(rows)
+        for i, one in enumerate(zip(*parts, strict=True)):
+            mine = type(left)(*one) if isinstance(left, tuple) else one[0]
+            rows.append(over_samples(mine, _from(right, i) if left is right else right, **settings))
+        return _mirrored(rows, diagonal=True) if left is right else torch.stack(rows, -2)
 
     return means
+
+
+def _from(stack: Any, start: int) -> Any:
+    """The models of a stack from one on."""
+    return type(stack)(*[part[start:] for part in stack]) if isinstance(stack, tuple) else stack[start:]
+
+
+def _mirrored(rows: list[Tensor], *, diagonal: bool) -> Tensor:
+    """A symmetric matrix ``(..., models, models)`` from what each row has on its diagonal and right of it."""
+    count = len(rows) + (not diagonal)
+    out = rows[0].new_zeros(*rows[0].shape[:-1], count, count)
+    for i, row in enumerate(rows):
+        out[..., i, count - row.shape[-1] :] = out[..., count - row.shape[-1] :, i] = row
+    return out
 
 
 def half_absolute(p: Tensor, q: Tensor, **_: object) -> Tensor:
@@ -115,14 +134,30 @@ def half_absolute(p: Tensor, q: Tensor, **_: object) -> Tensor:
     return (p - q).abs_().flatten(-2).sum(-1) / (2 * p.shape[-2])
 
 
-def lengths(rows: Tensor) -> Tensor:
-    """Euclidean length of each row ``(..., any)``; the rows are overwritten."""
-    return (rows.square_() @ rows.new_ones(rows.shape[-1])).sqrt_()
+def half_absolute_among(stack: Tensor) -> Tensor:
+    """The same for all pairs of a stack ``(models, rows, any)``."""
+    return torch.pdist(stack.flatten(1), p=1) / (2 * stack.shape[1])
+
+
+def distances(p: Tensor, q: Tensor) -> Tensor:
+    """Euclidean distance of rows ``(..., any)``."""
+    # A product with ones adds up a handful of classes far faster than a sum does.
+    gaps = (p - q).square_()
+    return (gaps @ gaps.new_ones(gaps.shape[-1])).sqrt_()
+
+
+def mean_distances_among(stack: Tensor) -> Tensor:
+    """Mean distance over rows, for all pairs of a stack ``(models, rows, any)``."""
+    # With classes first, they are added up a whole vector of rows at a time.
+    parts = stack.permute(2, 0, 1).contiguous()
+    each = [(parts[:, i + 1 :] - parts[:, i, None]).square_().sum(0).sqrt_().mean(-1) for i in range(len(stack))]
+    return torch.cat(each)
 
 
 def mean_products(left: Tensor, right: Tensor, **_: object) -> Tensor:
     """Mean over samples of the inner products of two stacks ``(models, rows, any)``, as one product."""
-    return left.flatten(1) @ right.flatten(1).T / left.shape[1]
+    total = products_of_rows(left.flatten(1)) if left is right else left.flatten(1) @ right.flatten(1).T
+    return total.double() / left.shape[1]
 
 
 def spread(one: Tensor, count: int, *, over: str) -> Tensor:
@@ -170,10 +205,9 @@ def jensen_shannon(p: Halved, q: Halved) -> Tensor:
     return (_entropy(p.half + q.half) - own).clamp_(0, LN_2)
 
 
-def jensen_shannon_means(left: Halved, right: Halved) -> Tensor:
-    """Mean divergence and mean distance of every pair: two measures, one pass over the samples."""
-    rows = []
-    for half, entropy in zip(left.half, left.entropy, strict=True):
-        each = jensen_shannon(Halved(half, entropy), right)
-        rows.append(torch.stack([each.mean(-1), each.sqrt_().mean(-1)]))
-    return torch.stack(rows, 1)
+def _mean_divergence_and_distance(p: Halved, q: Halved) -> Tensor:
+    each = jensen_shannon(p, q)
+    return torch.stack([each.mean(-1), each.sqrt_().mean(-1)])
+
+
+jensen_shannon_means = pair_means(_mean_divergence_and_distance)

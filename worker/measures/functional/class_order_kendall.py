@@ -8,12 +8,13 @@ from torch import Tensor
 from backend.contracts.cards import Change, Direction, Pace, Uncertainty
 from worker.measures.functional.answers import mean_products, measure_of_answers
 from worker.measures.inputs import Outputs, Undefined
+from worker.measures.products import products_of_rows
 
 MOST_CLASSES = 32
 
 
 class Orders(NamedTuple):
-    """For each pair of classes which comes first (-1, 0 for a tie, 1), float32, and how many pairs are no tie.
+    """For each pair of classes which comes first (-1, 0 for a tie, 1), int8, and how many pairs are no tie.
 
     Attributes:
         signs: ``(samples, pairs of classes)``.
@@ -26,11 +27,11 @@ class Orders(NamedTuple):
 
 def pair_orders(outputs: Outputs, **_: object) -> Orders:
     """The order of every pair of classes."""
-    z = outputs.logits
-    if z.shape[1] > MOST_CLASSES:
-        raise Undefined(f"Pairs of {z.shape[1]} classes are too many; use rank-disagreement with a k.")
-    one, other = torch.triu_indices(z.shape[1], z.shape[1], offset=1, device=z.device)
-    signs = (z[:, one] - z[:, other]).sign_().to(torch.float32)
+    z = outputs.logits.T.contiguous()
+    if len(z) > MOST_CLASSES:
+        raise Undefined(f"Pairs of {len(z)} classes are too many; use rank-disagreement with a k.")
+    pairs = [(one > z[k + 1 :]).to(torch.int8) - (one < z[k + 1 :]).to(torch.int8) for k, one in enumerate(z)]
+    signs = torch.cat(pairs).T.contiguous()
     untied = signs.abs().sum(1, keepdim=True)
     if bool((untied == 0).any()):
         raise Undefined("Some samples give all classes the same logit, so their order is 0/0.")
@@ -42,8 +43,10 @@ def mean_correlations(left: Orders, right: Orders) -> Tensor:
     pairs = left.signs.shape[-1]
     if bool((left.untied == pairs).all()) and bool((right.untied == pairs).all()):
         # Whole numbers far below 2^24: their sums are exact in float32.
-        total = left.signs.flatten(1) @ right.signs.flatten(1).T
-        return (total.double() / (left.signs.shape[1] * pairs)).clamp(-1, 1)
+        one = left.signs.flatten(1).to(torch.float32)
+        other = one if left is right else right.signs.flatten(1).to(torch.float32)
+        total = products_of_rows(one) if left is right else one @ other.T
+        return (total.double() / one.shape[1]).clamp(-1, 1)
     one, other = (side.signs.double() / side.untied.double().sqrt() for side in (left, right))
     return mean_products(one, other).clamp(-1, 1)
 

@@ -30,4 +30,4 @@ def all_pairs(left: Tensor, right: Tensor) -> Tensor:
 )
 def disagreement(p: Tensor, q: Tensor) -> Tensor:
     """Share of samples to which the two models give different classes."""
-    return 1 - (p * q).sum() / p.shape[0]
+    return 1 - (p * q).sum().double() / p.shape[0]

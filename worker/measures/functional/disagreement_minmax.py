@@ -49,5 +49,5 @@ def from_terms(means: Tensor) -> Tensor:
 )
 def disagreement_minmax(a: Judged, b: Judged) -> Tensor:
     """Where disagreement lies between the least and the most that both error rates allow."""
-    disagree = 1 - (a.named * b.named).sum(1).mean()
+    disagree = 1 - (a.named * b.named).sum().double() / len(a.named)
     return between(disagree, 1 - a.right.mean(), 1 - b.right.mean())

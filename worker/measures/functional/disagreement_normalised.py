@@ -46,5 +46,5 @@ def from_terms(means: Tensor) -> Tensor:
 )
 def disagreement_normalised(a: Judged, b: Judged) -> Tensor:
     """Disagreement divided by the error rate of the first model."""
-    disagree = 1 - (a.named * b.named).sum(1).mean()
+    disagree = 1 - (a.named * b.named).sum().double() / len(a.named)
     return ratio(disagree, 1 - a.right.mean())

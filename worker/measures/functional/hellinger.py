@@ -3,20 +3,15 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Uncertainty
-from worker.measures.functional.answers import lengths, measure_of_answers, row_means
+from worker.measures.functional.answers import distances, mean_distances_among, measure_of_answers, row_means
 from worker.measures.inputs import Outputs
 
 ROOT_2 = 2**0.5
 
 
 def root_probabilities(outputs: Outputs, **_: object) -> Tensor:
-    """Square roots of the probabilities, ``(samples, classes)``."""
-    return (outputs.log_probabilities / 2).exp()
-
-
-def per_sample(p: Tensor, q: Tensor) -> Tensor:
-    """Distance of each sample."""
-    return (lengths(p - q) / ROOT_2).clamp_max_(1)
+    """Square roots of half the probabilities, ``(samples, classes)``."""
+    return (outputs.log_probabilities / 2).exp_().div_(ROOT_2)
 
 
 @measure_of_answers(
@@ -32,8 +27,8 @@ def per_sample(p: Tensor, q: Tensor) -> Tensor:
     pitfalls="Strong; weighs differences between small probabilities more than the total variation does.",
     source="Le Cam & Yang 2000, section 3.1; mean over samples",
     prepare=root_probabilities,
-    means=row_means(per_sample),
+    means=row_means(distances, among=mean_distances_among),
 )
 def hellinger(p: Tensor, q: Tensor) -> Tensor:
     """Mean Hellinger distance between the two probability vectors; a metric."""
-    return per_sample(p, q).mean()
+    return distances(p, q).mean()

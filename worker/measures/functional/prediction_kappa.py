@@ -9,7 +9,7 @@ from worker.measures.functional.answers import kappa, mean_products, measure_of_
 
 def terms(left: Tensor, right: Tensor) -> Tensor:
     """Share of agreement, then how often each side names each class."""
-    a, b = left.mean(1).T, right.mean(1).T
+    a, b = left.double().mean(1).T, right.double().mean(1).T
     shape = (len(a), left.shape[0], right.shape[0])
     return torch.cat([mean_products(left, right)[None], a[:, :, None].expand(shape), b[:, None, :].expand(shape)])
 
@@ -42,4 +42,5 @@ def from_terms(means: Tensor) -> Tensor:
 )
 def prediction_kappa(a: Tensor, b: Tensor) -> Tensor:
     """Cohen's kappa of the two models' classes: 0 is chance, 1 full agreement."""
+    a, b = a.double(), b.double()
     return kappa((a * b).sum(1).mean(), (a.mean(0) * b.mean(0)).sum())

@@ -4,21 +4,25 @@ import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Parameter, Uncertainty
-from worker.measures.functional.answers import class_order, measure_of_answers, pair_means
+from worker.measures.functional.answers import measure_of_answers, pair_means
 from worker.measures.inputs import Outputs
 
 
 def first_places(outputs: Outputs, *, k: int) -> Tensor:
     """The first k classes of each sample's order, ``(samples, k)``."""
-    classes = outputs.logits.shape[1]
-    narrow = torch.uint8 if classes <= 256 else torch.int32
-    return class_order(outputs)[:, : k or classes].to(narrow)
+    return outputs.order[:, : k or outputs.logits.shape[1]]
 
 
 def share(p: Tensor, q: Tensor, **_: object) -> Tensor:
     """Share of positions of rows ``(..., rows, k)`` that differ."""
     differ = (p != q).flatten(-2)
     return differ.sum(-1).to(torch.float64) / differ.shape[-1]
+
+
+def share_among(stack: Tensor) -> Tensor:
+    """The same for all pairs of a stack ``(models, rows, k)``."""
+    # Counts stay exact in float32 up to 2^24 of them, far more than a piece of samples has.
+    return torch.pdist(stack.flatten(1).to(torch.float32), p=0).double() / stack[0].numel()
 
 
 @measure_of_answers(
@@ -44,7 +48,7 @@ def share(p: Tensor, q: Tensor, **_: object) -> Tensor:
         ),
     ),
     prepare=first_places,
-    means=pair_means(share),
+    means=pair_means(share, among=share_among),
 )
 def rank_disagreement(p: Tensor, q: Tensor, **_: object) -> Tensor:
     """Share of positions at which the two models rank a different class."""

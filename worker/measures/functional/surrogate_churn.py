@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Parameter, Uncertainty
-from worker.measures.functional.answers import half_absolute, measure_of_answers, pair_means
+from worker.measures.functional.answers import half_absolute, half_absolute_among, measure_of_answers, pair_means
 from worker.measures.inputs import Outputs
 
 
@@ -36,7 +36,7 @@ def relative(outputs: Outputs, *, alpha: float) -> Tensor:
         ),
     ),
     prepare=relative,
-    means=pair_means(half_absolute),
+    means=pair_means(half_absolute, among=half_absolute_among),
 )
 def surrogate_churn(p: Tensor, q: Tensor, **_: object) -> Tensor:
     """Half the absolute difference of the probabilities, each divided by the largest of its sample."""

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Pace, Parameter, Uncertainty
-from worker.measures.functional.answers import class_order, mean_products, measure_of_answers
+from worker.measures.functional.answers import mean_products, measure_of_answers
 from worker.measures.inputs import Outputs
 
 
@@ -12,7 +12,7 @@ def likely(outputs: Outputs, *, k: int) -> Tensor:
     """Each sample's k most likely classes as a vector of length 1, ``(samples, classes)``."""
     k = min(k, outputs.logits.shape[1] - 1)
     out = torch.zeros_like(outputs.logits)
-    return out.scatter_(1, class_order(outputs)[:, :k], k**-0.5)
+    return out.scatter_(1, outputs.order[:, :k].long(), k**-0.5)
 
 
 @measure_of_answers(

@@ -3,7 +3,13 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Uncertainty
-from worker.measures.functional.answers import half_absolute, measure_of_answers, pair_means, probabilities
+from worker.measures.functional.answers import (
+    half_absolute,
+    half_absolute_among,
+    measure_of_answers,
+    pair_means,
+    probabilities,
+)
 
 
 @measure_of_answers(
@@ -19,7 +25,7 @@ from worker.measures.functional.answers import half_absolute, measure_of_answers
     pitfalls="Strong: sees confidence as well as class. For certain answers it is the disagreement.",
     source="Levin & Peres 2017, proposition 4.2; mean over samples",
     prepare=probabilities,
-    means=pair_means(half_absolute),
+    means=pair_means(half_absolute, among=half_absolute_among),
 )
 def total_variation(p: Tensor, q: Tensor) -> Tensor:
     """Mean over samples of the largest difference in the probability of any event."""

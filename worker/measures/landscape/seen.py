@@ -19,7 +19,7 @@ from worker.measures.landscape.curvature import Graph, product_with, summed_grad
 from worker.measures.landscape.folding import is_folded
 from worker.measures.landscape.lanczos import LostDigits
 from worker.measures.landscape.vectors import flat, unflat
-from worker.measures.representational.gram import products_of_rows
+from worker.measures.products import products_of_rows
 
 BEHIND = "behind the first layer"
 USUAL_STEPS = 20

@@ -9,8 +9,8 @@ from torch import Tensor
 from backend.contracts.cards import Parameter
 from worker.measures.inputs import Undefined
 from worker.measures.measure import Block, Together
+from worker.measures.products import products_of_rows
 from worker.measures.progress import steps
-from worker.measures.representational.gram import products_of_rows
 
 DIGITS = 1e12  # cosines equal to so many digits tie, whatever the order of summation was
 NEIGHBOURS = (Parameter(name="k", default=10, minimum=1, maximum=200, help="Neighbours per sample."),)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from worker.measures.inputs import Undefined
 from worker.measures.measure import Block, Together
-from worker.measures.representational.gram import products_of_rows
+from worker.measures.products import products_of_rows
 
 HELD_BYTES = 1 << 30
 DIGITS = 1e12  # dissimilarities equal to twelve digits tie
