@@ -118,9 +118,10 @@ def ten_models() -> Iterator[Case]:
     yield Case(f"RSA, {size}", "rsatoolbox, one call", of("rsa"), rsa, at_least=6, compared=apart)
     yield Case(f"kNN Jaccard, k = 10, {size}", "scikit-learn and sets, pair by pair", of("knn-jaccard"),
                each(lambda i, j: _neighbours(arrays[i], arrays[j], share=_jaccard)), at_least=20,
-               compared=apart)  # fmt: skip
+               compared=apart, turns=7)  # fmt: skip
     yield Case(f"mutual kNN, k = 10, {size}", "torch top-k masks, pair by pair", of("mutual-knn"),
-               each(lambda i, j: _mutual(xs[i], xs[j])), at_least=15, compared=apart)  # fmt: skip
+               each(lambda i, j: _mutual(xs[i], xs[j])), at_least=15, compared=apart,
+               turns=7)  # fmt: skip
     yield Case(f"Procrustes, {size}", "scipy, pair by pair", of("procrustes"),
                each(lambda i, j: 2 - 2 * orthogonal_procrustes(_unit(arrays[i]), _unit(arrays[j]))[1]),
                at_least=2.5, compared=apart)  # fmt: skip

@@ -38,7 +38,7 @@ from worker.measures.inputs import Layer, Outputs, Undefined
 from worker.measures.measure import Measure
 from worker.measures.pairs import Answers
 from worker.measures.progress import Listener, told
-from worker.measures.side_by_side import side_by_side
+from worker.measures.side_by_side import PROCESSOR, side_by_side
 from worker.measures.uncertainty import bounds, half_width, row_groups
 
 __all__ = ["BoundMeasure", "Matrix", "build", "matrices", "measure", "measures"]
@@ -122,8 +122,8 @@ def matrices(
     # Measures of single pairs take longest, so they begin first.
     rest = sorted(passes.values(), key=lambda some: measure(some[0]).card.pace is Pace.PRODUCT)
     tasks = [partial(computed, some) for some in rest]
-    is_on_card = any(one.logits.device.type != "cpu" for one in inputs.get(Input.OUTPUTS, ()))
-    each = [computed(alone), *([task() for task in tasks] if is_on_card else side_by_side(tasks))]
+    device = next((one.logits.device for one in inputs.get(Input.OUTPUTS, ())), PROCESSOR)
+    each = [computed(alone), *side_by_side(tasks, device=device)]
     found = {slug: one for some in each for slug, one in some.items()}
     return {slug: found[slug] for slug in slugs}
 

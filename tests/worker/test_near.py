@@ -5,7 +5,7 @@ import torch
 
 from backend.contracts.problems import Unprocessable
 from kinscape import measure
-from worker.measures.representational.neighbours import _Keys, _nearest, unit_rows
+from worker.measures.representational.nearest import _Keys, nearest_rows, unit_rows
 
 
 @pytest.mark.parametrize("spread", [1.0, 1e-3, 1e-6, 0.0])
@@ -16,8 +16,8 @@ def test_neighbours_are_the_same_whatever_is_rough(spread: float) -> None:
     x[0, 0] += 0.5
     units = unit_rows(x)
     exact = _Keys(units).nearest(torch.arange(90), k=7)
-    assert torch.equal(_nearest(units, k=7), exact)
-    sets = _nearest(units, k=7, in_order=False).sort(1).values
+    assert torch.equal(nearest_rows(units, k=7), exact)
+    sets = nearest_rows(units, k=7, in_order=False).sort(1).values
     assert torch.equal(sets, exact.sort(1).values)
 
 
@@ -46,3 +46,25 @@ def test_settings_of_torch_without_one_answer_are_no_error() -> None:
         assert measure("knn-jaccard")(x, x[:, :6], intervals=False).value == right
     finally:
         torch.backends.cuda.matmul.fp32_precision = before
+
+
+@pytest.mark.parametrize("copies", [1, 2, 4, 12])
+def test_near_copies_have_the_neighbours_of_float64(copies: int) -> None:
+    rng = torch.Generator().manual_seed(copies)
+    x = torch.randn(120 // copies, 30, dtype=torch.float64, generator=rng).repeat(copies, 1)
+    # Far below the digits of float32, and for some samples nothing at all.
+    x += 1e-9 * torch.randn(x.shape, dtype=torch.float64, generator=rng) * (torch.arange(len(x)) % 3 > 0)[:, None]
+    units = unit_rows(x)
+    exact = _Keys(units).nearest(torch.arange(len(x)), k=5)
+    assert torch.equal(nearest_rows(units, k=5), exact)
+    assert torch.equal(nearest_rows(units, k=5, in_order=False).sort(1).values, exact.sort(1).values)
+
+
+def test_likely_neighbours_save_whole_rows_where_few_are_close() -> None:
+    rng = torch.Generator().manual_seed(0)
+    x = unit_rows(torch.randn(300, 30, generator=rng))
+    rows, rough = torch.arange(300), (x.float() @ x.float().T).fill_diagonal_(-torch.inf)
+    keys = _Keys(x)
+    found = keys.nearest_of_likely(rows, rough, k=5, room=1e-5)
+    assert keys.rows_seen < 10
+    assert torch.equal(found, _Keys(x).nearest(rows, k=5))

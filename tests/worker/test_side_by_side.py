@@ -10,6 +10,7 @@ import torch
 
 from backend.contracts.problems import Unprocessable
 from kinscape import matrices, measure, measures
+from worker.measures.progress import told
 from worker.measures.side_by_side import side_by_side
 
 
@@ -59,6 +60,24 @@ def test_products_of_numpy_take_one_thread_each_meanwhile() -> None:
     with threadpoolctl.threadpool_limits(2, user_api="blas"):
         assert side_by_side([threads, threads]) == [{1}, {1}]
         assert threads() == {2}
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_tasks_of_a_task_run_one_by_one() -> None:
+    def task(number: int) -> list[int]:
+        return side_by_side([lambda: number, lambda: number + 1])
+
+    for threads in (2, 1):
+        torch.set_num_threads(threads)
+        assert side_by_side([lambda: task(1), lambda: task(3)]) == [[1, 2], [3, 4]]
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_a_listener_hears_of_every_task() -> None:
+    heard: list[float] = []
+    with told(heard.append):
+        side_by_side([lambda: 1] * 4)
+    assert heard == [0.25, 0.5, 0.75, 1]
 
 
 @pytest.mark.usefixtures("two_threads")

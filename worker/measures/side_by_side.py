@@ -8,30 +8,44 @@ from typing import TypeVar
 import threadpoolctl
 import torch
 
+from worker.measures.progress import steps
+
 Found = TypeVar("Found")
 MOST_AT_ONCE = 4
+PROCESSOR = torch.device("cpu")
 # While some tasks run, torch's number of threads is not the caller's.
 _ALONE = threading.RLock()
+_here = threading.local()
 
 
-def side_by_side(tasks: Sequence[Callable[[], Found]]) -> list[Found]:
+def side_by_side(tasks: Sequence[Callable[[], Found]], *, device: torch.device = PROCESSOR) -> list[Found]:
     """The results of some tasks, in their order; several run at once, in threads that share torch's and numpy's.
 
     An operation on a few megabytes gains little from a second thread; a whole computation gains all of it.
-    What the first task that fails raises is raised, when all have ended.
+    What the first task that fails raises is raised, when all have ended. A task's own tasks run one by one.
+
+    Args:
+        device: what the tasks compute on; a card is busy with one at a time.
     """
+    if getattr(_here, "is_task", False):
+        return [task() for task in tasks]
     with _ALONE:
         threads = torch.get_num_threads()
-        at_once = min(threads, len(tasks), MOST_AT_ONCE)
+        at_once = min(threads, len(tasks), MOST_AT_ONCE) if device.type == "cpu" else 1
         if at_once < 2:
-            return [task() for task in tasks]
+            return [task() for task in steps(tasks)]
         each = threads // at_once
         try:
             with (
                 threadpoolctl.threadpool_limits(each, user_api="blas"),
-                ThreadPoolExecutor(at_once, initializer=torch.set_num_threads, initargs=(each,)) as pool,
+                ThreadPoolExecutor(at_once, initializer=_begin, initargs=(each,)) as pool,
             ):
-                return list(pool.map(lambda task: task(), tasks))
+                return [task.result() for task in steps([pool.submit(task) for task in tasks])]
         finally:
             # A thread's number is also that of threads to come.
             torch.set_num_threads(threads)
+
+
+def _begin(threads: int) -> None:
+    torch.set_num_threads(threads)
+    _here.is_task = True

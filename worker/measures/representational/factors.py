@@ -1,15 +1,16 @@
 """Orthonormal bases of what layers see, and the canonical correlations between two of them."""
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from worker.measures.inputs import Undefined
 from worker.measures.measure import Block, Together
-from worker.measures.progress import steps
 from worker.measures.representational.gram import centred
 from worker.measures.representational.rotation import singular_values
+from worker.measures.side_by_side import side_by_side
 
 
 def basis(features: Tensor, *, variance: float = 1.0, **_: object) -> Tensor:
@@ -72,12 +73,14 @@ def over_pairs(
         of_pair: the value, and ``(groups,)`` values without each group.
     """
     prepared = [prepare(x) for x in block.items]
-    found = []
-    for i, j in steps(block.pairs.tolist()):
+
+    def found(i: int, j: int) -> tuple[Tensor, Tensor]:
         try:
-            found.append(of_pair(prepared[i], prepared[j]))
+            return of_pair(prepared[i], prepared[j])
         except Undefined:
             nothing = torch.full((len(block.groups),), torch.nan, dtype=torch.float64)
-            found.append((torch.tensor(torch.nan, dtype=torch.float64), nothing))
-    values, replicates = zip(*found, strict=True)
+            return torch.tensor(torch.nan, dtype=torch.float64), nothing
+
+    tasks = [partial(found, i, j) for i, j in block.pairs.tolist()]
+    values, replicates = zip(*side_by_side(tasks, device=block.items[0].device), strict=True)
     return Together(torch.stack(values), torch.stack(replicates, 1) if block.groups else None)

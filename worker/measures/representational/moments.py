@@ -10,13 +10,16 @@ import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from worker.measures.measure import Block, Together
+from worker.measures.products import products_of_rows
 from worker.measures.progress import steps
 from worker.measures.representational.gram import median_distance
+from worker.measures.side_by_side import side_by_side
 
 TILE_BYTES = 96 << 20
 MOST_ROWS = 256
@@ -90,7 +93,7 @@ def linear_moments(block: Block) -> Moments:
 
     def make() -> Moments:
         if min(x.shape[1] for x in block.items) > 2 * len(block.items[0]):
-            grams = [wide_gram(x) for x in block.items]
+            grams = side_by_side([partial(wide_gram, x) for x in block.items], device=block.items[0].device)
             kind = torch.float64 if any(g.dtype == torch.float64 for g in grams) else torch.float32
             return gram_moments([g.to(kind) for g in grams], block.groups)
         xs = scaled(block.items)
@@ -145,7 +148,7 @@ def wide_gram(features: Tensor) -> Tensor:
     gram = torch.zeros(n, n, dtype=torch.float64, device=x.device)
     for columns in x.split(max(256, STRIP_ENTRIES // n), dim=1):
         part = columns - columns.mean(0)
-        gram += part @ part.T
+        gram += products_of_rows(part)
     return (gram / gram.diagonal().amax().clamp_min(1e-300)).to(x.dtype)
 
 

@@ -14,7 +14,6 @@ from worker.measures.representational.neighbours import (
     by_neighbourhoods,
     has_neighbours,
     neighbours,
-    unit_rows,
 )
 
 
@@ -29,8 +28,8 @@ class Local(NamedTuple):
 
 def local(features: Tensor, *, k: int) -> Local:
     """Neighbours and cosines of one layer."""
-    x = unit_rows(features)
-    return Local(neighbours(features, k=k), torch.arange(len(x), device=x.device), Cosines([x]), 0)
+    everyone = torch.arange(len(features), device=features.device)
+    return Local(neighbours(features, k=k), everyone, Cosines([features]), 0)
 
 
 def of_union(a: Local, b: Local) -> Tensor:
