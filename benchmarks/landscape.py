@@ -307,11 +307,10 @@ def main() -> None:
     if not own_environment.is_inside():
         peers = Path(__file__).with_name("landscape-peers.txt")
         own_environment.enter("benchmarks.landscape", peers, sys.argv[1:], threads=given.threads)
-    torch.set_num_threads(given.threads)
     print(f"Threads: {given.threads}; torch {torch.__version__}\n\n{HEAD}", flush=True)
     for name in given.only:
         for case in CASES[name]():
-            print(run(case), flush=True)
+            print(run(case, threads=given.threads), flush=True)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 TORCH = "torch==2.13.0"
 ALONE = "# alone"
+OURS = ["pydantic", "safetensors", "scipy", "numpy", "threadpoolctl"]  # what our measures need
 
 
 def enter(module: str, peers: Path, arguments: list[str], *, threads: int) -> None:
@@ -22,17 +23,15 @@ def enter(module: str, peers: Path, arguments: list[str], *, threads: int) -> No
     home = ROOT / ".benchmarks" / peers.stem
     python = home / "bin" / "python"
     ready = home / "ready"
-    wanted = peers.read_text()
+    wanted = "\n".join([TORCH, *OURS, peers.read_text()])
     if not ready.is_file() or ready.read_text() != wanted:
         print(f"Installing {peers.name} into {home} …", flush=True)
         venv.create(home, with_pip=True)
         pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         subprocess.run([*pip, TORCH], check=True)
         constraints = ROOT / "constraints.txt"
-        subprocess.run(
-            [*pip, "--constraint", str(constraints), "pydantic", "safetensors", "scipy", "numpy"], check=True
-        )
-        lines = [line.strip() for line in wanted.splitlines() if line.strip() and not line.startswith("#")]
+        subprocess.run([*pip, "--constraint", str(constraints), *OURS], check=True)
+        lines = [line.strip() for line in peers.read_text().splitlines() if line.strip() and not line.startswith("#")]
         alone = [line.split("#")[0].strip() for line in lines if line.endswith(ALONE)]
         subprocess.run([*pip, TORCH, *[line for line in lines if not line.endswith(ALONE)]], check=True)
         if alone:

@@ -299,7 +299,7 @@ def main() -> None:
     print(HEAD, flush=True)
     for name in given.only:
         for case in CASES[name]():
-            print(run(case), flush=True)
+            print(run(case, threads=given.threads), flush=True)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+import threadpoolctl
 import torch
 
 Values = Callable[[], Any]
@@ -39,21 +40,24 @@ class Case:
     told: Callable[[Any, Any], str] | None = None
 
 
-def _timed(call: Values) -> tuple[Any, float]:
-    if torch.get_num_threads() > 1:
+def _timed(call: Values, threads: int) -> tuple[Any, float]:
+    if threads > 1:
         time.sleep(PAUSE_S)
-    began = time.perf_counter()
-    found = call()
-    return found, time.perf_counter() - began
+    # Some libraries change the number for everybody when they are imported.
+    with threadpoolctl.threadpool_limits(threads):
+        torch.set_num_threads(threads)
+        began = time.perf_counter()
+        found = call()
+        return found, time.perf_counter() - began
 
 
-def run(case: Case) -> str:
-    """One line of the table."""
+def run(case: Case, *, threads: int) -> str:
+    """One line of the table; every library is held to so many threads."""
     mine, yours, found = [], [], (None, None)
     for _ in range(case.turns):
-        theirs, seconds = _timed(case.theirs)
+        theirs, seconds = _timed(case.theirs, threads)
         yours.append(seconds / case.share)
-        ours, seconds = _timed(case.ours)
+        ours, seconds = _timed(case.ours, threads)
         mine.append(seconds)
         found = (ours, theirs)
     ratio = median(y / m for y, m in zip(yours, mine, strict=True))

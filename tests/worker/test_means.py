@@ -24,6 +24,7 @@ ASKED = {
     "one row": ROW,
     "some": [("a", "b"), ("e", "b"), ("d", "a")],
     "with themselves": [*ALL_FLIPPED, ("b", "b"), ("e", "e")],
+    "one with itself": [("b", "b")],
 }
 
 
@@ -66,9 +67,11 @@ def test_orders_with_ties_are_compared_without_them() -> None:
 def test_ranks_of_many_classes_differ_where_they_do() -> None:
     z = torch.arange(300.0).repeat(4, 1)
     other = z.clone()
-    other[0, [0, 299]] = other[0, [299, 0]]  # the likeliest and the least likely class change places
+    # Classes change places whose numbers are the same in a byte, the likeliest of them in the second sample.
+    other[0, [0, 256]] = other[0, [256, 0]]
+    other[1, [43, 299]] = other[1, [299, 43]]
     found = measure("rank-disagreement").matrix([z, other, z], intervals=False).values
-    assert found[0, 1] == pytest.approx(2 / 1200)
+    assert found[0, 1] == pytest.approx(4 / 1200)
     assert found[0, 2] == 0
     assert measure("rank-disagreement").matrix([z, other], intervals=False, k=1).values[0, 1] == pytest.approx(1 / 4)
 

@@ -205,7 +205,8 @@ def test_samples_whose_products_overflow_have_their_eigenvalues() -> None:
     assert found.value == pytest.approx(right.value, rel=2e-2)
 
 
-def test_a_first_layer_that_only_some_samples_pass_twice_is_left_alone() -> None:
+@pytest.mark.parametrize("kind", ["twice", "doubled"])
+def test_a_first_layer_that_samples_together_pass_otherwise_is_left_alone(kind: str) -> None:
     torch.manual_seed(0)
 
     class Again(nn.Module):
@@ -214,8 +215,9 @@ def test_a_first_layer_that_only_some_samples_pass_twice_is_left_alone() -> None
             self.first, self.out = nn.Linear(40, 40), nn.Linear(40, 3)
 
         def forward(self, x: Tensor) -> Tensor:
-            h = self.first(x)
-            found: Tensor = self.out(torch.tanh(self.first(h) if len(x) > 2 else h))
+            is_one = len(x) < 3
+            h = self.first(x if is_one or kind == "twice" else 2 * x)
+            found: Tensor = self.out(torch.tanh(h if is_one or kind == "doubled" else self.first(h)))
             return found
 
     module, y = Again().double().eval(), torch.randint(0, 3, (8,))

@@ -1,6 +1,7 @@
 """Computations side by side give what they give one after the other."""
 
 import threading
+import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -49,6 +50,11 @@ def test_what_a_task_raises_is_raised_and_threads_are_given_back() -> None:
 
     with pytest.raises(ValueError, match="no number"):
         side_by_side([lambda: 1, broken, lambda: 3])
+    ran: list[int] = []
+    slow = [lambda: time.sleep(0.05)] * 2
+    with pytest.raises(ValueError, match="no number"):
+        side_by_side([broken, *slow, *[lambda: ran.append(1)] * 50])
+    assert len(ran) < 50
     assert torch.get_num_threads() == threads_of_a_new_thread() == 2
 
 

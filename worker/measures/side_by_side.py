@@ -22,7 +22,8 @@ def side_by_side(tasks: Sequence[Callable[[], Found]], *, device: torch.device =
     """The results of some tasks, in their order; several run at once, in threads that share torch's and numpy's.
 
     An operation on a few megabytes gains little from a second thread; a whole computation gains all of it.
-    What the first task that fails raises is raised, when all have ended. A task's own tasks run one by one.
+    What the first task that fails raises is raised, when those that had begun have ended; others do not begin. A
+    task's own tasks run one by one.
 
     Args:
         device: what the tasks compute on; a card is busy with one at a time.
@@ -40,7 +41,12 @@ def side_by_side(tasks: Sequence[Callable[[], Found]], *, device: torch.device =
                 threadpoolctl.threadpool_limits(each, user_api="blas"),
                 ThreadPoolExecutor(at_once, initializer=_begin, initargs=(each,)) as pool,
             ):
-                return [task.result() for task in steps([pool.submit(task) for task in tasks])]
+                begun = [pool.submit(task) for task in tasks]
+                try:
+                    return [task.result() for task in steps(begun)]
+                finally:
+                    for task in begun:
+                        task.cancel()
         finally:
             # A thread's number is also that of threads to come.
             torch.set_num_threads(threads)

@@ -102,7 +102,7 @@ def pair_means(
     """
 
     def means(left: Any, right: Any, **settings: Any) -> Tensor:
-        if left is right and among is not None:
+        if left is right and among is not None and len(left) > 1:
             return _mirrored(list(among(left).split(list(range(len(left) - 1, 0, -1)))), diagonal=False)
         parts = left if isinstance(left, tuple) else (left,)
         rows = []

@@ -1,5 +1,6 @@
 """Kernel alignment of shared nearest neighbours."""
 
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -8,7 +9,18 @@ from torch import Tensor
 from backend.contracts.cards import Change, Direction, Uncertainty
 from worker.measures.inputs import Undefined
 from worker.measures.representational.layers import measure_of_layers
-from worker.measures.representational.neighbours import NEIGHBOURS, cosine_matrix, neighbours
+from worker.measures.representational.neighbours import (
+    NEIGHBOURS,
+    Near,
+    are_shared,
+    by_neighbourhoods,
+    cosine_matrix,
+    has_neighbours,
+    neighbours,
+)
+
+FEWEST = 4
+ENTRIES_AT_ONCE = 1 << 25
 
 
 class Kernel(NamedTuple):
@@ -18,10 +30,16 @@ class Kernel(NamedTuple):
     member: Tensor
 
 
+def has_kernel(features: Tensor, *, k: int) -> None:
+    """Refuse features that are too few, or whose neighbours are not defined."""
+    if len(features) < FEWEST:
+        raise Undefined(f"The unbiased estimator needs at least {FEWEST} samples; there are {len(features)}.")
+    has_neighbours(features, k=k)
+
+
 def kernel(features: Tensor, *, k: int) -> Kernel:
     """Inner products and neighbours of one layer."""
-    if len(features) < 4:
-        raise Undefined(f"The unbiased estimator needs at least 4 samples; there are {len(features)}.")
+    has_kernel(features, k=k)
     gram = cosine_matrix(features)
     member = torch.zeros_like(gram, dtype=torch.bool)
     return Kernel(gram, member.scatter_(1, neighbours(features, k=k), value=True))
@@ -44,6 +62,59 @@ def alignment(a: Kernel, b: Kernel) -> Tensor:
     return torch.where(own > 0, cross / own.clamp_min(1e-300).sqrt(), torch.nan)
 
 
+class Listed(NamedTuple):
+    """The kernel of one model where it is not zero: at the neighbours ``(left, k)`` of the samples that are left.
+
+    Attributes:
+        places: of the neighbours among the samples that are left.
+        back: where in its neighbour's own list each sample stands, -1 where it does not.
+        gram: inner products with the neighbours.
+        own: unbiased HSIC of the kernel with itself.
+    """
+
+    places: Tensor
+    back: Tensor
+    gram: Tensor
+    own: Tensor
+
+
+def listed(near: Near, model: int) -> Listed:
+    """The kernel of one model by its lists."""
+    left, k = near.order[model].shape
+    everyone = torch.arange(left, device=near.rows.device)
+    place = near.rows.new_zeros(int(near.rows[-1]) + 1)
+    place[near.rows] = everyone
+    places = place[near.order[model]]
+    back = []
+    for some in everyone.split(max(1, ENTRIES_AT_ONCE // (k * k))):
+        is_back = places[places[some]] == some[:, None, None]
+        back.append(torch.where(is_back.any(-1), is_back.to(torch.uint8).argmax(-1), -1))
+    gram = near.cosines.of(model, near.rows, near.order[model])
+    found = Listed(places, torch.cat(back), gram, gram.new_empty(()))
+    return found._replace(own=hsic_of_listed(found, gram, gram))
+
+
+def hsic_of_listed(where: Listed, a: Tensor, b: Tensor) -> Tensor:
+    """The same as ``unbiased_hsic`` for matrices given by their entries ``(left, k)`` at listed places."""
+    n = len(a)
+    across = b[where.places, where.back.clamp_min(0)] * (where.back >= 0)
+    columns = [m.new_zeros(n).index_add_(0, where.places.flatten(), m.flatten()) for m in (a, b)]
+    lines = (columns[0] @ b.sum(1) + columns[1] @ a.sum(1)) / 2
+    return (a * across).sum() + a.sum() * b.sum() / ((n - 1) * (n - 2)) - 2 / (n - 2) * lines
+
+
+def score(near: Near, i: int, others: Tensor) -> Tensor:
+    """Values of one model with several others, from their lists alone."""
+    mine = near.once(("listed", i), partial(listed, near, i))
+    out = []
+    for j, both in zip(others.tolist(), are_shared(near, i, others), strict=True):
+        yours = near.once(("listed", j), partial(listed, near, j))
+        cross = hsic_of_listed(yours, near.cosines.of(i, near.rows, near.order[j]) * both, yours.gram * both)
+        own = mine.own * yours.own
+        out.append(torch.where(own > 0, cross / own.clamp_min(1e-300).sqrt(), torch.nan))
+    return torch.stack(out)
+
+
 @measure_of_layers(
     slug="cknna",
     title="Centred kernel nearest-neighbour alignment (CKNNA)",
@@ -62,6 +133,8 @@ def alignment(a: Kernel, b: Kernel) -> Tensor:
     parameters=NEIGHBOURS,
     undefined="Neighbourhoods carry no structure: the alignment of a layer with itself is not positive.",
     prepare=kernel,
+    together=by_neighbourhoods(score, in_order=False),
+    check=has_kernel,
 )
 def cknna(x: Kernel, y: Kernel, **_: object) -> Tensor:
     """Unbiased CKA of two layers, restricted to nearest neighbours that both share."""

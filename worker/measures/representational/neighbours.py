@@ -1,7 +1,8 @@
 """Neighbours of all samples in many models: whole, and when a group of samples leaves."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -40,11 +41,19 @@ class Near:
         rows: ``(left,)`` numbers of the samples that are left.
         order: ``(models, left, k)`` numbers of their neighbours, nearest first.
         cosines: similarities of chosen pairs of samples in each model.
+        kept: what scores of several pairs need of one model.
     """
 
     rows: Tensor
     order: Tensor
     cosines: "Cosines"
+    kept: dict[Hashable, Any] = field(default_factory=dict)
+
+    def once(self, key: Hashable, make: Callable[[], Any]) -> Any:
+        """What several pairs need, made by the first."""
+        if key not in self.kept:
+            self.kept[key] = make()
+        return self.kept[key]
 
 
 class Cosines:
@@ -148,16 +157,21 @@ def shared(a: Tensor, b: Tensor) -> Tensor:
     return (a.unsqueeze(-1) == b.unsqueeze(-2)).sum((-1, -2)).to(torch.float64)
 
 
-def overlaps(near: Near, i: int, others: Tensor) -> Tensor:
-    """How many neighbours of each sample one model shares with several others, ``(others, left)``."""
+def are_shared(near: Near, i: int, others: Tensor) -> Tensor:
+    """Whether the neighbours of each sample in several models are its neighbours in one, ``(others, left, k)``."""
     samples = int(near.rows[-1]) + 1
     found = []
     for start in range(0, len(near.rows), at_once := max(1, CACHED_ENTRIES // samples)):
         mine = near.order[i, start : start + at_once]
         theirs = near.order[others, start : start + at_once].transpose(0, 1)
         is_near = mine.new_zeros(len(mine), samples, dtype=torch.uint8).scatter_(1, mine, 1)
-        found.append(is_near.gather(1, theirs.flatten(1)).view(theirs.shape).sum(-1).T)
-    return torch.cat(found, 1).to(torch.float64)
+        found.append(is_near.gather(1, theirs.flatten(1)).view(theirs.shape).transpose(0, 1))
+    return torch.cat(found, 1)
+
+
+def overlaps(near: Near, i: int, others: Tensor) -> Tensor:
+    """How many neighbours of each sample one model shares with several others, ``(others, left)``."""
+    return are_shared(near, i, others).sum(-1).to(torch.float64)
 
 
 def has_neighbours(features: Tensor, *, k: int, **_: object) -> None:

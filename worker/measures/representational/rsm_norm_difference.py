@@ -4,16 +4,63 @@ import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Parameter, Uncertainty
+from worker.measures.measure import Block, Together
+from worker.measures.progress import steps
 from worker.measures.representational.layers import measure_of_layers
-from worker.measures.representational.neighbours import cosine_matrix
+from worker.measures.representational.nearest import unit_rows
+
+STRIP_BYTES = 64 << 20
 
 
-def similarities(features: Tensor, *, inner: str) -> Tensor:
-    """Sample-to-sample similarities (or distances) of one layer, ``(samples, samples)``."""
-    x = features.to(torch.float64)
+def rows_to_compare(features: Tensor, *, inner: str) -> Tensor:
+    """Features in float64, at length 1 where their cosines are compared."""
+    return unit_rows(features) if inner == "cosine" else features.to(torch.float64)
+
+
+def has_directions(features: Tensor, *, inner: str) -> None:
+    """Refuse samples without a direction where their cosines are compared."""
     if inner == "cosine":
-        return cosine_matrix(x)
-    return x @ x.T if inner == "dot" else torch.cdist(x, x, compute_mode="donot_use_mm_for_euclid_dist")
+        unit_rows(features)
+
+
+def similarities(some: Tensor, others: Tensor, *, inner: str) -> Tensor:
+    """Similarities (or distances) of some samples with others, ``(some, others)``."""
+    if inner == "euclidean":
+        return torch.cdist(some, others, compute_mode="donot_use_mm_for_euclid_dist")
+    return some @ others.T
+
+
+def whole_matrix(features: Tensor, *, inner: str) -> Tensor:
+    """Sample-to-sample similarities (or distances) of one layer, ``(samples, samples)``."""
+    x = rows_to_compare(features, inner=inner)
+    return similarities(x, x, inner=inner)
+
+
+def all_pairs(block: Block, *, inner: str) -> Together:
+    """Squared differences of strips of all matrices, by pair of groups: no whole matrix is ever held."""
+    n, device = len(block.items[0]), block.items[0].device
+    groups = block.groups or (torch.arange(n),)
+    order, sizes = torch.cat(list(groups)).to(device), [len(g) for g in groups]
+    xs = [rows_to_compare(x, inner=inner)[order] for x in block.items]
+    others: dict[int, list[int]] = {}
+    for p, i in enumerate(block.pairs[:, 0].tolist()):
+        others.setdefault(i, []).append(p)
+    at_once = max(1, STRIP_BYTES // (8 * n * len(xs)))
+    spans = [(g, rows) for g, some in enumerate(torch.arange(n, device=device).split(sizes))
+             for rows in some.split(at_once)]  # fmt: skip
+    sums = torch.zeros(len(groups), len(groups), len(block.pairs), dtype=torch.float64)
+    for g, rows in steps(spans):
+        strips = torch.stack([similarities(x[rows], x, inner=inner) for x in xs])
+        for i, places in others.items():
+            gaps = (strips[i] - strips[block.pairs[places, 1].to(device)]).square_().sum(1)
+            sums[g][:, places] += torch.stack([part.sum(1) for part in gaps.split(sizes, 1)]).cpu()
+    whole = sums.sum((0, 1))
+    # A group leaves with its rows and its columns; where these meet it would leave twice.
+    without = [
+        (whole - sums[g].sum(0) - sums[:, g].sum(0) + sums[g, g]).clamp_min(0).sqrt() / (n - size)
+        for g, size in enumerate(sizes if block.groups else [])
+    ]
+    return Together(whole.sqrt() / n, torch.stack(without) if without else None)
 
 
 @measure_of_layers(
@@ -36,7 +83,9 @@ def similarities(features: Tensor, *, inner: str) -> Tensor:
             help="How two samples of one model are compared.",
         ),
     ),
-    prepare=similarities,
+    prepare=whole_matrix,
+    together=all_pairs,
+    check=has_directions,
 )
 def rsm_norm_difference(x: Tensor, y: Tensor, **_: object) -> Tensor:
     """Root of the summed squared differences of the two similarity matrices, per sample."""

@@ -1,0 +1,42 @@
+"""Measures that never hold a whole matrix of samples give what the whole matrices give."""
+
+import pytest
+import torch
+
+from kinscape import measure
+from worker.measures.catalogue import catalogue
+from worker.measures.representational import cknna, neighbours, rsm_norm_difference
+
+ROOMS = [(cknna, "ENTRIES_AT_ONCE"), (neighbours, "CACHED_ENTRIES"), (rsm_norm_difference, "STRIP_BYTES")]
+
+
+def layers(samples: int = 60) -> list[torch.Tensor]:
+    rng = torch.Generator().manual_seed(0)
+    base = torch.randn(samples, 12, generator=rng)
+    return [base + 0.7 * torch.randn(samples, 12, generator=rng) for _ in range(4)]
+
+
+@pytest.mark.parametrize(
+    ("slug", "settings"),
+    [("cknna", {"k": 7}), *[("rsm-norm-difference", {"inner": i}) for i in ("dot", "cosine", "euclidean")]],
+)
+def test_little_room_changes_nothing(slug: str, settings: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
+    one, xs = catalogue()[slug], layers()
+    roomy = measure(slug).matrix(xs, **settings)
+    for where, name in ROOMS:
+        monkeypatch.setattr(where, name, 500)
+    tight = measure(slug).matrix(xs, **settings)
+    assert tight.replicates == pytest.approx(roomy.replicates, rel=1e-9, nan_ok=True)
+    whole = [one.prepare(x, **one.card.settings(settings)) for x in xs]
+    for i, j in ((0, 1), (2, 1), (0, 3)):
+        assert tight.values[i, j] == pytest.approx(float(one.compute(whole[i], whole[j])), rel=1e-9)
+
+
+def test_layers_that_are_equal_differ_by_nothing() -> None:
+    x = 100 + layers()[0]
+    assert measure("rsm-norm-difference").matrix([x, x.clone()]).high[0, 1] == 0
+
+
+def test_too_few_samples_for_the_unbiased_estimator_are_a_reason() -> None:
+    found = measure("cknna").matrix([x[:3] for x in layers()[:2]], k=1)
+    assert "at least 4 samples" in found.reasons[0, 1]
