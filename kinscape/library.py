@@ -1,6 +1,7 @@
 """Measures and architectures as plain functions, without any server."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Literal
@@ -98,6 +99,14 @@ def measure(slug: str) -> "BoundMeasure":
     return BoundMeasure(catalogue()[slug])
 
 
+@contextmanager
+def whole_precision() -> Iterator[None]:
+    """Within this, products are made in the precision of their factors, whatever autocast says outside."""
+    with torch.autocast("cpu", enabled=False), torch.autocast("cuda", enabled=False):
+        yield
+
+
+@whole_precision()
 def matrices(
     slugs: Sequence[str], data: Sequence[Any], *, labels: Array | None = None, outputs: Kind | None = None,
     intervals: Literal[True, False] = True,
@@ -146,6 +155,7 @@ class BoundMeasure:
             return None
         return self._measure.means or self.card.slug, self._measure.prepare
 
+    @whole_precision()
     def __call__(
         self, *data: Any, labels: Array | None = None, outputs: Kind | None = None, seed: int = 0,
         references: Sequence[Any] = (), intervals: Literal[True, False] = True, **parameters: Any,
@@ -213,6 +223,7 @@ class BoundMeasure:
         with told(progress):
             return self.matrix_of(self.read(data, labels=labels, outputs=outputs), settings, intervals=intervals)
 
+    @whole_precision()
     def matrix_of(
         self, inputs: list[Any], settings: dict[str, Any], *, intervals: Literal[True, False],
         kept: dict[Hashable, Any] | None = None,

@@ -1,11 +1,13 @@
 """Measures that never hold a whole matrix of samples give what the whole matrices give."""
 
+import numpy as np
 import pytest
 import torch
 
 from kinscape import measure
 from worker.measures.catalogue import catalogue
 from worker.measures.representational import cknna, neighbours, rsm_norm_difference
+from worker.measures.uncertainty import others, row_groups
 
 ROOMS = [(cknna, "ENTRIES_AT_ONCE"), (neighbours, "CACHED_ENTRIES"), (rsm_norm_difference, "STRIP_BYTES")]
 
@@ -40,3 +42,20 @@ def test_layers_that_are_equal_differ_by_nothing() -> None:
 def test_too_few_samples_for_the_unbiased_estimator_are_a_reason() -> None:
     found = measure("cknna").matrix([x[:3] for x in layers()[:2]], k=1)
     assert "at least 4 samples" in found.reasons[0, 1]
+
+
+def test_groups_that_leave_too_few_samples_leave_no_interval() -> None:
+    found = measure("cknna").matrix([x[:4] for x in layers()[:2]], k=1)
+    assert np.isfinite(found.values[0, 1])
+    assert np.isnan(found.replicates[:, 0, 1]).all()
+    assert np.isnan(found.low[0, 1])
+
+
+def test_a_sample_far_larger_than_the_others_leaves_with_its_digits() -> None:
+    x, y = (z.double() for z in layers()[:2])
+    x[7] *= 1e6
+    groups = row_groups(60)
+    place = next(g for g, group in enumerate(groups) if 7 in group)
+    rows = others(groups, place)
+    right = float((x[rows] @ x[rows].T - y[rows] @ y[rows].T).norm() / len(rows))
+    assert measure("rsm-norm-difference").matrix([x, y]).replicates[place, 0, 1] == pytest.approx(right, rel=1e-9)

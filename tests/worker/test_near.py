@@ -68,3 +68,25 @@ def test_likely_neighbours_save_whole_rows_where_few_are_close() -> None:
     found = keys.nearest_of_likely(rows, rough, k=5, room=1e-5)
     assert keys.rows_seen < 10
     assert torch.equal(found, _Keys(x).nearest(rows, k=5))
+
+
+def test_samples_of_very_different_length_have_the_neighbours_of_their_directions() -> None:
+    x = torch.randn(50, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    far = x * torch.logspace(-150, 150, 50, dtype=torch.float64)[:, None]
+    assert measure("knn-jaccard")(x, far, intervals=False).value == 1
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("slug", ["disagreement", "class-order-kendall", "knn-jaccard", "rbf-cka"])
+def test_autocast_outside_takes_no_digits(slug: str, threads: int) -> None:
+    rng = torch.Generator().manual_seed(1)
+    a = torch.randn(2500, 10, generator=rng)
+    b = a + 0.3 * torch.randn(2500, 10, generator=rng)
+    before, right = torch.get_num_threads(), measure(slug)(a, b, intervals=False).value
+    try:
+        torch.set_num_threads(threads)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            assert measure(slug)(a, b, intervals=False).value == pytest.approx(right, rel=1e-6)
+            assert measure(slug).matrix([a, b], intervals=False).values[0, 1] == pytest.approx(right, rel=1e-6)
+    finally:
+        torch.set_num_threads(before)

@@ -193,7 +193,9 @@ def test_samples_from_inference_mode_have_their_eigenvalues() -> None:
     module, y = Twice().eval(), torch.tensor([0, 1, 2, 0, 1])
     with torch.inference_mode():
         x = torch.randn(5, 40)
+        labels = y.clone()
     assert measure("hessian-top-eigenvalue")(module, x, y).value > 0
+    assert measure("hessian-top-eigenvalue")(module, x, labels).value > 0
 
 
 def test_samples_whose_products_overflow_have_their_eigenvalues() -> None:

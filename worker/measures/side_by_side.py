@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import threadpoolctl
 import torch
@@ -23,7 +23,7 @@ def side_by_side(tasks: Sequence[Callable[[], Found]], *, device: torch.device =
 
     An operation on a few megabytes gains little from a second thread; a whole computation gains all of it.
     What the first task that fails raises is raised, when those that had begun have ended; others do not begin. A
-    task's own tasks run one by one.
+    task's own tasks run one by one; it must not wait for threads that ask for more.
 
     Args:
         device: what the tasks compute on; a card is busy with one at a time.
@@ -41,15 +41,26 @@ def side_by_side(tasks: Sequence[Callable[[], Found]], *, device: torch.device =
                 threadpoolctl.threadpool_limits(each, user_api="blas"),
                 ThreadPoolExecutor(at_once, initializer=_begin, initargs=(each,)) as pool,
             ):
-                begun = [pool.submit(task) for task in tasks]
+                stop = threading.Event()
+                begun = [pool.submit(_unless, stop, task) for task in tasks]
                 try:
-                    return [task.result() for task in steps(begun)]
+                    return [found.result() for found in steps(begun)]
                 finally:
-                    for task in begun:
-                        task.cancel()
+                    stop.set()
         finally:
             # A thread's number is also that of threads to come.
             torch.set_num_threads(threads)
+
+
+def _unless(stop: threading.Event, task: Callable[[], Found]) -> Found:
+    if stop.is_set():
+        # Nobody sees it: what failed is raised instead.
+        return cast(Found, None)
+    try:
+        return task()
+    except BaseException:
+        stop.set()
+        raise
 
 
 def _begin(threads: int) -> None:

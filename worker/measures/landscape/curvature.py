@@ -27,7 +27,8 @@ def gradient_graph(subject: Subject, rows: Tensor) -> Graph:
 
 def summed_gradient(logits: Tensor, y: Tensor, leaves: Sequence[Tensor]) -> Tensor:
     """Gradient of the summed loss in some tensors as one vector, with its graph."""
-    loss = nn.functional.cross_entropy(logits, y, reduction="sum")
+    # A copy: labels made in inference mode may not be kept for the backward pass.
+    loss = nn.functional.cross_entropy(logits, y.clone(), reduction="sum")
     return flat(torch.autograd.grad(loss, leaves, create_graph=True, materialize_grads=True))
 
 

@@ -105,6 +105,8 @@ def hsic_of_listed(where: Listed, a: Tensor, b: Tensor) -> Tensor:
 
 def score(near: Near, i: int, others: Tensor) -> Tensor:
     """Values of one model with several others, from their lists alone."""
+    if len(near.rows) < FEWEST:
+        return torch.full((len(others),), torch.nan, dtype=torch.float64)
     mine = near.once(("listed", i), partial(listed, near, i))
     out = []
     for j, both in zip(others.tolist(), are_shared(near, i, others), strict=True):

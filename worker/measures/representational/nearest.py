@@ -10,6 +10,7 @@ DIGITS = 1e12  # cosines equal to so many digits tie, whatever the order of summ
 MOST_ROOM = 1e-3  # of thousands of features float32 would leave nearly every sample unsure
 ROWS_AT_ONCE = 2048
 LIKELY = 4
+TINY = 1e-300
 LIKELY_ROWS_AT_ONCE = 64
 
 
@@ -18,8 +19,7 @@ def unit_rows(features: Tensor) -> Tensor:
     x = features.to(torch.float64, copy=True)
     if features.dtype == torch.float64:
         # Of other types float64 holds all squares.
-        low, high = x.aminmax()
-        x.div_(max(-float(low), float(high), 1e-300))
+        x.div_(x.abs().amax(1, keepdim=True).clamp_min(TINY))
     length = x.norm(dim=1, keepdim=True)
     if bool((length == 0).any()):
         raise Undefined("Some samples have all features zero, so their cosine is 0/0.")
@@ -35,7 +35,8 @@ def nearest_rows(x: Tensor, *, k: int, in_order: bool = True) -> Tensor:
     """
     n, width = x.shape
     # Each of width products and sums, and each number that was rounded, adds at most half a unit in the last place.
-    room = 2 * (width + 3) * 2**-24
+    wrong = (width + 4) * 2**-24
+    room = 2 * wrong / (1 - wrong)
     # Where everybody is a neighbour nothing needs to be near, but samples may all be equally far.
     is_rough = k < n - 1 and room < MOST_ROOM and _float32_is_whole()
     rough = x.to(torch.float32) if is_rough else x

@@ -15,7 +15,6 @@ from worker.measures.progress import steps
 from worker.measures.representational.nearest import nearest_rows, unit_rows
 
 NEIGHBOURS = (Parameter(name="k", default=10, minimum=1, maximum=200, help="Neighbours per sample."),)
-ROWS_AT_ONCE = 2048
 ENTRIES_AT_ONCE = 1 << 25
 CACHED_ENTRIES = 1 << 21
 HELD_BYTES = 1 << 30
@@ -82,7 +81,8 @@ class Cosines:
             if model not in self._kept:
                 self._kept[model] = products_of_rows(x)
             return self._kept[model][rows].gather(1, order)
-        parts = zip(rows.split(ROWS_AT_ONCE), order.split(ROWS_AT_ONCE), strict=True)
+        at_once = max(1, ENTRIES_AT_ONCE // (order.shape[1] * x.shape[1]))
+        parts = zip(rows.split(at_once), order.split(at_once), strict=True)
         return torch.cat([torch.einsum("nd,nkd->nk", x[r], x[o]) for r, o in parts])
 
 

@@ -55,10 +55,11 @@ def all_pairs(block: Block, *, inner: str) -> Together:
             gaps = (strips[i] - strips[block.pairs[places, 1].to(device)]).square_().sum(1)
             sums[g][:, places] += torch.stack([part.sum(1) for part in gaps.split(sizes, 1)]).cpu()
     whole = sums.sum((0, 1))
-    # A group leaves with its rows and its columns; where these meet it would leave twice.
+    # What stays is added up again: one sample that is far larger than all others would take all digits with it.
+    stays = ~torch.eye(len(groups), dtype=torch.bool)
     without = [
-        (whole - sums[g].sum(0) - sums[:, g].sum(0) + sums[g, g]).clamp_min(0).sqrt() / (n - size)
-        for g, size in enumerate(sizes if block.groups else [])
+        sums[stay][:, stay].sum((0, 1)).sqrt() / (n - size)
+        for stay, size in zip(stays, sizes if block.groups else [], strict=False)
     ]
     return Together(whole.sqrt() / n, torch.stack(without) if without else None)
 
