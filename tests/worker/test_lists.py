@@ -1,4 +1,4 @@
-"""Measures that never hold a whole matrix of samples give what the whole matrices give."""
+"""Measures that need no matrix of all samples give what the whole matrices give."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,10 @@ from worker.measures.catalogue import catalogue
 from worker.measures.representational import cknna, neighbours, rsm_norm_difference
 from worker.measures.uncertainty import others, row_groups
 
-ROOMS = [(cknna, "ENTRIES_AT_ONCE"), (neighbours, "CACHED_ENTRIES"), (rsm_norm_difference, "STRIP_BYTES")]
+ROOMS = [
+    (cknna, "ENTRIES_AT_ONCE"), (neighbours, "CACHED_ENTRIES"), (neighbours, "ENTRIES_AT_ONCE"),
+    (neighbours, "HELD_BYTES"), (rsm_norm_difference, "STRIP_BYTES"),
+]  # fmt: skip
 
 
 def layers(samples: int = 60) -> list[torch.Tensor]:

@@ -8,7 +8,6 @@ from torch import Tensor
 from backend.contracts.cards import Change, Direction, Pace, Uncertainty
 from worker.measures.functional.answers import mean_products, measure_of_answers
 from worker.measures.inputs import Outputs, Undefined
-from worker.measures.products import products_of_rows
 
 MOST_CLASSES = 32
 
@@ -43,10 +42,9 @@ def mean_correlations(left: Orders, right: Orders) -> Tensor:
     pairs = left.signs.shape[-1]
     if bool((left.untied == pairs).all()) and bool((right.untied == pairs).all()):
         # Whole numbers far below 2^24: their sums are exact in float32.
-        one = left.signs.flatten(1).to(torch.float32)
-        other = one if left is right else right.signs.flatten(1).to(torch.float32)
-        total = products_of_rows(one) if left is right else one @ other.T
-        return (total.double() / one.shape[1]).clamp(-1, 1)
+        one = left.signs.to(torch.float32)
+        other = one if left is right else right.signs.to(torch.float32)
+        return (mean_products(one, other) / pairs).clamp(-1, 1)
     one, other = (side.signs.double() / side.untied.double().sqrt() for side in (left, right))
     return mean_products(one, other).clamp(-1, 1)
 

@@ -62,18 +62,22 @@ def alignment(a: Kernel, b: Kernel) -> Tensor:
     return torch.where(own > 0, cross / own.clamp_min(1e-300).sqrt(), torch.nan)
 
 
-class Listed(NamedTuple):
-    """The kernel of one model where it is not zero: at the neighbours ``(left, k)`` of the samples that are left.
+class Entries(NamedTuple):
+    """Where a kernel is not zero: at the neighbours ``(left, k)`` of the samples that are left.
 
     Attributes:
         places: of the neighbours among the samples that are left.
         back: where in its neighbour's own list each sample stands, -1 where it does not.
-        gram: inner products with the neighbours.
-        own: unbiased HSIC of the kernel with itself.
     """
 
     places: Tensor
     back: Tensor
+
+
+class Listed(NamedTuple):
+    """The kernel of one model: its entries, inner products ``(left, k)`` there, and its unbiased HSIC with itself."""
+
+    entries: Entries
     gram: Tensor
     own: Tensor
 
@@ -90,11 +94,11 @@ def listed(near: Near, model: int) -> Listed:
         is_back = places[places[some]] == some[:, None, None]
         back.append(torch.where(is_back.any(-1), is_back.to(torch.uint8).argmax(-1), -1))
     gram = near.cosines.of(model, near.rows, near.order[model])
-    found = Listed(places, torch.cat(back), gram, gram.new_empty(()))
-    return found._replace(own=hsic_of_listed(found, gram, gram))
+    entries = Entries(places, torch.cat(back))
+    return Listed(entries, gram, hsic_of_listed(entries, gram, gram))
 
 
-def hsic_of_listed(where: Listed, a: Tensor, b: Tensor) -> Tensor:
+def hsic_of_listed(where: Entries, a: Tensor, b: Tensor) -> Tensor:
     """The same as ``unbiased_hsic`` for matrices given by their entries ``(left, k)`` at listed places."""
     n = len(a)
     across = b[where.places, where.back.clamp_min(0)] * (where.back >= 0)
@@ -111,7 +115,7 @@ def score(near: Near, i: int, others: Tensor) -> Tensor:
     out = []
     for j, both in zip(others.tolist(), are_shared(near, i, others), strict=True):
         yours = near.once(("listed", j), partial(listed, near, j))
-        cross = hsic_of_listed(yours, near.cosines.of(i, near.rows, near.order[j]) * both, yours.gram * both)
+        cross = hsic_of_listed(yours.entries, near.cosines.of(i, near.rows, near.order[j]) * both, yours.gram * both)
         own = mine.own * yours.own
         out.append(torch.where(own > 0, cross / own.clamp_min(1e-300).sqrt(), torch.nan))
     return torch.stack(out)

@@ -57,11 +57,8 @@ def all_pairs(block: Block, *, inner: str) -> Together:
     whole = sums.sum((0, 1))
     # What stays is added up again: one sample that is far larger than all others would take all digits with it.
     stays = ~torch.eye(len(groups), dtype=torch.bool)
-    without = [
-        sums[stay][:, stay].sum((0, 1)).sqrt() / (n - size)
-        for stay, size in zip(stays, sizes if block.groups else [], strict=False)
-    ]
-    return Together(whole.sqrt() / n, torch.stack(without) if without else None)
+    without = [sums[stay][:, stay].sum((0, 1)).sqrt() / (n - size) for stay, size in zip(stays, sizes, strict=True)]
+    return Together(whole.sqrt() / n, torch.stack(without) if block.groups else None)
 
 
 @measure_of_layers(
