@@ -2,11 +2,14 @@
 
 import numpy as np
 import pytest
-from scipy import stats
+import torch
+from scipy import special, stats
 from sklearn.metrics import cohen_kappa_score, log_loss
 
 from backend.contracts.problems import Unprocessable
 from kinscape import matrices, measure
+from worker.measures.functional import js_divergence_legacy_resoftmax
+from worker.measures.inputs import Outputs
 
 N, C = 90, 5
 LABELS = np.random.default_rng(5).integers(0, C, N)
@@ -92,6 +95,26 @@ def test_the_legacy_divergence_shrinks_about_forty_times() -> None:
     assert 20 < ratio < 80
 
 
+@pytest.mark.parametrize("classes", [2, 10, 300])
+@pytest.mark.parametrize("scale", [100.0, 3.0, 1e-4])
+def test_legacy_divergences_of_many_pairs_keep_fifteen_digits(
+    classes: int, scale: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    base = rng.normal(size=(150, classes)) * 3
+    models = [base + scale * rng.normal(size=base.shape) for _ in range(3)]
+    soft = [softmax(softmax(z)) for z in models]
+    middle = (soft[0] + soft[2]) / 2
+    expected = sum(special.rel_entr(p, middle).sum(1).mean() / 2 for p in (soft[0], soft[2]))
+    slug = "js-divergence-legacy-resoftmax"
+    found = measure(slug).matrix([*models, models[2]], intervals=False).values
+    assert abs(found[0, 2] - expected) < 1e-14
+    assert found[2, 3] < 1e-15
+    assert measure(slug)(models[0], models[2], intervals=False).value == pytest.approx(found[0, 2], abs=1e-15)
+    monkeypatch.setattr(js_divergence_legacy_resoftmax, "CACHED_BYTES", 1)
+    assert measure(slug).matrix(models, intervals=False).values == pytest.approx(found[:3, :3], abs=1e-15)
+
+
 def test_measures_of_logits_are_their_definitions() -> None:
     a, b = (z - z.mean(1, keepdims=True) for z in (A, B))
     assert measure("logit-mse")(A, B).value == pytest.approx(((a - b) ** 2).mean())
@@ -108,6 +131,13 @@ def test_orders_of_classes_are_counted() -> None:
     assert measure("top-k-overlap")(A, B, k=2).value == pytest.approx(np.mean(shared))
     tau = np.mean([stats.kendalltau(x, y).statistic for x, y in zip(A, B, strict=True)])
     assert measure("class-order-kendall")(A, B).value == pytest.approx(tau)
+
+
+@pytest.mark.parametrize("classes", [1, 2, 5, 32, 33, 300])
+def test_tied_classes_take_places_by_number(classes: int) -> None:
+    z = torch.from_numpy(np.random.default_rng(classes).integers(0, 4, (200, classes))).double()
+    order = np.argsort(-z.numpy(), axis=1, kind="stable")
+    assert np.array_equal(Outputs(z).places.numpy(), order.argsort(axis=1))
 
 
 def test_ties_of_classes_count_as_kendalls_tau_b() -> None:

@@ -13,6 +13,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 Weights = Mapping[str, Tensor]
 MOST_PER_PASS = 4096
+FEW_CLASSES = 32
 # What a forward pass leaves, what its backward pass leaves, and what differentiating both takes.
 PASSES_KEPT = 6
 CACHE_BYTES = 8 << 20
@@ -67,10 +68,9 @@ class Outputs:
         return self.logits.argmax(dim=1)
 
     @cached_property
-    def order(self) -> Tensor:
-        """Classes of each sample from the most to the least likely, ties by number, ``(samples, classes)``."""
-        found = self.logits.sort(dim=1, descending=True, stable=True).indices
-        return found.to(torch.uint8 if found.shape[1] <= 256 else torch.int32)
+    def places(self) -> Tensor:
+        """Place of each class from the most (0) to the least likely, ties by number, ``(samples, classes)``."""
+        return _places(self.logits)
 
     @cached_property
     def right(self) -> Tensor:
@@ -78,6 +78,23 @@ class Outputs:
         if self.labels is None:
             raise Undefined("This measure needs labels, and the probe set has none.")
         return (self.predictions == self.labels).to(self.logits.dtype)
+
+
+def _places(logits: Tensor) -> Tensor:
+    samples, classes = logits.shape
+    if classes > FEW_CLASSES:
+        order = logits.sort(dim=1, descending=True, stable=True).indices
+        numbers = torch.arange(classes, device=logits.device)
+        found = torch.empty_like(order).scatter_(1, order, numbers.expand(samples, -1))
+        return found.to(torch.uint8 if classes <= 256 else torch.int32)
+    # A class stands behind as many as come before it; so few are counted sooner than sorted.
+    z = logits.T.contiguous()
+    behind = torch.arange(classes - 1, -1, -1, dtype=torch.int8, device=z.device)[:, None].repeat(1, samples)
+    for step in range(1, classes):
+        comes_first = (z[:-step] >= z[step:]).view(torch.int8)
+        behind[step:] += comes_first
+        behind[:-step] -= comes_first
+    return behind.T.contiguous().view(torch.uint8)
 
 
 @dataclass(frozen=True)

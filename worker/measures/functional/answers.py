@@ -160,6 +160,16 @@ def mean_products(left: Tensor, right: Tensor, **_: object) -> Tensor:
     return total.double() / left.shape[1]
 
 
+def mean_square_distances(left: Tensor, right: Tensor) -> Tensor:
+    """Mean over samples of the squared distance of every pair of two stacks ``(models, rows, any)``, as one product."""
+    products = mean_products(left, right)
+    if left is right:
+        a = b = products.diag()
+    else:
+        a, b = (side.square().sum(-1).mean(-1) for side in (left, right))
+    return (a[:, None] + b[None, :] - 2 * products).clamp_min_(0)
+
+
 def spread(one: Tensor, count: int, *, over: str) -> Tensor:
     """Numbers of single models as a grid: the same along the other side.
 
@@ -169,6 +179,13 @@ def spread(one: Tensor, count: int, *, over: str) -> Tensor:
         over: ``"columns"`` for numbers of the left side, ``"rows"`` for the right side.
     """
     return one[:, None].expand(-1, count) if over == "columns" else one[None, :].expand(count, -1)
+
+
+def disagreement_and_accuracies(left: Judged, right: Judged) -> Tensor:
+    """How often two models name different classes, and how often the one and the other are right."""
+    a, b = (side.right.mean((1, 2)) for side in (left, right))
+    disagree = 1 - mean_products(left.named, right.named)
+    return torch.stack([disagree, spread(a, len(b), over="columns"), spread(b, len(a), over="rows")])
 
 
 def kappa(observed: Tensor, expected: Tensor) -> Tensor:

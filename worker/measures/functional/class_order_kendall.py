@@ -29,12 +29,14 @@ def pair_orders(outputs: Outputs, **_: object) -> Orders:
     z = outputs.logits.T.contiguous()
     if len(z) > MOST_CLASSES:
         raise Undefined(f"Pairs of {len(z)} classes are too many; use rank-disagreement with a k.")
-    pairs = [(one > z[k + 1 :]).to(torch.int8) - (one < z[k + 1 :]).to(torch.int8) for k, one in enumerate(z)]
-    signs = torch.cat(pairs).T.contiguous()
-    untied = signs.abs().sum(1, keepdim=True)
+    steps = range(1, len(z))
+    signs = z.new_empty(sum(steps), z.shape[1], dtype=torch.int8)
+    for k, some in zip(steps, signs.split([len(z) - k for k in steps]), strict=True):
+        torch.sub((z[:-k] > z[k:]).view(torch.int8), (z[:-k] < z[k:]).view(torch.int8), out=some)
+    untied = signs.abs().sum(0)[:, None]
     if bool((untied == 0).any()):
         raise Undefined("Some samples give all classes the same logit, so their order is 0/0.")
-    return Orders(signs, untied)
+    return Orders(signs.T.contiguous(), untied)
 
 
 def mean_correlations(left: Orders, right: Orders) -> Tensor:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Pace, Uncertainty
-from worker.measures.functional.answers import Judged, judged, mean_products, measure_of_answers, spread
+from worker.measures.functional.answers import Judged, disagreement_and_accuracies, judged, measure_of_answers
 
 
 def between(disagree: Tensor, error_a: Tensor, error_b: Tensor) -> Tensor:
@@ -12,13 +12,6 @@ def between(disagree: Tensor, error_a: Tensor, error_b: Tensor) -> Tensor:
     least, most = (error_a - error_b).abs(), (error_a + error_b).clamp_max(1)
     room = most - least
     return torch.where(room < 1e-12, torch.nan, ((disagree - least) / room).clamp(0, 1))
-
-
-def terms(left: Judged, right: Judged) -> Tensor:
-    """Disagreement, and both accuracies."""
-    a, b = left.right.mean((1, 2)), right.right.mean((1, 2))
-    disagree = 1 - mean_products(left.named, right.named)
-    return torch.stack([disagree, spread(a, len(b), over="columns"), spread(b, len(a), over="rows")])
 
 
 def from_terms(means: Tensor) -> Tensor:
@@ -44,7 +37,7 @@ def from_terms(means: Tensor) -> Tensor:
     pace=Pace.PRODUCT,
     undefined="The error rates leave only one possible disagreement: 0/0.",
     prepare=judged,
-    means=terms,
+    means=disagreement_and_accuracies,
     finish=from_terms,
 )
 def disagreement_minmax(a: Judged, b: Judged) -> Tensor:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Pace, Uncertainty
-from worker.measures.functional.answers import Judged, judged, mean_products, measure_of_answers, spread
+from worker.measures.functional.answers import Judged, disagreement_and_accuracies, judged, measure_of_answers
 
 
 def ratio(disagree: Tensor, error: Tensor) -> Tensor:
@@ -12,14 +12,8 @@ def ratio(disagree: Tensor, error: Tensor) -> Tensor:
     return torch.where(error < 1e-12, torch.nan, disagree / error)
 
 
-def terms(left: Judged, right: Judged) -> Tensor:
-    """Disagreement, and the accuracy of the left side."""
-    disagree = 1 - mean_products(left.named, right.named)
-    return torch.stack([disagree, spread(left.right.mean((1, 2)), len(right.right), over="columns")])
-
-
 def from_terms(means: Tensor) -> Tensor:
-    """The ratio from both means."""
+    """The ratio from the means."""
     return ratio(means[..., 0, :], 1 - means[..., 1, :])
 
 
@@ -41,7 +35,7 @@ def from_terms(means: Tensor) -> Tensor:
     pace=Pace.PRODUCT,
     undefined="The first model makes no error, so there is nothing to divide by.",
     prepare=judged,
-    means=terms,
+    means=disagreement_and_accuracies,
     finish=from_terms,
 )
 def disagreement_normalised(a: Judged, b: Judged) -> Tensor:

@@ -3,13 +3,12 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Pace, Uncertainty
-from worker.measures.functional.answers import centred_logits, mean_products, measure_of_answers
+from worker.measures.functional.answers import centred_logits, mean_square_distances, measure_of_answers
 
 
 def all_pairs(left: Tensor, right: Tensor) -> Tensor:
-    """Squared lengths minus twice the inner products, per class."""
-    a, b = (side.square().sum(-1).mean(-1) for side in (left, right))
-    return (a[:, None] + b[None, :] - 2 * mean_products(left, right)).clamp_min(0) / left.shape[2]
+    """Mean squared distance over the number of classes."""
+    return mean_square_distances(left, right) / left.shape[2]
 
 
 @measure_of_answers(

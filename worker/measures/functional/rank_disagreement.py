@@ -9,8 +9,11 @@ from worker.measures.inputs import Outputs
 
 
 def first_places(outputs: Outputs, *, k: int) -> Tensor:
-    """The first k classes of each sample's order, ``(samples, k)``."""
-    return outputs.order[:, : k or outputs.logits.shape[1]]
+    """The first k classes of each sample's order ``(samples, k)``; for all of them, the place of each class."""
+    # As many classes stand at another place as places are held by another class.
+    if not 0 < k < outputs.logits.shape[1]:
+        return outputs.places
+    return outputs.places.argsort(dim=1)[:, :k]
 
 
 def share(p: Tensor, q: Tensor, **_: object) -> Tensor:

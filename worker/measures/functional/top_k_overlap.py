@@ -1,6 +1,5 @@
 """Overlap of the most likely classes."""
 
-import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Pace, Parameter, Uncertainty
@@ -11,8 +10,7 @@ from worker.measures.inputs import Outputs
 def likely(outputs: Outputs, *, k: int) -> Tensor:
     """Each sample's k most likely classes as a vector of length 1, ``(samples, classes)``."""
     k = min(k, outputs.logits.shape[1] - 1)
-    out = torch.zeros_like(outputs.logits)
-    return out.scatter_(1, outputs.order[:, :k].long(), k**-0.5)
+    return (outputs.places < k).to(outputs.logits.dtype) * k**-0.5
 
 
 @measure_of_answers(
