@@ -62,7 +62,7 @@ def large_matrix() -> Iterator[Case]:
     ours = lambda: matrices(both, xs, intervals=False)["linear-cka"].values  # noqa: E731
     name = "linear CKA, both estimators, 50 × (2000, 512)"
     yield Case(name, "pytorch-cka, one batched call (one estimator)", ours, lambda: cka_from_features(stack, stack),
-               at_least=3.5, compared=apart)  # fmt: skip
+               at_least=3.5, compared=apart, turns=7)  # fmt: skip
     some = pairs(50)[::120]
     yield Case(name, "ckatorch, pair by pair (one estimator)", ours,
                lambda: [ckatorch.cka_base(xs[i], xs[j], unbiased=True) for i, j in some],

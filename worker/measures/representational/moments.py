@@ -159,7 +159,7 @@ def gram_moments(grams: Sequence[Tensor], groups: Sequence[Tensor]) -> Moments:
         order = rows.order.to(grams[0].device)
         grams = [g[order][:, order] for g in grams]
     return _moments_of_strips(
-        rows, lambda start, stop: torch.stack([g[start:stop, start:] for g in grams]), like=grams, by_features=False
+        rows, lambda mine, others: torch.stack([g[mine, others] for g in grams]), like=grams, by_features=False
     )
 
 
@@ -180,40 +180,54 @@ def kernel_moments(xs: Sequence[Tensor], groups: Sequence[Tensor], kernel: Kerne
     # Row sums of inner products come from sums of features, unless tiles are smaller than features.
     by_features = kernel is None and max(x.shape[1] for x in xs) <= len(xs[0])
 
-    def strip(start: int, stop: int) -> Tensor:
-        out = xs[0].new_empty(len(xs), stop - start, len(xs[0]) - start)
+    # Fresh memory for every strip would take as long as its products.
+    room = xs[0].new_empty(len(xs) * max(b - a for a, b in rows.spans) * len(xs[0]))
+
+    def strip(mine: slice, others: slice) -> Tensor:
+        shape = len(xs), mine.stop - mine.start, others.stop - others.start
+        out = room[: math.prod(shape)].view(shape)
         for models, x in batches:
-            out[models] = torch.bmm(x[:, start:stop], x[:, start:].transpose(1, 2))
-        return out if kernel is None or lengths is None else kernel(out, lengths[:, start:stop], lengths[:, start:])
+            a, b = x[:, mine], x[:, others].transpose(1, 2)
+            if isinstance(models, slice):
+                torch.bmm(a, b, out=out[models])
+            else:
+                out[models] = torch.bmm(a, b)
+        return out if kernel is None or lengths is None else kernel(out, lengths[:, mine], lengths[:, others])
 
     return _moments_of_strips(rows, strip, like=xs, by_features=by_features)
 
 
 def _moments_of_strips(
-    rows: "_Rows", strip_of: Callable[[int, int], Tensor], *, like: Sequence[Tensor], by_features: bool
+    rows: "_Rows", strip_of: Callable[[slice, slice], Tensor], *, like: Sequence[Tensor], by_features: bool
 ) -> Moments:
-    """Sums over tiles of strips ``(models, rows, columns)`` of the upper triangle."""
+    """Sums over tiles of strips ``(models, rows, columns)`` of the upper triangle; each strip is used up at once."""
     models, samples = len(like), len(like[0])
     sums = _Sums.empty(rows, models=models, samples=samples, device=like[0].device)
     if by_features:
         sums.add_linear_rows(like, rows)
     work = [(stop - start) * (samples - start) for start, stop in rows.spans]
     for p, (start, stop) in steps(list(enumerate(rows.spans)), sizes=work):
-        strip = strip_of(start, stop)
-        # What a sample has with itself is kept apart in float64: it may be far larger than all the rest.
-        itself = strip[:, :, : stop - start].diagonal(dim1=1, dim2=2)
-        sums.diagonal[:, start:stop] = itself
-        itself.zero_()
-        for q in range(p, len(rows.spans)):
-            left, right = rows.spans[q]
-            tile = strip[:, :, left - start : right - start]
-            if not by_features:
-                sums.rows[:, start:stop, rows.owners[q]] += tile.sum(2, dtype=torch.float64)
-            if not by_features and q > p:
-                sums.rows[:, left:right, rows.owners[p]] += tile.sum(1, dtype=torch.float64)
-            flat = tile.reshape(models, -1)
-            sums.add((flat @ flat.T).to(torch.float64), rows.owners[p], rows.owners[q], again=q > p)
+        # Of a single group, all columns on the right are one tile, which then need not be copied out of its strip.
+        for left, right in [(start, samples)] if rows.grouped else [(start, stop), (stop, samples)]:
+            strip = strip_of(slice(start, stop), slice(left, right))
+            if left == start:
+                # What a sample has with itself is kept apart in float64: it may be far larger than all the rest.
+                itself = strip[:, :, : stop - start].diagonal(dim1=1, dim2=2)
+                sums.diagonal[:, start:stop] = itself
+                itself.zero_()
+            for low, high, owner in rows.tiles(left, right):
+                tile = strip[:, :, low - left : high - left]
+                if not by_features:
+                    sums.rows[:, start:stop, owner] += tile.sum(2, dtype=torch.float64)
+                if not by_features and low > start:
+                    sums.rows[:, low:high, rows.owners[p]] += tile.sum(1, dtype=torch.float64)
+                sums.add(_products(tile.reshape(models, -1)), rows.owners[p], owner, again=low > start)
     return sums.moments(rows, grouped=rows.grouped)
+
+
+def _products(flat: Tensor) -> Tensor:
+    """Inner products of rows ``(models, entries)``, float64 from parts short enough for float32."""
+    return torch.stack([(part @ part.T).to(torch.float64) for part in flat.split(MOST_ROWS**2, dim=1)]).sum(0)
 
 
 def feature_moments(xs: Sequence[Tensor], groups: Sequence[Tensor]) -> Moments:
@@ -259,6 +273,13 @@ class _Rows:
         """Places of one group's samples."""
         spans = zip(self.spans, self.owners, strict=True)
         return torch.cat([torch.arange(start, stop) for (start, stop), o in spans if o == owner])
+
+    def tiles(self, left: int, right: int) -> list[tuple[int, int, int]]:
+        """Ends and owners of the tiles between two places; without groups it is one."""
+        if not self.grouped:
+            return [(left, right, 0)] if left < right else []
+        spans = zip(self.spans, self.owners, strict=True)
+        return [(low, high, owner) for (low, high), owner in spans if left <= low < right]
 
     @property
     def count(self) -> int:
