@@ -16,7 +16,7 @@ MOST_PER_PASS = 4096
 FEW_CLASSES = 32
 # What a forward pass leaves, what its backward pass leaves, and what differentiating both takes.
 PASSES_KEPT = 6
-CACHE_BYTES = 8 << 20
+CACHE_BYTES = 4 << 20
 FEWEST_AT_ONCE, MOST_AT_ONCE = 8, 1024
 # What a network may raise when a trial takes it apart; the trial then says no.
 BROKEN = (RuntimeError, AttributeError, TypeError, IndexError, KeyError, ValueError, NotImplementedError)
