@@ -1,7 +1,7 @@
 """Every promise of every card, run. A claim forgotten fails like a claim false."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +17,7 @@ from worker.measures.catalogue import catalogue
 from worker.measures.evaluation import evaluate_network
 from worker.measures.inputs import Layer, Outputs, Subject
 from worker.measures.measure import Measure, Reading
+from worker.measures.measure import measure as declare
 from worker.measures.uncertainty import jackknife_error, row_groups
 
 SAMPLES, CLASSES, WIDTH = 80, 6, 9
@@ -117,28 +118,40 @@ def name(measure: Measure) -> str:
     return measure.card.slug
 
 
+def assert_claimed(measure: Measure, ignored: Set[Change], claimed: Set[Change]) -> None:
+    """What leaves the value unchanged is what the card says, no more and no less."""
+    slug = measure.card.slug
+    wrong = [f"{slug} says that this leaves it unchanged, and it changes: {c}." for c in sorted(claimed - ignored)]
+    wrong += [
+        f"{slug} does not say that this leaves it unchanged, and it does: {c}." for c in sorted(ignored - claimed)
+    ]
+    assert not wrong, " ".join(wrong)
+
+
 @pytest.mark.parametrize("measure", PAIRS, ids=name)
 def test_a_model_with_itself_scores_the_value_of_identity(measure: Measure) -> None:
     if measure.card.identical is None:
         own = {value(measure, example(measure, i), example(measure, i)) for i in (1, 2)}
         assert len(own) == 2, "a measure without a value of identity scores models with themselves differently"
         return
-    assert value(measure, example(measure, 1), example(measure, 1)) == pytest.approx(measure.card.identical, abs=1e-9)
+    found = value(measure, example(measure, 1), example(measure, 1))
+    assert found == pytest.approx(measure.card.identical, abs=1e-9), "a model with itself scores what is not claimed"
 
 
 @pytest.mark.parametrize("measure", PAIRS, ids=name)
 @pytest.mark.parametrize("seed", range(5))
 def test_values_lie_within_the_bounds(measure: Measure, seed: int) -> None:
     found = value(measure, example(measure, seed), example(measure, seed + 20))
-    assert measure.card.low is None or found >= measure.card.low
-    assert measure.card.high is None or found <= measure.card.high
+    low, high = measure.card.low, measure.card.high
+    assert low is None or found >= low, f"{measure.card.slug} claims at least {low}, and scores less here"
+    assert high is None or found <= high, f"{measure.card.slug} claims at most {high}, and scores more here"
 
 
 @pytest.mark.parametrize("measure", PAIRS, ids=name)
 def test_symmetry_is_as_claimed(measure: Measure) -> None:
     a, b = example(measure, 1), example(measure, 2)
     same = math.isclose(value(measure, a, b), value(measure, b, a), rel_tol=1e-9, abs_tol=1e-12)
-    assert same is measure.card.symmetric
+    assert same is measure.card.symmetric, f"{measure.card.slug} claims symmetric={measure.card.symmetric}"
 
 
 @pytest.mark.parametrize("measure", [m for m in ALL if m.card.input is not Input.NETWORK], ids=name)
@@ -151,7 +164,7 @@ def test_ignored_changes_are_exactly_those_claimed(measure: Measure) -> None:
         for change in applicable(measure)
         if math.isclose(before, value(measure, changed(measure, a, change), b), rel_tol=1e-7, abs_tol=1e-9)
     }
-    assert ignored == set(measure.card.ignores)
+    assert_claimed(measure, ignored, measure.card.ignores)
 
 
 @pytest.mark.parametrize("measure", [m for m in PAIRS if not m.card.symmetric], ids=name)
@@ -164,7 +177,7 @@ def test_ignored_changes_of_the_second_side_are_exactly_those_claimed(measure: M
         if math.isclose(before, value(measure, a, changed(measure, b, change)), rel_tol=1e-7, abs_tol=1e-9)
     }
     claimed = measure.card.ignores_of_second
-    assert ignored == set(measure.card.ignores if claimed is None else claimed)
+    assert_claimed(measure, ignored, measure.card.ignores if claimed is None else claimed)
 
 
 @pytest.mark.parametrize("measure", [m for m in PAIRS if m.card.input is not Input.WEIGHTS], ids=name)
@@ -317,7 +330,7 @@ def test_what_twins_of_the_same_function_leave_unchanged_is_exactly_what_is_clai
     before = reading(measure, module, *rest)
     tolerance = 1e-2 if "eigenvalue" in measure.card.slug else 1e-9
     ignored = {c for c, t in twins.items() if math.isclose(before, reading(measure, t, *rest), rel_tol=tolerance)}
-    assert ignored == set(measure.card.ignores)
+    assert_claimed(measure, ignored, measure.card.ignores)
 
 
 @pytest.mark.parametrize("measure", NETWORKS, ids=name)
@@ -344,3 +357,23 @@ def test_a_card_is_complete(measure: Measure) -> None:
     for parameter in card.parameters:
         assert parameter.help.endswith(".")
         assert card.settings({})[parameter.name] == parameter.default
+
+
+@pytest.mark.parametrize(
+    ("missing", "named"),
+    [("source", "a source"), ("pitfalls", "pitfalls"), ("reliable_from", "reliable"), ("docstring", "a docstring")],
+)
+def test_a_measure_without_what_makes_it_trusted_is_refused(missing: str, named: str) -> None:
+    card = catalogue()["disagreement"].card
+    told = {what: "  " if what == missing else "told" for what in ("source", "pitfalls", "reliable_from")}
+    decorate = declare(
+        slug="new", title="New", family=card.family, question=card.question, formula="x", input=card.input,
+        bounds=(0.0, 1.0), direction=card.direction, role=card.role, uncertainty=card.uncertainty, **told,
+    )  # fmt: skip
+
+    def gap(a: Tensor, b: Tensor) -> Tensor:
+        return a - b
+
+    gap.__doc__ = None if missing == "docstring" else "A gap."
+    with pytest.raises(ValueError, match=f"'new' comes without .*{named}"):
+        decorate(gap)

@@ -22,6 +22,7 @@ from backend.contracts.cards import (
 )
 
 Settings = dict[str, Any]
+FEWEST_LETTERS = 3
 
 
 @dataclass(frozen=True)
@@ -169,10 +170,18 @@ def measure(
         beside: what stands beside the value of one model (notes and columns), made once from all samples:
             given the value and the prepared input.
         small: a warning for ``(samples, width)``, or an empty string.
+
+    Raises:
+        ValueError: the card would be without a source, pitfalls, the samples it needs, or a summary.
     """
 
     def decorate(function: Callable[..., Any]) -> Measure:
         summary = (inspect.getdoc(function) or "").split("\n", 1)[0]
+        told = {"a source": source, "pitfalls": pitfalls, "what it is reliable from": reliable_from,
+                "a docstring": summary}  # fmt: skip
+        for what, words in told.items():
+            if len(words.strip()) < FEWEST_LETTERS:
+                raise ValueError(f"The measure {slug!r} comes without {what}: nobody could trust its numbers.")
         by_sample = arity is Arity.PAIR and input in (Input.FEATURES, Input.OUTPUTS)
         card = Card(
             slug=slug, version=version, title=title, summary=summary, family=family, question=question,
