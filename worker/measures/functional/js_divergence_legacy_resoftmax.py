@@ -1,8 +1,8 @@
 """Jensen-Shannon divergence of probabilities that were put through softmax twice.
 
-What a softmax makes of probabilities lies within a factor of e, and there the divergence of two numbers is half the
-squared distance of two points of seven coordinates (it is one of infinitely many: Fuglede & Topsøe 2004), to 15
-digits. So all pairs cost one product and no logarithm.
+The divergence of two numbers is half the squared distance of two points (Fuglede & Topsøe 2004). What a softmax makes
+of probabilities lies within a factor of e, and there seven coordinates of these points leave 1e-15. So all pairs cost
+one product and no logarithm.
 """
 
 import math
@@ -17,7 +17,7 @@ from worker.measures.inputs import Outputs
 from worker.measures.means import CACHED_BYTES
 
 POWERS = 18  # polynomials of so many terms leave 1e-15 between 1 and e
-LEAST_SHARE = 1e-13  # of the largest coordinate; below, rounding begins
+LEAST_SHARE = 1e-14  # of the largest coordinate, squared; below, rounding begins
 MIDDLE, HALF_WIDTH = (math.e + 1) / 2, (math.e - 1) / 2
 
 
@@ -70,13 +70,13 @@ def _points(t: Tensor, powers: Tensor) -> Tensor:
 def all_pairs(left: Tensor, right: Tensor) -> Tensor:
     """Mean divergence of every pair of two stacks ``(models, rows, classes)``, as products."""
     rows, classes = left.shape[1:]
-    models = max(len(left), len(right))
-    at_once = min(rows, max(1, CACHED_BYTES // (left.element_size() * POWERS * models * classes)))
-    room = left.new_empty(models, POWERS, at_once * classes)
+    sides = [side.flatten(1) for side in ((left,) if left is right else (left, right))]
+    models = max(len(side) for side in sides)
+    at_once = min(rows * classes, max(1, CACHED_BYTES // (left.element_size() * POWERS * models)))
+    room = left.new_empty(models, POWERS, at_once)
     total = left.new_zeros(len(left), len(right))
-    for start in range(0, rows, at_once):
-        sides = [side[:, start : start + at_once].flatten(1) for side in ((left,) if left is right else (left, right))]
-        points = [_points(t, room[: len(t), :, : t.shape[1]]) for t in sides]
+    for parts in zip(*(side.split(at_once, dim=1) for side in sides), strict=True):
+        points = [_points(t, room[: len(t), :, : t.shape[1]]) for t in parts]
         total += mean_square_distances(points[0], points[-1]) * points[0].shape[1]
     return total / (2 * rows * _most_in_all(classes))
 
