@@ -54,7 +54,7 @@
     const wanted = document.getElementById("find-measure").value.toLowerCase().split(/\s+/).filter(Boolean);
     let found = 0;
     for (const choice of document.querySelectorAll(".choices .choice")) {
-      const words = (choice.title + " " + choice.textContent).toLowerCase();
+      const words = (choice.dataset.words + " " + choice.textContent).toLowerCase();
       const chosen = choice.querySelector("input:checked") !== null;
       const fits = wanted.every((word) => words.includes(word));
       found += fits ? 1 : 0;

@@ -5,6 +5,8 @@ from typing import Any
 import dash_mantine_components as dmc
 from dash import dcc, html
 
+from frontend.components.cards import pointed_at
+
 THEME = {
     "primaryColor": "indigo",
     "defaultRadius": 6,
@@ -28,6 +30,7 @@ def layout() -> Any:
             html.Div(
                 [html.Header(id="header", className="header"), html.Main(id="page", className="page")], id="frame"
             ),
+            pointed_at(),
         ],
     )
 

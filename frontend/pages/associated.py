@@ -7,6 +7,7 @@ from dash import html
 
 from backend.contracts.associations import Association, Associations, Correlation
 from backend.contracts.comparisons import AskedMeasure
+from frontend.components.cards import named
 from frontend.components.frame import link
 from frontend.components.words import nothing, trouble
 from frontend.figures import surfaces
@@ -48,7 +49,7 @@ def profile_tab(page: OpenedComparison, scheme: str) -> Any:
     return html.Div(
         [
             html.Div([_chip(page, m, here=m.key == found.measure) for m in with_layers], className="chips"),
-            html.H2(card.title),
+            html.H2(named(card)),
             html.P(note, className="quiet"),
             html.Div(html.Div(graph(figure, kind="graph filled"), style=height), className="scroll"),
         ],
@@ -58,7 +59,7 @@ def profile_tab(page: OpenedComparison, scheme: str) -> Any:
 
 def _chip(page: OpenedComparison, measure: AskedMeasure, *, here: bool) -> Any:
     view = page.view.but(single=measure.key)
-    return link(page.cards[measure.slug].title, page.href(view), className="chip here" if here else "chip")
+    return link(named(page.cards[measure.slug]), page.href(view), className="chip here" if here else "chip")
 
 
 def associations_tab(page: OpenedComparison, scheme: str) -> Any:

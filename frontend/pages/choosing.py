@@ -4,6 +4,7 @@ from typing import Any
 
 from dash import html
 
+from frontend.components.cards import named
 from frontend.components.frame import link
 from frontend.pages.opened import OpenedComparison
 
@@ -61,10 +62,9 @@ def _measures(page: OpenedComparison) -> list[Any]:
         tab = view.tab if view.tab in ONE_MEASURE else "matrix"
         target = page.href(view.but(measure=m.key, tab=tab))
         entry = link(
-            card.title if m.key == m.slug else m.key,
+            named(card, "" if m.key == m.slug else m.key),
             target,
             className="choice-link here" if here else "choice-link",
-            title=card.summary,
         )
         questions.setdefault(card.question.value, []).append(entry)
     parts: list[Any] = []

@@ -9,6 +9,7 @@ from dash import Dash, Input, Output, State, ctx, html, no_update
 from backend.contracts.cards import Card, Question
 from backend.contracts.projects import Probe
 from frontend.access import Access
+from frontend.components.cards import named
 from frontend.components.words import nothing, trouble
 from frontend.figures.look import number
 from frontend.filtering import matches
@@ -145,12 +146,12 @@ def question_list(cards: list[Card]) -> Any:
 
 def _choice(card: Card) -> Any:
     cost = COST[card.pace.value] if card.arity.value == "pair" else "per model"
-    box = dmc.Checkbox(value=card.slug, label=card.title, description=f"{card.summary} ({cost})", size="sm")
-    return html.Div(box, className="choice", title=described(card))
+    box = dmc.Checkbox(value=card.slug, label=named(card), description=f"{card.summary} ({cost})", size="sm")
+    return html.Div(box, className="choice", **{"data-words": described(card)})
 
 
 def described(card: Card) -> str:
-    """What a card says, as plain text for pointing at a measure."""
+    """What a card says, as plain text in which words can be found."""
     low = "−∞" if card.low is None else number(card.low)
     high = "∞" if card.high is None else number(card.high)
     same = "" if card.identical is None else f"; a model with itself scores {number(card.identical)}"

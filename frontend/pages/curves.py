@@ -7,6 +7,7 @@ import dash_mantine_components as dmc
 from dash import html
 
 from backend.contracts.comparisons import AskedMeasure
+from frontend.components.cards import named
 from frontend.components.frame import link
 from frontend.components.words import nothing
 from frontend.figures import curves as draw
@@ -94,7 +95,7 @@ def _found(page: OpenedComparison, slug: str, shown: Sequence[int]) -> tuple[lis
 
 def _framed(page: OpenedComparison, slug: str, figures: Sequence[Any], sentences: Sequence[str]) -> Any:
     card = page.cards[slug]
-    head = html.Div([html.H2(card.title), html.Span(card.pitfalls, className="quiet")], className="curve-head")
+    head = html.Div([html.H2(named(card)), html.Span(card.pitfalls, className="quiet")], className="curve-head")
     return html.Section(
         [head, *figures, *[html.P(s, className="quiet") for s in sentences]], className="curve", id=f"curve-{slug}"
     )

@@ -5,6 +5,7 @@ from typing import Any
 from dash import html
 
 from backend.contracts.groups import Contrast, GroupMean, Groups
+from frontend.components.cards import named
 from frontend.components.frame import link
 from frontend.components.words import nothing, trouble
 from frontend.figures.look import number
@@ -33,7 +34,7 @@ def groups_tab(page: OpenedComparison, _scheme: str) -> Any:
     first, second = page.view.g, page.view.h
     if first in found.groups and second in found.groups and first != second:
         tested = _tested(page, measure.key, layer, first, second)
-    parts = [html.H2(card.title), html.P(note, className="quiet"), html.Div(tested, className="tested")]
+    parts = [html.H2(named(card)), html.P(note, className="quiet"), html.Div(tested, className="tested")]
     return html.Div([*parts, _table(page, found)], className="picture full")
 
 

@@ -6,6 +6,7 @@ import dash_mantine_components as dmc
 from dash import dcc, html
 
 from backend.contracts.comparisons import AskedMeasure, Numbers
+from frontend.components.cards import named
 from frontend.components.frame import link
 from frontend.components.words import difference, estimate, nothing, trouble
 from frontend.figures.heatmap import heatmap, miniature, top_of
@@ -56,7 +57,7 @@ def matrix_tab(page: OpenedComparison, scheme: str) -> Any:
         html.Div(
             [
                 html.Div(
-                    [html.H2(card.title), html.Span(card.summary, className="quiet")],
+                    [html.H2(named(card)), html.Span(card.summary, className="quiet")],
                     className="picture-head",
                 ),
                 graph(figure, id="matrix-graph", kind="graph square"),
@@ -173,7 +174,7 @@ def multiples_tab(page: OpenedComparison, scheme: str, *, most: int | None = Non
                 link(
                     [
                         still(miniature(block, card, scheme=scheme), kind="graph mini"),
-                        html.Span(card.title, className="mini-title"),
+                        html.Span(named(card), className="mini-title"),
                         html.Span(layer or "", className="quiet mini-layer"),
                     ],
                     page.href(view),
@@ -196,7 +197,7 @@ def map_tab(page: OpenedComparison, scheme: str) -> Any:
     figure = model_map(raw.places, block.labels, block.groups, ids=block.ids, scheme=scheme)
     note = "Classical scaling: distances on the map stand for the measure's, as well as two dimensions can."
     return html.Div(
-        [html.H2(page.cards[raw.slug].title), html.P(note, className="quiet"), graph(figure, kind="graph map")],
+        [html.H2(named(page.cards[raw.slug])), html.P(note, className="quiet"), graph(figure, kind="graph map")],
         className="picture full",
     )
 
@@ -236,7 +237,7 @@ def pair_numbers(page: OpenedComparison) -> Any:
                 [
                     html.Td(
                         [
-                            link(card.title, page.href(view), title=card.summary),
+                            link(named(card), page.href(view)),
                             html.Div(cell["layer"] or "", className="quiet"),
                         ]
                     ),
@@ -299,7 +300,7 @@ def layers_tab(page: OpenedComparison, scheme: str) -> Any:
             rows, found["labels"], page.cards[measure.slug], names=(names[low], names[high]), scheme=scheme
         )
         return html.Div(
-            [html.H2(page.cards[measure.slug].title), graph(figure, kind="graph layers")], className="picture full"
+            [html.H2(named(page.cards[measure.slug])), graph(figure, kind="graph layers")], className="picture full"
         )
     if page.is_shared:
         return nothing("No layers here", "This comparison did not ask for layer against layer.")

@@ -3,13 +3,13 @@
 from typing import Any
 
 import dash_mantine_components as dmc
-from dash import Dash, Input, Output, State, dcc, html, no_update
+from dash import Dash, Input, Output, State, html, no_update
 
-from backend.contracts.cards import Card, Question
-from frontend.access import Access
+from backend.contracts.cards import Question
+from frontend.access import Access, cards_by_slug
+from frontend.components.cards import card_of
 from frontend.components.frame import link
-from frontend.components.words import fact, nothing, state_badge, trouble
-from frontend.figures.look import number
+from frontend.components.words import nothing, state_badge, trouble
 from frontend.wiring import on
 from kinscape.client import Client, ClientError, Project
 
@@ -90,60 +90,12 @@ def measures(client: Client) -> Any:
         mine = [c for c in cards if c.question is question]
         if mine:
             out.append(html.H2(question.value))
-            out.append(html.Div([card_of(c) for c in mine], className="cards"))
+            out.append(html.Div([card_of(c, id=f"card-{c.slug}") for c in mine], className="cards"))
     return html.Div(out, className="measures")
 
 
-def card_of(card: Card) -> Any:
-    """One card."""
-    low = "−∞" if card.low is None else number(card.low)
-    high = "∞" if card.high is None else number(card.high)
-    facts = [
-        fact("Range", f"{low} to {high}; {card.direction.value}"),
-        fact("Symmetric", "yes" if card.symmetric else "no"),
-        fact(
-            "Reads", f"{card.input.value}, {card.role.value} samples" if card.role.value != "none" else card.input.value
-        ),
-        fact("Interval", card.uncertainty.value),
-        fact("Reliable from", card.reliable_from),
-        fact("Source", card.source),
-    ]
-    if card.identical is not None:
-        facts.insert(1, fact("With itself", number(card.identical)))
-    chips = [
-        dmc.Badge(c.value, variant="light", color="gray", size="sm", radius="sm", tt="none")
-        for c in sorted(card.ignores)
-    ]
-    settings = [
-        html.Div(
-            f"{p.name} = {p.default}: {p.help}" + (f" One of {', '.join(p.choices)}." if p.choices else ""),
-            className="quiet",
-        )
-        for p in card.parameters
-    ]
-    return html.Article(
-        [
-            html.Div([html.H3(card.title), html.Code(card.slug)], className="card-head"),
-            html.P(card.summary),
-            dcc.Markdown(f"$${card.formula}$$", mathjax=True, className="formula"),
-            *facts,
-            html.Div(
-                [
-                    html.Span("Ignores", className="fact-name"),
-                    html.Div(chips or "nothing of the kind", className="chips"),
-                ],
-                className="fact",
-            ),
-            html.P(card.pitfalls, className="pitfall"),
-            *settings,
-        ],
-        className="card",
-        id=f"card-{card.slug}",
-    )
-
-
 def register(app: Dash, access: Access) -> None:
-    """Making a project."""
+    """Making a project, and the card of the measure that is pointed at."""
 
     @on(
         app,
@@ -162,3 +114,17 @@ def register(app: Dash, access: Access) -> None:
         except ClientError as error:
             return no_update, trouble(str(error))
         return f"/projects/{project.id}", None
+
+    @on(
+        app,
+        Output("pointed-card", "children"),
+        Input("card-asked", "data"),
+        State("address", "pathname"),
+        prevent_initial_call=True,
+    )
+    def point(slug: str, path: str) -> Any:
+        try:
+            card = cards_by_slug(access.client(path)).get(slug)
+        except ClientError:
+            return no_update
+        return no_update if card is None else card_of(card, **{"data-of": slug})

@@ -148,6 +148,40 @@ def test_every_page_draws_in_light_dark_and_on_a_phone(
     phone.close()
 
 
+def test_pointing_at_a_name_shows_the_card_of_the_measure(
+    page: Page, client: Client, networks: list[Path], probe_file: Path
+) -> None:
+    project = client.create_project("cards")
+    models = [project.upload_checkpoint(f, architecture="lenet", arguments={"classes": 10}) for f in networks[:2]]
+    comparison = project.compare(
+        checkpoints=models, probe=project.upload_probe(probe_file), measures=["disagreement", "linear-cka"]
+    ).wait(timeout_s=60)
+    card = page.locator("#pointed-card")
+    page.goto(f"/comparison/{comparison.id}")
+    expect(card).to_be_hidden()
+    page.locator(".choice-link", has_text="Linear CKA").hover()
+    expect(card).to_be_visible()
+    for part in ("linear-cka", "Reliable from", "Source", "Ignores", "Kornblith"):
+        expect(card).to_contain_text(part)
+    page.keyboard.press("Escape")
+    expect(card).to_be_hidden()
+    page.locator(".choice-link", has_text="Linear CKA").focus()
+    page.keyboard.press("Shift+Tab")
+    expect(card).to_be_visible()
+    expect(card).to_contain_text("Fort et al. 2019")
+    room = card.bounding_box()
+    assert room is not None
+    assert room["x"] >= 0
+    assert room["y"] >= 0
+    assert room["x"] + room["width"] <= 1440
+    page.goto(f"/projects/{project.id}/compare")
+    page.locator(".choice", has_text="Hellinger distance").locator("label").hover()
+    expect(card).to_contain_text("Le Cam & Yang 2000")
+    page.locator("#find-measure").fill("yang hellinger")
+    expect(page.locator(".choice:not([hidden])", has_text="Hellinger distance")).to_be_visible()
+    expect(page.locator(".choice:not([hidden])", has_text="Total variation")).to_have_count(0)
+
+
 def test_only_the_small_plotly_bundle_is_loaded(page: Page, server: Server, client: Client) -> None:
     asked: list[str] = []
     page.on("request", lambda r: asked.append(r.url))
