@@ -46,7 +46,8 @@ def outputs_of(value: Array, labels: Tensor | None, kind: Kind | None) -> Output
         raise Unprocessable(f'outputs must be "logits" or "probabilities", not {kind!r}.')
     raw = tensor(value).to(torch.float64)
     if raw.ndim != 2 or raw.shape[1] < 2 or not len(raw):
-        raise Unprocessable(f"Outputs must be (samples, classes) with at least two classes, not {tuple(raw.shape)}.")
+        needed = "(samples, classes) with at least one sample and two classes"
+        raise Unprocessable(f"Outputs must be {needed}, not {tuple(raw.shape)}.")
     if labels is not None:
         labels = labels.to(raw.device)
         if labels.shape != (len(raw),):

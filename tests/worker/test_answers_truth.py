@@ -181,6 +181,7 @@ def test_matrices_share_a_pass_and_agree_with_one_measure_alone() -> None:
         ((A, B), {"outputs": "probabilities"}, "sum to 1"),
         ((A, B[:, :4]), {}, "same classes"),
         ((A, B[:50]), {}, "same samples"),
+        ((A[:0], B[:0]), {}, "at least one sample"),
         ((A, B), {"labels": LABELS[:5]}, "labels for"),
         ((A, B), {"labels": LABELS + 1}, "between 0 and"),
         ((A, B), {"labels": LABELS + 0.5}, "whole numbers"),
