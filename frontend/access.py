@@ -20,6 +20,7 @@ class Access:
     def __init__(self, url: str) -> None:
         self._url = url
         self._kept: OrderedDict[tuple[Any, ...], Matrix] = OrderedDict()
+        self._cards: dict[str, Card] = {}
         self._lock = Lock()
 
     def client(self, path: str | None) -> Client:
@@ -33,6 +34,12 @@ class Access:
                 if name in request.headers:
                     headers[name] = request.headers[name]
         return Client(self._url, "", headers=headers)
+
+    def cards(self, client: Client) -> dict[str, Card]:
+        """Every card by slug; they stay the same while the program runs."""
+        if not self._cards:
+            self._cards = {c.slug: c for c in client.measures()}
+        return self._cards
 
     def matrix(
         self, client: Client, comparison: int, measure: str, layer: str | None, *, version: int, reading: str = "raw"
@@ -49,8 +56,3 @@ class Access:
             while len(self._kept) > MOST_KEPT:
                 self._kept.popitem(last=False)
         return found
-
-
-def cards_by_slug(client: Client) -> dict[str, Card]:
-    """Every card by slug."""
-    return {c.slug: c for c in client.measures()}

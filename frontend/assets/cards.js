@@ -2,24 +2,28 @@
 (function () {
   "use strict";
 
-  const WAIT = 250, GAP = 8;
-  let name = null, timer = null;
+  const WAIT = 250, LINGER = 200, GAP = 8;
+  let name = null, coming = null, going = null;
 
   const box = () => document.getElementById("pointed-card");
-  const shows = (slug) => box() && box().querySelector('[data-of="' + CSS.escape(slug) + '"]') !== null;
+  const holder = () => name.closest("a, .choice") || name;
+  const shows = (slug) => box() !== null && box().querySelector('[data-of="' + CSS.escape(slug) + '"]') !== null;
+  const isInBox = (target) => target instanceof Node && box() !== null && box().contains(target);
+  const hasFocus = () => name !== null && holder().contains(document.activeElement);
 
   function nameAt(target) {
     if (!(target instanceof Element)) return null;
-    const own = target.closest("[data-card]");
-    return own || (target.matches("a, label, input") ? (target.closest(".choice") || target).querySelector("[data-card]") : null);
+    const within = target.matches("a, label, input") ? target.closest(".choice") || target : null;
+    return target.closest("[data-card]") || (within && within.querySelector("[data-card]"));
   }
 
   /* To the right of the name where there is room, else below or above it; never off the screen. */
   function place() {
-    if (!name || !box()) return;
+    if (name === null || box() === null) return;
     if (!name.isConnected || !shows(name.dataset.card)) { box().classList.remove("here"); return; }
-    const at = (name.closest("a, .choice") || name).getBoundingClientRect();
+    const at = holder().getBoundingClientRect();
     box().classList.add("here");
+    if (holder().matches("a")) holder().setAttribute("aria-describedby", "pointed-card");
     const width = box().offsetWidth, height = box().offsetHeight;
     const beside = at.right + GAP + width + GAP <= innerWidth;
     const below = at.bottom + GAP + height + GAP <= innerHeight;
@@ -29,35 +33,52 @@
     box().style.top = Math.max(GAP, top) + "px";
   }
 
-  function point(event) {
-    const found = nameAt(event.target);
-    if (found === name) return;
+  function come(found) {
     leave();
     name = found;
-    if (!found) return;
-    timer = setTimeout(() => {
+    coming = setTimeout(() => {
       if (!shows(found.dataset.card)) window.kinscape.setProps("card-asked", { data: found.dataset.card });
       place();
     }, WAIT);
   }
 
   function leave() {
-    clearTimeout(timer);
+    clearTimeout(coming);
+    clearTimeout(going);
+    if (name !== null) holder().removeAttribute("aria-describedby");
     name = null;
-    if (box()) box().classList.remove("here");
+    if (box() !== null) box().classList.remove("here");
   }
 
-  document.addEventListener("pointerover", (event) => { if (event.pointerType !== "touch") point(event); });
-  document.addEventListener("focusin", (event) => { if (event.target.matches(":focus-visible")) point(event); });
-  document.addEventListener("focusout", leave);
-  document.addEventListener("pointerdown", leave);
-  document.addEventListener("scroll", leave, true);
+  document.addEventListener("pointerover", (event) => {
+    if (event.pointerType === "touch") return;
+    const found = isInBox(event.target) ? name : nameAt(event.target);
+    clearTimeout(going);
+    if (found === name) return;
+    if (found !== null) come(found);
+    else if (!hasFocus()) going = setTimeout(leave, LINGER);
+  });
+  document.addEventListener("focusin", (event) => {
+    if (!event.target.matches(":focus-visible")) return;
+    const found = nameAt(event.target);
+    if (found !== null && found !== name) come(found);
+  });
+  /* Moving on by keyboard scrolls what comes next into view. */
+  document.addEventListener("scroll", (event) => {
+    if (name === null || isInBox(event.target)) return;
+    if (!hasFocus()) leave();
+    else if (box().classList.contains("here")) place();
+  }, true);
+  document.addEventListener("pointerdown", (event) => { if (!isInBox(event.target)) leave(); });
   document.addEventListener("keydown", (event) => { if (event.key === "Escape") leave(); });
+  document.addEventListener("focusout", leave);
+  document.documentElement.addEventListener("pointerleave", leave);
+  window.addEventListener("blur", leave);
 
   /* The card comes from the server, and its formula is set after it. */
   const seen = new MutationObserver(place);
   const wait = setInterval(() => {
-    if (!box()) return;
+    if (box() === null) return;
     clearInterval(wait);
     seen.observe(box(), { childList: true, subtree: true });
   }, 60);

@@ -8,7 +8,7 @@ import numpy as np
 from backend.contracts.cards import Card, Change, Direction, Family, Input
 from backend.contracts.comparisons import AskedMeasure, Matrix, Reading
 from backend.contracts.projects import Checkpoint
-from frontend.access import Access, cards_by_slug
+from frontend.access import Access
 from frontend.figures.heatmap import Block
 from frontend.view import View
 from kinscape.client import Client, ClientError, Comparison
@@ -55,7 +55,7 @@ class OpenedComparison:
     @cached_property
     def cards(self) -> dict[str, Card]:
         """Every card by slug."""
-        return cards_by_slug(self.client)
+        return self.access.cards(self.client)
 
     @cached_property
     def checkpoints(self) -> dict[int, Checkpoint]:

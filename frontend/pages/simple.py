@@ -6,7 +6,7 @@ import dash_mantine_components as dmc
 from dash import Dash, Input, Output, State, html, no_update
 
 from backend.contracts.cards import Question
-from frontend.access import Access, cards_by_slug
+from frontend.access import Access
 from frontend.components.cards import card_of
 from frontend.components.frame import link
 from frontend.components.words import nothing, state_badge, trouble
@@ -124,7 +124,7 @@ def register(app: Dash, access: Access) -> None:
     )
     def point(slug: str, path: str) -> Any:
         try:
-            card = cards_by_slug(access.client(path)).get(slug)
+            card = access.cards(access.client(path)).get(slug)
         except ClientError:
             return no_update
         return no_update if card is None else card_of(card, **{"data-of": slug})

@@ -163,12 +163,22 @@ def test_pointing_at_a_name_shows_the_card_of_the_measure(
     expect(card).to_be_visible()
     for part in ("linear-cka", "Reliable from", "Source", "Ignores", "Kornblith"):
         expect(card).to_contain_text(part)
+    room = card.bounding_box()
+    assert room is not None
+    page.mouse.move(room["x"] + 20, room["y"] + 20)
+    page.wait_for_timeout(500)
+    expect(card).to_be_visible()
+    page.mouse.move(1400, 20)
+    expect(card).to_be_hidden()
+    page.locator(".choice-link", has_text="Linear CKA").hover()
+    expect(card).to_be_visible()
     page.keyboard.press("Escape")
     expect(card).to_be_hidden()
     page.locator(".choice-link", has_text="Linear CKA").focus()
     page.keyboard.press("Shift+Tab")
     expect(card).to_be_visible()
     expect(card).to_contain_text("Fort et al. 2019")
+    assert page.evaluate("document.activeElement.getAttribute('aria-describedby')") == "pointed-card"
     room = card.bounding_box()
     assert room is not None
     assert room["x"] >= 0
@@ -177,6 +187,15 @@ def test_pointing_at_a_name_shows_the_card_of_the_measure(
     page.goto(f"/projects/{project.id}/compare")
     page.locator(".choice", has_text="Hellinger distance").locator("label").hover()
     expect(card).to_contain_text("Le Cam & Yang 2000")
+    page.locator("#find-measure").focus()
+    for count in range(32):
+        page.keyboard.press("Tab")
+        if count < 18:
+            continue
+        # By now the page scrolls to what has the focus.
+        focused = page.evaluate("document.activeElement.closest('.choice').querySelector('[data-card]').dataset.card")
+        expect(card).to_be_visible()
+        expect(card.locator("code")).to_have_text(focused)
     page.locator("#find-measure").fill("yang hellinger")
     expect(page.locator(".choice:not([hidden])", has_text="Hellinger distance")).to_be_visible()
     expect(page.locator(".choice:not([hidden])", has_text="Total variation")).to_have_count(0)

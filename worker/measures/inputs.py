@@ -68,9 +68,17 @@ class Outputs:
         return self.logits.argmax(dim=1)
 
     @cached_property
+    def order(self) -> Tensor:
+        """Classes of each sample from the most to the least likely, ties by number, ``(samples, classes)``."""
+        if self.logits.shape[1] <= FEW_CLASSES:
+            return _inverse(self.places)
+        found = self.logits.sort(dim=1, descending=True, stable=True).indices
+        return found.to(torch.uint8 if found.shape[1] <= 256 else torch.int32)
+
+    @cached_property
     def places(self) -> Tensor:
-        """Place of each class from the most (0) to the least likely, ties by number, ``(samples, classes)``."""
-        return _places(self.logits)
+        """Place of each class in that order, from 0, ``(samples, classes)``."""
+        return _places_of_few(self.logits) if self.logits.shape[1] <= FEW_CLASSES else _inverse(self.order)
 
     @cached_property
     def right(self) -> Tensor:
@@ -80,14 +88,9 @@ class Outputs:
         return (self.predictions == self.labels).to(self.logits.dtype)
 
 
-def _places(logits: Tensor) -> Tensor:
+def _places_of_few(logits: Tensor) -> Tensor:
+    """A class stands behind as many as come before it; few are counted sooner than sorted."""
     samples, classes = logits.shape
-    if classes > FEW_CLASSES:
-        order = logits.sort(dim=1, descending=True, stable=True).indices
-        numbers = torch.arange(classes, device=logits.device)
-        found = torch.empty_like(order).scatter_(1, order, numbers.expand(samples, -1))
-        return found.to(torch.uint8 if classes <= 256 else torch.int32)
-    # A class stands behind as many as come before it; so few are counted sooner than sorted.
     z = logits.T.contiguous()
     behind = torch.arange(classes - 1, -1, -1, dtype=torch.int8, device=z.device)[:, None].repeat(1, samples)
     for step in range(1, classes):
@@ -95,6 +98,12 @@ def _places(logits: Tensor) -> Tensor:
         behind[step:] += comes_first
         behind[:-step] -= comes_first
     return behind.T.contiguous().view(torch.uint8)
+
+
+def _inverse(order: Tensor) -> Tensor:
+    """Where each number stands in rows that hold every number once, ``(rows, numbers)``."""
+    numbers = torch.arange(order.shape[1], dtype=order.dtype, device=order.device)
+    return torch.empty_like(order).scatter_(1, order.long(), numbers.expand(len(order), -1))
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,12 @@ def sums_over_groups(
 def _rows_at_once(prepared: Sequence[Any]) -> int:
     one = _first(prepared[0])
     bytes_of_a_row = max(1, one[0].numel() * one.element_size() * len(prepared))
-    return max(FEWEST_ROWS, (CACHED_BYTES if one.device.type == "cpu" else CARD_BYTES) // bytes_of_a_row)
+    return max(FEWEST_ROWS, bytes_at_once(one) // bytes_of_a_row)
+
+
+def bytes_at_once(like: Tensor) -> int:
+    """How much to work on at once where a tensor lies."""
+    return CACHED_BYTES if like.device.type == "cpu" else CARD_BYTES
 
 
 def _meetings(

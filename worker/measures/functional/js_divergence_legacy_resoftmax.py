@@ -14,7 +14,7 @@ from torch import Tensor
 from backend.contracts.cards import Change, Direction, Pace, Uncertainty
 from worker.measures.functional.answers import LN_2, mean_square_distances, measure_of_answers
 from worker.measures.inputs import Outputs
-from worker.measures.means import CACHED_BYTES
+from worker.measures.means import bytes_at_once
 
 POWERS = 18  # polynomials of so many terms leave 1e-15 between 1 and e
 LEAST_SHARE = 1e-14  # of the largest coordinate, squared; below, rounding begins
@@ -54,17 +54,18 @@ def _coordinates() -> Tensor:
     return torch.linalg.solve(torch.linalg.vander(x), directions[:, some] * sizes[some].sqrt()).T.contiguous()
 
 
-def _points(t: Tensor, powers: Tensor) -> Tensor:
-    """Coordinates ``(models, coordinates, values)`` of numbers ``(models, values)`` from 1 to e.
+def _points(t: Tensor, coordinates: Tensor, powers: Tensor) -> Tensor:
+    """Points ``(models, coordinates, values)`` of numbers ``(models, values)`` from 1 to e.
 
     Args:
+        coordinates: their coefficients.
         powers: room for ``(models, POWERS, values)``; fresh memory would take longer than what is written there.
     """
     powers[:, 0] = 1
     torch.sub(t, MIDDLE, out=powers[:, 1]).div_(HALF_WIDTH)
     for k in range(2, POWERS):
         torch.mul(powers[:, k // 2], powers[:, k - k // 2], out=powers[:, k])
-    return _coordinates().to(t) @ powers
+    return coordinates @ powers
 
 
 def all_pairs(left: Tensor, right: Tensor) -> Tensor:
@@ -72,11 +73,11 @@ def all_pairs(left: Tensor, right: Tensor) -> Tensor:
     rows, classes = left.shape[1:]
     sides = [side.flatten(1) for side in ((left,) if left is right else (left, right))]
     models = max(len(side) for side in sides)
-    at_once = min(rows * classes, max(1, CACHED_BYTES // (left.element_size() * POWERS * models)))
+    at_once = min(rows * classes, max(1, bytes_at_once(left) // (left.element_size() * POWERS * models)))
     room = left.new_empty(models, POWERS, at_once)
-    total = left.new_zeros(len(left), len(right))
+    total, coordinates = left.new_zeros(len(left), len(right)), _coordinates().to(left)
     for parts in zip(*(side.split(at_once, dim=1) for side in sides), strict=True):
-        points = [_points(t, room[: len(t), :, : t.shape[1]]) for t in parts]
+        points = [_points(t, coordinates, room[: len(t), :, : t.shape[1]]) for t in parts]
         total += mean_square_distances(points[0], points[-1]) * points[0].shape[1]
     return total / (2 * rows * _most_in_all(classes))
 

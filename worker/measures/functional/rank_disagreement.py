@@ -13,7 +13,7 @@ def first_places(outputs: Outputs, *, k: int) -> Tensor:
     # As many classes stand at another place as places are held by another class.
     if not 0 < k < outputs.logits.shape[1]:
         return outputs.places
-    return outputs.places.argsort(dim=1)[:, :k]
+    return outputs.order[:, :k]
 
 
 def share(p: Tensor, q: Tensor, **_: object) -> Tensor:
