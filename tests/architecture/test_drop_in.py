@@ -115,7 +115,7 @@ def test_what_takes_too_long_fails_alone(copy: Path, tmp_path: Path, networks: l
         ),
         ("identical=0.0", "identical=0.2", "itself_scores_the_value"),
         ("bounds=(0.0, 0.5)", "bounds=(0.0, 0.1)", "within_the_bounds"),
-        ('source="An example"', 'source=""', "at least 3 characters"),
+        ('source="An example"', 'source=""', "comes without source"),
         ('slug="half-disagreement"', 'slug="disagreement"', "slugs are unique"),
     ],
 )

@@ -110,6 +110,12 @@ def same(value: Any, **_: Any) -> Any:
     return value
 
 
+def _told(slug: str, sentences: Mapping[str, str]) -> None:
+    for what, words in sentences.items():
+        if len(words.strip()) < FEWEST_LETTERS:
+            raise ValueError(f"The measure {slug!r} comes without {what}: nobody could trust its numbers.")
+
+
 def measure(
     *,
     slug: str,
@@ -165,8 +171,7 @@ def measure(
         check: raises ``Undefined`` for an input of ``together`` that has no number.
         by_position: the same as ``together`` for ``(samples, positions, width)``, or that positions are but rows.
         undefined: the sentence shown where the number does not exist.
-        has_chance_level: left out, a measure of pairs has one unless it reads weights or networks; False
-            for numbers that shuffled samples do not change.
+        has_chance_level: left out, pairs have one unless of weights or networks; False where shuffling changes nothing.
         beside: what stands beside the value of one model (notes and columns), made once from all samples:
             given the value and the prepared input.
         small: a warning for ``(samples, width)``, or an empty string.
@@ -177,11 +182,7 @@ def measure(
 
     def decorate(function: Callable[..., Any]) -> Measure:
         summary = (inspect.getdoc(function) or "").split("\n", 1)[0]
-        told = {"a source": source, "pitfalls": pitfalls, "what it is reliable from": reliable_from,
-                "a docstring": summary}  # fmt: skip
-        for what, words in told.items():
-            if len(words.strip()) < FEWEST_LETTERS:
-                raise ValueError(f"The measure {slug!r} comes without {what}: nobody could trust its numbers.")
+        _told(slug, {"source": source, "pitfalls": pitfalls, "reliable_from": reliable_from, "docstring": summary})
         by_sample = arity is Arity.PAIR and input in (Input.FEATURES, Input.OUTPUTS)
         card = Card(
             slug=slug, version=version, title=title, summary=summary, family=family, question=question,
