@@ -110,6 +110,10 @@ def same(value: Any, **_: Any) -> Any:
     return value
 
 
+def _is_by_sample(arity: Arity, input: Input) -> bool:
+    return arity is Arity.PAIR and input in (Input.FEATURES, Input.OUTPUTS)
+
+
 def _told(slug: str, sentences: Mapping[str, str]) -> None:
     for what, words in sentences.items():
         if len(words.strip()) < FEWEST_LETTERS:
@@ -183,7 +187,6 @@ def measure(
     def decorate(function: Callable[..., Any]) -> Measure:
         summary = (inspect.getdoc(function) or "").split("\n", 1)[0]
         _told(slug, {"source": source, "pitfalls": pitfalls, "reliable_from": reliable_from, "docstring": summary})
-        by_sample = arity is Arity.PAIR and input in (Input.FEATURES, Input.OUTPUTS)
         card = Card(
             slug=slug, version=version, title=title, summary=summary, family=family, question=question,
             arity=arity, input=input, formula=formula, low=bounds[0], high=bounds[1], identical=identical,
@@ -191,9 +194,9 @@ def measure(
             ignores_of_second=None if ignores_of_second is None else frozenset(ignores_of_second),
             role=role, needs_labels=needs_labels, counts_events=counts_events, uncertainty=uncertainty,
             reliable_from=reliable_from, pitfalls=pitfalls, source=source, parameters=parameters, pace=pace,
-            takes_positions=by_position is not None, tolerance=tolerance, references=references,
-            references_help=references_help,
-            has_chance_level=by_sample if has_chance_level is None else has_chance_level,
+            takes_positions=by_position is not None, tolerance=tolerance,
+            references=references, references_help=references_help,
+            has_chance_level=_is_by_sample(arity, input) if has_chance_level is None else has_chance_level,
         )  # fmt: skip
         ways = (function, prepare, matrix, means, finish, together, check, by_position, undefined, small, beside)
         return Measure(card, *ways)
