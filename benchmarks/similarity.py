@@ -10,6 +10,7 @@ import argparse
 import resource
 import sys
 import time
+import timeit
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -230,16 +231,10 @@ def answers() -> Iterator[Case]:
     def alone(slug: str) -> Values:
         return lambda: measure(slug).matrix(logits, labels=labels, intervals=False)
 
-    cost = {slug: min(_seconds(alone(slug)) for _ in range(2)) for slug in slugs}
+    cost = {slug: min(timeit.repeat(alone(slug), number=1, repeat=2)) for slug in slugs}
     dearest = max(slugs, key=cost.__getitem__)
     yield Case(f"all {len(slugs)} measures of answers, 100 × (10000, 10)", f"ours, the dearest one alone ({dearest})",
                everything, alone(dearest), at_least=1 / 3, turns=5)  # fmt: skip
-
-
-def _seconds(call: Values) -> float:
-    began = time.perf_counter()
-    call()
-    return time.perf_counter() - began
 
 
 def growth() -> Iterator[Case]:

@@ -5,9 +5,11 @@ import math
 import numbers
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from backend.contracts.problems import Unprocessable
+
+FEWEST_LETTERS = 3
 
 SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 Slug = Annotated[str, Field(pattern=SLUG, max_length=64)]
@@ -166,9 +168,9 @@ class Card(BaseModel):
     needs_labels: bool = False
     uncertainty: Uncertainty
     counts_events: bool = Field(default=False, description="Whether the value is a share of samples.")
-    reliable_from: str = Field(min_length=3)
-    pitfalls: str = Field(min_length=3)
-    source: str = Field(min_length=3)
+    reliable_from: str
+    pitfalls: str
+    source: str
     parameters: tuple[Parameter, ...] = ()
     references: tuple[int, int] = Field(
         default=(0, 0), description="Fewest and most checkpoints to name beside those that are compared."
@@ -182,6 +184,13 @@ class Card(BaseModel):
         default=False, description="Whether every position of a feature map may count as a sample."
     )
     tolerance: float = Field(default=1e-6, description="How far two correct computations may differ.")
+
+    @field_validator("summary", "reliable_from", "pitfalls", "source")
+    @classmethod
+    def _is_told(cls, words: str, what: ValidationInfo) -> str:
+        if len(words.strip()) < FEWEST_LETTERS:
+            raise ValueError(f"The measure {what.data.get('slug')!r} comes without {what.field_name}.")
+        return words
 
     def settings(self, given: dict[str, Any]) -> dict[str, int | float | str]:
         """Every parameter with its value: the given one where given, else the default."""

@@ -56,7 +56,7 @@
     clearTimeout(going);
     if (found === name) return;
     if (found !== null) come(found);
-    else if (!hasFocus()) going = setTimeout(leave, LINGER);
+    else if (!hasFocus()) going = setTimeout(leave, box().classList.contains("here") ? LINGER : 0);
   });
   document.addEventListener("focusin", (event) => {
     if (!event.target.matches(":focus-visible")) return;

@@ -17,9 +17,8 @@ def named(card: Card, text: str = "") -> Any:
 
 def pointed_at() -> Any:
     """Where the card of what is pointed at appears; the browser asks for it and places it."""
-    return html.Div(
-        [dcc.Store(id="card-asked", data=""), html.Div(id="pointed-card", className="pointed-card", role="tooltip")],
-    )
+    card = html.Div(id="pointed-card", className="pointed-card", role="tooltip")
+    return html.Div([dcc.Store(id="card-asked", data=""), card])
 
 
 def card_of(card: Card, **more: Any) -> Any:

@@ -11,7 +11,6 @@ from backend.contracts.projects import Probe
 from frontend.access import Access
 from frontend.components.cards import named
 from frontend.components.words import nothing, trouble
-from frontend.figures.look import number
 from frontend.filtering import matches
 from frontend.pages.library import GRID, row_of
 from frontend.wiring import on
@@ -147,19 +146,8 @@ def question_list(cards: list[Card]) -> Any:
 def _choice(card: Card) -> Any:
     cost = COST[card.pace.value] if card.arity.value == "pair" else "per model"
     box = dmc.Checkbox(value=card.slug, label=named(card), description=f"{card.summary} ({cost})", size="sm")
-    return html.Div(box, className="choice", **{"data-words": described(card)})
-
-
-def described(card: Card) -> str:
-    """What a card says, as plain text in which words can be found."""
-    low = "−∞" if card.low is None else number(card.low)
-    high = "∞" if card.high is None else number(card.high)
-    same = "" if card.identical is None else f"; a model with itself scores {number(card.identical)}"
-    ignored = ", ".join(sorted(c.value for c in card.ignores)) or "nothing that is tested"
-    return "\n".join([
-        f"{card.slug}, version {card.version}: {card.summary}", f"Range {low} to {high}, {card.direction.value}{same}.",
-        f"Ignores: {ignored}.", f"Reliable from {card.reliable_from}.", card.pitfalls, f"Source: {card.source}.",
-    ])  # fmt: skip
+    more = [card.slug, card.reliable_from, card.pitfalls, card.source, *sorted(card.ignores)]
+    return html.Div(box, className="choice", **{"data-words": " ".join(more)})
 
 
 def register(app: Dash, access: Access) -> None:

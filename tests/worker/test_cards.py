@@ -359,7 +359,7 @@ def test_a_card_is_complete(measure: Measure) -> None:
         assert card.settings({})[parameter.name] == parameter.default
 
 
-@pytest.mark.parametrize("missing", ["source", "pitfalls", "reliable_from", "docstring"])
+@pytest.mark.parametrize("missing", ["source", "pitfalls", "reliable_from", "summary"])
 def test_a_measure_without_what_makes_it_trusted_is_refused(missing: str) -> None:
     card = catalogue()["disagreement"].card
     told = {what: "  " if what == missing else "told" for what in ("source", "pitfalls", "reliable_from")}
@@ -371,6 +371,6 @@ def test_a_measure_without_what_makes_it_trusted_is_refused(missing: str) -> Non
     def gap(a: Tensor, b: Tensor) -> Tensor:
         return a - b
 
-    gap.__doc__ = None if missing == "docstring" else "A gap."
-    with pytest.raises(ValueError, match=f"'new' comes without {missing}:"):
+    gap.__doc__ = None if missing == "summary" else "A gap."
+    with pytest.raises(ValueError, match=f"'new' comes without {missing}"):
         decorate(gap)

@@ -22,7 +22,6 @@ from backend.contracts.cards import (
 )
 
 Settings = dict[str, Any]
-FEWEST_LETTERS = 3
 
 
 @dataclass(frozen=True)
@@ -110,16 +109,6 @@ def same(value: Any, **_: Any) -> Any:
     return value
 
 
-def _is_by_sample(arity: Arity, input: Input) -> bool:
-    return arity is Arity.PAIR and input in (Input.FEATURES, Input.OUTPUTS)
-
-
-def _told(slug: str, sentences: Mapping[str, str]) -> None:
-    for what, words in sentences.items():
-        if len(words.strip()) < FEWEST_LETTERS:
-            raise ValueError(f"The measure {slug!r} comes without {what}: nobody could trust its numbers.")
-
-
 def measure(
     *,
     slug: str,
@@ -181,12 +170,12 @@ def measure(
         small: a warning for ``(samples, width)``, or an empty string.
 
     Raises:
-        ValueError: the card would be without a source, pitfalls, the samples it needs, or a summary.
+        ValidationError: the card would be without a source, pitfalls, the samples it needs, or a summary.
     """
 
     def decorate(function: Callable[..., Any]) -> Measure:
         summary = (inspect.getdoc(function) or "").split("\n", 1)[0]
-        _told(slug, {"source": source, "pitfalls": pitfalls, "reliable_from": reliable_from, "docstring": summary})
+        by_sample = arity is Arity.PAIR and input in (Input.FEATURES, Input.OUTPUTS)
         card = Card(
             slug=slug, version=version, title=title, summary=summary, family=family, question=question,
             arity=arity, input=input, formula=formula, low=bounds[0], high=bounds[1], identical=identical,
@@ -196,7 +185,7 @@ def measure(
             reliable_from=reliable_from, pitfalls=pitfalls, source=source, parameters=parameters, pace=pace,
             takes_positions=by_position is not None, tolerance=tolerance,
             references=references, references_help=references_help,
-            has_chance_level=_is_by_sample(arity, input) if has_chance_level is None else has_chance_level,
+            has_chance_level=by_sample if has_chance_level is None else has_chance_level,
         )  # fmt: skip
         ways = (function, prepare, matrix, means, finish, together, check, by_position, undefined, small, beside)
         return Measure(card, *ways)

@@ -24,18 +24,18 @@ MIDDLE, HALF_WIDTH = (math.e + 1) / 2, (math.e - 1) / 2
 def twice_softened(outputs: Outputs, **_: object) -> Tensor:
     """Softmax of the softmax ``(samples, classes)``, as multiples of the least there can be: from 1 to e."""
     p = outputs.probabilities
-    return p.softmax(1).mul_(_most_in_all(p.shape[1]))
+    return p.softmax(1).mul_(_scale(p.shape[1]))
 
 
-def _most_in_all(classes: int) -> float:
+def _scale(classes: int) -> float:
     """One over the least that a softmax of probabilities gives to a class."""
     return classes - 1 + math.e
 
 
 def divergences(s: Tensor, t: Tensor) -> Tensor:
-    """What each pair of numbers from 1 to e adds to the divergence; without cancellation where they are close."""
+    """What each pair of numbers from 1 to e adds to the divergence; no digits are lost where they are close."""
     u = (s - t) / (s + t)
-    return (s + t) / 4 * ((1 + u) * u.log1p() + (1 - u) * (-u).log1p())
+    return (s + t) / 2 * (u * u.atanh() + (-u.square()).log1p() / 2)
 
 
 @cache
@@ -79,7 +79,7 @@ def all_pairs(left: Tensor, right: Tensor) -> Tensor:
     for parts in zip(*(side.split(at_once, dim=1) for side in sides), strict=True):
         points = [_points(t, coordinates, room[: len(t), :, : t.shape[1]]) for t in parts]
         total += mean_square_distances(points[0], points[-1]) * points[0].shape[1]
-    return total / (2 * rows * _most_in_all(classes))
+    return total / (2 * rows * _scale(classes))
 
 
 @measure_of_answers(
@@ -101,4 +101,4 @@ def all_pairs(left: Tensor, right: Tensor) -> Tensor:
 )
 def js_divergence_legacy_resoftmax(p: Tensor, q: Tensor) -> Tensor:
     """Jensen-Shannon divergence as some published code computes it, in nats."""
-    return divergences(p, q).sum(1).mean() / _most_in_all(p.shape[1])
+    return divergences(p, q).sum(1).mean() / _scale(p.shape[1])
