@@ -9,6 +9,7 @@ from dash.backends._fastapi import get_current_request
 from backend.contracts.cards import Card
 from backend.contracts.comparisons import Matrix
 from kinscape.client import Client
+from kinscape.client.http import connections
 
 SHARE_COOKIE = "kinscape_share"
 MOST_KEPT = 400
@@ -19,6 +20,7 @@ class Access:
 
     def __init__(self, url: str) -> None:
         self._url = url
+        self._pool = connections(url)
         self._kept: OrderedDict[tuple[Any, ...], Matrix] = OrderedDict()
         self._cards: dict[str, Card] = {}
         self._lock = Lock()
@@ -33,7 +35,11 @@ class Access:
             for name in ("cookie", "authorization"):
                 if name in request.headers:
                     headers[name] = request.headers[name]
-        return Client(self._url, "", headers=headers)
+        return Client(self._url, "", headers=headers, pool=self._pool)
+
+    def close(self) -> None:
+        """Close the connections to the API."""
+        self._pool.close()
 
     def cards(self, client: Client) -> dict[str, Card]:
         """Every card by slug; they stay the same while the program runs."""

@@ -29,12 +29,12 @@ CSP = (
 AT_A_GLANCE = 8
 
 
-def create_dashboard(server: FastAPI, *, url: str) -> Dash:
+def create_dashboard(server: FastAPI, access: Access) -> Dash:
     """The dashboard, answering every path that the API leaves.
 
     Args:
         server: the application that it joins.
-        url: where the API answers, seen from this process.
+        access: how it reaches the API.
     """
     app = Dash(
         __name__,
@@ -49,7 +49,6 @@ def create_dashboard(server: FastAPI, *, url: str) -> Dash:
         meta_tags=[{"name": "viewport", "content": "width=device-width, initial-scale=1"}],
     )
     app.layout = frame.layout()
-    access = Access(url)
     _register_pages(app, access)
     for room in (library, compare, comparison, simple):
         room.register(app, access)

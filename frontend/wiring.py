@@ -1,17 +1,25 @@
-"""Callbacks run in threads: a plain one would stop the whole server while it waits."""
+"""Callbacks run in threads of their own: a plain one would stop the whole server while it waits."""
 
 import asyncio
+import contextvars
 import functools
 import logging
 import secrets
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from dash import Dash, no_update
 from dash.exceptions import PreventUpdate
 
+# A callback waits for requests to the API of this same process, so no request may ever need one of these threads
+# (docs/decisions/0013). More of them would draw no sooner: they share one interpreter, and each that draws makes
+# the event loop wait another 5 ms for its turn.
+CALLBACK_THREADS = 8
+
 log = logging.getLogger("kinscape.frontend")
 Body = Callable[..., Any]
+_threads = ThreadPoolExecutor(CALLBACK_THREADS, thread_name_prefix="callback")
 
 
 def on(app: Dash, *wires: Any, **options: Any) -> Callable[[Body], Body]:
@@ -20,7 +28,9 @@ def on(app: Dash, *wires: Any, **options: Any) -> Callable[[Body], Body]:
     def decorate(body: Body) -> Body:
         @functools.wraps(body)
         async def run(*arguments: Any, **named: Any) -> Any:
-            return await asyncio.to_thread(body, *arguments, **named)
+            # Dash tells a callback what triggered it by context variables.
+            call = functools.partial(contextvars.copy_context().run, body, *arguments, **named)
+            return await asyncio.get_running_loop().run_in_executor(_threads, call)
 
         app.callback(*wires, **options)(run)
         return body

@@ -3,15 +3,15 @@
 import logging
 
 import uvicorn
-from dash import Dash
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
-from backend.api.app import create_app
+from backend.api.app import create_app, guarded
 from backend.api.parts import Parts
 from backend.queue import CeleryQueue
 from backend.settings import WebSettings, read_settings
 from backend.store.database import Database
 from backend.store.files import Files
+from frontend.access import Access
 from frontend.app import content_security_policy, create_dashboard
 from migrations.moving import head
 
@@ -26,22 +26,17 @@ def parts_from(settings: WebSettings) -> Parts:
     return Parts(settings, database, Files(settings.files), queue)
 
 
-def create(settings: WebSettings) -> FastAPI:
-    """API and dashboard in one application."""
-    policy: list[str] = []
-    dashboards: list[Dash] = []
-    app = create_app(
-        parts_from(settings),
-        # Dash sets itself up at its first page; done here, deep links work as the first request too.
-        started=lambda: dashboards[0]._setup_server(),  # noqa: PLW0108  (not there yet)
-        csp=lambda: policy[0],
-    )
+def create(settings: WebSettings) -> ASGIApp:
+    """API and dashboard in one application, behind one guard."""
+    parts = parts_from(settings)
     host = "127.0.0.1" if settings.host in EVERYWHERE else settings.host
     host = f"[{host}]" if ":" in host else host
-    dashboard = create_dashboard(app, url=f"http://{host}:{settings.port}")
-    dashboards.append(dashboard)
-    policy.append(content_security_policy(dashboard))
-    return app
+    access = Access(f"http://{host}:{settings.port}")
+    app = create_app(parts, stopped=access.close)
+    dashboard = create_dashboard(app, access)
+    # Dash sets itself up at its first page; done here, deep links work as the first request too.
+    dashboard._setup_server()
+    return guarded(app, parts, csp=content_security_policy(dashboard))
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.types import ASGIApp
 
 from backend.actions import sharing, uploading
 from backend.api import answers
@@ -21,29 +22,25 @@ from backend.store import jobs
 
 RECONCILE_EVERY_S = 5
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
-API_ONLY_CSP = "default-src 'none'; frame-ancestors 'none'"
 log = logging.getLogger("kinscape.api")
 
 
-def create_app(
-    parts: Parts, *, started: Callable[[], None] | None = None, csp: Callable[[], str] = lambda: API_ONLY_CSP
-) -> FastAPI:
-    """The API, with a task that wakes workers again for lost jobs.
+def create_app(parts: Parts, *, stopped: Callable[[], None]) -> FastAPI:
+    """The API, with a task that wakes workers again for lost jobs; it lets everybody in (see ``guarded``).
 
     Args:
-        started: called when the server starts, before the first request.
-        csp: the Content-Security-Policy of every answer.
+        stopped: called when the server has answered its last request.
     """
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        if started is not None:
-            started()
         task = asyncio.create_task(_reconcile(parts))
         yield
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
+        stopped()
+        parts.database.close()
 
     app = FastAPI(
         title="Kinscape", version="1", lifespan=lifespan, openapi_url="/api/v1/openapi.json",
@@ -63,6 +60,18 @@ def create_app(
     async def nothing_here(rest: str = "") -> None:
         raise HTTPException(404)
 
+    app.add_middleware(GZipMiddleware, minimum_size=1000)
+    return app
+
+
+def guarded(app: ASGIApp, parts: Parts, *, csp: str) -> ASGIApp:
+    """The same application for those who may use it: who asks is known before a body is read.
+
+    Args:
+        app: API and dashboard, with all their middleware.
+        csp: the Content-Security-Policy of every answer.
+    """
+
     def open_share(token: str) -> Share | None:
         try:
             with parts.database.transaction() as session:
@@ -70,9 +79,7 @@ def create_app(
         except NotFound:
             return None
 
-    app.add_middleware(GZipMiddleware, minimum_size=1000)
-    app.add_middleware(Guard, settings=parts.settings, open_share=open_share, csp=csp)
-    return app
+    return Guard(app, settings=parts.settings, open_share=open_share, csp=csp)
 
 
 async def _reconcile(parts: Parts) -> None:

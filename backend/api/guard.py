@@ -7,11 +7,12 @@ import asyncio
 import re
 import secrets
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -23,6 +24,9 @@ OWNER_COOKIE = "kinscape_owner"
 SHARE_COOKIE = "kinscape_share"
 SHARE_HEADER = "kinscape-share"
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+# Looking up one share is one query. Its threads are its own: every request of a visitor begins here, also those that
+# a thread of the dashboard waits for (docs/decisions/0013).
+LOOKUP_THREADS = 4
 EVERYBODY = re.compile(r"/api/v1/health|/s/[A-Za-z0-9_-]{1,200}")
 DASHBOARD = re.compile(r"/(assets/.*|_dash-.*|_favicon\.ico|_reload-hash|shared/\d+)")
 SIGN_IN = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Kinscape</title>
@@ -46,7 +50,7 @@ class Guard:
     """ASGI middleware; wraps http and websocket alike."""
 
     def __init__(
-        self, app: ASGIApp, *, settings: WebSettings, open_share: Callable[[str], Share | None], csp: Callable[[], str]
+        self, app: ASGIApp, *, settings: WebSettings, open_share: Callable[[str], Share | None], csp: str
     ) -> None:
         self.app = app
         self.settings = settings
@@ -55,6 +59,7 @@ class Guard:
         public = urlsplit(settings.public_url).netloc
         own = {f"{h}:{settings.port}" for h in ("127.0.0.1", "localhost", "[::1]", settings.host)}
         self.hosts = own | {public}
+        self._lookups = ThreadPoolExecutor(LOOKUP_THREADS, thread_name_prefix="share-lookup")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or answer it here."""
@@ -85,14 +90,14 @@ class Guard:
         return None
 
     async def _principal(self, scope: Scope) -> Principal | None:
-        headers, cookies = Headers(scope=scope), _cookies(scope)
+        headers, cookies = Headers(scope=scope), HTTPConnection(scope).cookies
         token = headers.get(SHARE_HEADER) or (cookies.get(SHARE_COOKIE) if "/shared/" in scope["path"] else None)
         if token is None and self._is_owner(headers, cookies):
             return Principal()
         token = token or cookies.get(SHARE_COOKIE)
         if not token:
             return None
-        share = await asyncio.to_thread(self.open_share, token)
+        share = await asyncio.get_running_loop().run_in_executor(self._lookups, self.open_share, token)
         return None if share is None else Principal(share)
 
     def _is_owner(self, headers: Headers, cookies: dict[str, str]) -> bool:
@@ -127,7 +132,7 @@ class Guard:
         return HTMLResponse(_page("This link does not open that page."), 403)
 
     def _sign_in(self, scope: Scope) -> Response | None:
-        query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        query = HTTPConnection(scope).query_params.multi_items()
         given = dict(query).get("token")
         if given is None or not self.settings.needs_token:
             return None
@@ -145,7 +150,7 @@ class Guard:
         async def safe(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                headers["Content-Security-Policy"] = self.csp()
+                headers["Content-Security-Policy"] = self.csp
                 headers["X-Content-Type-Options"] = "nosniff"
                 headers["Referrer-Policy"] = "no-referrer"
                 headers["X-Frame-Options"] = "DENY"
@@ -178,15 +183,6 @@ def shared_may(scope: Scope, share: Share | None) -> bool:
     if path.startswith(f"{own}/export"):
         return share.may_export
     return bool(path == own or path.startswith(f"{own}/"))
-
-
-def _cookies(scope: Scope) -> dict[str, str]:
-    jar: SimpleCookie = SimpleCookie()
-    try:
-        jar.load(Headers(scope=scope).get("cookie", ""))
-    except CookieError:
-        return {}
-    return {k: m.value for k, m in jar.items()}
 
 
 def _problem(status: int, title: str, detail: str) -> Response:

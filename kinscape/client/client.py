@@ -4,6 +4,8 @@ import os
 from types import TracebackType
 from typing import Any, Self
 
+import httpx
+
 from backend.contracts.cards import ArchitectureCard, Card
 from backend.contracts.comparisons import Matrix
 from kinscape.client.comparison import Comparison
@@ -18,13 +20,19 @@ class Client:
         url: address of the server.
         token: owner token; ``KINSCAPE_TOKEN`` when left out, none when empty.
         headers: sent with every request.
+        pool: connections shared with other clients (``kinscape.client.http.connections``); own ones when left out.
     """
 
     def __init__(
-        self, url: str = "http://127.0.0.1:8050", token: str | None = None, *, headers: dict[str, str] | None = None
+        self,
+        url: str = "http://127.0.0.1:8050",
+        token: str | None = None,
+        *,
+        headers: dict[str, str] | None = None,
+        pool: httpx.Client | None = None,
     ) -> None:
         token = os.environ.get("KINSCAPE_TOKEN") if token is None else token
-        self._http = Http(url, token=token, headers=headers)
+        self._http = Http(url, token=token, headers=headers, pool=pool)
 
     @property
     def http(self) -> Http:

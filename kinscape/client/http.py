@@ -2,11 +2,14 @@
 
 import time
 from collections.abc import Mapping
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import httpx
 
 TRIES = 4
+# A matrix of many checkpoints may take seconds to be read; a server that is silent for longer is not answering.
+TIMEOUT_S = 60
 
 
 class ClientError(Exception):
@@ -23,15 +26,33 @@ class ClientError(Exception):
         self.problem = dict(problem or {})
 
 
-class Http:
-    """One connection pool to one server."""
+def connections(url: str) -> httpx.Client:
+    """A pool of connections to one server that remembers nothing of who used it: no cookies, no headers."""
+    keep_nothing = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+    return httpx.Client(base_url=url.rstrip("/") + "/api/v1", cookies=keep_nothing, timeout=TIMEOUT_S, trust_env=False)
 
-    def __init__(self, url: str, *, token: str | None = None, headers: Mapping[str, str] | None = None) -> None:
-        sent = dict(headers or {})
+
+class Http:
+    """Requests of one user to one server.
+
+    Args:
+        pool: connections that others use too and that stay open; else own ones, until ``close``.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        token: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        pool: httpx.Client | None = None,
+    ) -> None:
+        self._headers = dict(headers or {})
         if token:
-            sent["Authorization"] = f"Bearer {token}"
+            self._headers["Authorization"] = f"Bearer {token}"
         self.url = url.rstrip("/")
-        self._client = httpx.Client(base_url=self.url + "/api/v1", headers=sent, timeout=60, trust_env=False)
+        self._owns_pool = pool is None
+        self._pool = connections(url) if pool is None else pool
 
     def request(
         self, method: str, path: str, *, json: Any = None, params: Mapping[str, Any] | None = None,
@@ -39,9 +60,10 @@ class Http:
     ) -> httpx.Response:  # fmt: skip
         """One request; reading is tried again while the server restarts."""
         given = {k: v for k, v in (params or {}).items() if v is not None}
+        sent = {**self._headers, **(headers or {})}
         for attempt in range(TRIES):
             try:
-                answer = self._client.request(method, path, json=json, params=given, headers=headers, content=content)
+                answer = self._pool.request(method, path, json=json, params=given, headers=sent, content=content)
             except httpx.TransportError as error:
                 if attempt + 1 < TRIES and method in ("GET", "HEAD"):
                     time.sleep(0.5 * 2**attempt)
@@ -64,8 +86,9 @@ class Http:
         return self.request("POST", path, json=json).json()
 
     def close(self) -> None:
-        """Give back the connections."""
-        self._client.close()
+        """Close the connections, unless they are shared."""
+        if self._owns_pool:
+            self._pool.close()
 
 
 def _error(answer: httpx.Response) -> ClientError:

@@ -14,6 +14,7 @@ from dash import Dash
 from fastapi import FastAPI
 from plotly.offline import get_plotlyjs_version
 
+from frontend.access import Access
 from frontend.app import create_dashboard
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -114,7 +115,7 @@ def test_the_type_rules_bite(tmp_path: Path) -> None:
 
 
 def test_no_callback_blocks_the_server() -> None:
-    app: Dash = create_dashboard(FastAPI(), url="http://127.0.0.1:1")
+    app: Dash = create_dashboard(FastAPI(), Access("http://127.0.0.1:1"))
     app._setup_server()
     callbacks = [c["callback"] for c in app.callback_map.values() if "callback" in c]
     assert len(callbacks) >= 12
@@ -123,6 +124,7 @@ def test_no_callback_blocks_the_server() -> None:
         if file.name != "wiring.py":
             assert "app.callback(" not in text, f"{file}: callbacks are made with `on`"
             assert "clientside_callback" not in text
+        assert "to_thread(" not in text, f"{file}: what waits for HTTP has threads of its own (decision 13)"
 
 
 def test_the_browsers_plotly_is_pythons_plotly() -> None:
