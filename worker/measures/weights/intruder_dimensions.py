@@ -18,10 +18,17 @@ class Spectra(NamedTuple):
 
 
 def spectra(weights: Weights, **_: object) -> Spectra:
-    """Left singular vectors of every matrix."""
+    """Left singular vectors of every matrix, as many as its numerical rank."""
     found = matrices(weights)
-    vectors = tuple(torch.linalg.svd(w, full_matrices=False)[0] for w in found.values())
-    return Spectra(vectors, tuple((n, tuple(w.shape)) for n, w in found.items()))
+    return Spectra(tuple(map(_left_vectors, found.values())), tuple((n, tuple(w.shape)) for n, w in found.items()))
+
+
+def _left_vectors(matrix: Tensor) -> Tensor:
+    """Left singular vectors ``(out, rank)``: those of singular value 0 are any basis of what the matrix leaves out."""
+    u, s, _vh = torch.linalg.svd(matrix, full_matrices=False)
+    # The usual threshold of numerical rank, as in numpy.linalg.matrix_rank.
+    threshold = s[0] * max(matrix.shape) * torch.finfo(matrix.dtype).eps
+    return u[:, s > threshold]
 
 
 @measure_of_weights(
@@ -35,7 +42,8 @@ def spectra(weights: Weights, **_: object) -> Spectra:
     ignores={Change.SCALE_WEIGHTS},
     reliable_from="any network and one tuned from it",
     pitfalls="Directed: the first is the base, the second is tuned from it. Convolutions are matrices (out, "
-    "in·height·width). For unrelated networks nearly every vector is an intruder.",
+    "in·height·width). Vectors of singular value 0 do not count. For unrelated networks nearly every "
+    "vector is an intruder.",
     source="Shuttleworth et al. 2024, section 3; left singular vectors, summed over matrices",
     parameters=(
         Parameter(
@@ -57,5 +65,7 @@ def intruder_dimensions(a: Spectra, b: Spectra, *, k: int, epsilon: float) -> Te
         raise Undefined("Not comparable: different architectures.")
     count = 0
     for base, tuned in zip(a.vectors, b.vectors, strict=True):
-        count += int(((base.T @ tuned[:, :k]).abs().amax(0) < epsilon - 1e-9).sum())
+        cosines = (base.T @ tuned[:, :k]).abs()
+        nearest = cosines.amax(0) if len(cosines) else cosines.new_zeros(cosines.shape[1])
+        count += int((nearest < epsilon - 1e-9).sum())
     return torch.tensor(float(count), dtype=torch.float64)
