@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from celery import Celery
 from kombu.exceptions import OperationalError
 
+from backend.contracts.jobs import JobKind, Queue
+
 TASK = "kinscape.job"
-INSPECTION = "inspection"
-COMPUTE = "compute"
 log = logging.getLogger("kinscape.queue")
 
 SETTINGS = {
@@ -32,7 +32,7 @@ SETTINGS = {
     "worker_send_task_events": False,
     "worker_hijack_root_logger": False,
     "worker_redirect_stdouts": False,
-    "task_default_queue": COMPUTE,
+    "task_default_queue": Queue.COMPUTE.value,
 }
 
 
@@ -43,23 +43,18 @@ def celery_app(broker_url: str) -> Celery:
     return app
 
 
-def queue_of(kind: str) -> str:
-    """Which queue a kind of job waits in."""
-    return INSPECTION if kind == "inspect" else COMPUTE
-
-
 class CeleryQueue:
     """Sends wake-up messages; a lost one is sent again by the reconciler."""
 
     def __init__(self, broker_url: str) -> None:
         self._app = celery_app(broker_url)
 
-    def wake(self, jobs: Sequence[tuple[int, str]]) -> None:
+    def wake(self, jobs: Sequence[tuple[int, JobKind]]) -> None:
         """Tell workers about queued jobs, given as (number, kind)."""
         try:
             with self._app.connection_for_write(connect_timeout=2) as connection:
                 for job, kind in jobs:
-                    self._app.send_task(TASK, args=[job], queue=queue_of(kind), connection=connection, retry=False)
+                    self._app.send_task(TASK, args=[job], queue=kind.queue.value, connection=connection, retry=False)
         except (OperationalError, OSError) as error:
             log.warning("queue.wake_failed jobs=%d error=%s", len(jobs), type(error).__name__)
 

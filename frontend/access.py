@@ -1,18 +1,20 @@
 """The client on behalf of whoever looks at the page."""
 
-from collections import OrderedDict
+import contextlib
+from collections.abc import Hashable
 from threading import Lock
-from typing import Any
 
+from cachetools import LRUCache
 from dash.backends._fastapi import get_current_request
 
 from backend.contracts.cards import Card
-from backend.contracts.comparisons import Matrix
-from kinscape.client import Client
+from backend.contracts.matrices import Reading
+from kinscape.client import Client, Comparison, PackedMatrix
 from kinscape.client.http import connections
 
 SHARE_COOKIE = "kinscape_share"
-MOST_KEPT = 400
+# Forty matrices of 500 checkpoints.
+CACHE_BYTES = 256 << 20
 
 
 class Access:
@@ -21,7 +23,7 @@ class Access:
     def __init__(self, url: str) -> None:
         self._url = url
         self._pool = connections(url)
-        self._kept: OrderedDict[tuple[Any, ...], Matrix] = OrderedDict()
+        self._matrices: LRUCache[Hashable, PackedMatrix] = LRUCache(CACHE_BYTES, getsizeof=_size)
         self._cards: dict[str, Card] = {}
         self._lock = Lock()
 
@@ -48,17 +50,19 @@ class Access:
         return self._cards
 
     def matrix(
-        self, client: Client, comparison: int, measure: str, layer: str | None, *, version: int, reading: str = "raw"
-    ) -> Matrix:
-        """A matrix, kept while its version stays; call only after the comparison itself was read."""
-        key = (comparison, measure, layer, version, reading)
+        self, comparison: Comparison, measure: str, layer: str | None, *, reading: Reading = Reading.RAW
+    ) -> PackedMatrix:
+        """A matrix, cached while its version stays; the comparison was read on behalf of this visitor."""
+        key = (comparison.id, measure, layer, comparison.details.progress.version, reading)
         with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
-        found = client.comparison_matrix(comparison, measure, layer, reading=reading)
-        with self._lock:
-            self._kept[key] = found
-            while len(self._kept) > MOST_KEPT:
-                self._kept.popitem(last=False)
-        return found
+            if key in self._matrices:
+                return self._matrices[key]
+        matrix = comparison.packed_matrix(measure, layer=layer, reading=reading)
+        with self._lock, contextlib.suppress(ValueError):
+            # A matrix larger than the whole cache is not cached.
+            self._matrices[key] = matrix
+        return matrix
+
+
+def _size(matrix: PackedMatrix) -> int:
+    return 3 * matrix.values.nbytes + matrix.told.nbytes

@@ -134,7 +134,7 @@ def _header(client: Client, path: str) -> Any:
     if path.startswith("/shared/"):
         return frame.header(project=None, projects=[], path=path, running=0)
     projects = client.projects()
-    running = client.http.get("/comparisons")
+    running = client.running()
     return frame.header(project=_current(client, path, projects), projects=projects, path=path, running=len(running))
 
 

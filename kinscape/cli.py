@@ -7,6 +7,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
+from backend.contracts.comparisons import ComparisonState
+from backend.contracts.uploads import State
 from kinscape.client import Client, ClientError, Comparison, Project
 
 URL = "http://127.0.0.1:8050"
@@ -155,7 +159,7 @@ def compare(client: Client, given: argparse.Namespace) -> int:
     project = client.project(given.project)
     chosen = [
         c for c in reversed(project.checkpoints())
-        if c.state == "ready" and (not given.group or c.group in given.group)
+        if c.state is State.READY and (not given.group or c.group in given.group)
     ]  # fmt: skip
     comparison = project.compare(
         checkpoints=chosen, probe=given.probe, train_probe=given.train_probe, measures=given.measure,
@@ -170,7 +174,7 @@ def compare(client: Client, given: argparse.Namespace) -> int:
               f"{comparison.counts['reused']} known; {comparison.url}")  # fmt: skip
         for line in comparison.log:
             print(line, file=sys.stderr)
-    return 0 if comparison.status == "done" else 1
+    return 0 if comparison.status is ComparisonState.DONE else 1
 
 
 def export(comparison: Comparison, given: argparse.Namespace) -> int:
@@ -178,12 +182,8 @@ def export(comparison: Comparison, given: argparse.Namespace) -> int:
     if given.format == "npz":
         if given.output is None:
             raise ClientError("npz is not text: say where to write it with --output.")
-        import numpy as np
-
-        from kinscape.client.comparison import grid
-
-        raw = comparison.raw_matrix(given.measure, layer=given.layer)
-        np.savez(given.output, values=grid(raw.values), low=grid(raw.low), high=grid(raw.high), labels=raw.labels)
+        packed = comparison.packed_matrix(given.measure, layer=given.layer)
+        np.savez(given.output, values=packed.values, low=packed.low, high=packed.high, labels=packed.header.labels)
         return 0
     text = comparison.export(given.measure, format=given.format, layer=given.layer)
     if given.output is None:

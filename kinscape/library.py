@@ -2,17 +2,16 @@
 
 from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
 from backend.contracts.cards import Arity, Card, Input, Pace, Role
-from backend.contracts.cells import Cell, Estimate, IntervalKind
+from backend.contracts.cells import Cell, Estimate
 from backend.contracts.problems import Unprocessable
 from kinscape.given import (
     Array,
@@ -25,6 +24,7 @@ from kinscape.given import (
     tensor,
     weights_of,
 )
+from kinscape.matrix import Matrix
 from worker.loading.registry import build
 from worker.measures.answering import answer_pairs
 from worker.measures.catalogue import catalogue
@@ -40,47 +40,10 @@ from worker.measures.measure import Measure
 from worker.measures.pairs import Answers
 from worker.measures.progress import Listener, told
 from worker.measures.side_by_side import PROCESSOR, side_by_side
-from worker.measures.uncertainty import bounds, half_width, row_groups
+from worker.measures.uncertainty import bounds, row_groups
 
 __all__ = ["BoundMeasure", "Matrix", "build", "matrices", "measure", "measures"]
 BESIDE = ("inputs", "logits", "head")
-
-
-@dataclass(frozen=True)
-class Matrix:
-    """All pairs of a list: values and 95 % intervals, each ``(n, n)``; NaN where there is none.
-
-    Attributes:
-        reasons: why there is no number, by place.
-        replicates: ``(groups, n, n)`` values with one group of samples left out; empty without intervals.
-        warning: a sentence that belongs beside the numbers.
-    """
-
-    values: npt.NDArray[np.float64]
-    low: npt.NDArray[np.float64]
-    high: npt.NDArray[np.float64]
-    reasons: dict[tuple[int, int], str]
-    replicates: npt.NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 0, 0)))
-    warning: str = ""
-
-    def difference(self, first: tuple[int, int], second: tuple[int, int]) -> Estimate:
-        """First cell minus second cell, with the paired interval that comes from the same samples.
-
-        Raises:
-            Unprocessable: one of the two has no number.
-        """
-        for place in (first, second):
-            if not np.isfinite(self.values[place]):
-                raise Unprocessable(self.reasons.get(place, f"There is no number at {place}."))
-        value = float(self.values[first] - self.values[second])
-        if not len(self.replicates):
-            return Estimate(value=value, method="no interval: values alone were asked for")
-        gaps = torch.from_numpy(self.replicates[:, *first] - self.replicates[:, *second])
-        half = float(half_width(gaps))
-        return Estimate(
-            value=value, low=value - half, high=value + half, interval=IntervalKind.SAMPLING,
-            method=f"paired delete-a-group jackknife, {len(gaps)} groups", replicates=tuple(gaps.tolist()),
-        )  # fmt: skip
 
 
 def measures() -> dict[str, Card]:
@@ -204,7 +167,7 @@ class BoundMeasure:
                 named = tuple(self.read(references, labels=labels, outputs=outputs))
                 both = {place: replace(one, references=named) for place, one in both.items()}
             groups = self._groups(list(both.values()), intervals=intervals)
-            cell = evaluate_pairs(self._measure, both, both, [(0, 1)], settings, groups=groups)[0]
+            cell = evaluate_pairs(self._measure, both, both, [(0, 1)], settings, groups=groups).cell(0)
         if not isinstance(cell, Estimate):
             raise Unprocessable(cell.sentence)
         return cell

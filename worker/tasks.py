@@ -18,22 +18,38 @@ from celery import Celery
 from celery.signals import worker_process_init, worker_process_shutdown
 from sqlalchemy.exc import SQLAlchemyError
 
+from backend.contracts.cell_arrays import Cells
 from backend.contracts.cells import Reason, Why
+from backend.contracts.jobs import (
+    AddBuiltin,
+    Forward,
+    InspectCheckpoint,
+    InspectProbe,
+    Job,
+    JobState,
+    ModelJob,
+    Summarise,
+    Tile,
+)
 from backend.contracts.problems import Problem
 from backend.queue import TASK, CeleryQueue, celery_app
 from backend.settings import WorkerSettings, read_settings
-from backend.store import cards, cells, jobs
+from backend.store import cards, jobs, matrices
 from backend.store.database import Database, queue_after_commit
 from backend.store.files import Files
-from backend.store.jobs import Job
-from worker.engine import computing
-from worker.engine.inspection import inspect, refuse
+from backend.store.jobs import Claim
+from worker.engine.asked import missing_places
+from worker.engine.inspection import inspect_checkpoint, inspect_probe, refuse
 from worker.engine.materials import Materials
-from worker.engine.ordering import order_matrices
-from worker.engine.summarising import summarise
+from worker.engine.models import run_model
+from worker.engine.orders import order_matrices
+from worker.engine.passes import run_forward
+from worker.engine.summaries import summarise
+from worker.engine.tiles import run_tile
 from worker.loading import registry
 from worker.measures.catalogue import catalogue
 
+# Well below a third of a lease (backend/store/jobs.py).
 BEAT_S = 8
 SEEN_EVERY_S = 15
 GRACE_S = 30
@@ -112,7 +128,7 @@ def _report() -> None:
 
 
 @contextmanager
-def _leased(job: Job) -> Iterator[threading.Event]:
+def _leased(job: Claim) -> Iterator[threading.Event]:
     """Keep a job's lease alive; the event is set when the job is lost."""
     lost, over = threading.Event(), threading.Event()
 
@@ -139,36 +155,32 @@ def _leased(job: Job) -> Iterator[threading.Event]:
 def run(id: int) -> None:
     """Do one job, unless it is somebody else's or over. May run twice without harm."""
     with parts().database.transaction() as session:
-        job = jobs.claim(session, id, worker=parts().name)
-    if job is None:
+        claim = jobs.claim(session, id, worker=parts().name)
+    if claim is None:
         return
     started = time.monotonic()
     try:
-        with _leased(job) as lost:
-            _do(job, lost)
+        with _leased(claim) as lost:
+            _do(claim.job, lost)
     except Abandoned:
-        log.info("job.abandoned job=%d kind=%s", job.id, job.kind)
+        log.info("job.abandoned job=%d kind=%s", claim.id, claim.job.kind)
         return
     except Problem as problem:
-        _fail(job, problem.detail)
+        _fail(claim, problem.detail)
         return
     except SoftTimeLimitExceeded:
-        pieces = computing.split(job.payload, job.kind)
-        if len(pieces) > 1:
-            # What is known already is not computed again: only a single number that is too slow fails.
-            with parts().database.transaction() as session:
-                jobs.replace(session, job.id, job.kind, pieces)
-            return
-        limit = f"{settings().time_limit_s:,} seconds"
-        _fail(job, f"This number took longer than {limit}; ask for fewer samples, probes or steps.")
+        # What is known already is not computed again: only a single number that is too slow fails.
+        if not _split(claim):
+            limit = f"{settings().time_limit_s:,} seconds"
+            _fail(claim, f"This number took longer than {limit}; ask for fewer samples, probes or steps.")
         return
     except Exception as error:  # noqa: BLE001  (the edge of a task)
-        _try_again(job, error)
+        _try_again(claim, error)
         return
     seconds = time.monotonic() - started
     with parts().database.transaction() as session:
-        jobs.finish(session, job.id, state="done", seconds=seconds)
-    log.info("job.done job=%d kind=%s seconds=%.2f", job.id, job.kind, seconds)
+        jobs.finish(session, claim.id, state=JobState.DONE, seconds=seconds)
+    log.info("job.done job=%d kind=%s seconds=%.2f", claim.id, claim.job.kind, seconds)
 
 
 def _do(job: Job, lost: threading.Event) -> None:
@@ -178,52 +190,57 @@ def _do(job: Job, lost: threading.Event) -> None:
         if lost.is_set():
             raise Abandoned
 
-    if job.kind == "inspect":
-        inspect(own.database, own.files, job.payload)
-    elif job.kind == "forward":
-        computing.run_forward(own.database, own.materials, job.payload)
-    elif job.kind == "model":
-        computing.run_model(own.database, own.materials, job.payload, check)
-    elif job.kind == "tile":
-        computing.run_tile(own.database, own.materials, job.payload, check)
-    elif job.kind == "order":
-        order_matrices(own.database, job.payload)
-        summarise(own.database, job.payload)
-    else:
-        raise Problem(f"This worker does not know jobs of the kind {job.kind!r}; restart it.")
+    match job:
+        case InspectCheckpoint():
+            inspect_checkpoint(own.database, own.files, job)
+        case InspectProbe() | AddBuiltin():
+            inspect_probe(own.database, own.files, job)
+        case Forward():
+            run_forward(own.database, own.materials, job)
+        case ModelJob():
+            run_model(own.database, own.materials, job, check)
+        case Tile():
+            run_tile(own.database, own.materials, job, check)
+        case Summarise():
+            order_matrices(own.database, job.comparison)
+            summarise(own.database, job.comparison)
 
 
-def _fail(job: Job, sentence: str) -> None:
-    """End a job for good: the cells it was to fill say why they are empty."""
-    with parts().database.transaction() as session:
-        for question, places in computing.places_of(job.payload, job.kind).items():
-            everyone = sorted({i for place in places for i in place})
-            known = cells.known_places(session, question, everyone)
-            reason = Reason(why=Why.FAILED, sentence=sentence)
-            cells.write(session, question, {p: reason for p in places if p not in known})
-        if job.kind == "inspect":
-            refuse(session, job.payload, sentence)
-        jobs.finish(session, job.id, state="failed", error=sentence)
-    log.error("job.failed job=%d kind=%s why=%s", job.id, job.kind, sentence)
-
-
-def _try_again(job: Job, error: Exception) -> None:
-    """A bug or a broken part: once more, and after the third time an end with a reference."""
-    reference = secrets.token_hex(4)
-    log.error("job.broke job=%d kind=%s attempt=%d reference=%s", job.id, job.kind, job.attempt, reference,
-              exc_info=error)  # fmt: skip
-    pieces = computing.split(job.payload, job.kind)
+def _split(claim: Claim) -> bool:
+    """Put the pieces of a job in its place; False where there is only one."""
+    pieces = claim.job.pieces()
     if len(pieces) > 1:
         with parts().database.transaction() as session:
-            jobs.replace(session, job.id, job.kind, pieces)
-        _leave_a_broken_device(error)
-        return
-    if job.attempt >= jobs.MOST_ATTEMPTS:
-        _fail(job, f"Something broke on our side three times; quote reference {reference}.")
-        return
+            jobs.replace(session, claim.id, pieces)
+    return len(pieces) > 1
+
+
+def _fail(claim: Claim, sentence: str) -> None:
+    """End a job for good: the cells it was to fill say why they are empty."""
+    job = claim.job
     with parts().database.transaction() as session:
-        jobs.give_back(session, job.id)
-        queue_after_commit(session, job.id, job.kind)
+        for question, a, b in missing_places(session, job):
+            reason = Reason(why=Why.FAILED, sentence=sentence)
+            places = zip(a.tolist(), b.tolist(), strict=True)
+            matrices.write(session, question, Cells.of(dict.fromkeys(places, reason)))
+        if isinstance(job, InspectCheckpoint | InspectProbe | AddBuiltin):
+            refuse(session, job, sentence)
+        jobs.finish(session, claim.id, state=JobState.FAILED, error=sentence)
+    log.error("job.failed job=%d kind=%s why=%s", claim.id, job.kind, sentence)
+
+
+def _try_again(claim: Claim, error: Exception) -> None:
+    """A bug or a broken part: once more, and after the third time an end with a reference."""
+    reference = secrets.token_hex(4)
+    where = (claim.id, claim.job.kind, claim.attempt, reference)
+    log.error("job.broke job=%d kind=%s attempt=%d reference=%s", *where, exc_info=error)
+    if not _split(claim):
+        if claim.attempt >= jobs.MOST_ATTEMPTS:
+            _fail(claim, f"Something broke on our side three times; quote reference {reference}.")
+            return
+        with parts().database.transaction() as session:
+            jobs.give_back(session, claim.id)
+            queue_after_commit(session, claim.id, claim.job.kind)
     _leave_a_broken_device(error)
 
 

@@ -11,11 +11,12 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp
 
-from backend.actions import sharing, uploading
+from backend.actions import shares as links
+from backend.actions import uploads as incoming
 from backend.api import answers
 from backend.api.guard import Guard
 from backend.api.parts import Parts
-from backend.api.routes import comparisons, keeping, shares, uploads
+from backend.api.routes import checkpoints, comparisons, offers, probes, projects, results, shares, uploads
 from backend.contracts.problems import NotFound
 from backend.contracts.shares import Share
 from backend.store import jobs
@@ -50,8 +51,8 @@ def create_app(parts: Parts, *, stopped: Callable[[], None]) -> FastAPI:
     app.state.parts = parts
     answers.install(app)
     api = APIRouter(prefix="/api/v1")
-    for router in (keeping.router, uploads.router, comparisons.router, shares.router):
-        api.include_router(router)
+    for routes in (offers, projects, checkpoints, probes, uploads, comparisons, results, shares):
+        api.include_router(routes.router)
     app.include_router(api)
     app.include_router(shares.door)
 
@@ -75,7 +76,7 @@ def guarded(app: ASGIApp, parts: Parts, *, csp: str) -> ASGIApp:
     def open_share(token: str) -> Share | None:
         try:
             with parts.database.transaction() as session:
-                return sharing.open_with(session, token)
+                return links.open_with(session, token)
         except NotFound:
             return None
 
@@ -94,6 +95,6 @@ async def _reconcile(parts: Parts) -> None:
 def _tidy(parts: Parts) -> None:
     with parts.database.transaction() as session:
         again = jobs.reconcile(session)
-        gone = uploading.collect_expired(session, parts.files)
+        gone = incoming.collect_expired(session, parts.files)
     if again or gone:
         log.info("reconcile.done woken=%d uploads_removed=%d", again, gone)

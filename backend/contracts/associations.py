@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, Field
 
-from backend.contracts.comparisons import Numbers
+from backend.contracts.matrices import Numbers
 
 
 class Correlation(BaseModel):

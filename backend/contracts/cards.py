@@ -192,6 +192,26 @@ class Card(BaseModel):
             raise ValueError(f"The measure {what.data.get('slug')!r} comes without {what.field_name}.")
         return words
 
+    @property
+    def higher_is_alike(self) -> bool:
+        """Whether larger values mean more alike, or better."""
+        return self.direction in (Direction.HIGHER_IS_ALIKE, Direction.HIGHER_IS_BETTER)
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether values lie on both sides of the value of equal models."""
+        return self.direction is Direction.NEAR_ZERO_IS_ALIKE
+
+    def unlikeness(self, value: Any) -> Any:
+        """A number, or an array of them, that grows as two models grow apart; comparable within one measure only."""
+        if self.is_signed:
+            return abs(value)
+        return -value if self.higher_is_alike else value
+
+    def is_closer(self, a: float, b: float) -> bool:
+        """Whether the first of two values means more alike, or better."""
+        return bool(self.unlikeness(a) < self.unlikeness(b))
+
     def settings(self, given: dict[str, Any]) -> dict[str, int | float | str]:
         """Every parameter with its value: the given one where given, else the default."""
         known = {p.name: p for p in self.parameters}

@@ -53,6 +53,25 @@ class Estimate(BaseModel):
     )
 
 
+class Provenance(BaseModel):
+    """How an estimate was made: what many cells of a matrix have in common."""
+
+    model_config = ConfigDict(frozen=True)
+    kind: Literal["provenance"] = "provenance"
+    interval: IntervalKind | None = None
+    method: str = ""
+    warning: str = ""
+
+
+class Detail(BaseModel):
+    """What belongs to single estimates only: notes, the columns of a curve, an error over random draws."""
+
+    model_config = ConfigDict(frozen=True)
+    monte_carlo_error: float | None = None
+    notes: dict[str, float | int | str] = Field(default_factory=dict)
+    series: dict[str, Column] = Field(default_factory=dict)
+
+
 class Reason(BaseModel):
     """Why a cell has no number."""
 
@@ -63,9 +82,4 @@ class Reason(BaseModel):
 
 
 Cell = Annotated[Estimate | Reason, Field(discriminator="kind")]
-
-
-def above_chance(value: float, *, chance: float, identical: float) -> float | None:
-    """Where a value lies between chance (0) and identity (1); None where the two coincide."""
-    room = identical - chance
-    return None if abs(room) < 1e-9 else (value - chance) / room
+Told = Annotated[Provenance | Reason, Field(discriminator="kind")]

@@ -1,15 +1,14 @@
 """Comparisons: what is asked of which checkpoints, and how far the answer is."""
 
-import base64
 import datetime as dt
 import enum
-from array import array
-from typing import Annotated, Any, Literal
+import hashlib
+import json
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from backend.contracts.cards import Slug
-from backend.contracts.groups import Band
+from backend.contracts.cards import Arity, Slug
 from backend.contracts.projects import Id
 
 PENULTIMATE = "penultimate"
@@ -37,6 +36,13 @@ class Reduction(enum.StrEnum):
     LAST_TOKEN = "last-token"  # noqa: S105  (a place in a sequence, not a secret)
 
 
+class Precision(enum.StrEnum):
+    """Width of the numbers in a forward pass."""
+
+    FLOAT32 = "float32"
+    FLOAT64 = "float64"
+
+
 class LayerPairs(enum.StrEnum):
     """Which layers meet: the same name on both sides, or every layer with every other."""
 
@@ -58,16 +64,55 @@ class ComparisonCreate(BaseModel):
     )
     layer_pairs: LayerPairs = LayerPairs.SAME
     reduction: Reduction = Reduction.MEAN
-    precision: Literal["float32", "float64"] = "float32"
+    precision: Precision = Precision.FLOAT32
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
 
 
-class Reading(enum.StrEnum):
-    """How the numbers of a matrix are read."""
+class SpecifiedMeasure(BaseModel):
+    """A measure of a comparison with every parameter, under the name that it has there."""
 
-    RAW = "raw"
-    ABOVE_CHANCE = "above-chance"
-    AGAINST_SEEDS = "against-seeds"
+    model_config = ConfigDict(frozen=True)
+    slug: Slug
+    version: int
+    parameters: dict[str, int | float | str]
+    name: str
+    references: list[Id] = Field(default_factory=list)
+
+
+class Specification(BaseModel):
+    """What was asked, with every default filled in; what is stored of a request."""
+
+    model_config = ConfigDict(frozen=True)
+    checkpoints: list[Id]
+    probe: Id
+    train_probe: Id | None
+    measures: list[SpecifiedMeasure]
+    layers: list[str]
+    layer_pairs: LayerPairs
+    reduction: Reduction
+    precision: Precision
+    seed: int
+
+    def digest(self) -> str:
+        """Equal for equal questions, whatever the order of the checkpoints."""
+        fields = self.model_dump(mode="json")
+        for measure in fields["measures"]:
+            if not measure["references"]:
+                # Digests of comparisons that were asked before there were references stay what they are.
+                del measure["references"]
+        text = json.dumps({**fields, "checkpoints": sorted(self.checkpoints)}, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def extended(self, added: list[int], *, name: str) -> ComparisonCreate:
+        """A request for the same with more checkpoints."""
+        measures: list[Any] = [m.model_dump(include={"slug", "parameters", "references"}) for m in self.measures]
+        return ComparisonCreate(
+            name=name,
+            checkpoints=list(dict.fromkeys([*self.checkpoints, *added])),
+            measures=measures,
+            layers=[] if self.layers == [PENULTIMATE] else self.layers,
+            **self.model_dump(include={"probe", "train_probe", "layer_pairs", "reduction", "precision", "seed"}),
+        )
 
 
 class ComparisonState(enum.StrEnum):
@@ -84,14 +129,6 @@ class Counts(BaseModel):
 
     new: int
     reused: int
-
-
-class Plan(BaseModel):
-    """What a comparison would compute, before it is asked for."""
-
-    counts: Counts
-    jobs: int
-    seconds: float = Field(description="Rough estimate on one worker.")
 
 
 class Progress(BaseModel):
@@ -114,7 +151,7 @@ class AskedMeasure(BaseModel):
     slug: str
     version: int
     parameters: dict[str, int | float | str]
-    arity: str
+    arity: Arity
     layers: list[tuple[str, str]]
     probe: str = ""
     role: str = ""
@@ -140,108 +177,3 @@ class Comparison(BaseModel):
     progress: Progress
     log: list[str]
     created: dt.datetime
-
-
-class Numbers(BaseModel):
-    """A block of float64 numbers; NaN where there is none."""
-
-    shape: list[int]
-    data: str = Field(description="base64 of little-endian float64, row by row.")
-
-    @classmethod
-    def of(cls, rows: list[list[float]]) -> "Numbers":
-        """Pack equal rows."""
-        flat = array("d", [v for row in rows for v in row])
-        return cls(
-            shape=[len(rows), len(rows[0]) if rows else 0],
-            data=base64.b64encode(flat.tobytes()).decode(),
-        )
-
-    def rows(self) -> list[list[float]]:
-        """Unpack to lists."""
-        flat = array("d")
-        flat.frombytes(base64.b64decode(self.data))
-        width = self.shape[1] if len(self.shape) > 1 else len(flat)
-        return [list(flat[i : i + width]) for i in range(0, len(flat), width)] if width else []
-
-
-class MissingCell(BaseModel):
-    """A place in a matrix that has a reason instead of a number."""
-
-    row: int
-    column: int
-    why: str
-    sentence: str
-
-
-class Matrix(BaseModel):
-    """One measure of all pairs (or of all models, then one column) of a comparison."""
-
-    measure: str
-    slug: str
-    layer: str | None
-    other_layer: str | None
-    ids: list[Id]
-    labels: list[str]
-    values: Numbers
-    low: Numbers
-    high: Numbers
-    missing: list[MissingCell]
-    warnings: list[str]
-    order: list[int] = Field(default_factory=list, description="Positions in seriated order.")
-    merges: list[list[float]] = Field(default_factory=list, description="Dendrogram, rows as in scipy.")
-    places: list[list[float]] = Field(default_factory=list, description="Map coordinates of the models.")
-    role: str = ""
-    n: int = 0
-    method: str = ""
-    version: int = 0
-    reading: Reading = Reading.RAW
-    band: Band | None = Field(default=None, description="What pairs of independent seeds score, when read against it.")
-
-
-class Profile(BaseModel):
-    """One measure of every model of a comparison, layer by layer."""
-
-    measure: str
-    slug: str
-    ids: list[Id]
-    labels: list[str]
-    layers: list[str]
-    values: Numbers = Field(description="(models, layers).")
-    half_widths: Numbers = Field(description="Half of the 95 % sampling intervals; NaN where there is none.")
-    missing: list[MissingCell]
-
-
-class PairCell(BaseModel):
-    """One number of a pair with everything known about it."""
-
-    measure: str
-    slug: str
-    layer: str | None
-    cell: dict[str, Any]
-    rank: int | None = None
-    of: int | None = None
-
-
-class Disagreements(BaseModel):
-    """Samples that two models answer differently, most surprising first."""
-
-    total: int
-    samples: list[dict[str, Any]]
-
-
-class Difference(BaseModel):
-    """The difference of two cells with its paired interval."""
-
-    value: float
-    low: float | None
-    high: float | None
-    method: str
-
-
-class PairDifference(Difference):
-    """The difference of two pairs in one measure at one layer."""
-
-    measure: str
-    slug: str
-    layer: str | None

@@ -1,8 +1,7 @@
 """Projects, checkpoints and probe sets as a user names and sees them."""
 
 import datetime as dt
-import enum
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -30,15 +29,6 @@ Tags = Annotated[
 ]
 
 
-class State(enum.StrEnum):
-    """Where an uploaded file is on its way."""
-
-    INSPECTING = "inspecting"
-    UNCONFIRMED = "unconfirmed"
-    READY = "ready"
-    REFUSED = "refused"
-
-
 class ProjectCreate(BaseModel):
     """A new project."""
 
@@ -54,107 +44,3 @@ class Project(BaseModel):
     created: dt.datetime
     checkpoints: int = 0
     comparisons: int = 0
-
-
-class CheckpointDescription(BaseModel):
-    """What a user says about a checkpoint when they upload it."""
-
-    model_config = ConfigDict(extra="forbid")
-    name: Name
-    group: Annotated[str, Field(max_length=100)] = ""
-    tags: Tags = Field(default_factory=dict)
-    parent: Name | None = None
-    init_of: Name | None = None
-    teacher: Name | None = None
-    run: Annotated[str, Field(max_length=200)] = ""
-    step: Annotated[int, Field(ge=0, le=2**53)] | None = None
-    architecture: Annotated[str, Field(max_length=64)] | None = None
-    arguments: Annotated[dict[str, int | str], Field(max_length=20)] = Field(default_factory=dict)
-    normalisation: dict[str, list[float]] | None = Field(
-        default=None, description='Own input normalisation, {"mean": [...], "std": [...]} per channel.'
-    )
-    class_order: list[int] | None = Field(
-        default=None, description="Probe class of each of this checkpoint's outputs, where they differ."
-    )
-    metrics: Annotated[dict[str, Number], Field(max_length=100)] = Field(default_factory=dict)
-
-
-class CheckpointChange(BaseModel):
-    """What may be changed of a checkpoint after it was uploaded."""
-
-    model_config = ConfigDict(extra="forbid")
-    name: Name | None = None
-    group: Annotated[str, Field(max_length=100)] | None = None
-    tags: Tags | None = None
-    architecture: Annotated[str, Field(max_length=64)] | None = None
-    arguments: Annotated[dict[str, int | str], Field(max_length=20)] | None = None
-
-
-class Mismatch(BaseModel):
-    """One row of the table that says how tensors differ from what an architecture expects."""
-
-    tensor: str
-    expected: tuple[int, ...] | None
-    found: tuple[int, ...] | None
-
-
-class Proposal(BaseModel):
-    """An architecture that fits the names and shapes of a file, to be confirmed."""
-
-    architecture: str
-    arguments: dict[str, int | str]
-
-
-class Checkpoint(BaseModel):
-    """One set of trained weights plus the architecture that runs them."""
-
-    id: Id
-    name: str
-    group: str
-    tags: dict[str, str]
-    parent: str | None
-    init_of: str | None
-    teacher: str | None
-    root: str | None = Field(description="First ancestor by parent; itself when it has none.")
-    run: str
-    step: int | None
-    architecture: str | None
-    arguments: dict[str, Any]
-    parameters: int | None
-    size_bytes: int | None
-    content_hash: str | None
-    layers: list[str]
-    non_finite: int = Field(default=0, description="NaN or infinite weights.")
-    metrics: dict[str, Number]
-    state: State
-    reason: str
-    mismatches: list[Mismatch] = Field(default_factory=list)
-    proposals: list[Proposal] = Field(default_factory=list)
-    created: dt.datetime
-
-
-class ProbeDescription(BaseModel):
-    """What a user says about a probe set."""
-
-    model_config = ConfigDict(extra="forbid")
-    name: Name
-    role: Annotated[str, Field(pattern="^(held-out|train|shifted)$")] = "held-out"
-    normalisation: dict[str, list[float]] | None = None
-
-
-class Probe(BaseModel):
-    """The samples that models are asked about."""
-
-    id: Id
-    name: str
-    role: str
-    samples: int | None
-    shape: list[int]
-    classes: int | None
-    class_counts: list[int]
-    duplicates: int
-    constant_features: int
-    content_hash: str | None
-    state: State
-    reason: str
-    created: dt.datetime

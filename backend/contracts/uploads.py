@@ -8,3 +8,12 @@ class UploadKind(enum.StrEnum):
 
     CHECKPOINT = "checkpoint"
     PROBE = "probe"
+
+
+class State(enum.StrEnum):
+    """Where an uploaded file is on its way."""
+
+    INSPECTING = "inspecting"
+    UNCONFIRMED = "unconfirmed"
+    READY = "ready"
+    REFUSED = "refused"

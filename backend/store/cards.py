@@ -1,7 +1,7 @@
 """Cards of measures and architectures, and the workers that published them."""
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
@@ -10,31 +10,37 @@ from sqlalchemy.orm import Session
 from backend.contracts.cards import ArchitectureCard, Card
 from backend.store.tables import ArchitectureRow, CardRow, WorkerRow
 
+# Three reports of a worker may be lost before it counts as gone.
 AWAY = dt.timedelta(seconds=45)
 
 
-def publish(session: Session, measures: Iterable[Card], architectures: Iterable[ArchitectureCard]) -> None:
+def publish(session: Session, measures: Sequence[Card], architectures: Sequence[ArchitectureCard]) -> None:
     """Replace all cards by these; several workers may do so at once."""
-    for table, key, found in (
-        (CardRow, "slug", {c.slug: c.model_dump(mode="json") for c in measures}),
-        (ArchitectureRow, "name", {a.name: a.model_dump(mode="json") for a in architectures}),
-    ):
-        column = getattr(table, key)
-        statement = insert(table).values([{key: k, "card": c} for k, c in sorted(found.items())])
-        session.execute(statement.on_conflict_do_update(index_elements=[key], set_={"card": statement.excluded.card}))
-        session.execute(delete(table).where(column.not_in(list(found))))
+    cards = insert(CardRow).values([{"slug": c.slug, "card": c} for c in sorted(measures, key=lambda c: c.slug)])
+    session.execute(cards.on_conflict_do_update(index_elements=["slug"], set_={"card": cards.excluded.card}))
+    session.execute(delete(CardRow).where(CardRow.slug.not_in([c.slug for c in measures])))
+    known = insert(ArchitectureRow).values(
+        [{"name": a.name, "card": a} for a in sorted(architectures, key=lambda a: a.name)]
+    )
+    session.execute(known.on_conflict_do_update(index_elements=["name"], set_={"card": known.excluded.card}))
+    session.execute(delete(ArchitectureRow).where(ArchitectureRow.name.not_in([a.name for a in architectures])))
 
 
 def measures(session: Session) -> dict[str, Card]:
     """Every card by slug, by family and slug."""
-    found = [Card.model_validate(row.card) for row in session.scalars(select(CardRow))]
-    return {c.slug: c for c in sorted(found, key=lambda c: (c.family, c.slug))}
+    cards = session.scalars(select(CardRow.card))
+    return {c.slug: c for c in sorted(cards, key=lambda c: (c.family, c.slug))}
+
+
+def measure(session: Session, slug: str) -> Card | None:
+    """The card of one measure, if a worker offers it."""
+    return session.scalar(select(CardRow.card).where(CardRow.slug == slug))
 
 
 def architectures(session: Session) -> dict[str, ArchitectureCard]:
     """Every architecture by name."""
     rows = session.scalars(select(ArchitectureRow).order_by(ArchitectureRow.name))
-    return {row.name: ArchitectureCard.model_validate(row.card) for row in rows}
+    return {row.name: row.card for row in rows}
 
 
 def worker_seen(session: Session, name: str, *, device: str) -> None:

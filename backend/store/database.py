@@ -6,9 +6,10 @@ from contextlib import contextmanager
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.orm import Session
 
+from backend.contracts.jobs import JobKind
 from backend.contracts.problems import Unavailable
 
-Wake = Callable[[Sequence[tuple[int, str]]], None]
+Wake = Callable[[Sequence[tuple[int, JobKind]]], None]
 OUTBOX = "jobs to wake after the commit"
 
 
@@ -25,7 +26,7 @@ class Database:
         with Session(self.engine, expire_on_commit=False) as session:
             yield session
             session.commit()
-            queued: list[tuple[int, str]] = session.info.pop(OUTBOX, [])
+            queued: list[tuple[int, JobKind]] = session.info.pop(OUTBOX, [])
         if queued and self._wake is not None:
             self._wake(queued)
 
@@ -44,6 +45,6 @@ class Database:
         self.engine.dispose()
 
 
-def queue_after_commit(session: Session, job: int, kind: str) -> None:
+def queue_after_commit(session: Session, job: int, kind: JobKind) -> None:
     """Wake a worker for this job once the transaction is committed."""
     session.info.setdefault(OUTBOX, []).append((job, kind))

@@ -3,48 +3,65 @@
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import and_, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from backend.contracts.comparisons import ComparisonState
+from backend.contracts.jobs import OPEN, Job, JobKind, JobState, Summarise
 from backend.store.database import queue_after_commit
 from backend.store.tables import ComparisonJobRow, ComparisonRow, JobRow
 
+# A worker extends its lease every eight seconds (worker/tasks.py), so three extensions may be lost.
 LEASE = dt.timedelta(seconds=30)
+# A job that waits longer may have lost its message; waking a worker twice does no harm.
 SILENCE = dt.timedelta(seconds=90)
+# What failed three times on three workers fails for a reason of its own.
 MOST_ATTEMPTS = 3
-OPEN = ("queued", "running")
+# A log that nobody would read to its end.
+MOST_FAILURES = 200
 
 
 @dataclass(frozen=True)
-class Job:
+class Claim:
     """A job as a worker holds it."""
 
     id: int
-    kind: str
-    payload: dict[str, Any]
+    job: Job
     attempt: int
 
 
-def add(
-    session: Session, kind: str, payload: dict[str, Any], *, comparison: int | None = None, request: str = ""
-) -> int:
+@dataclass(frozen=True)
+class Tally:
+    """Jobs of one kind in one state."""
+
+    kind: JobKind
+    state: JobState
+    count: int
+    seconds: float
+
+
+def add(session: Session, job: Job, *, comparison: int | None = None, request: str = "") -> int:
     """Queue a job and wake a worker for it after the commit."""
-    row = JobRow(kind=kind, payload=payload, request=request)
-    session.add(row)
+    return add_all(session, [job], comparisons=[] if comparison is None else [comparison], request=request)[0]
+
+
+def add_all(session: Session, work: Sequence[Job], *, comparisons: Sequence[int], request: str = "") -> list[int]:
+    """Queue jobs that these comparisons wait for; workers are woken after the commit."""
+    rows = [JobRow(kind=j.kind, payload=j.model_dump(mode="json", exclude={"kind"}), request=request) for j in work]
+    session.add_all(rows)
     session.flush()
-    if comparison is not None:
-        session.add(ComparisonJobRow(comparison_id=comparison, job_id=row.id))
-    queue_after_commit(session, row.id, kind)
-    return row.id
+    session.add_all(ComparisonJobRow(comparison_id=c, job_id=row.id) for row in rows for c in comparisons)
+    for row in rows:
+        queue_after_commit(session, row.id, row.kind)
+    return [row.id for row in rows]
 
 
-def claim(session: Session, id: int, *, worker: str) -> Job | None:
+def claim(session: Session, id: int, *, worker: str) -> Claim | None:
     """Take a job, unless somebody holds it or it is over."""
     query = select(JobRow).where(
         JobRow.id == id,
-        or_(JobRow.state == "queued", and_(JobRow.state == "running", JobRow.lease_until < func.now())),
+        or_(JobRow.state == JobState.QUEUED, and_(JobRow.state == JobState.RUNNING, JobRow.lease_until < func.now())),
     )
     row = session.scalar(query.with_for_update(skip_locked=True))
     if row is None:
@@ -52,17 +69,17 @@ def claim(session: Session, id: int, *, worker: str) -> Job | None:
     row.attempts += 1
     if row.attempts > MOST_ATTEMPTS:
         return None
-    row.state, row.worker = "running", worker
+    row.state, row.worker = JobState.RUNNING, worker
     session.flush()
     session.execute(update(JobRow).where(JobRow.id == id).values(lease_until=func.now() + LEASE))
-    return Job(row.id, row.kind, row.payload, row.attempts)
+    return Claim(row.id, row.job, row.attempts)
 
 
 def extend(session: Session, id: int, *, attempt: int) -> bool:
     """Keep the lease of a running job; False when the job is no longer ours."""
     query = (
         update(JobRow)
-        .where(JobRow.id == id, JobRow.state == "running", JobRow.attempts == attempt)
+        .where(JobRow.id == id, JobRow.state == JobState.RUNNING, JobRow.attempts == attempt)
         .values(lease_until=func.now() + LEASE)
         .returning(JobRow.id)
     )
@@ -72,28 +89,28 @@ def extend(session: Session, id: int, *, attempt: int) -> bool:
 def give_back(session: Session, id: int) -> None:
     """Let another worker try a job again."""
     session.execute(
-        update(JobRow).where(JobRow.id == id, JobRow.state == "running").values(state="queued", lease_until=None)
+        update(JobRow)
+        .where(JobRow.id == id, JobRow.state == JobState.RUNNING)
+        .values(state=JobState.QUEUED, lease_until=None)
     )
 
 
-def replace(session: Session, id: int, kind: str, pieces: list[dict[str, Any]]) -> None:
+def replace(session: Session, id: int, pieces: Sequence[Job]) -> None:
     """Put several smaller jobs in the place of a running one, for every comparison that waits for it."""
     taken = session.execute(
         update(JobRow)
-        .where(JobRow.id == id, JobRow.state == "running")
-        .values(state="done", error="split", finished=func.now(), lease_until=None)
+        .where(JobRow.id == id, JobRow.state == JobState.RUNNING)
+        .values(state=JobState.DONE, error="split", finished=func.now(), lease_until=None)
         .returning(JobRow.id)
     )
     if taken.first() is None:
         return
     waiting = list(session.scalars(select(ComparisonJobRow.comparison_id).where(ComparisonJobRow.job_id == id)))
-    for payload in pieces:
-        made = add(session, kind, payload)
-        session.add_all(ComparisonJobRow(comparison_id=c, job_id=made) for c in waiting)
+    add_all(session, pieces, comparisons=waiting)
     session.execute(delete(ComparisonJobRow).where(ComparisonJobRow.job_id == id))
 
 
-def finish(session: Session, id: int, *, state: str, error: str = "", seconds: float | None = None) -> None:
+def finish(session: Session, id: int, *, state: JobState, error: str = "", seconds: float | None = None) -> None:
     """End a job and count it in every comparison that waits for it."""
     session.execute(
         update(JobRow)
@@ -111,8 +128,8 @@ def finish(session: Session, id: int, *, state: str, error: str = "", seconds: f
 
 
 def end_when_done(session: Session, comparison: ComparisonRow) -> None:
-    """Order the matrices when the last cell is there; end the comparison after that."""
-    if comparison.state != "running":
+    """Summarise when the last cell is there; end the comparison after that."""
+    if comparison.state is not ComparisonState.RUNNING:
         return
     open_jobs = session.scalar(
         select(func.count())
@@ -122,21 +139,21 @@ def end_when_done(session: Session, comparison: ComparisonRow) -> None:
     )
     if open_jobs:
         return
-    ordered = session.scalar(
+    summarised = session.scalar(
         select(func.count())
         .select_from(JobRow)
         .join(ComparisonJobRow, ComparisonJobRow.job_id == JobRow.id)
-        .where(ComparisonJobRow.comparison_id == comparison.id, JobRow.kind == "order")
+        .where(ComparisonJobRow.comparison_id == comparison.id, JobRow.kind == JobKind.SUMMARISE)
     )
-    if not ordered:
-        add(session, "order", {"comparison": comparison.id}, comparison=comparison.id)
+    if not summarised:
+        add(session, Summarise(comparison=comparison.id), comparison=comparison.id)
         return
-    failed = counts(session, comparison.id).get("failed", 0)
-    comparison.state = "failed" if failed else "done"
+    failed = counts(session, comparison.id).get(JobState.FAILED, 0)
+    comparison.state = ComparisonState.FAILED if failed else ComparisonState.DONE
     comparison.finished = session.scalar(select(func.now()))
 
 
-def counts(session: Session, comparison: int) -> dict[str, int]:
+def counts(session: Session, comparison: int) -> dict[JobState, int]:
     """How many jobs of a comparison are in each state."""
     query = (
         select(JobRow.state, func.count())
@@ -147,8 +164,8 @@ def counts(session: Session, comparison: int) -> dict[str, int]:
     return {state: int(n) for state, n in session.execute(query)}
 
 
-def tallies(session: Session, comparisons: Sequence[int]) -> dict[int, list[tuple[str, str, int, float]]]:
-    """For each comparison its jobs as (kind, state, how many, seconds spent)."""
+def tallies(session: Session, comparisons: Sequence[int]) -> dict[int, list[Tally]]:
+    """For each comparison its jobs by kind and state, with the seconds they took."""
     query = (
         select(
             ComparisonJobRow.comparison_id,
@@ -161,9 +178,9 @@ def tallies(session: Session, comparisons: Sequence[int]) -> dict[int, list[tupl
         .where(ComparisonJobRow.comparison_id.in_(comparisons))
         .group_by(ComparisonJobRow.comparison_id, JobRow.kind, JobRow.state)
     )
-    out: dict[int, list[tuple[str, str, int, float]]] = {c: [] for c in comparisons}
+    out: dict[int, list[Tally]] = {c: [] for c in comparisons}
     for comparison, kind, state, n, seconds in session.execute(query):
-        out[comparison].append((kind, state, int(n), float(seconds or 0.0)))
+        out[comparison].append(Tally(kind, state, int(n), float(seconds or 0.0)))
     return out
 
 
@@ -172,9 +189,9 @@ def failures(session: Session, comparison: int) -> list[str]:
     query = (
         select(JobRow.id, JobRow.kind, JobRow.error)
         .join(ComparisonJobRow, ComparisonJobRow.job_id == JobRow.id)
-        .where(ComparisonJobRow.comparison_id == comparison, JobRow.state == "failed")
+        .where(ComparisonJobRow.comparison_id == comparison, JobRow.state == JobState.FAILED)
         .order_by(JobRow.id)
-        .limit(200)
+        .limit(MOST_FAILURES)
     )
     return [f"{kind} {id}: {error}" for id, kind, error in session.execute(query)]
 
@@ -185,12 +202,12 @@ def cancel(session: Session, comparison: int) -> int:
     shared = (
         select(ComparisonJobRow.job_id)
         .join(ComparisonRow, ComparisonRow.id == ComparisonJobRow.comparison_id)
-        .where(ComparisonRow.id != comparison, ComparisonRow.state == "running")
+        .where(ComparisonRow.id != comparison, ComparisonRow.state == ComparisonState.RUNNING)
     )
     done = session.execute(
         update(JobRow)
         .where(JobRow.id.in_(mine), JobRow.id.not_in(shared), JobRow.state.in_(OPEN))
-        .values(state="cancelled", lease_until=None, finished=func.now())
+        .values(state=JobState.CANCELLED, lease_until=None, finished=func.now())
         .returning(JobRow.id)
     )
     return len(done.all())
@@ -199,11 +216,11 @@ def cancel(session: Session, comparison: int) -> int:
 def retry(session: Session, comparison: int) -> int:
     """Queue the failed and cancelled jobs of a comparison again; returns how many."""
     mine = select(ComparisonJobRow.job_id).where(ComparisonJobRow.comparison_id == comparison)
-    session.execute(delete(JobRow).where(JobRow.id.in_(mine), JobRow.kind == "order"))
+    session.execute(delete(JobRow).where(JobRow.id.in_(mine), JobRow.kind == JobKind.SUMMARISE))
     again = session.execute(
         update(JobRow)
-        .where(JobRow.id.in_(mine), JobRow.state.in_(("failed", "cancelled")))
-        .values(state="queued", attempts=0, error="", sent=func.now(), finished=None)
+        .where(JobRow.id.in_(mine), JobRow.state.in_((JobState.FAILED, JobState.CANCELLED)))
+        .values(state=JobState.QUEUED, attempts=0, error="", sent=func.now(), finished=None)
         .returning(JobRow.id, JobRow.kind)
     ).all()
     for id, kind in again:
@@ -221,19 +238,19 @@ def forget_ended(session: Session, comparison: int) -> None:
 
 def reconcile(session: Session) -> int:
     """Wake workers again for jobs whose message or worker was lost; fail what was tried too often."""
-    lost = and_(JobRow.state == "running", JobRow.lease_until < func.now())
+    lost = and_(JobRow.state == JobState.RUNNING, JobRow.lease_until < func.now())
     tired = session.scalars(
         select(JobRow.id).where(lost, JobRow.attempts >= MOST_ATTEMPTS).with_for_update(skip_locked=True)
     ).all()
     for id in tired:
-        finish(session, id, state="failed", error=f"The worker died {MOST_ATTEMPTS} times on this piece.")
-    silent = and_(JobRow.state == "queued", JobRow.sent < func.now() - SILENCE)
+        finish(session, id, state=JobState.FAILED, error=f"The worker died {MOST_ATTEMPTS} times on this piece.")
+    silent = and_(JobRow.state == JobState.QUEUED, JobRow.sent < func.now() - SILENCE)
     query = select(JobRow).where(or_(lost, silent)).order_by(JobRow.id).limit(500)
     rows = session.scalars(query.with_for_update(skip_locked=True)).all()
     for row in rows:
         if row.id in tired:
             continue
-        row.state, row.sent = "queued", func.now()
+        row.state, row.sent = JobState.QUEUED, func.now()
         queue_after_commit(session, row.id, row.kind)
     return len(rows)
 
@@ -241,5 +258,5 @@ def reconcile(session: Session) -> int:
 def release_from(session: Session, worker: str) -> None:
     """Give up the leases of a worker that is stopping, so that others may go on at once."""
     session.execute(
-        update(JobRow).where(JobRow.state == "running", JobRow.worker == worker).values(lease_until=func.now())
+        update(JobRow).where(JobRow.state == JobState.RUNNING, JobRow.worker == worker).values(lease_until=func.now())
     )

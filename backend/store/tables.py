@@ -7,6 +7,15 @@ from sqlalchemy import BigInteger, DateTime, ForeignKey, Identity, Index, MetaDa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from backend.contracts.cards import ArchitectureCard, Arity, Card, Input, Role
+from backend.contracts.cells import Column, Told
+from backend.contracts.checkpoints import CheckpointFacts
+from backend.contracts.comparisons import ComparisonState, Specification
+from backend.contracts.jobs import JOB, Job, JobKind, JobState
+from backend.contracts.probes import ProbeFacts
+from backend.contracts.uploads import State, UploadKind
+from backend.store.types import Record, Word
+
 CONVENTION = {
     "ix": "ix_%(column_0_label)s",
     "uq": "uq_%(table_name)s_%(column_0_name)s",
@@ -75,9 +84,9 @@ class CheckpointRow(Key, Base):
     file_hash: Mapped[str | None]
     content_hash: Mapped[str | None]
     size_bytes: Mapped[int | None]
-    found: Mapped[dict[str, Any]] = mapped_column(server_default=EMPTY)
+    facts: Mapped[CheckpointFacts] = mapped_column("found", Record(CheckpointFacts), server_default=EMPTY)
     layers: Mapped[list[Any]] = mapped_column(server_default=NOTHING)
-    state: Mapped[str]
+    state: Mapped[State] = mapped_column(Word(State))
     reason: Mapped[str] = mapped_column(server_default="")
 
 
@@ -93,8 +102,8 @@ class ProbeRow(Key, Base):
     upload_hash: Mapped[str | None]
     file_hash: Mapped[str | None]
     content_hash: Mapped[str | None]
-    found: Mapped[dict[str, Any]] = mapped_column(server_default=EMPTY)
-    state: Mapped[str]
+    facts: Mapped[ProbeFacts] = mapped_column("found", Record(ProbeFacts), server_default=EMPTY)
+    state: Mapped[State] = mapped_column(Word(State))
     reason: Mapped[str] = mapped_column(server_default="")
 
 
@@ -104,7 +113,7 @@ class UploadRow(Key, Base):
     __tablename__ = "uploads"
     token: Mapped[str] = mapped_column(unique=True)
     project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"), index=True)
-    kind: Mapped[str]
+    kind: Mapped[UploadKind] = mapped_column(Word(UploadKind))
     description: Mapped[dict[str, Any]]
     size_bytes: Mapped[int]
     offset_bytes: Mapped[int] = mapped_column(server_default="0")
@@ -119,9 +128,9 @@ class ComparisonRow(Key, Base):
     __table_args__ = (UniqueConstraint("project_id", "specification_hash"),)
     project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"), index=True)
     name: Mapped[str] = mapped_column(server_default="")
-    specification: Mapped[dict[str, Any]]
+    specification: Mapped[Specification] = mapped_column(Record(Specification))
     specification_hash: Mapped[str]
-    state: Mapped[str]
+    state: Mapped[ComparisonState] = mapped_column(Word(ComparisonState))
     cells_new: Mapped[int] = mapped_column(server_default="0")
     cells_reused: Mapped[int] = mapped_column(server_default="0")
     version: Mapped[int] = mapped_column(server_default="0")
@@ -135,13 +144,13 @@ class QuestionRow(Key, Base):
     key: Mapped[str] = mapped_column(unique=True)
     slug: Mapped[str]
     version: Mapped[int]
-    arity: Mapped[str]
-    input: Mapped[str]
+    arity: Mapped[Arity] = mapped_column(Word(Arity))
+    input: Mapped[Input] = mapped_column(Word(Input))
     parameters: Mapped[dict[str, Any]]
     probe_id: Mapped[int | None] = mapped_column(ForeignKey("probes.id", ondelete="CASCADE"), index=True)
     train_probe_id: Mapped[int | None] = mapped_column(ForeignKey("probes.id", ondelete="CASCADE"), index=True)
     reference_ids: Mapped[list[Any]] = mapped_column(server_default=NOTHING)
-    role: Mapped[str]
+    role: Mapped[Role] = mapped_column(Word(Role))
     layer_a: Mapped[str] = mapped_column(server_default="")
     layer_b: Mapped[str] = mapped_column(server_default="")
     reduction: Mapped[str] = mapped_column(server_default="")
@@ -161,22 +170,44 @@ class ComparisonQuestionRow(Base):
     measure: Mapped[str]
 
 
-class CellRow(Base):
-    """One estimate or one reason. A measure of one model has the model on both sides."""
+class MatrixRow(Base):
+    """Cells of one question between one checkpoint and those that are not later than it, as arrays.
 
-    __tablename__ = "cells"
+    A cell lies in the row of the later of its two checkpoints, so that one more checkpoint is one more row (two
+    for a directed measure). Arrays are little-endian and equally long; NaN stands where a number is not there.
+    """
+
+    __tablename__ = "matrix_rows"
+    question_id: Mapped[int] = mapped_column(ForeignKey("questions.id", ondelete="CASCADE"), primary_key=True)
+    checkpoint_id: Mapped[int] = mapped_column(
+        ForeignKey("checkpoints.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+    # Whether the later checkpoint stands first in its cells: a directed measure has a cell for either order.
+    is_first: Mapped[bool] = mapped_column(primary_key=True)
+    partners: Mapped[bytes]  # int64: the other checkpoint of each cell; ascending
+    values: Mapped[bytes] = mapped_column("numbers")  # float64
+    low: Mapped[bytes]  # float64, like high and chance
+    high: Mapped[bytes]
+    chance: Mapped[bytes]  # what shuffled samples score
+    samples: Mapped[bytes]  # int32
+    told: Mapped[bytes]  # int32: which of the texts belongs to each cell
+    texts: Mapped[list[Told]] = mapped_column(Record(list[Told]))
+    groups: Mapped[int]  # replicates of each cell
+    # float32, cell by cell: each replicate minus the value, since float32 itself would lose small differences.
+    deviations: Mapped[bytes] = mapped_column(deferred=True)
+    updated: Mapped[dt.datetime] = mapped_column(server_default=func.now(), onupdate=func.now())
+
+
+class CellDetailRow(Base):
+    """What a few cells have that others have not: notes, the columns of a curve, an error over random draws."""
+
+    __tablename__ = "cell_details"
     question_id: Mapped[int] = mapped_column(ForeignKey("questions.id", ondelete="CASCADE"), primary_key=True)
     a_id: Mapped[int] = mapped_column(ForeignKey("checkpoints.id", ondelete="CASCADE"), primary_key=True, index=True)
     b_id: Mapped[int] = mapped_column(ForeignKey("checkpoints.id", ondelete="CASCADE"), primary_key=True, index=True)
-    value: Mapped[float | None]
-    low: Mapped[float | None]
-    high: Mapped[float | None]
-    n: Mapped[int] = mapped_column(server_default="0")
-    rest: Mapped[dict[str, Any]] = mapped_column(server_default=EMPTY)
-    replicates: Mapped[bytes | None]
-    why: Mapped[str | None]
-    sentence: Mapped[str] = mapped_column(server_default="")
-    created: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+    monte_carlo_error: Mapped[float | None]
+    notes: Mapped[dict[str, Any]] = mapped_column(server_default=EMPTY)
+    series: Mapped[dict[str, Column]] = mapped_column(Record(dict[str, Column]), server_default=EMPTY)
 
 
 class JobRow(Key, Base):
@@ -186,9 +217,9 @@ class JobRow(Key, Base):
     __table_args__ = (
         Index("ix_jobs_open", "state", "lease_until", postgresql_where=text("state in ('queued', 'running')")),
     )
-    kind: Mapped[str]
+    kind: Mapped[JobKind] = mapped_column(Word(JobKind))
     payload: Mapped[dict[str, Any]]
-    state: Mapped[str] = mapped_column(server_default="queued")
+    state: Mapped[JobState] = mapped_column(Word(JobState), server_default=JobState.QUEUED)
     attempts: Mapped[int] = mapped_column(server_default="0")
     lease_until: Mapped[dt.datetime | None]
     worker: Mapped[str] = mapped_column(server_default="")
@@ -197,6 +228,11 @@ class JobRow(Key, Base):
     sent: Mapped[dt.datetime] = mapped_column(server_default=func.now())
     seconds: Mapped[float | None]
     finished: Mapped[dt.datetime | None]
+
+    @property
+    def job(self) -> Job:
+        """What there is to do."""
+        return JOB.validate_python({"kind": self.kind, **self.payload})
 
 
 class ComparisonJobRow(Base):
@@ -234,7 +270,7 @@ class CardRow(Base):
 
     __tablename__ = "cards"
     slug: Mapped[str] = mapped_column(primary_key=True)
-    card: Mapped[dict[str, Any]]
+    card: Mapped[Card] = mapped_column(Record(Card))
 
 
 class ArchitectureRow(Base):
@@ -242,7 +278,7 @@ class ArchitectureRow(Base):
 
     __tablename__ = "architectures"
     name: Mapped[str] = mapped_column(primary_key=True)
-    card: Mapped[dict[str, Any]]
+    card: Mapped[ArchitectureCard] = mapped_column(Record(ArchitectureCard))
 
 
 class WorkerRow(Base):

@@ -7,13 +7,14 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from backend.contracts.problems import NotFound
+from backend.contracts.uploads import UploadKind
 from backend.store.tables import UploadRow
 
 LIFETIME = dt.timedelta(days=1)
 
 
 def add(
-    session: Session, *, token: str, project_id: int, kind: str, description: dict[str, Any], size_bytes: int
+    session: Session, *, token: str, project_id: int, kind: UploadKind, description: dict[str, Any], size_bytes: int
 ) -> UploadRow:
     """A new upload of which no byte is here yet."""
     row = UploadRow(
@@ -25,7 +26,7 @@ def add(
     return row
 
 
-def upload(session: Session, token: str) -> UploadRow:
+def get(session: Session, token: str) -> UploadRow:
     """The upload with this token."""
     row = session.scalar(select(UploadRow).where(UploadRow.token == token)) if token.isalnum() else None
     if row is None:

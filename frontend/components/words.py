@@ -5,6 +5,8 @@ from typing import Any
 import dash_mantine_components as dmc
 from dash import html
 
+from backend.contracts.cells import Cell, Reason
+from backend.contracts.pairs import Difference
 from frontend.figures.look import number
 
 STATE_COLOURS = {
@@ -20,35 +22,35 @@ STATE_COLOURS = {
 ROUNDING = 1e-12
 
 
-def estimate(cell: dict[str, Any]) -> Any:
+def estimate(cell: Cell) -> Any:
     """A number with its interval in small type, or the reason why there is none."""
-    if cell.get("kind") != "estimate":
-        return html.Span(cell.get("sentence", "Not computed."), className="quiet")
-    parts: list[Any] = [html.Span(number(cell["value"]), className="number", title=repr(cell["value"]))]
-    low, high = cell.get("low"), cell.get("high")
+    if isinstance(cell, Reason):
+        return html.Span(cell.sentence, className="quiet")
+    parts: list[Any] = [html.Span(number(cell.value), className="number", title=repr(cell.value))]
+    low, high = cell.low, cell.high
     if low is not None and high is not None:
-        exact = f"95 % interval {low!r} to {high!r}; {cell.get('method', '')}; N = {cell.get('n')}"
+        exact = f"95 % interval {low!r} to {high!r}; {cell.method}; N = {cell.n}"
         parts.append(html.Span(f" {number(low)} – {number(high)}", className="interval", title=exact))
-    if cell.get("monte_carlo_error"):
-        error = number(cell["monte_carlo_error"])
+    if cell.monte_carlo_error:
+        error = number(cell.monte_carlo_error)
         parts.append(html.Span(f" draws ±{error}", className="interval", title="standard error over random draws"))
-    if cell.get("warning"):
-        parts.append(html.Span(" !", className="warning-mark", title=cell["warning"]))
+    if cell.warning:
+        parts.append(html.Span(" !", className="warning-mark", title=cell.warning))
     return html.Span(parts)
 
 
-def difference(found: dict[str, Any]) -> Any:
+def difference(gap: Difference) -> Any:
     """A difference with its paired interval; it stands out where the interval leaves out 0."""
-    low, high = found.get("low"), found.get("high")
-    value = found["value"] if abs(found["value"]) > ROUNDING else 0.0
+    low, high = gap.low, gap.high
+    value = gap.value if abs(gap.value) > ROUNDING else 0.0
     sign = "+" if value > 0 else ""
     if low is None or high is None:
-        return html.Span(f"Δ {sign}{number(value)}", className="interval", title=found["method"])
+        return html.Span(f"Δ {sign}{number(value)}", className="interval", title=gap.method)
     apart = low > 0 or high < 0
     return html.Span(
         f"Δ {sign}{number(value)} ({number(low)} to {number(high)})",
         className="interval differs" if apart else "interval",
-        title=f"95 % interval, {found['method']}",
+        title=f"95 % interval, {gap.method}",
     )
 
 

@@ -16,7 +16,6 @@ from frontend.figures.surfaces import BELIEVED
 from frontend.pages.opened import OpenedComparison
 from frontend.pages.pictures import graph
 from kinscape.client import ClientError
-from kinscape.client.comparison import grid
 
 ROW = 26
 
@@ -41,7 +40,7 @@ def profile_tab(page: OpenedComparison, scheme: str) -> Any:
         )
     card = page.cards[found.slug]
     order = page.order(None)
-    values, halves = grid(found.values)[order], grid(found.half_widths)[order]
+    values, halves = found.values.array()[order], found.half_widths.array()[order]
     labels = [found.labels[k] for k in order]
     figure = surfaces.profile(values, halves, labels, found.layers, scheme=scheme)
     height = {"height": f"{190 + ROW * len(labels)}px", "minWidth": f"{220 + 62 * len(found.layers)}px"}
@@ -144,7 +143,7 @@ def _chosen(page: OpenedComparison, found: Associations, scheme: str) -> Any:
     mine = next((a for a in found.table if (a.measure, a.outcome) == (page.view.single, page.view.outcome)), None)
     if mine is None:
         return html.P("Choose a number: its models and both coefficients appear here.", className="quiet")
-    values = grid(found.values)
+    values = found.values.array()
     x, y = (values[:, found.columns.index(n)] for n in (mine.measure, mine.outcome))
     group = {c.name: c.group for c in page.checkpoints.values()}
     titles = (_titled(page, mine.measure), _titled(page, mine.outcome))
@@ -200,7 +199,7 @@ def agreement_tab(page: OpenedComparison, scheme: str) -> Any:
         return nothing("No agreement yet", str(error))
     if found.sentence:
         return nothing("No agreement of measures", found.sentence)
-    tables = [grid(t) for t in (found.correlation, found.p, found.q)]
+    tables = [t.array() for t in (found.correlation, found.p, found.q)]
     names = [_titled(page, m if layer is None else f"{m} · {layer}")
              for m, layer in zip(found.measures, found.layers, strict=True)]  # fmt: skip
     order = _alike_together(tables[0])

@@ -7,7 +7,8 @@ import dash_mantine_components as dmc
 from dash import Dash, Input, Output, State, ctx, html, no_update
 
 from backend.contracts.cards import Card, Question
-from backend.contracts.projects import Probe
+from backend.contracts.comparisons import PENULTIMATE
+from backend.contracts.probes import Probe
 from frontend.access import Access
 from frontend.components.cards import named
 from frontend.components.words import nothing, trouble
@@ -15,6 +16,7 @@ from frontend.filtering import matches
 from frontend.pages.library import GRID, row_of
 from frontend.wiring import on
 from kinscape.client import Client, ClientError, Project
+from kinscape.client.project import Asked
 
 FIRST_MEASURES = ("disagreement", "linear-cka", "accuracy")
 COST = {"product": "fast", "pair": "moderate", "path": "slow"}
@@ -162,7 +164,7 @@ def register(app: Dash, access: Access) -> None:
     )
     def filtered(text: str | None, path: str) -> list[dict[str, Any]]:
         project = access.client(path).project_numbered(int(path.split("/")[2]))
-        rows = [row_of(c) for c in reversed(project.checkpoints()) if c.state.value == "ready"]
+        rows = [row_of(c) for c in reversed(project.checkpoints()) if c.state is State.READY]
         return [r for r in rows if matches(r, text or "")]
 
     @on(
@@ -194,27 +196,27 @@ def register(app: Dash, access: Access) -> None:
         path: str,
     ) -> tuple[Any, ...]:
         client = access.client(path)
-        number = int(path.split("/")[2])
-        wanted = layers or ["penultimate"]
-        wish = {
+        wanted = layers or [PENULTIMATE]
+        asked: Asked = {
             "name": name or "",
             "checkpoints": sorted(r["id"] for r in rows or []),
             "probe": int(probe),
             "train_probe": int(train) if train else None,
             "measures": measures,
-            "layers": [] if wanted == ["penultimate"] else wanted,
+            "layers": [] if wanted == [PENULTIMATE] else wanted,
             "reduction": reduction,
         }
         count = f"{len(rows or [])} chosen"
         if not measures:
             return "", trouble("Choose at least one measure."), no_update, no_update, count
         try:
+            project = client.project_numbered(int(path.split("/")[2]))
             if ctx.triggered_id == "ask-run":
-                made = client.http.post(f"/projects/{number}/comparisons", json=wish)
-                return no_update, None, f"/comparison/{made['id']}", "", count
-            plan = client.http.post(f"/projects/{number}/comparisons/plan", json=wish)
+                made = project.compare(**asked)
+                return no_update, None, f"/comparison/{made.id}", "", count
+            plan = project.plan(**asked)
         except ClientError as error:
             return "", trouble(str(error)), no_update, no_update, count
-        new, known = plan["counts"]["new"], plan["counts"]["reused"]
-        seconds = f"; about {plan['seconds']:.0f} s on one worker" if new else ""
+        new, known = plan.counts.new, plan.counts.reused
+        seconds = f"; about {plan.seconds:.0f} s on one worker" if new else ""
         return f"{new} cells new, {known} known{seconds}", None, no_update, no_update, count

@@ -291,7 +291,8 @@ def register(app: Dash, access: Access) -> None:
 def _act(access: Access, path: str, verb: str) -> Any:
     client = access.client(path)
     try:
-        client.http.post(f"/comparisons/{path.split('/')[2]}/{verb}")
+        comparison = client.comparison(int(path.split("/")[2]))
+        comparison.cancel() if verb == "cancel" else comparison.retry()
     except ClientError:
         return no_update
     return {"acted": verb}
@@ -337,4 +338,4 @@ def _register_sharing(app: Dash, access: Access) -> None:
 
 def _revoke(page: OpenedComparison, share: int, clicks: int | None) -> None:
     if clicks:
-        page.client.http.post(f"/shares/{share}/revoke")
+        page.client.revoke(share)

@@ -6,6 +6,7 @@ from typing import Any
 import dash_mantine_components as dmc
 from dash import html
 
+from backend.contracts.cells import Reason
 from backend.contracts.comparisons import AskedMeasure
 from frontend.components.cards import named
 from frontend.components.frame import link
@@ -16,6 +17,7 @@ from frontend.figures.curves import Curve
 from frontend.pages.opened import OpenedComparison
 from frontend.pages.pictures import graph
 from kinscape.client import ClientError
+from kinscape.client.project import Asked
 
 Maker = Callable[[OpenedComparison, Sequence[int], str], Any]
 
@@ -67,14 +69,11 @@ def _asked(page: OpenedComparison, slug: str) -> AskedMeasure | None:
 
 def fetched(page: OpenedComparison, measure: AskedMeasure, a: int, b: int, name: str) -> Curve | str:
     """What stands behind a cell, or the sentence why there is nothing."""
-    path = f"/comparisons/{page.comparison.id}/cell"
     try:
-        cell = page.client.http.get(path, measure=measure.key, a=a, b=b)
+        cell = page.comparison.cell_between(measure.key, a, b)
     except ClientError as error:
         return str(error)
-    if cell["kind"] != "estimate":
-        return str(cell["sentence"])
-    return Curve(name, cell.get("series") or {}, cell.get("notes") or {})
+    return cell.sentence if isinstance(cell, Reason) else Curve(name, cell.series, cell.notes)
 
 
 def _found(page: OpenedComparison, slug: str, shown: Sequence[int]) -> tuple[list[Curve], list[str]] | None:
@@ -195,16 +194,15 @@ def _plane_form(page: OpenedComparison) -> Any:
     )  # fmt: skip
 
 
-def plane_wish(page: OpenedComparison, three: Sequence[int]) -> dict[str, Any]:
+def plane_of(page: OpenedComparison, three: Sequence[int]) -> Asked:
     """The request for the plane of three networks of this comparison."""
     details = page.comparison.details
-    probes = {p["name"]: p["id"] for p in page.client.http.get(f"/projects/{details.project}/probes")}
     names = ", ".join(page.checkpoints[i].name for i in three)
     return {
         "name": f"Plane of {names}"[:200],
         "checkpoints": list(details.checkpoints),
-        "probe": probes[details.probe],
-        "train_probe": None if details.train_probe is None else probes[details.train_probe],
+        "probe": details.probe,
+        "train_probe": details.train_probe,
         "measures": [{"slug": "loss-plane", "references": list(three)}],
     }
 

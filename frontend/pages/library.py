@@ -6,7 +6,8 @@ import dash_ag_grid as dag
 import dash_mantine_components as dmc
 from dash import Dash, Input, Output, State, dcc, html
 
-from backend.contracts.projects import Checkpoint, Probe
+from backend.contracts.checkpoints import Checkpoint
+from backend.contracts.probes import Probe
 from frontend.access import Access
 from frontend.components.frame import link
 from frontend.components.words import nothing, state_badge, trouble

@@ -6,11 +6,12 @@ from dash import Dash, Input, Output, State, no_update
 
 from frontend.access import Access
 from frontend.components.words import trouble
-from frontend.pages.curves import plane_wish
+from frontend.pages.curves import plane_of
 from frontend.pages.opened import OpenedComparison
 from frontend.view import View
 from frontend.wiring import on
 from kinscape.client import ClientError
+from kinscape.client.project import Asked
 
 
 def register_more(app: Dash, access: Access) -> None:
@@ -32,11 +33,10 @@ def register_more(app: Dash, access: Access) -> None:
         page = OpenedComparison.of(access, path, query)
         a, b = page.view.a, page.view.b
         try:
-            wish = layer_wish(page, a, b)
-            made = page.client.http.post(f"/projects/{page.comparison.details.project}/comparisons", json=wish)
+            made = page.project.compare(**layers_of_pair(page, a, b))
         except ClientError as error:
             return no_update, no_update, trouble(str(error))
-        return f"/comparison/{made['id']}", View(tab="layers", a=a, b=b).query(), None
+        return f"/comparison/{made.id}", View(tab="layers", a=a, b=b).query(), None
 
     @on(
         app,
@@ -56,22 +56,19 @@ def register_more(app: Dash, access: Access) -> None:
             return no_update, no_update, trouble("Choose three networks.")
         page = OpenedComparison.of(access, path, query)
         try:
-            wish = plane_wish(page, [int(i) for i in three or []])
-            made = page.client.http.post(f"/projects/{page.comparison.details.project}/comparisons", json=wish)
+            made = page.project.compare(**plane_of(page, [int(i) for i in three or []]))
         except ClientError as error:
             return no_update, no_update, trouble(str(error))
-        return f"/comparison/{made['id']}", View(tab="curves").query(), None
+        return f"/comparison/{made.id}", View(tab="curves").query(), None
 
 
-def layer_wish(page: OpenedComparison, a: int, b: int) -> dict[str, Any]:
+def layers_of_pair(page: OpenedComparison, a: int, b: int) -> Asked:
     """The request for every layer of one checkpoint against every layer of another."""
-    probes = page.client.http.get(f"/projects/{page.comparison.details.project}/probes")
-    probe = next(p["id"] for p in probes if p["name"] == page.comparison.details.probe)
     both = [x for x in page.checkpoints[a].layers if x in page.checkpoints[b].layers]
     return {
         "name": f"Layers of {page.checkpoints[a].name} and {page.checkpoints[b].name}"[:200],
         "checkpoints": sorted((a, b)),
-        "probe": probe,
+        "probe": page.comparison.details.probe,
         "measures": ["linear-cka"],
         "layers": both[:60],
         "layer_pairs": "all",

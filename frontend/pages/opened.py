@@ -5,14 +5,14 @@ from functools import cached_property
 
 import numpy as np
 
-from backend.contracts.cards import Card, Change, Direction, Family, Input
-from backend.contracts.comparisons import AskedMeasure, Matrix, Reading
-from backend.contracts.projects import Checkpoint
+from backend.contracts.cards import Arity, Card, Change, Direction, Family, Input
+from backend.contracts.checkpoints import Checkpoint
+from backend.contracts.comparisons import AskedMeasure
+from backend.contracts.matrices import Reading
 from frontend.access import Access
 from frontend.figures.heatmap import Block
 from frontend.view import View
-from kinscape.client import Client, ClientError, Comparison
-from kinscape.client.comparison import grid
+from kinscape.client import Client, ClientError, Comparison, PackedMatrix, Project
 
 SUMMARIES = {
     Reading.ABOVE_CHANCE: "0 is what shuffled samples score, 1 is identity; the same scale for every measure.",
@@ -26,7 +26,7 @@ def comparison_of(client: Client, path: str) -> int:
     if len(parts) != 2 or not parts[1].isdecimal():
         raise ClientError("There is nothing at this address.")
     if parts[0] == "shared":
-        return int(client.http.get("/shared")["comparison"])
+        return client.opened_share().comparison
     return int(parts[1])
 
 
@@ -53,6 +53,11 @@ class OpenedComparison:
         return self.path.startswith("/shared/")
 
     @cached_property
+    def project(self) -> Project:
+        """The project that the comparison belongs to."""
+        return self.client.project_numbered(self.comparison.details.project)
+
+    @cached_property
     def cards(self) -> dict[str, Card]:
         """Every card by slug."""
         return self.access.cards(self.client)
@@ -60,18 +65,17 @@ class OpenedComparison:
     @cached_property
     def checkpoints(self) -> dict[int, Checkpoint]:
         """The checkpoints by number."""
-        found = self.client.http.get(f"/comparisons/{self.comparison.id}/checkpoints")
-        return {c["id"]: Checkpoint.model_validate(c) for c in found}
+        return {c.id: c for c in self.comparison.checkpoints()}
 
     @cached_property
     def pairwise(self) -> list[AskedMeasure]:
         """Measures of pairs, in the order asked."""
-        return [m for m in self.comparison.details.measures if m.arity == "pair" and m.slug in self.cards]
+        return [m for m in self.comparison.details.measures if m.arity is Arity.PAIR and m.slug in self.cards]
 
     @cached_property
     def single(self) -> list[AskedMeasure]:
         """Measures of single models, in the order asked."""
-        return [m for m in self.comparison.details.measures if m.arity == "model" and m.slug in self.cards]
+        return [m for m in self.comparison.details.measures if m.arity is Arity.MODEL and m.slug in self.cards]
 
     @property
     def measure(self) -> AskedMeasure | None:
@@ -111,17 +115,13 @@ class OpenedComparison:
             return None
         return self.view.layer if self.view.layer in layers else layers[-1]
 
-    def matrix(self, measure: AskedMeasure, layer: str | None) -> Matrix:
+    def matrix(self, measure: AskedMeasure, layer: str | None) -> PackedMatrix:
         """One measure of all pairs or models."""
-        version = self.comparison.details.progress.version
-        return self.access.matrix(self.client, self.comparison.id, measure.key, layer, version=version)
+        return self.access.matrix(self.comparison, measure.key, layer)
 
-    def as_read(self, measure: AskedMeasure, layer: str | None) -> Matrix:
+    def as_read(self, measure: AskedMeasure, layer: str | None) -> PackedMatrix:
         """One measure of all pairs, as the view reads it."""
-        version = self.comparison.details.progress.version
-        return self.access.matrix(
-            self.client, self.comparison.id, measure.key, layer, version=version, reading=self.view.reading
-        )
+        return self.access.matrix(self.comparison, measure.key, layer, reading=Reading(self.view.reading))
 
     def card(self, measure: AskedMeasure) -> Card:
         """The card of a measure of pairs, with the ends that its numbers have as the view reads them."""
@@ -135,19 +135,13 @@ class OpenedComparison:
             "summary": SUMMARIES[Reading(self.view.reading)],
         })  # fmt: skip
 
-    def block(self, matrix: Matrix) -> Block:
+    def block(self, matrix: PackedMatrix) -> Block:
         """A matrix with the groups of its models."""
-        return Block(
-            grid(matrix.values),
-            grid(matrix.low),
-            grid(matrix.high),
-            {(m.row, m.column): m.sentence for m in matrix.missing},
-            matrix.ids,
-            matrix.labels,
-            [self.checkpoints[i].group if i in self.checkpoints else "" for i in matrix.ids],
-        )
+        header = matrix.header
+        groups = [self.checkpoints[i].group if i in self.checkpoints else "" for i in header.ids]
+        return Block(matrix.values, matrix.low, matrix.high, matrix.reasons(), header.ids, header.labels, groups)
 
-    def order(self, matrix: Matrix | None) -> list[int]:
+    def order(self, matrix: PackedMatrix | None) -> list[int]:
         """Positions of the models in the order of the view."""
         details = self.comparison.details
         everyone = list(range(len(details.checkpoints)))
@@ -156,8 +150,8 @@ class OpenedComparison:
             return sorted(everyone, key=lambda i: details.labels[i])
         if self.view.order == "group":
             return sorted(everyone, key=lambda i: (groups[i], details.labels[i]))
-        if self.view.order == "alike" and matrix is not None and matrix.order:
-            return matrix.order
+        if self.view.order == "alike" and matrix is not None and matrix.header.order:
+            return matrix.header.order
         return everyone
 
     def off_diagonal(self, block: Block) -> list[float]:

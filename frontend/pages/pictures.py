@@ -5,7 +5,8 @@ from typing import Any
 import dash_mantine_components as dmc
 from dash import dcc, html
 
-from backend.contracts.comparisons import AskedMeasure, Numbers
+from backend.contracts.comparisons import AskedMeasure
+from backend.contracts.matrices import MatrixHeader
 from frontend.components.cards import named
 from frontend.components.frame import link
 from frontend.components.words import difference, estimate, nothing, trouble
@@ -18,7 +19,6 @@ from frontend.figures.samples import picture
 from frontend.figures.scale import scale_histogram
 from frontend.pages.opened import OpenedComparison
 from kinscape.client import ClientError
-from kinscape.client.comparison import grid
 
 FILL = {"height": "100%", "width": "100%"}
 MOST_BESIDE = 14
@@ -49,7 +49,7 @@ def matrix_tab(page: OpenedComparison, scheme: str) -> Any:
     order = page.order(raw)
     card = page.card(measure)
     block = page.block(raw).ordered(order)
-    merges = raw.merges if page.view.order == "alike" and raw.order else []
+    merges = raw.header.merges if page.view.order == "alike" and raw.header.order else []
     figure = heatmap(
         block, card, merges=merges, scheme=scheme, scale=page.view.scale, selected=(page.view.a, page.view.b)
     )
@@ -65,8 +65,8 @@ def matrix_tab(page: OpenedComparison, scheme: str) -> Any:
                     scale_histogram(page.off_diagonal(block), card, scheme=scheme, scale=page.view.scale),
                     kind="graph scale",
                 ),
-                html.Div(_provenance(raw, measure, layer), className="quiet provenance"),
-                *[trouble(w) for w in raw.warnings[:2]],
+                html.Div(_provenance(raw.header, measure, layer), className="quiet provenance"),
+                *[trouble(w) for w in raw.header.warnings[:2]],
                 _accessible(block),
             ],
             className="picture",
@@ -80,7 +80,7 @@ def matrix_tab(page: OpenedComparison, scheme: str) -> Any:
     return html.Div(parts, className="pictures")
 
 
-def _provenance(raw: Any, measure: AskedMeasure, layer: str | None) -> str:
+def _provenance(raw: MatrixHeader, measure: AskedMeasure, layer: str | None) -> str:
     settings = settings_of(measure)
     parts = [
         f"N = {raw.n}" if raw.n else "",
@@ -94,7 +94,7 @@ def _provenance(raw: Any, measure: AskedMeasure, layer: str | None) -> str:
     return " · ".join(p for p in parts if p)
 
 
-def _band(raw: Any) -> str:
+def _band(raw: MatrixHeader) -> str:
     if raw.band is None:
         return ""
     b = raw.band
@@ -191,13 +191,13 @@ def map_tab(page: OpenedComparison, scheme: str) -> Any:
     """Models as points."""
     measure = page.measure
     raw = None if measure is None else page.matrix(measure, page.layer(measure))
-    if raw is None or not raw.places or len(raw.places) != len(raw.ids):
+    if raw is None or not raw.header.places or len(raw.header.places) != len(raw.header.ids):
         return nothing("No map yet", "The map is drawn when all pairs are computed.")
     block = page.block(raw)
-    figure = model_map(raw.places, block.labels, block.groups, ids=block.ids, scheme=scheme)
+    figure = model_map(raw.header.places, block.labels, block.groups, ids=block.ids, scheme=scheme)
     note = "Classical scaling: distances on the map stand for the measure's, as well as two dimensions can."
     return html.Div(
-        [html.H2(named(page.cards[raw.slug])), html.P(note, className="quiet"), graph(figure, kind="graph map")],
+        [html.H2(named(page.cards[raw.header.slug])), html.P(note, className="quiet"), graph(figure, kind="graph map")],
         className="picture full",
     )
 
@@ -222,26 +222,20 @@ def pair_tab(page: OpenedComparison, _scheme: str, *, between: Any = None) -> An
 
 def pair_numbers(page: OpenedComparison) -> Any:
     """Every measure of the selected pair with its rank."""
-    path = f"/comparisons/{page.comparison.id}/pair"
-    cells = page.client.http.get(path, a=page.view.a, b=page.view.b)
     rows = []
     gaps = _gaps(page)
-    for cell in cells:
-        card = page.cards.get(cell["slug"])
+    for cell in page.comparison.pair(page.view.a, page.view.b):
+        card = page.cards.get(cell.slug)
         if card is None:
             continue
-        view = page.view.but(tab="matrix", measure=cell["measure"], layer=cell["layer"] or "")
-        rank = f"{cell['rank']}/{cell['of']}" if cell["rank"] else ""
+        view = page.view.but(tab="matrix", measure=cell.measure, layer=cell.layer or "")
+        rank = f"{cell.rank}/{cell.of}" if cell.rank else ""
+        name = [link(named(card), page.href(view)), html.Div(cell.layer or "", className="quiet")]
         rows.append(
             html.Tr(
                 [
-                    html.Td(
-                        [
-                            link(named(card), page.href(view)),
-                            html.Div(cell["layer"] or "", className="quiet"),
-                        ]
-                    ),
-                    html.Td([estimate(cell["cell"]), *gaps.get((cell["measure"], cell["layer"]), [])]),
+                    html.Td(name),
+                    html.Td([estimate(cell.cell), *gaps.get((cell.measure, cell.layer), [])]),
                     html.Td(rank, className="quiet", title="rank among all pairs, 1 is most alike"),
                 ]
             )
@@ -255,30 +249,30 @@ def _gaps(page: OpenedComparison) -> dict[tuple[str, str | None], list[Any]]:
     v = page.view
     if v.c not in page.checkpoints or v.d not in page.checkpoints or v.c == v.d or (v.c, v.d) == (v.a, v.b):
         return {}
-    found = page.client.http.get(f"/comparisons/{page.comparison.id}/differences", a=v.a, b=v.b, c=v.c, d=v.d)
-    return {(f["measure"], f["layer"]): [html.Div(difference(f), className="gap")] for f in found}
+    gaps = page.comparison.differences((v.a, v.b), (v.c, v.d))
+    return {(gap.measure, gap.layer): [html.Div(difference(gap), className="gap")] for gap in gaps}
 
 
 def disagreements(page: OpenedComparison, names: dict[int, str]) -> Any:
     """Samples to which the two give different classes."""
     a, b = page.view.a, page.view.b
     try:
-        found = page.client.http.get(f"/comparisons/{page.comparison.id}/disagreements", a=a, b=b)
+        found = page.comparison.disagreements(a, b)
     except ClientError as error:
         return html.P(str(error), className="quiet")
-    if not found["total"]:
+    if not found.total:
         return html.P("They give every sample the same class.", className="quiet")
     tiles = []
-    for sample in found["samples"]:
-        image = picture(sample["values"], sample["shape"])
-        shown = html.Img(src=image, alt=f"sample {sample['sample']}") if image else html.Span(f"#{sample['sample']}")
+    for sample in found.samples:
+        image = picture(sample.values, sample.shape)
+        shown = html.Img(src=image, alt=f"sample {sample.sample}") if image else html.Span(f"#{sample.sample}")
         says = [
-            html.Span(f"{names[i][:18]}: {sample[k]['class']} ({sample[k]['confidence']:.2f})")
-            for i, k in ((a, "a"), (b, "b"))
+            html.Span(f"{names[i][:18]}: {said.predicted} ({said.confidence:.2f})")
+            for i, said in ((a, sample.a), (b, sample.b))
         ]
-        label = "" if sample["label"] is None else f"label {sample['label']}"
+        label = "" if sample.label is None else f"label {sample.label}"
         tiles.append(html.Figure([shown, html.Figcaption([html.Strong(label), *says])], className="sample"))
-    shown_of = f"{found['total']} samples; the most confident disagreements first."
+    shown_of = f"{found.total} samples; the most confident disagreements first."
     return html.Div([html.P(shown_of, className="quiet"), html.Div(tiles, className="samples")])
 
 
@@ -291,13 +285,10 @@ def layers_tab(page: OpenedComparison, scheme: str) -> Any:
     crossed = [m for m in page.pairwise if any(x != y for x, y in m.layers)]
     if crossed:
         measure = crossed[0]
-        found = page.client.http.get(
-            f"/comparisons/{page.comparison.id}/layers", measure=measure.key, a=min(a, b), b=max(a, b)
-        )
         low, high = min(a, b), max(a, b)
-        rows = grid(Numbers.model_validate(found["values"]))
+        found = page.comparison.layer_matrix(measure.key, low, high)
         figure = layer_heatmap(
-            rows, found["labels"], page.cards[measure.slug], names=(names[low], names[high]), scheme=scheme
+            found.values.array(), found.labels, page.cards[measure.slug], names=(names[low], names[high]), scheme=scheme
         )
         return html.Div(
             [html.H2(named(page.cards[measure.slug])), graph(figure, kind="graph layers")], className="picture full"

@@ -7,10 +7,10 @@ from typing import Any, Self
 import httpx
 
 from backend.contracts.cards import ArchitectureCard, Card
-from backend.contracts.comparisons import Matrix
 from kinscape.client.comparison import Comparison
 from kinscape.client.http import ClientError, Http
 from kinscape.client.project import Project
+from kinscape.client.share import Share
 
 
 class Client:
@@ -58,10 +58,17 @@ class Client:
         """The comparison of this number."""
         return Comparison(self._http, self._http.get(f"/comparisons/{number}"))
 
-    def comparison_matrix(self, number: int, measure: str, layer: str | None, *, reading: str = "raw") -> Matrix:
-        """One measure of a comparison as the server sends it."""
-        path = f"/comparisons/{number}/matrix"
-        return Matrix.model_validate(self._http.get(path, measure=measure, layer=layer, reading=reading))
+    def running(self) -> list[Comparison]:
+        """Comparisons that are being computed."""
+        return [Comparison(self._http, c) for c in self._http.get("/comparisons")]
+
+    def revoke(self, share: int) -> None:
+        """End the link of this number for good."""
+        self._http.post(f"/shares/{share}/revoke")
+
+    def opened_share(self) -> Share:
+        """The link that this client came with."""
+        return Share(self._http, self._http.get("/shared"))
 
     def project_numbered(self, number: int) -> Project:
         """The project of this number."""

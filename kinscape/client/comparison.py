@@ -1,5 +1,6 @@
 """A comparison: waiting for it, reading it, sharing it."""
 
+import io
 import sys
 import time
 from collections.abc import Iterable, Sequence
@@ -8,43 +9,54 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import TypeAdapter
 
 from backend.contracts import comparisons as contract
 from backend.contracts.associations import Agreements, Associations
-from backend.contracts.cells import Cell, Estimate, Reason
+from backend.contracts.cells import Cell
+from backend.contracts.checkpoints import Checkpoint
 from backend.contracts.groups import Contrast, Groups
-from backend.contracts.projects import Checkpoint
+from backend.contracts.matrices import Matrix as MatrixDocument
+from backend.contracts.matrices import PackedHeader, Profile, Reading
+from backend.contracts.pairs import Difference, Disagreements, PairCell, PairDifference
 from kinscape.client.http import ClientError, Http
 from kinscape.client.share import Share
+from kinscape.matrix import Matrix
 
+CELL: TypeAdapter[Cell] = TypeAdapter(Cell)
 Floats = npt.NDArray[np.float64]
 POLL_S = 0.3
 
 
 @dataclass(frozen=True)
-class Matrix:
-    """One measure of all pairs.
+class PackedMatrix:
+    """One measure as the server sends it.
 
     Attributes:
-        values, low, high: ``(models, models)``, NaN where there is no number.
-        labels: names of the models, in the order of rows and columns.
-        reasons: sentence by (row, column) for every place without a number.
-        order: positions in seriated order; empty while it is not computed.
+        values, low, high: ``(models, models)``, or ``(models, 1)`` for a measure of single models; NaN where there
+            is no number.
+        told: the same shape; positions in ``header.reasons``, -1 where there is a number.
     """
 
-    measure: str
+    header: PackedHeader
     values: Floats
     low: Floats
     high: Floats
-    labels: list[str]
-    reasons: dict[tuple[int, int], str]
-    order: list[int]
+    told: npt.NDArray[np.int32]
 
-    def to_pandas(self) -> Any:
-        """The values as a pandas DataFrame (pandas must be installed)."""
-        import pandas  # an optional dependency: only this method needs it
+    @classmethod
+    def read(cls, archive: bytes) -> "PackedMatrix":
+        """What a numpy archive of the server holds."""
+        with np.load(io.BytesIO(archive)) as arrays:
+            header = PackedHeader.model_validate_json(arrays["header"].tobytes())
+            return cls(header, arrays["values"], arrays["low"], arrays["high"], arrays["reasons"])
 
-        return pandas.DataFrame(self.values, index=self.labels, columns=self.labels)
+    def reasons(self) -> dict[tuple[int, int], str]:
+        """Sentence by (row, column) for every place without a number."""
+        rows, columns = np.nonzero(self.told >= 0)
+        codes = self.told[rows, columns].tolist()
+        places = zip(rows.tolist(), columns.tolist(), strict=True)
+        return {place: self.header.reasons[code].sentence for place, code in zip(places, codes, strict=True)}
 
 
 @dataclass(frozen=True)
@@ -63,16 +75,6 @@ class Table:
         import pandas  # an optional dependency: only this method needs it
 
         return pandas.DataFrame(self.values, index=self.labels, columns=self.measures)
-
-
-def cell_of(found: dict[str, Any]) -> Cell:
-    """A cell as the server sends it."""
-    return Reason.model_validate(found) if found["kind"] == "reason" else Estimate.model_validate(found)
-
-
-def grid(numbers: contract.Numbers) -> Floats:
-    """Packed numbers as an array."""
-    return np.array(numbers.rows(), dtype=np.float64).reshape(numbers.shape)
 
 
 class Comparison:
@@ -108,10 +110,10 @@ class Comparison:
         return self._data.labels
 
     @property
-    def status(self) -> str:
+    def status(self) -> contract.ComparisonState:
         """``running``, ``done``, ``failed`` or ``cancelled``, asked now."""
         self.refresh()
-        return str(self._data.progress.state)
+        return self._data.progress.state
 
     @property
     def counts(self) -> dict[str, int]:
@@ -168,14 +170,16 @@ class Comparison:
         self._data = contract.Comparison.model_validate(data)
         return self
 
-    def raw_matrix(
-        self, measure: str, *, layer: str | None = None, reading: str = "raw", seeds: str | None = None
-    ) -> contract.Matrix:
-        """One measure as the server sends it."""
-        found = self._http.get(
-            f"/comparisons/{self.id}/matrix", measure=measure, layer=layer, reading=reading, seeds=seeds
-        )
-        return contract.Matrix.model_validate(found)
+    def packed_matrix(
+        self,
+        measure: str,
+        *,
+        layer: str | None = None,
+        reading: Reading | str = Reading.RAW,
+        seeds: str | None = None,
+    ) -> PackedMatrix:
+        """One measure as the server sends it, with all that it says of it."""
+        return packed_matrix(self._http, self.id, measure, layer=layer, reading=reading, seeds=seeds)
 
     def matrix(
         self, measure: str, *, layer: str | None = None, reading: str = "raw", seeds: str | None = None
@@ -187,35 +191,44 @@ class Comparison:
                 ``against-seeds``: standard deviations from the pairs of independent seeds.
             seeds: the group whose unrelated networks are the seeds; else the one with the most.
         """
-        raw = self.raw_matrix(measure, layer=layer, reading=reading, seeds=seeds)
-        if len(raw.ids) > 1 and raw.values.shape[1] == 1:
+        packed = self.packed_matrix(measure, layer=layer, reading=reading, seeds=seeds)
+        header = packed.header
+        if len(header.ids) > 1 and packed.values.shape[1] == 1:
             raise ClientError(f"{measure} is about single models: ask for it with table().")
-        reasons = {(m.row, m.column): m.sentence for m in raw.missing}
-        return Matrix(raw.measure, grid(raw.values), grid(raw.low), grid(raw.high), raw.labels, reasons, raw.order)
+        return Matrix(
+            packed.values,
+            packed.low,
+            packed.high,
+            packed.reasons(),
+            warning=" ".join(header.warnings),
+            measure=header.measure,
+            labels=header.labels,
+            order=header.order,
+        )
 
     def table(self, measures: Sequence[str]) -> Table:
         """Measures of single models side by side."""
-        columns = [self.raw_matrix(m) for m in measures]
+        columns = [self.packed_matrix(m) for m in measures]
         for name, column in zip(measures, columns, strict=True):
-            if len(column.ids) > 1 and column.values.shape[1] != 1:
+            if len(column.header.ids) > 1 and column.values.shape[1] != 1:
                 raise ClientError(f"{name} is about pairs: ask for it with matrix().")
         values, low, high = (
-            np.concatenate([grid(getattr(c, part)) for c in columns], axis=1) for part in ("values", "low", "high")
+            np.concatenate([getattr(c, part) for c in columns], axis=1) for part in ("values", "low", "high")
         )
-        reasons = {(m.row, j): m.sentence for j, c in enumerate(columns) for m in c.missing}
+        reasons = {(row, j): s for j, column in enumerate(columns) for (row, _), s in column.reasons().items()}
         return Table(values, low, high, self._data.labels, list(measures), reasons)
 
     def difference(
         self, first: tuple[str, str], second: tuple[str, str], *, measure: str, layer: str | None = None,
         second_layer: str | None = None,
-    ) -> contract.Difference:  # fmt: skip
+    ) -> Difference:  # fmt: skip
         """First pair minus second pair, with its paired interval; the second may be at another layer."""
         a, b, c, d = (self._number(n) for n in (*first, *second))
         found = self._http.get(
             f"/comparisons/{self.id}/difference", measure=measure, layer=layer, second_layer=second_layer,
             a=a, b=b, c=c, d=d,
         )  # fmt: skip
-        return contract.Difference.model_validate(found)
+        return Difference.model_validate(found)
 
     def _number(self, name: str) -> int:
         if name not in self._data.labels:
@@ -239,16 +252,43 @@ class Comparison:
         """How far the measures of pairs tell the same: Mantel correlations with permutation tests."""
         return Agreements.model_validate(self._http.get(f"/comparisons/{self.id}/agreements"))
 
-    def profile(self, measure: str) -> contract.Profile:
+    def profile(self, measure: str) -> Profile:
         """One measure of every model, layer by layer."""
-        return contract.Profile.model_validate(self._http.get(f"/comparisons/{self.id}/profile", measure=measure))
+        return Profile.model_validate(self._http.get(f"/comparisons/{self.id}/profile", measure=measure))
 
     def cell(self, measure: str, first: str, second: str | None = None, *, layer: str | None = None) -> Cell:
         """One number whole, with its replicates and the columns (curves, tables) behind it."""
         a = self._number(first)
-        b = a if second is None else self._number(second)
+        return self.cell_between(measure, a, a if second is None else self._number(second), layer=layer)
+
+    def pair(self, a: int, b: int) -> list[PairCell]:
+        """Every number of two checkpoints (numbers) with its rank among all pairs."""
+        return [PairCell.model_validate(c) for c in self._http.get(f"/comparisons/{self.id}/pair", a=a, b=b)]
+
+    def differences(self, first: tuple[int, int], second: tuple[int, int]) -> list[PairDifference]:
+        """First pair minus second pair (numbers of checkpoints) for every measure of pairs."""
+        numbers = dict(zip("abcd", (*first, *second), strict=True))
+        return [
+            PairDifference.model_validate(d) for d in self._http.get(f"/comparisons/{self.id}/differences", **numbers)
+        ]
+
+    def disagreements(self, a: int, b: int) -> Disagreements:
+        """Samples that two checkpoints (numbers) predict differently."""
+        return Disagreements.model_validate(self._http.get(f"/comparisons/{self.id}/disagreements", a=a, b=b))
+
+    def layer_matrix(self, measure: str, a: int, b: int) -> MatrixDocument:
+        """Every layer of one checkpoint (number) against every layer of another."""
+        found = self._http.get(f"/comparisons/{self.id}/layers", measure=measure, a=a, b=b)
+        return MatrixDocument.model_validate(found)
+
+    def checkpoints(self) -> list[Checkpoint]:
+        """Its checkpoints in its order."""
+        return [Checkpoint.model_validate(c) for c in self._http.get(f"/comparisons/{self.id}/checkpoints")]
+
+    def cell_between(self, measure: str, a: int, b: int, *, layer: str | None = None) -> Cell:
+        """The same as ``cell`` by numbers of checkpoints."""
         found = self._http.get(f"/comparisons/{self.id}/cell", measure=measure, a=a, b=b, layer=layer)
-        return cell_of(found)
+        return CELL.validate_python(found)
 
     def export(self, measure: str, *, format: str = "csv", layer: str | None = None) -> str:
         """One matrix as CSV or JSON text."""
@@ -259,12 +299,20 @@ class Comparison:
 
     def share(self, *, view: str = "", expires_in_days: int = 30, may_export: bool = True) -> Share:
         """A link that opens this comparison, read only, without an account."""
-        wish = {"view": view, "expires_in_days": expires_in_days, "may_export": may_export}
-        return Share(self._http, self._http.post(f"/comparisons/{self.id}/shares", json=wish))
+        body = {"view": view, "expires_in_days": expires_in_days, "may_export": may_export}
+        return Share(self._http, self._http.post(f"/comparisons/{self.id}/shares", json=body))
 
     def shares(self) -> list[Share]:
         """All links to it, newest first."""
         return [Share(self._http, s) for s in self._http.get(f"/comparisons/{self.id}/shares")]
+
+
+def packed_matrix(http: Http, comparison: int, measure: str, **how: Any) -> PackedMatrix:
+    """One measure of a comparison as the server sends it; call ``how`` as in ``Comparison.packed_matrix``."""
+    answer = http.request(
+        "GET", f"/comparisons/{comparison}/matrix", params={"measure": measure, "format": "npz", **how}
+    )
+    return PackedMatrix.read(answer.content)
 
 
 def _bar(now: contract.Progress) -> str:

@@ -3,16 +3,34 @@
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict, Unpack
 
-from backend.contracts.projects import Checkpoint, Probe, State
+from backend.contracts.checkpoints import Checkpoint
+from backend.contracts.plans import Plan
+from backend.contracts.probes import Probe
 from backend.contracts.projects import Project as ProjectData
+from backend.contracts.uploads import State
 from kinscape.client import upload
 from kinscape.client.comparison import Comparison
 from kinscape.client.http import ClientError, Http
 
 POLL_S = 0.1
 INSPECTION_S = 300
+
+
+class Asked(TypedDict):
+    """What a comparison is asked for with; as in the API, but checkpoints and probe sets by value, number or name."""
+
+    checkpoints: Sequence[Checkpoint | int | str]
+    probe: Probe | int | str
+    measures: Sequence[str | dict[str, Any]]
+    train_probe: NotRequired[Probe | int | str | None]
+    layers: NotRequired[Sequence[str]]
+    layer_pairs: NotRequired[str]
+    reduction: NotRequired[str]
+    precision: NotRequired[str]
+    seed: NotRequired[int]
+    name: NotRequired[str]
 
 
 class Project:
@@ -105,24 +123,24 @@ class Project:
         """All comparisons, newest first."""
         return [Comparison(self._http, c) for c in self._http.get(f"/projects/{self.id}/comparisons")]
 
-    def compare(
-        self, *, checkpoints: Sequence[Checkpoint | int | str], probe: Probe | int | str,
-        measures: Sequence[str | dict[str, Any]], train_probe: Probe | int | str | None = None,
-        layers: Sequence[str] = (), layer_pairs: str = "same", reduction: str = "mean",
-        precision: str = "float32", seed: int = 0, name: str = "",
-    ) -> Comparison:  # fmt: skip
+    def compare(self, **asked: Unpack[Asked]) -> Comparison:
         """Ask for a comparison; checkpoints and probe sets by value, number or name."""
-        body = {
-            "name": name,
-            "checkpoints": self._numbers(checkpoints, self.checkpoints, "checkpoint"),
-            "probe": self._numbers([probe], self.probes, "probe set")[0],
-            "train_probe": None
-            if train_probe is None
-            else self._numbers([train_probe], self.probes, "probe set")[0],
-            "measures": list(measures), "layers": list(layers), "layer_pairs": layer_pairs,
-            "reduction": reduction, "precision": precision, "seed": seed,
-        }  # fmt: skip
-        return Comparison(self._http, self._http.post(f"/projects/{self.id}/comparisons", json=body))
+        return Comparison(self._http, self._http.post(f"/projects/{self.id}/comparisons", json=self._body(asked)))
+
+    def plan(self, **asked: Unpack[Asked]) -> Plan:
+        """What the same comparison would compute, without asking for it."""
+        return Plan.model_validate(self._http.post(f"/projects/{self.id}/comparisons/plan", json=self._body(asked)))
+
+    def _body(self, asked: Asked) -> dict[str, Any]:
+        train = asked.get("train_probe")
+        return {
+            **asked,
+            "checkpoints": self._numbers(asked["checkpoints"], self.checkpoints, "checkpoint"),
+            "probe": self._numbers([asked["probe"]], self.probes, "probe set")[0],
+            "train_probe": None if train is None else self._numbers([train], self.probes, "probe set")[0],
+            "measures": list(asked["measures"]),
+            "layers": list(asked.get("layers", ())),
+        }
 
     def _numbers(self, wanted: Sequence[Any], all_of: Any, what: str) -> list[int]:
         names: dict[str, int] = {}

@@ -11,6 +11,7 @@ class Share:
     def __init__(self, http: Http, data: dict[str, Any]) -> None:
         self._http = http
         self.id: int = data["id"]
+        self.comparison: int = data["comparison"]
         self.url: str | None = data.get("url")
         self.view: str = data["view"]
         self.expires: str = data["expires"]

@@ -2,21 +2,21 @@
 
 import pytest
 
-from backend.actions.reading import reason_of
+from backend.actions.measures import reason_of_nothing
 from backend.contracts.cells import Why
-from backend.store.tables import ComparisonRow
+from backend.contracts.comparisons import ComparisonState
 
 
 @pytest.mark.parametrize(
     ("state", "why", "words"),
     [
-        ("running", Why.RUNNING, "Being computed"),
-        ("cancelled", Why.CANCELLED, "Cancelled"),
-        ("failed", Why.NOT_COMPUTED, "retrying computes it"),
-        ("done", Why.NOT_COMPUTED, "Not computed"),
+        (ComparisonState.RUNNING, Why.RUNNING, "Being computed"),
+        (ComparisonState.CANCELLED, Why.CANCELLED, "Cancelled"),
+        (ComparisonState.FAILED, Why.NOT_COMPUTED, "retrying computes it"),
+        (ComparisonState.DONE, Why.NOT_COMPUTED, "Not computed"),
     ],
 )
-def test_a_cell_that_is_not_there_says_why(state: str, why: Why, words: str) -> None:
-    kind, sentence = reason_of(None, ComparisonRow(state=state))
-    assert kind == why
-    assert words in sentence
+def test_a_cell_that_is_not_there_says_why(state: ComparisonState, why: Why, words: str) -> None:
+    reason = reason_of_nothing(state)
+    assert reason.why is why
+    assert words in reason.sentence

@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from backend.contracts.projects import Checkpoint
+from backend.contracts.checkpoints import Checkpoint
 from kinscape import Client, build, measure
 from kinscape.client import ClientError, Project
 

@@ -124,7 +124,7 @@ def test_a_probe_set_that_does_not_fit_is_named(
         with refused(422, f"Probe set '{name}' does not fit checkpoint"):
             project.compare(checkpoints=models, probe=probe, measures=["linear-cka"])
     np.savez(tmp_path / "many.npz", x=np.zeros((20, 1, 8, 8)), y=np.arange(20))
-    with refused(422, "labels go up to 19, the network answers 10 classes"):
+    with refused(422, "labels go up to 19, the network predicts 10 classes"):
         project.compare(checkpoints=models, probe=project.upload_probe(tmp_path / "many.npz"), measures=["accuracy"])
 
 

@@ -77,7 +77,7 @@ def test_a_directed_measure_is_taken_in_both_directions_whatever_the_order_of_th
         asked.contrast(*names, measure="kl-divergence") for names in (("first", "second"), ("second", "first"))
     )
     assert (one.p, one.difference, one.low) == (other.p, other.difference, other.low)
-    for ask in (asked.groups, lambda m: asked.raw_matrix(m, reading="against-seeds")):
+    for ask in (asked.groups, lambda m: asked.packed_matrix(m, reading="against-seeds")):
         with pytest.raises(ClientError, match="signed difference"):
             ask("accuracy-gap")
 
@@ -118,7 +118,7 @@ def test_against_seeds_is_in_deviations_of_unrelated_networks(asked: Comparison)
     )
     seeds = np.array([raw[0, 1], raw[0, 2], raw[1, 2]])
     assert against[3, 6] == pytest.approx(-(raw[3, 6] - seeds.mean()) / seeds.std(ddof=1))
-    band = asked.raw_matrix("disagreement", reading="against-seeds", seeds="second").band
+    band = asked.packed_matrix("disagreement", reading="against-seeds", seeds="second").header.band
     assert band is not None
     assert (band.roots, band.pairs, band.group) == (3, 3, "second"), "the pruned copy is no seed"
     with pytest.raises(ClientError, match="no group 'none such'"):

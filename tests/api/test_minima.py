@@ -66,11 +66,11 @@ def test_curves_stand_behind_cells(asked: Comparison) -> None:
 
 def test_models_by_layers_are_a_matrix(asked: Comparison) -> None:
     found = asked.profile("layer-traces")
-    values = np.array(found.values.rows())
+    values = found.values.array()
     assert values.shape == (6, len(found.layers))
     assert values.sum(1) == pytest.approx(np.ones(6))
     assert "classifier.0.weight" in found.layers
-    assert np.array(asked.profile("alpha").values.rows()).shape[0] == 6
+    assert asked.profile("alpha").values.array().shape[0] == 6
     with pytest.raises(ClientError, match="no table of layers"):
         asked.profile("accuracy")
 
@@ -80,7 +80,7 @@ def test_associations_are_over_independent_models_and_corrected(asked: Compariso
     assert found.control == "train-loss"
     assert found.counted == [f"n{i}" for i in range(6)]
     assert "disagreement within group" in found.outcomes
-    values = np.array(found.values.rows())
+    values = found.values.array()
     own = asked.table(MODELS).values
     assert values[:, found.columns.index("gradient-norm")] == pytest.approx(own[:, MODELS.index("gradient-norm")])
     disagreement = asked.matrix("disagreement").values
@@ -95,10 +95,10 @@ def test_associations_are_over_independent_models_and_corrected(asked: Compariso
 
 def test_measures_of_pairs_agree_or_not(asked: Comparison) -> None:
     found = asked.agreements()
-    rho = np.array(found.correlation.rows())
+    rho = found.correlation.array()
     assert rho.shape == (len(found.measures),) * 2
     assert np.diag(rho) == pytest.approx(np.ones(len(rho)))
-    assert np.array(found.p.rows())[0, 1] <= 1
+    assert found.p.array()[0, 1] <= 1
     assert "linear-cka" in found.measures
 
 

@@ -1,14 +1,23 @@
 """The database's history: up, down, up again, and no drift from the tables."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+import sqlalchemy as sa
 from alembic import command
 from sqlalchemy import create_engine, inspect, text
+from sqlalchemy.orm import Session
 
+from backend.contracts.cells import Estimate, Reason, Why
+from backend.contracts.jobs import AddBuiltin, InspectCheckpoint, InspectProbe, ModelJob, Summarise, Tile, TilePart
 from backend.contracts.problems import Unavailable
+from backend.store import matrices
 from backend.store.database import Database
+from backend.store.tables import JobRow
 from kinscape.local import programs
 from migrations.moving import _config, head, migrate
 from tests.conftest import Server
@@ -37,12 +46,130 @@ def tables(url: str) -> set[str]:
 
 def test_migrations_go_up_and_down_and_match_the_tables(database: str) -> None:
     migrate(database)
-    assert "cells" in tables(database)
+    assert "matrix_rows" in tables(database)
     command.check(_config(database))
     migrate(database, to="base")
     assert tables(database) == set()
     migrate(database)
-    assert "cells" in tables(database)
+    assert "matrix_rows" in tables(database)
+
+
+def run(url: str, *statements: str, **values: object) -> list[sa.Row[Any]]:
+    """The rows of the last of some statements."""
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        for statement in statements:
+            found = connection.execute(text(statement), values)
+        rows = list(found.all()) if found.returns_rows else []
+    engine.dispose()
+    return rows
+
+
+def fill(url: str) -> None:
+    """A database of the release before: pairs, a directed measure, single models, reasons, a curve, jobs."""
+    run(
+        url,
+        "insert into projects (name) values ('filled')",
+        "insert into checkpoints (project_id, name, state) select 1, 'n' || i, 'ready' from generate_series(1, 4) i",
+        "insert into probes (project_id, name, role, state) values (1, 'p', 'held-out', 'ready')",
+        "insert into cards (slug, card) values ('kl-divergence', '{\"symmetric\": false}')",
+        *[
+            "insert into questions (key, slug, version, arity, input, parameters, probe_id, role, precision, seed) "
+            f"values ('{k}', '{slug}', 1, '{arity}', 'outputs', '{{}}', 1, 'held-out', 'float32', 0)"
+            for k, (slug, arity) in enumerate(
+                [("disagreement", "pair"), ("kl-divergence", "pair"), ("ece", "model")], start=1
+            )
+        ],
+    )
+    rest = {"interval": "sampling", "method": "jackknife", "warning": "", "monte_carlo_error": None}
+    cells = [
+        (1, 1, 2, 0.25, {**rest, "notes": {"chance": 0.9}, "series": {}}),
+        (1, 1, 3, 0.5, {**rest, "notes": {}, "series": {}}),
+        (1, 2, 3, None, {}),
+        (2, 1, 2, 0.75, {**rest, "notes": {}, "series": {}}),
+        (2, 2, 1, 1.5, {**rest, "notes": {}, "series": {}}),
+        (3, 4, 4, 0.1, {**rest, "monte_carlo_error": 0.01, "notes": {"bins": 15}, "series": {"x": [1, None]}}),
+    ]
+    for question, a, b, value, more in cells:
+        run(
+            url,
+            "insert into cells (question_id, a_id, b_id, value, low, high, n, rest, replicates, why, sentence) values "
+            "(:question, :a, :b, :value, :low, :high, :n, cast(:rest as jsonb), :replicates, :why, :sentence)",
+            question=question,
+            a=a,
+            b=b,
+            value=value,
+            low=None if value is None else value - 0.1,
+            high=None if value is None else value + 0.1,
+            n=0 if value is None else 200,
+            rest=json.dumps(more),
+            replicates=None if value is None else np.array([value - 0.01, value, value + 0.01]).tobytes(),
+            why="not-applicable" if value is None else None,
+            sentence="Not comparable." if value is None else "",
+        )
+    for kind, payload in JOBS:
+        run(
+            url,
+            "insert into jobs (kind, payload) values (:kind, cast(:payload as jsonb))",
+            kind=kind,
+            payload=json.dumps(payload),
+        )
+
+
+JOBS: list[tuple[str, dict[str, object]]] = [
+    ("inspect", {"checkpoint": 4}),
+    ("inspect", {"probe": 1}),
+    ("inspect", {"probe": 1, "builtin": "digits"}),
+    ("model", {"checkpoint": 1, "questions": [3]}),
+    ("tile", {"work": [{"question": 1, "pairs": [[1, 4], [2, 4]]}]}),
+    ("order", {"comparison": 1}),
+]
+
+
+def test_a_filled_database_keeps_every_number_up_and_down(database: str) -> None:
+    migrate(database, to="base")
+    migrate(database, to="0002")
+    fill(database)
+    select = "select question_id, a_id, b_id, value, low, high, n, rest, why, sentence from cells order by 1, 2, 3"
+    before = run(database, select)
+    replicates = "select replicates from cells order by question_id, a_id, b_id"
+    packed = [row[0] for row in run(database, replicates)]
+    migrate(database)
+    engine = create_engine(database)
+    with Session(engine) as session:
+        found = matrices.cells(session, 1, [1, 2, 3, 4], with_replicates=True)
+        index = found.index([1, 2, 3])
+        assert found.values[index[0, 1:]].tolist() == [0.25, 0.5]
+        assert found.chance[index[0, 1]] == 0.9
+        assert found.replicates[index[0, 1]] == pytest.approx([0.24, 0.25, 0.26], abs=1e-9)
+        assert found.cell(int(index[1, 2])) == Reason(why=Why.NOT_APPLICABLE, sentence="Not comparable.")
+        directed = matrices.cells(session, 2, [1, 2])
+        assert directed.values[directed.index([1, 2])[[0, 1], [1, 0]]].tolist() == [0.75, 1.5]
+        single = matrices.cells_of_models(session, 3, [4])[4]
+        assert isinstance(single, Estimate)
+        assert (single.series, single.notes, single.monte_carlo_error) == ({"x": (1, None)}, {"bins": 15}, 0.01)
+        work = [row.job for row in session.scalars(sa.select(JobRow).order_by(JobRow.id))]
+        assert work == [
+            InspectCheckpoint(checkpoint=4),
+            InspectProbe(probe=1),
+            AddBuiltin(probe=1),
+            ModelJob(checkpoint=1, questions=[3]),
+            Tile(parts=[TilePart(question=1, rows=[4], members=[1, 2, 4])]),
+            Summarise(comparison=1),
+        ]
+        a, b = matrices.missing(session, 1, np.array([1, 1, 2, 3]), np.array([2, 3, 3, 4]))
+        assert list(zip(a.tolist(), b.tolist(), strict=True)) == [(3, 4)]
+    engine.dispose()
+    migrate(database, to="-1")
+    assert run(database, select) == before
+    for old, (new,) in zip(packed, run(database, replicates), strict=True):
+        assert np.allclose(np.frombuffer(old or b""), np.frombuffer(new or b""), atol=1e-9)
+    assert [(r.kind, r.payload) for r in run(database, "select kind, payload from jobs order by id")] == [
+        *JOBS[:4],
+        ("tile", {"work": [{"question": 1, "pairs": [[1, 4], [2, 4]]}]}),
+        JOBS[5],
+    ]
+    migrate(database)
 
 
 def test_programs_refuse_a_database_at_another_migration(database: str) -> None:

@@ -4,14 +4,20 @@ import hashlib
 import json
 import shutil
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from sqlalchemy.orm import Session
+from torch import nn
 
+from backend.contracts.checkpoints import CheckpointFacts, Mismatch
+from backend.contracts.jobs import AddBuiltin, InspectCheckpoint, InspectProbe
+from backend.contracts.probes import ProbeFacts
 from backend.contracts.problems import Unprocessable
-from backend.store import projects as rows
+from backend.contracts.uploads import State, UploadKind
+from backend.store import checkpoints, probes
 from backend.store.database import Database
 from backend.store.files import Files
 from backend.store.tables import CheckpointRow, ProbeRow
@@ -22,47 +28,71 @@ from worker.loading.builtin import digits
 MOST_LISTED = 50
 
 
-def inspect(database: Database, files: Files, payload: dict[str, Any]) -> None:
-    """Inspect one upload; the outcome is written to its row."""
+@dataclass(frozen=True)
+class OpenedFile:
+    """What came out of the sandbox: the manifest, and the canonical tensors by the hash of their file."""
+
+    manifest: dict[str, Any]
+    file_hash: str
+
+
+def inspect_checkpoint(database: Database, files: Files, job: InspectCheckpoint) -> None:
+    """Inspect an uploaded checkpoint; the outcome is written to its row."""
     with database.transaction() as session:
-        row: CheckpointRow | ProbeRow
-        if "probe" in payload:
-            row = rows.probe(session, payload["probe"])
-        else:
-            row = rows.checkpoint(session, payload["checkpoint"])
-        if row.state != "inspecting":
+        row = checkpoints.get(session, job.checkpoint)
+        if row.state is not State.INSPECTING:
             return
-        digest, known = row.upload_hash or "", row.file_hash
-        builtin = row.role if "builtin" in payload and isinstance(row, ProbeRow) else None
-    opened: dict[str, Any] | None = None
-    reason = ""
-    if known is None:
+        digest, is_open = row.upload_hash or "", row.file_hash is not None
+    opened, reason = None, ""
+    if not is_open:
         try:
-            if builtin is not None:
-                opened = _builtin(files, builtin)
-            else:
-                opened = _open(files, digest, kind="probe" if "probe" in payload else "checkpoint")
+            opened = _open(files, digest, kind=UploadKind.CHECKPOINT)
         except Refusal as refusal:
             reason = str(refusal)
     with database.transaction() as session:
-        if "probe" in payload:
-            _settle_probe(rows.probe(session, payload["probe"]), opened, reason)
-        else:
-            _settle_checkpoint(session, rows.checkpoint(session, payload["checkpoint"]), opened, reason)
+        row = checkpoints.get(session, job.checkpoint)
+        try:
+            if reason:
+                raise Refusal(reason)
+            _settle_checkpoint(session, row, opened)
+        except Refusal as refusal:
+            row.state, row.reason = State.REFUSED, str(refusal)
 
 
-def refuse(session: Session, payload: dict[str, Any], sentence: str) -> None:
+def inspect_probe(database: Database, files: Files, job: InspectProbe | AddBuiltin) -> None:
+    """Inspect an uploaded probe set, or one that comes with the program; the outcome is written to its row."""
+    with database.transaction() as session:
+        row = probes.get(session, job.probe)
+        if row.state is not State.INSPECTING:
+            return
+        digest, role = row.upload_hash or "", row.role
+    opened, reason = None, ""
+    try:
+        opened = _builtin(files, role) if isinstance(job, AddBuiltin) else _open(files, digest, kind=UploadKind.PROBE)
+    except Refusal as refusal:
+        reason = str(refusal)
+    with database.transaction() as session:
+        row = probes.get(session, job.probe)
+        try:
+            if opened is None:
+                raise Refusal(reason)
+            _settle_probe(row, opened)
+        except Refusal as refusal:
+            row.state, row.reason = State.REFUSED, str(refusal)
+
+
+def refuse(session: Session, job: InspectCheckpoint | InspectProbe | AddBuiltin, sentence: str) -> None:
     """Give up on an upload that could not be inspected."""
     row: CheckpointRow | ProbeRow
-    if "probe" in payload:
-        row = rows.probe(session, payload["probe"])
+    if isinstance(job, InspectCheckpoint):
+        row = checkpoints.get(session, job.checkpoint)
     else:
-        row = rows.checkpoint(session, payload["checkpoint"])
-    row.state, row.reason = "refused", sentence
+        row = probes.get(session, job.probe)
+    row.state, row.reason = State.REFUSED, sentence
 
 
-def _builtin(files: Files, role: str) -> dict[str, Any]:
-    """Digits, through the same door as everything else."""
+def _builtin(files: Files, role: str) -> OpenedFile:
+    """Digits, through the same sandbox as everything else."""
     x, y = digits(role)
     folder = Path(tempfile.mkdtemp(prefix="builtin-", dir=files.quarantine))
     try:
@@ -70,35 +100,32 @@ def _builtin(files: Files, role: str) -> dict[str, Any]:
         digest = files.publish(folder / "digits.npz")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    return _open(files, digest, kind="probe")
+    return _open(files, digest, kind=UploadKind.PROBE)
 
 
-def _open(files: Files, digest: str, *, kind: str) -> dict[str, Any]:
+def _open(files: Files, digest: str, *, kind: UploadKind) -> OpenedFile:
     folder = Path(tempfile.mkdtemp(prefix="open-", dir=files.quarantine))
     try:
         opened = sandbox.open_file(files.path(digest), folder, kind=kind)
-        return {**opened.manifest, "file_hash": files.publish(opened.tensors)}
+        return OpenedFile(opened.manifest, files.publish(opened.tensors))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _settle_probe(row: ProbeRow, opened: dict[str, Any] | None, reason: str) -> None:
-    if opened is None:
-        row.state, row.reason = "refused", reason
-        return
+def _settle_probe(row: ProbeRow, opened: OpenedFile) -> None:
+    """A probe set that is ready.
+
+    Raises:
+        Refusal: it cannot be used.
+    """
+    facts = ProbeFacts.model_validate(opened.manifest)
     if row.normalisation is not None:
-        try:
-            check_normalisation(row.normalisation, opened["shape"])
-        except Refusal as refusal:
-            row.state, row.reason = "refused", str(refusal)
-            return
-    named = json.dumps([opened["hash"], row.normalisation], sort_keys=True)
+        check_normalisation(row.normalisation, facts.shape)
+    named = json.dumps([opened.manifest["hash"], row.normalisation], sort_keys=True)
     row.content_hash = hashlib.sha256(named.encode()).hexdigest()
-    row.file_hash = opened["file_hash"]
-    row.found = {k: opened[k] for k in (
-        "samples", "shape", "duplicates", "constant_features", "classes", "class_counts"
-    )}  # fmt: skip
-    row.state = "ready"
+    row.file_hash = opened.file_hash
+    row.facts = facts
+    row.state = State.READY
 
 
 def check_normalisation(rule: dict[str, Any], shape: list[int]) -> None:
@@ -112,58 +139,70 @@ def check_normalisation(rule: dict[str, Any], shape: list[int]) -> None:
         raise Refusal(f"The normalisation has {len(mean)} channels, the samples have {shape[0]}.")
 
 
-def _settle_checkpoint(session: Session, row: CheckpointRow, opened: dict[str, Any] | None, reason: str) -> None:
-    if reason:
-        row.state, row.reason = "refused", reason
-        return
+def _settle_checkpoint(session: Session, row: CheckpointRow, opened: OpenedFile | None) -> None:
+    """A checkpoint that is ready, or that waits for its architecture to be confirmed.
+
+    Args:
+        opened: what its file held; None where that is known from an earlier inspection.
+
+    Raises:
+        Refusal: it cannot be used.
+    """
     if opened is not None:
-        row.content_hash, row.file_hash = opened["hash"], opened["file_hash"]
-        row.found = {"tensors": opened["tensors"], "non_finite": opened["non_finite"]}
-        _architecture_from_metadata(row, opened["metadata"])
-    shapes = {n: tuple(shape) for n, (_, shape) in row.found["tensors"].items()}
+        row.content_hash, row.file_hash = opened.manifest["hash"], opened.file_hash
+        row.facts = CheckpointFacts.model_validate({k: opened.manifest[k] for k in ("tensors", "non_finite")})
+        _architecture_from_metadata(row, opened.manifest["metadata"])
     if row.architecture is None:
-        _propose(row, shapes)
+        _propose(row)
         return
     try:
         module = registry.on_meta(row.architecture, row.arguments)
     except Unprocessable as problem:
-        row.state, row.reason = "refused", problem.detail
-        return
-    wrong = registry.mismatches(registry.shapes_of(module), shapes)
-    row.found = {**row.found, "mismatches": [m.model_dump() for m in wrong[:MOST_LISTED]], "proposals": []}
+        raise Refusal(problem.detail) from problem
+    _check_tensors(row, module)
+    _describe_architecture(row, module)
+    _check_description(row)
+    twin = checkpoints.with_content(session, row)
+    if twin is not None:
+        raise Refusal(f"These weights are already here as {quoted(twin.name)}.")
+    row.state = State.READY
+    if row.facts.non_finite:
+        row.reason = f"{row.facts.non_finite} weights are NaN or infinite; measures will say so."
+
+
+def _check_tensors(row: CheckpointRow, module: nn.Module) -> None:
+    """Refuse tensors that are not those of the named architecture; the differences are kept."""
+    wrong = registry.mismatches(registry.shapes_of(module), row.facts.shapes)
+    row.facts = row.facts.model_copy(update={"mismatches": wrong[:MOST_LISTED], "proposals": []})
     if wrong:
-        row.state, row.reason = "refused", _mismatch_sentence(row, wrong, shapes)
-        return
-    known = registry.architectures()[row.architecture]
+        raise Refusal(_mismatch_sentence(row, wrong))
+
+
+def _describe_architecture(row: CheckpointRow, module: nn.Module) -> None:
+    """What follows from the architecture: layers, sizes, what samples it takes."""
+    known = registry.architectures()[row.architecture or ""]
     arguments = known.settings(row.arguments)
     row.arguments = arguments
     row.layers = registry.layers_of(module)
-    row.found = {
-        **row.found,
-        "parameters": sum(p.numel() for p in module.parameters()),
-        "penultimate": known.penultimate(arguments),
-        "accepts": known.accepts(arguments),
-        "classes": arguments.get("classes"),
-    }
+    row.facts = row.facts.model_copy(
+        update={
+            "parameters": sum(p.numel() for p in module.parameters()),
+            "penultimate": known.penultimate(arguments),
+            "accepts": known.accepts(arguments),
+            "classes": arguments.get("classes"),
+        }
+    )
     named = json.dumps([row.architecture, arguments, row.normalisation, row.class_order], sort_keys=True)
     row.architecture_hash = hashlib.sha256(named.encode()).hexdigest()
+
+
+def _check_description(row: CheckpointRow) -> None:
+    """Refuse what the user said where it does not fit the architecture."""
     if row.normalisation is not None:
-        try:
-            check_normalisation(row.normalisation, [row.found["accepts"].get("channels", 1)])
-        except Refusal as refusal:
-            row.state, row.reason = "refused", str(refusal)
-            return
-    if row.class_order is not None and sorted(row.class_order) != list(range(arguments.get("classes", 0))):
-        row.state = "refused"
-        row.reason = f"class_order must list each of the {arguments.get('classes')} classes once."
-        return
-    twin = rows.checkpoint_with_content(session, row)
-    if twin is not None:
-        row.state, row.reason = "refused", f"These weights are already here as {quoted(twin.name)}."
-        return
-    row.state = "ready"
-    if row.found["non_finite"]:
-        row.reason = f"{row.found['non_finite']} weights are NaN or infinite; measures will say so."
+        check_normalisation(row.normalisation, [row.facts.accepts.channels or 1])
+    classes = row.facts.classes or 0
+    if row.class_order is not None and sorted(row.class_order) != list(range(classes)):
+        raise Refusal(f"class_order must list each of the {classes} classes once.")
 
 
 def _architecture_from_metadata(row: CheckpointRow, metadata: dict[str, str]) -> None:
@@ -173,17 +212,17 @@ def _architecture_from_metadata(row: CheckpointRow, metadata: dict[str, str]) ->
         row.arguments = {k: int(v) for k, v in metadata.items() if k in takes and v.isdecimal() and len(v) < 10}
 
 
-def _propose(row: CheckpointRow, shapes: dict[str, tuple[int, ...]]) -> None:
-    found = registry.proposals(shapes)
-    row.found = {**row.found, "proposals": [p.model_dump() for p in found]}
-    row.state = "unconfirmed" if found else "refused"
-    if found:
-        row.reason = f"Names and shapes fit {described(found[0].architecture, found[0].arguments)}: confirm it."
-    else:
+def _propose(row: CheckpointRow) -> None:
+    """Name the architectures that fit; the user confirms one of them."""
+    fitting = registry.proposals(row.facts.shapes)
+    row.facts = row.facts.model_copy(update={"proposals": fitting})
+    if not fitting:
         known = ", ".join(registry.architectures())
-        row.reason = (
+        raise Refusal(
             f"Names and shapes fit none of {known}: name the architecture, or save the weights of one of these."
         )
+    row.state = State.UNCONFIRMED
+    row.reason = f"Names and shapes fit {described(fitting[0].architecture, fitting[0].arguments)}: confirm it."
 
 
 def described(architecture: str, arguments: dict[str, Any]) -> str:
@@ -191,7 +230,7 @@ def described(architecture: str, arguments: dict[str, Any]) -> str:
     return f"{architecture}({', '.join(f'{k}={v}' for k, v in arguments.items())})"
 
 
-def _mismatch_sentence(row: CheckpointRow, wrong: list[Any], shapes: dict[str, tuple[int, ...]]) -> str:
+def _mismatch_sentence(row: CheckpointRow, wrong: list[Mismatch]) -> str:
     first = wrong[0]
     if first.found is None:
         what = f"{first.tensor} is missing"
@@ -201,6 +240,6 @@ def _mismatch_sentence(row: CheckpointRow, wrong: list[Any], shapes: dict[str, t
         what = f"{first.tensor} has shape {first.found}, expected {first.expected}"
     name = described(row.architecture or "", row.arguments)
     more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
-    fitting = registry.proposals(shapes)
+    fitting = registry.proposals(row.facts.shapes)
     hint = f" They would fit {described(fitting[0].architecture, fitting[0].arguments)}." if fitting else ""
     return f"The tensors do not fit {name}: {what}{more}.{hint}"

@@ -1,11 +1,11 @@
 """Networks, samples, answers and features: loaded once, kept while there is room."""
 
 import secrets
-from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Any
 
+import cachetools
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
@@ -25,26 +25,24 @@ MOST_SHARED = 512
 PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
 
 
-class Kept:
-    """Values by key, the longest unused dropped first where their sizes sum to more than the most."""
+class LruCache:
+    """Values by key in bounded size; the least recently used ones leave first."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._size = 0
-        self._values: OrderedDict[tuple[Any, ...], tuple[Any, int]] = OrderedDict()
+    def __init__(self, size: int) -> None:
+        self._values: cachetools.LRUCache[Hashable, tuple[Any, int]] = cachetools.LRUCache(size, getsizeof=_size)
 
-    def get(self, key: tuple[Any, ...], make: Callable[[], tuple[Any, int]]) -> Any:
-        """The value of a key, made when it is not here."""
+    def get(self, key: Hashable, make: Callable[[], tuple[Any, int]]) -> Any:
+        """The value of a key, made with its size when it is not here; what is larger than the cache is not kept."""
         if key in self._values:
-            self._values.move_to_end(key)
             return self._values[key][0]
-        value, size = make()
-        self._values[key] = (value, size)
-        self._size += size
-        while self._size > self._most and len(self._values) > 1:
-            _, (_, freed) = self._values.popitem(last=False)
-            self._size -= freed
-        return value
+        sized = make()
+        if sized[1] <= self._values.maxsize:
+            self._values[key] = sized
+        return sized[0]
+
+
+def _size(sized: tuple[Any, int]) -> int:
+    return sized[1]
 
 
 def bytes_of(*tensors: Tensor) -> int:
@@ -52,10 +50,10 @@ def bytes_of(*tensors: Tensor) -> int:
     return sum(t.numel() * t.element_size() for t in tensors)
 
 
-def found_of(kept: Kept, *key: Hashable) -> dict[Hashable, Any]:
-    """What measures found of a network and may need again; one of as many as ``kept`` holds."""
-    found: dict[Hashable, Any] = kept.get(key, lambda: ({}, 1))
-    return found
+def results_of(cache: LruCache, *key: Hashable) -> dict[Hashable, Any]:
+    """Intermediate results of one network that several measures need; a cache holds those of so many networks."""
+    results: dict[Hashable, Any] = cache.get(key, lambda: ({}, 1))
+    return results
 
 
 class Materials:
@@ -68,8 +66,8 @@ class Materials:
     def __init__(self, files: Files, *, device: torch.device, cache_bytes: int) -> None:
         self._files = files
         self.device = device
-        self._kept = Kept(cache_bytes)
-        self.shared = Kept(MOST_SHARED)
+        self._cache = LruCache(cache_bytes)
+        self.shared = LruCache(MOST_SHARED)
 
     def network(self, checkpoint: CheckpointRow, *, precision: str) -> nn.Module:
         """The checkpoint's network in eval mode."""
@@ -81,7 +79,7 @@ class Materials:
             module = module.to(self.device, PRECISIONS[precision]).eval()
             return module, bytes_of(*module.state_dict().values())
 
-        found: nn.Module = self._kept.get(("network", checkpoint.id, checkpoint.file_hash, precision), make)
+        found: nn.Module = self._cache.get(("network", checkpoint.id, checkpoint.file_hash, precision), make)
         return found
 
     def samples(self, checkpoint: CheckpointRow, probe: ProbeRow, *, precision: str) -> tuple[Tensor, Tensor]:
@@ -92,7 +90,7 @@ class Materials:
             both = self._read_samples(checkpoint, probe, precision=precision)
             return both, bytes_of(*both)
 
-        found: tuple[Tensor, Tensor] = self._kept.get(("samples", probe.id, precision, *rule), make)
+        found: tuple[Tensor, Tensor] = self._cache.get(("samples", probe.id, precision, *rule), make)
         return found
 
     def _read_samples(self, checkpoint: CheckpointRow, probe: ProbeRow, *, precision: str) -> tuple[Tensor, Tensor]:
@@ -108,8 +106,22 @@ class Materials:
             y = place[y]
         return x.to(self.device), y.to(self.device)
 
-    def subject(self, checkpoint: CheckpointRow, probe: ProbeRow, *, precision: str, seed: int) -> Subject:
-        """The network on the samples of a probe set, for measures of the minimum."""
+    def subject(
+        self,
+        checkpoint: CheckpointRow,
+        probe: ProbeRow,
+        *,
+        precision: str,
+        seed: int,
+        kept: dict[Hashable, Any],
+        references: tuple[Subject, ...] = (),
+    ) -> Subject:
+        """The network on the samples of a probe set, for measures of the minimum.
+
+        Args:
+            kept: what several measures of this network share.
+            references: networks that a measure needs beside those that it compares.
+        """
         x, y = self.samples(checkpoint, probe, precision=precision)
         network = self.network(checkpoint, precision=precision)
 
@@ -129,8 +141,18 @@ class Materials:
 
         scale, groups = _scale(checkpoint, probe, x), row_groups(len(x))
         return Subject(
-            network, x, y, groups=groups, chunk=chunk, seed=seed, scale=scale, fresh=fresh, keep=keep
-        )  # fmt: skip
+            network,
+            x,
+            y,
+            groups=groups,
+            chunk=chunk,
+            seed=seed,
+            scale=scale,
+            fresh=fresh,
+            keep=keep,
+            kept=kept,
+            references=references,
+        )
 
     def weights(self, checkpoint: CheckpointRow) -> dict[str, Tensor]:
         """The checkpoint's trained parameters."""
@@ -177,7 +199,7 @@ class Materials:
                     labels = file.get_tensor("y")
             return Outputs(logits, labels), bytes_of(logits) * 4
 
-        found: Outputs = self._kept.get(("outputs", checkpoint.id, probe.id, precision), make)
+        found: Outputs = self._cache.get(("outputs", checkpoint.id, probe.id, precision), make)
         return found
 
     def features(
@@ -192,7 +214,7 @@ class Materials:
             values = load_file(self._files.cached(key))["features"].to(self.device)
             return values, bytes_of(values)
 
-        found: Tensor = self._kept.get(("features", checkpoint.id, probe.id, layer, reduction, precision), make)
+        found: Tensor = self._cache.get(("features", checkpoint.id, probe.id, layer, reduction, precision), make)
         return found
 
     def layer(self, checkpoint: CheckpointRow, probe: ProbeRow, *, layer: str, reduction: str, precision: str) -> Layer:
@@ -201,7 +223,7 @@ class Materials:
         outputs = self.outputs(checkpoint, probe, precision=precision)
         x, _ = self.samples(checkpoint, probe, precision=precision)
         head = None
-        if self._module_name(checkpoint, layer) == checkpoint.found["penultimate"]:
+        if self._module_name(checkpoint, layer) == checkpoint.facts.penultimate:
             linear = [m for m in self.network(checkpoint, precision=precision).modules() if isinstance(m, nn.Linear)]
             head = linear[-1].weight.detach() if linear and linear[-1].in_features == features.shape[1] else None
         return Layer(features, outputs.labels, x.flatten(1), outputs.logits, head)
@@ -209,7 +231,7 @@ class Materials:
     def _module_name(self, checkpoint: CheckpointRow, layer: str) -> str:
         if layer == OUTPUT:
             return ""
-        return str(checkpoint.found["penultimate"]) if layer == PENULTIMATE else layer
+        return checkpoint.facts.penultimate if layer == PENULTIMATE else layer
 
 
 def _scale(checkpoint: CheckpointRow, probe: ProbeRow, x: Tensor) -> tuple[Tensor, Tensor] | None:

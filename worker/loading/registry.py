@@ -11,8 +11,8 @@ from torch import nn
 
 import worker.loading.architectures
 from backend.contracts.cards import ArchitectureCard
+from backend.contracts.checkpoints import Mismatch, Proposal
 from backend.contracts.problems import Unprocessable
-from backend.contracts.projects import Mismatch, Proposal
 from worker.loading.architectures.architecture import Architecture, Shapes
 
 

@@ -5,27 +5,34 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, TypeVar
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from backend.contracts.cards import Uncertainty
-from backend.contracts.cells import Cell, Reason, Why
+from backend.contracts.cell_arrays import Cells
+from backend.contracts.cells import Cell, Detail, IntervalKind, Provenance, Reason, Told, Why
 from worker.measures.answering import answer_pairs, chance_levels
 from worker.measures.inputs import Layer, Outputs, Subject, Undefined, Weights
 from worker.measures.means import Pair
 from worker.measures.measure import Measure, Reading, Settings
-from worker.measures.pairs import Data
+from worker.measures.pairs import Answers, Data
 from worker.measures.uncertainty import (
     FEWEST_GROUPS,
     GROUPS,
+    NAN,
+    RULE_OF_THREE,
     bounds,
+    column,
     estimate,
     leave_one_out_means,
     others,
     row_groups,
     take_rows,
-    with_bounds,
 )
+
+Floats = npt.NDArray[np.float64]
 
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory")
 FEWEST_PER_PASS = 4
@@ -50,34 +57,80 @@ def finite(data: Given) -> Given:
 def evaluate_pairs(
     measure: Measure, left: Mapping[Hashable, Data], right: Mapping[Hashable, Data], pairs: Sequence[Pair],
     settings: Settings, *, groups: Sequence[Tensor] = (), kept: dict[Hashable, Any] | None = None,
-) -> list[Cell]:  # fmt: skip
-    """One cell per pair of outputs, features or weights.
+) -> Cells:  # fmt: skip
+    """Pairs of outputs, features or weights with their intervals and chance levels.
 
     Args:
-        left, right: what each side shows, by name; one object where both sides are the same.
+        left, right: what each side shows, by number; one object where both sides are the same.
         groups: rows to leave out together for the intervals; none for values alone, and then no
             chance level either.
         kept: shared by measures of the same models, so that one pass serves several.
     """
     answers = answer_pairs(measure, left, right, pairs, settings, groups=groups, kept=kept)
-    if groups and measure.card.has_chance_level:
-        for k, level in enumerate(chance_levels(measure, left, right, pairs, settings).tolist()):
-            if math.isfinite(level):
-                answers.notes[k] = {**answers.notes.get(k, {}), "chance": level}
+    chance = torch.full((len(pairs),), NAN, dtype=torch.float64)
+    if groups and measure.card.has_chance_level and pairs:
+        chance = chance_levels(measure, left, right, pairs, settings)
     sizes = [_size(left[a], right[b]) for a, b in pairs]
     low, high = bounds(measure.card, answers.values, answers.replicates, samples=max((n for n, _ in sizes), default=0))
-    values, lows, highs = answers.values.tolist(), low.tolist(), high.tolist()
-    cells: list[Cell] = []
-    for k, (samples, width) in enumerate(sizes):
+    values = answers.values.numpy()
+    replicates = np.empty((len(pairs), 0)) if answers.replicates is None else answers.replicates.T.numpy().copy()
+    has_interval = low.isfinite().numpy() & (replicates.shape[1] > 0)
+    replicates[~has_interval] = np.nan
+    methods = _methods(measure, values, replicates, has_interval)
+    warning = {size: measure.small(*size) if measure.small else "" for size in set(sizes)}
+    texts: dict[Told, int] = {}
+    told = []
+    for k, size in enumerate(sizes):
+        text: Told
         if k in answers.reasons:
-            cells.append(not_applicable(answers.reasons[k]))
-            continue
-        warning = measure.small(samples, width) if measure.small else ""
-        notes = answers.notes.get(k)
-        own = None if answers.replicates is None else answers.replicates[:, k]
-        found = Reading(values[k], own, notes=notes or {}, series=answers.series.get(k, {}))
-        cells.append(with_bounds(measure, found, lows[k], highs[k], samples=samples, warning=warning))
-    return cells
+            text = not_applicable(answers.reasons[k])
+        else:
+            interval = IntervalKind.SAMPLING if has_interval[k] else None
+            text = Provenance(interval=interval, method=methods[k], warning=warning[size])
+        told.append(texts.setdefault(text, len(texts)))
+    known = np.array([k not in answers.reasons for k in range(len(pairs))], dtype=bool)
+    names = np.array(pairs, dtype=np.int64).reshape(-1, 2)
+    return Cells(
+        a=names[:, 0],
+        b=names[:, 1],
+        values=np.where(known, values, np.nan),
+        low=np.where(known, low.numpy(), np.nan),
+        high=np.where(known, high.numpy(), np.nan),
+        chance=np.where(known, chance.numpy(), np.nan),
+        samples=np.array([n for n, _ in sizes], dtype=np.int64),
+        told=np.array(told, dtype=np.int64),
+        texts=tuple(texts),
+        replicates=replicates,
+        details=_details(answers),
+    )
+
+
+def _methods(measure: Measure, values: Floats, replicates: Floats, has_interval: npt.NDArray[np.bool_]) -> list[str]:
+    """How the interval of each pair was made, or why there is none."""
+    card, groups = measure.card, replicates.shape[1]
+    if card.uncertainty is Uncertainty.EXACT:
+        none = str(card.uncertainty)
+    else:
+        why = "undefined without one of the groups" if groups >= FEWEST_GROUPS else "not asked for, or too few samples"
+        none = f"no interval: {why}"
+    usual = f"{card.uncertainty}, {groups} groups, t interval"
+    if not card.counts_events or not groups:
+        return [usual if known else none for known in has_interval]
+    is_still = np.ptp(replicates, axis=1) == 0
+    at_end = np.isin(values, [x for x in (card.low, card.high) if x is not None]) & is_still
+    how = [RULE_OF_THREE if end else usual for end in at_end]
+    return [method if known else none for method, known in zip(how, has_interval, strict=True)]
+
+
+def _details(answers: Answers) -> dict[int, Detail]:
+    places = {k for some in (answers.notes, answers.series) for k, value in some.items() if value}
+    return {
+        k: Detail(
+            notes=answers.notes.get(k, {}),
+            series={name: column(values) for name, values in answers.series.get(k, {}).items()},
+        )
+        for k in sorted(places - set(answers.reasons))
+    }
 
 
 def _size(a: Any, b: Any) -> tuple[int, int]:

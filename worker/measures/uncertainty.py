@@ -16,6 +16,7 @@ GROUPS = 20
 FEWEST_GROUPS = 3
 CONFIDENCE = 0.95
 NAN = float("nan")
+RULE_OF_THREE = "rule of three: no event in n samples"
 
 
 def row_groups(samples: int, *, seed: int = 0, count: int = GROUPS) -> tuple[Tensor, ...]:
@@ -108,7 +109,7 @@ def with_bounds(
     card, replicates = measure.card, found.replicates
     rest: dict[str, Any] = {
         "monte_carlo_error": found.monte_carlo_error, "notes": found.notes,
-        "series": {name: _column(values) for name, values in found.series.items()},
+        "series": {name: column(values) for name, values in found.series.items()},
         "warning": " ".join(s for s in (warning, found.warning) if s),
     }  # fmt: skip
     if replicates is None or math.isnan(low):
@@ -121,13 +122,13 @@ def with_bounds(
     method = f"{card.uncertainty}, {count} groups, t interval"
     still = float(replicates.amax() - replicates.amin()) == 0
     if card.counts_events and found.value in (card.low, card.high) and still:
-        method = "rule of three: no event in n samples"
+        method = RULE_OF_THREE
     return Estimate(
         value=found.value, low=low, high=high, interval=IntervalKind.SAMPLING, method=method, n=samples,
         replicates=tuple(replicates.tolist()), **rest,
     )  # fmt: skip
 
 
-def _column(values: Sequence[float | str | None]) -> tuple[float | str | None, ...]:
+def column(values: Sequence[float | str | None]) -> tuple[float | str | None, ...]:
     """A column in which what is not finite is a gap."""
     return tuple(None if isinstance(v, float) and not math.isfinite(v) else v for v in values)

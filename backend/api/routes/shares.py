@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from backend.actions import sharing
+from backend.actions import shares
 from backend.api.guard import SHARE_COOKIE
 from backend.api.parts import Opened, RowId, Transaction
 from backend.contracts.problems import NotFound
@@ -15,15 +15,15 @@ COOKIE_S = 12 * 3600
 
 
 @router.post("/comparisons/{comparison}/shares", status_code=201)
-def create(session: Transaction, parts: Opened, comparison: RowId, wish: ShareCreate) -> NewShare:
+def create(session: Transaction, parts: Opened, comparison: RowId, wanted: ShareCreate) -> NewShare:
     """Make a link that opens one view; its address is told once."""
-    return sharing.create(session, comparison, wish, public_url=parts.settings.public_url)
+    return shares.create(session, comparison, wanted, public_url=parts.settings.public_url)
 
 
 @router.get("/comparisons/{comparison}/shares")
 def of_comparison(session: Transaction, comparison: RowId) -> list[Share]:
     """All links of a comparison, newest first."""
-    return sharing.of_comparison(session, comparison)
+    return shares.of_comparison(session, comparison)
 
 
 @router.get("/shared")
@@ -38,13 +38,13 @@ def opened(request: Request) -> Share:
 @router.post("/shares/{share}/revoke")
 def revoke(session: Transaction, share: RowId) -> Share:
     """End a link for good."""
-    return sharing.revoke(session, share)
+    return shares.revoke(session, share)
 
 
 @door.get("/s/{token}", include_in_schema=False)
 def open_link(session: Transaction, parts: Opened, token: str) -> Response:
     """Exchange a link for a short cookie and go to the shared page."""
-    share = sharing.open_with(session, token)
+    share = shares.open_with(session, token)
     view = f"?{share.view}" if share.view else ""
     answer = RedirectResponse(f"/shared/{share.id}{view}", 303)
     answer.set_cookie(

@@ -7,10 +7,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request, Response
 
-from backend.actions import uploading
+from backend.actions import uploads
 from backend.api.parts import Opened, Parts, RowId, Transaction, parts_of
 from backend.contracts.problems import Problem, TooLarge
-from backend.store import uploads as rows
 from backend.store.tables import UploadRow
 
 LARGEST_PIECE = 64 << 20
@@ -76,10 +75,10 @@ def create(
 ) -> Response:
     """Begin an upload; Upload-Metadata carries kind and description (JSON), base64 each."""
     _check_version(tus_resumable)
-    upload = uploading.start(
+    upload = uploads.start(
         session, parts.files,
-        uploading.UploadLimits(parts.settings.largest_upload_bytes, parts.settings.keep_free_bytes),
-        project=project, size_bytes=upload_length, metadata=uploading.metadata_of(upload_metadata),
+        uploads.UploadLimits(parts.settings.largest_upload_bytes, parts.settings.keep_free_bytes),
+        project=project, size_bytes=upload_length, metadata=uploads.metadata_of(upload_metadata),
     )  # fmt: skip
     return Response(status_code=201, headers={**_headers(upload), "Location": f"/api/v1/uploads/{upload.token}"})
 
@@ -87,14 +86,14 @@ def create(
 @router.head("/uploads/{token}")
 def offset(token: str, session: Transaction) -> Response:
     """How much of an upload is safely here."""
-    upload = uploading.current(session, token, now=dt.datetime.now(dt.UTC))
+    upload = uploads.current(session, token, now=dt.datetime.now(dt.UTC))
     return Response(status_code=200, headers=_headers(upload))
 
 
 @router.get("/uploads/{token}")
 def state(token: str, session: Transaction) -> dict[str, Any]:
     """How far an upload is, and what it became."""
-    upload = uploading.current(session, token, now=dt.datetime.now(dt.UTC))
+    upload = uploads.current(session, token, now=dt.datetime.now(dt.UTC))
     return {
         "kind": upload.kind, "size_bytes": upload.size_bytes, "offset_bytes": upload.offset_bytes,
         "finished": upload.finished_id,
@@ -127,28 +126,28 @@ async def append(
 
 def _append(parts: Parts, token: str, *, offset: int, body: bytes, checksum: str) -> dict[str, str]:
     with parts.database.transaction() as session:
-        uploading.current(session, token, now=dt.datetime.now(dt.UTC))
-        upload = uploading.append(session, parts.files, token, offset=offset, body=body, checksum=checksum)
+        uploads.current(session, token, now=dt.datetime.now(dt.UTC))
+        upload = uploads.append(session, parts.files, token, offset=offset, body=body, checksum=checksum)
         complete = upload.offset_bytes == upload.size_bytes
     if complete:
         _finish(parts, token)
     with parts.database.transaction() as session:
-        return _headers(rows.upload(session, token))
+        return _headers(uploads.get(session, token))
 
 
 def _finish(parts: Parts, token: str) -> None:
     """A file that cannot become anything is removed whole, so that nothing half-done stays."""
     try:
         with parts.database.transaction() as session:
-            uploading.finish(session, parts.files, token)
+            uploads.finish(session, parts.files, token)
     except Problem:
         with parts.database.transaction() as session:
-            uploading.cancel(session, parts.files, token)
+            uploads.cancel(session, parts.files, token)
         raise
 
 
 @router.delete("/uploads/{token}", status_code=204)
 def cancel(token: str, session: Transaction, parts: Opened) -> Response:
     """Forget an unfinished upload and its bytes."""
-    uploading.cancel(session, parts.files, token)
+    uploads.cancel(session, parts.files, token)
     return Response(status_code=204, headers={"Tus-Resumable": VERSION})

@@ -7,6 +7,7 @@ from typing import Any
 from torch import nn
 
 from backend.contracts.cards import ArchitectureArgument
+from backend.contracts.checkpoints import Accepts
 
 Shapes = Mapping[str, tuple[int, ...]]
 Arguments = dict[str, int]
@@ -28,7 +29,7 @@ class Architecture:
     arguments: tuple[ArchitectureArgument, ...]
     build: Callable[..., nn.Module]
     penultimate: Callable[[Arguments], str]
-    accepts: Callable[[Arguments], dict[str, int]]
+    accepts: Callable[[Arguments], Accepts]
     propose: Callable[[Shapes], Arguments | None]
 
     def settings(self, given: Mapping[str, Any]) -> Arguments:

@@ -2,6 +2,7 @@
 
 from torch import Tensor, nn
 
+from backend.contracts.checkpoints import Accepts
 from worker.loading.architectures.architecture import (
     CHANNELS,
     CLASSES,
@@ -49,6 +50,6 @@ ARCHITECTURE = Architecture(
     arguments=(CLASSES, CHANNELS, argument("width", 16, "Channels of the first convolution.", high=1024)),
     build=CNN,
     penultimate=lambda _: "features.12",
-    accepts=lambda a: {"channels": a["channels"], "least_side": 4},
+    accepts=lambda a: Accepts(channels=a["channels"], least_side=4),
     propose=propose,
 )

@@ -2,6 +2,7 @@
 
 from torch import Tensor, nn
 
+from backend.contracts.checkpoints import Accepts
 from worker.loading.architectures.architecture import CHANNELS, CLASSES, Architecture, Arguments, Shapes, side
 
 
@@ -41,6 +42,6 @@ ARCHITECTURE = Architecture(
     arguments=(CLASSES, CHANNELS),
     build=LeNet,
     penultimate=lambda _: "classifier.3",
-    accepts=lambda a: {"channels": a["channels"], "least_side": 8},
+    accepts=lambda a: Accepts(channels=a["channels"], least_side=8),
     propose=propose,
 )

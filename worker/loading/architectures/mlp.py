@@ -2,6 +2,7 @@
 
 from torch import Tensor, nn
 
+from backend.contracts.checkpoints import Accepts
 from worker.loading.architectures.architecture import CLASSES, Architecture, Arguments, Shapes, argument
 
 
@@ -42,6 +43,6 @@ ARCHITECTURE = Architecture(
     ),
     build=MLP,
     penultimate=lambda a: f"features.{2 * a['depth']}",
-    accepts=lambda a: {"inputs": a["inputs"]},
+    accepts=lambda a: Accepts(inputs=a["inputs"]),
     propose=propose,
 )

@@ -2,6 +2,7 @@
 
 from torch import Tensor, nn
 
+from backend.contracts.checkpoints import Accepts
 from worker.loading.architectures.architecture import (
     CLASSES,
     COLOURS,
@@ -86,6 +87,6 @@ ARCHITECTURE = Architecture(
     ),
     build=ResNetCifar,
     penultimate=lambda _: "flatten",
-    accepts=lambda a: {"channels": a["channels"], "least_side": 4},
+    accepts=lambda a: Accepts(channels=a["channels"], least_side=4),
     propose=propose,
 )

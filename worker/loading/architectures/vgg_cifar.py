@@ -2,6 +2,7 @@
 
 from torch import Tensor, nn
 
+from backend.contracts.checkpoints import Accepts
 from worker.loading.architectures.architecture import (
     CLASSES,
     COLOURS,
@@ -53,6 +54,6 @@ ARCHITECTURE = Architecture(
     arguments=(CLASSES, COLOURS, argument("width", 64, "Channels of the first convolution.", high=512)),
     build=VGGCifar,
     penultimate=lambda _: "features.29",
-    accepts=lambda a: {"channels": a["channels"], "least_side": 8},
+    accepts=lambda a: Accepts(channels=a["channels"], least_side=8),
     propose=propose,
 )

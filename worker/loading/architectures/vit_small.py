@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from backend.contracts.checkpoints import Accepts
 from worker.loading.architectures.architecture import (
     CLASSES,
     COLOURS,
@@ -108,6 +109,6 @@ ARCHITECTURE = Architecture(
     ),
     build=ViTSmall,
     penultimate=lambda _: "pool",
-    accepts=lambda a: {"channels": a["channels"], "side": a["side"]},
+    accepts=lambda a: Accepts(channels=a["channels"], side=a["side"]),
     propose=propose,
 )

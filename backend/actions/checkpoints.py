@@ -1,0 +1,107 @@
+"""Checkpoints: seen, changed, removed."""
+
+from collections.abc import Sequence
+
+from sqlalchemy.orm import Session
+
+from backend.actions.uploads import check_architecture, short
+from backend.contracts.checkpoints import Checkpoint, CheckpointChange
+from backend.contracts.jobs import InspectCheckpoint
+from backend.contracts.problems import Conflict, Unprocessable
+from backend.contracts.uploads import State
+from backend.store import checkpoints, comparisons, jobs, projects
+from backend.store.tables import CheckpointRow
+
+
+def of_project(session: Session, project: int) -> list[Checkpoint]:
+    """All checkpoints of a project, newest first."""
+    projects.get(session, project)
+    return described(session, checkpoints.of_project(session, project))
+
+
+def of_comparison(session: Session, comparison: int) -> list[Checkpoint]:
+    """The checkpoints of a comparison in its order."""
+    row = comparisons.get(session, comparison)
+    return described(session, checkpoints.by_ids(session, row.specification.checkpoints))
+
+
+def get(session: Session, id: int) -> Checkpoint:
+    """One checkpoint."""
+    return described(session, [checkpoints.get(session, id)])[0]
+
+
+def change(session: Session, id: int, wanted: CheckpointChange) -> Checkpoint:
+    """Rename, regroup, retag, or name the architecture of a checkpoint that waits for one."""
+    row = checkpoints.get(session, id)
+    if wanted.name is not None and wanted.name != row.name:
+        if checkpoints.named(session, row.project_id, wanted.name):
+            raise Conflict(f"A checkpoint named {short(wanted.name)} exists already; choose another name.")
+        row.name = wanted.name
+    if wanted.group is not None:
+        row.group_name = wanted.group
+    if wanted.tags is not None:
+        row.tags = wanted.tags
+    if wanted.architecture is not None:
+        _confirm(session, row, wanted.architecture, wanted.arguments or {})
+    elif wanted.arguments is not None:
+        raise Unprocessable("Arguments need the architecture that they belong to.")
+    session.flush()
+    return described(session, [row])[0]
+
+
+def _confirm(session: Session, row: CheckpointRow, architecture: str, arguments: dict[str, int | str]) -> None:
+    if row.state is State.READY:
+        raise Conflict("This checkpoint is ready; its architecture can no longer be changed.")
+    if row.state is State.INSPECTING:
+        raise Conflict("This checkpoint is being inspected; wait until it is ready or refused.")
+    check_architecture(session, architecture, arguments)
+    row.architecture, row.arguments = architecture, arguments
+    row.state, row.reason = State.INSPECTING, ""
+    jobs.add(session, InspectCheckpoint(checkpoint=row.id))
+
+
+def delete(session: Session, id: int) -> None:
+    """Remove a checkpoint that no comparison shows."""
+    row = checkpoints.get(session, id)
+    used = checkpoints.comparisons_with(session, row)
+    if used:
+        raise Conflict(f"{used} comparisons show this checkpoint; it stays as long as they do.")
+    session.delete(row)
+
+
+def described(session: Session, rows: Sequence[CheckpointRow]) -> list[Checkpoint]:
+    """Checkpoints with the names of their relatives."""
+    relatives = {i for r in rows for i in (r.parent_id, r.init_of_id, r.teacher_id, r.root_id) if i is not None}
+    names = checkpoints.names(session, relatives)
+    return [_described(r, names) for r in rows]
+
+
+def _described(row: CheckpointRow, names: dict[int, str]) -> Checkpoint:
+    def name(id: int | None) -> str | None:
+        return None if id is None else names.get(id)
+
+    return Checkpoint(
+        id=row.id,
+        name=row.name,
+        group=row.group_name,
+        tags=row.tags,
+        parent=name(row.parent_id),
+        init_of=name(row.init_of_id),
+        teacher=name(row.teacher_id),
+        root=name(row.root_id) or row.name,
+        run=row.run,
+        step=row.step,
+        architecture=row.architecture,
+        arguments=row.arguments,
+        parameters=row.facts.parameters,
+        size_bytes=row.size_bytes,
+        content_hash=row.content_hash,
+        layers=row.layers,
+        non_finite=row.facts.non_finite,
+        metrics=row.metrics,
+        state=row.state,
+        reason=row.reason,
+        created=row.created,
+        mismatches=row.facts.mismatches,
+        proposals=row.facts.proposals,
+    )

@@ -1,0 +1,217 @@
+"""Asking for comparisons, watching, cancelling, adding to them."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from backend.actions import plans
+from backend.contracts.cards import Arity
+from backend.contracts.comparisons import (
+    AskedMeasure,
+    Comparison,
+    ComparisonCreate,
+    ComparisonState,
+    Counts,
+    Progress,
+)
+from backend.contracts.jobs import ENDED, OPEN, JobKind, JobState
+from backend.contracts.plans import Plan
+from backend.contracts.problems import Conflict
+from backend.store import cards, checkpoints, comparisons, jobs, probes, projects, questions
+from backend.store.jobs import Tally
+from backend.store.tables import ComparisonRow
+
+# Before three pieces are done, their mean time says little of those to come.
+FEWEST_FOR_ESTIMATE = 3
+PASSES = (JobKind.FORWARD, JobKind.MODEL)
+WORK = (*PASSES, JobKind.TILE)
+
+
+def preview(session: Session, project: int, request: ComparisonCreate) -> Plan:
+    """What a comparison would compute; nothing is written."""
+    wanted = plans.check(session, project, request)
+    work = plans.plan(session, wanted)
+    # Stand in for the numbers that new questions would get.
+    numbers = {question.key: k for k, question in enumerate(wanted.questions(), start=1)}
+    jobs_needed = len(work.jobs(numbers, request))
+    return Plan(counts=Counts(new=work.new, reused=work.reused), jobs=jobs_needed, seconds=work.seconds)
+
+
+def ask(session: Session, project: int, request: ComparisonCreate, *, trace: str = "") -> tuple[ComparisonRow, bool]:
+    """A comparison for this request, and whether it is a new one.
+
+    The same question asked again is the same comparison; what failed or was cancelled is
+    queued again.
+    """
+    projects.lock(session, project)
+    wanted = plans.check(session, project, request)
+    specification = wanted.specification()
+    there = comparisons.with_specification(session, project, specification.digest())
+    if there is not None and there.state is ComparisonState.RUNNING:
+        return there, False
+    numbers = questions.add(session, wanted.questions())
+    work = plans.plan(session, wanted)
+    row = there or ComparisonRow(
+        project_id=project,
+        name=request.name,
+        specification=specification,
+        specification_hash=specification.digest(),
+        state=ComparisonState.RUNNING,
+    )
+    row.cells_new, row.cells_reused = work.new, work.reused
+    if there is not None and not work.new:
+        return row, False
+    row.state = ComparisonState.RUNNING
+    session.add(row)
+    session.flush()
+    if there is not None:
+        jobs.forget_ended(session, row.id)
+    else:
+        names = [(numbers[q.key], a.name) for a in wanted.measures for q in wanted.questions_of(a)]
+        questions.attach(session, row.id, names)
+    jobs.add_all(session, work.jobs(numbers, request), comparisons=[row.id], request=trace)
+    jobs.end_when_done(session, row)
+    return row, there is None
+
+
+def add(session: Session, id: int, added: list[int], *, trace: str = "") -> Comparison:
+    """The same comparison with more checkpoints; only what is new is computed."""
+    row = comparisons.get(session, id)
+    request = row.specification.extended(added, name=row.name)
+    larger, _ = ask(session, row.project_id, request, trace=trace)
+    return get(session, larger.id)
+
+
+def cancel(session: Session, id: int) -> Comparison:
+    """Stop a running comparison; cells that are there stay."""
+    row = comparisons.locked(session, id)
+    if row.state is not ComparisonState.RUNNING:
+        raise Conflict(f"This comparison is {row.state}; there is nothing to cancel.")
+    jobs.cancel(session, id)
+    row.state = ComparisonState.CANCELLED
+    row.version += 1
+    row.finished = session.scalar(select(func.now()))
+    return get(session, id)
+
+
+def retry(session: Session, id: int) -> Comparison:
+    """Queue the failed and cancelled pieces of a comparison again."""
+    row = comparisons.locked(session, id)
+    if row.state is ComparisonState.RUNNING:
+        raise Conflict("This comparison is running; wait for it or cancel it first.")
+    if not jobs.retry(session, id):
+        raise Conflict("Nothing of this comparison failed or was cancelled; there is nothing to retry.")
+    row.state = ComparisonState.RUNNING
+    row.version += 1
+    return get(session, id)
+
+
+def get(session: Session, id: int) -> Comparison:
+    """One comparison."""
+    return _described(session, [comparisons.get(session, id)])[0]
+
+
+def of_project(session: Session, project: int) -> list[Comparison]:
+    """All comparisons of a project, newest first."""
+    projects.get(session, project)
+    return _described(session, comparisons.of_project(session, project))
+
+
+def running(session: Session) -> list[Comparison]:
+    """All comparisons that are being computed."""
+    return _described(session, comparisons.running(session))
+
+
+def progress(session: Session, id: int) -> Progress:
+    """How far a comparison is."""
+    row = comparisons.get(session, id)
+    return progress_from(row, jobs.tallies(session, [id])[id])
+
+
+def _described(session: Session, rows: Sequence[ComparisonRow]) -> list[Comparison]:
+    """Comparisons as their users see them."""
+    tallies = jobs.tallies(session, [r.id for r in rows])
+    arities = {slug: card.arity for slug, card in cards.measures(session).items()}
+    names = checkpoints.names(session, {i for r in rows for i in r.specification.checkpoints})
+    sets = {i for r in rows for i in (r.specification.probe, r.specification.train_probe) if i is not None}
+    probe_names = probes.names(session, sets)
+    project_names = projects.names(session, {r.project_id for r in rows})
+    out = []
+    for row in rows:
+        asked = row.specification
+        ids = [i for i in asked.checkpoints if i in names]
+        out.append(
+            Comparison(
+                id=row.id,
+                project=row.project_id,
+                project_name=project_names[row.project_id],
+                name=row.name,
+                checkpoints=ids,
+                labels=[names[i] for i in ids],
+                probe=probe_names[asked.probe],
+                train_probe=None if asked.train_probe is None else probe_names[asked.train_probe],
+                measures=_asked(session, row, arities),
+                layers=asked.layers,
+                reduction=asked.reduction,
+                precision=asked.precision,
+                seed=asked.seed,
+                counts=Counts(new=row.cells_new, reused=row.cells_reused),
+                progress=progress_from(row, tallies[row.id]),
+                log=jobs.failures(session, row.id),
+                created=row.created,
+            )
+        )
+    return out
+
+
+def _asked(session: Session, row: ComparisonRow, arities: dict[str, Arity]) -> list[AskedMeasure]:
+    layers: dict[str, list[tuple[str, str]]] = {}
+    roles: dict[str, str] = {}
+    for name, question in questions.of_comparison(session, row.id):
+        layers.setdefault(name, [])
+        roles[name] = question.role
+        if question.layer_a:
+            layers[name].append((question.layer_a, question.layer_b))
+    return [
+        AskedMeasure(
+            key=m.name,
+            slug=m.slug,
+            version=m.version,
+            parameters=m.parameters,
+            arity=arities.get(m.slug, Arity.PAIR),
+            layers=layers.get(m.name, []),
+            role=roles.get(m.name, ""),
+        )
+        for m in row.specification.measures
+    ]
+
+
+def progress_from(row: ComparisonRow, tallies: Sequence[Tally]) -> Progress:
+    """How far a comparison is, from how many of its jobs are in which state."""
+
+    def count(kinds: Sequence[JobKind], states: Sequence[JobState] = tuple(JobState)) -> int:
+        return sum(t.count for t in tallies if t.kind in kinds and t.state in states)
+
+    left = None
+    if row.state is ComparisonState.RUNNING and count(WORK, [JobState.DONE]) >= FEWEST_FOR_ESTIMATE:
+        left = _seconds_left([t for t in tallies if t.kind in WORK])
+    return Progress(
+        state=row.state,
+        models_done=count(PASSES, ENDED),
+        models=count(PASSES),
+        tiles_done=count([JobKind.TILE], ENDED),
+        tiles=count([JobKind.TILE]),
+        failed=count([*WORK, JobKind.SUMMARISE], [JobState.FAILED]),
+        seconds_left=left,
+        version=row.version,
+    )
+
+
+def _seconds_left(tallies: Sequence[Tally]) -> float:
+    """What is open of each kind at the mean of what is done of it, shared by those who are at work."""
+    done = {t.kind: t for t in tallies if t.state is JobState.DONE}
+    usual = sum(t.seconds for t in done.values()) / sum(t.count for t in done.values())
+    at_work = sum(t.count for t in tallies if t.state is JobState.RUNNING)
+    each = {kind: t.seconds / t.count for kind, t in done.items() if t.count}
+    return sum(each.get(t.kind, usual) * t.count for t in tallies if t.state in OPEN) / max(1, at_work)

@@ -1,0 +1,75 @@
+"""Matrices as files: CSV, JSON, arrays."""
+
+import csv
+import io
+import json
+import math
+from typing import Any
+
+import numpy as np
+
+from backend.actions.matrices import MatrixArrays
+from backend.contracts.matrices import PackedHeader
+
+
+def as_csv(matrix: MatrixArrays) -> str:
+    """One line per cell, with interval; text that a spreadsheet would run is made harmless."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(["measure", "layer", "a", "b", "value", "low", "high", "reason"])
+    header = matrix.header
+    for (i, j), code in np.ndenumerate(matrix.told):
+        a = header.labels[i]
+        b = header.labels[j] if matrix.told.shape[1] > 1 else a
+        numbers = [_text(float(grid[i, j])) for grid in (matrix.values, matrix.low, matrix.high)]
+        reason = "" if code < 0 else matrix.reasons[code].sentence
+        writer.writerow([header.measure, header.layer or "", *map(harmless, (a, b)), *numbers, harmless(reason)])
+    return out.getvalue()
+
+
+def _text(number: float) -> str:
+    return "" if math.isnan(number) else repr(number)
+
+
+def harmless(text: str) -> str:
+    """Text that no spreadsheet takes for a formula."""
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+
+
+def as_json(matrix: MatrixArrays) -> str:
+    """Labels, and values with intervals as nested lists; null where there is no number."""
+    header = matrix.header
+
+    def plain(grid: np.ndarray[Any, Any]) -> list[list[float | None]]:
+        return [[None if math.isnan(v) else v for v in row] for row in grid.tolist()]
+
+    return json.dumps(
+        {
+            "measure": header.measure,
+            "layer": header.layer,
+            "labels": header.labels,
+            "values": plain(matrix.values),
+            "low": plain(matrix.low),
+            "high": plain(matrix.high),
+            "n": header.n,
+            "role": header.role,
+            "method": header.method,
+            "reasons": [m.model_dump() for m in matrix.document().missing],
+        },
+        indent=1,
+    )
+
+
+def as_npz(matrix: MatrixArrays) -> bytes:
+    """Numpy's archive of ``values``, ``low``, ``high`` (float64), ``reasons`` (int32) and ``header`` (UTF-8 JSON)."""
+    header = PackedHeader(**dict(matrix.header), reasons=matrix.reasons).model_dump_json().encode()
+    out = io.BytesIO()
+    np.savez(
+        out,
+        values=matrix.values,
+        low=matrix.low,
+        high=matrix.high,
+        reasons=matrix.told.astype(np.int32),
+        header=np.frombuffer(header, np.uint8),
+    )
+    return out.getvalue()

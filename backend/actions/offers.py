@@ -1,0 +1,28 @@
+"""What this server offers: measures, architectures, and whether every part answers."""
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from backend.contracts.cards import ArchitectureCard, Card
+from backend.store import cards
+
+
+def measures(session: Session) -> list[Card]:
+    """The cards of all measures, by family."""
+    return list(cards.measures(session).values())
+
+
+def architectures(session: Session) -> list[ArchitectureCard]:
+    """Architectures that can be built by name, with arguments and tensor names."""
+    return list(cards.architectures(session).values())
+
+
+def health(session: Session, *, broker: bool) -> dict[str, bool | int]:
+    """Whether every part answers, and how many workers were seen.
+
+    Args:
+        broker: whether the queue answers.
+    """
+    session.execute(text("select 1"))
+    workers, known = len(cards.workers(session)), len(cards.measures(session))
+    return {"ready": bool(workers and known and broker), "broker": broker, "workers": workers, "measures": known}

@@ -1,0 +1,380 @@
+"""From a request to the work that is missing."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import product
+
+import numpy as np
+from sqlalchemy.orm import Session
+
+from backend.actions.uploads import short
+from backend.contracts.cards import Arity, Card, Input, Pace, Role
+from backend.contracts.cell_arrays import Ints
+from backend.contracts.comparisons import (
+    OUTPUT,
+    PENULTIMATE,
+    ComparisonCreate,
+    LayerPairs,
+    MeasureRequest,
+    Reduction,
+    Specification,
+    SpecifiedMeasure,
+)
+from backend.contracts.jobs import Forward, Job, ModelJob, Tile, TilePart
+from backend.contracts.problems import NotFound, Unprocessable
+from backend.contracts.uploads import State
+from backend.store import cards, checkpoints, matrices, probes, projects, questions
+from backend.store.questions import Question
+from backend.store.tables import CheckpointRow, ProbeRow
+
+# Most cells of one question in one job: some ten seconds of work on small networks. A job that takes too long for
+# its time limit is split (worker/tasks.py), so this need not be exact.
+MOST_CELLS = {Pace.PRODUCT: 16384, Pace.PAIR: 4096, Pace.PATH: 24}
+# Questions share a job until it has so many cells; fewer would cost more in queueing than in computing.
+FEWEST_CELLS = {Pace.PRODUCT: 256, Pace.PAIR: 64, Pace.PATH: 6}
+# Means over the demo zoo on one core, for the estimate that a user sees before asking.
+SECONDS_PER_CELL = {Pace.PRODUCT: 0.002, Pace.PAIR: 0.01, Pace.PATH: 0.12}
+SECONDS_PER_MODEL = {Input.OUTPUTS: 0.02, Input.WEIGHTS: 0.05, Input.FEATURES: 0.05, Input.NETWORK: 1.0}
+SECONDS_PER_PASS = 0.1
+
+
+@dataclass(frozen=True)
+class CheckedMeasure:
+    """One measure of a comparison with its settings."""
+
+    name: str
+    card: Card
+    settings: dict[str, int | float | str]
+    references: list[int]
+
+
+@dataclass(frozen=True)
+class CheckedRequest:
+    """A request whose checkpoints, probe sets, measures and layers exist and fit together."""
+
+    checkpoints: list[CheckpointRow]
+    probe: ProbeRow
+    train: ProbeRow | None
+    measures: list[CheckedMeasure]
+    layers: list[str]
+    request: ComparisonCreate
+
+    @property
+    def ids(self) -> list[int]:
+        """Checkpoint numbers in the order of the request."""
+        return [c.id for c in self.checkpoints]
+
+    def specification(self) -> Specification:
+        """What is stored of it."""
+        return Specification(
+            checkpoints=self.ids,
+            probe=self.probe.id,
+            train_probe=None if self.train is None else self.train.id,
+            measures=[
+                SpecifiedMeasure(
+                    slug=m.card.slug,
+                    version=m.card.version,
+                    parameters=m.settings,
+                    name=m.name,
+                    references=m.references,
+                )
+                for m in self.measures
+            ],
+            layers=self.layers,
+            layer_pairs=self.request.layer_pairs,
+            reduction=self.request.reduction,
+            precision=self.request.precision,
+            seed=self.request.seed,
+        )
+
+    def questions(self) -> list[Question]:
+        """Everything that is asked, measure by measure."""
+        return [question for measure in self.measures for question in self.questions_of(measure)]
+
+    def questions_of(self, measure: CheckedMeasure) -> Iterator[Question]:
+        """What is asked of one measure: a question for each layer or pair of layers."""
+        card, request = measure.card, self.request
+        role, probe = Role.NONE, None
+        if card.role is not Role.NONE:
+            role, probe = Role.HELD_OUT, self.probe
+            if card.role is Role.TRAIN and self.train is not None:
+                role, probe = Role.TRAIN, self.train
+            if card.role is Role.BOTH:
+                role = Role.BOTH
+        layers: list[tuple[str, str]] = [("", "")]
+        if card.input is Input.FEATURES:
+            both = request.layer_pairs is LayerPairs.ALL
+            layers = list(product(self.layers, self.layers)) if both else [(x, x) for x in self.layers]
+        for layer_a, layer_b in layers:
+            yield Question(
+                slug=card.slug,
+                version=card.version,
+                arity=card.arity,
+                input=card.input,
+                parameters=measure.settings,
+                probe_id=None if probe is None else probe.id,
+                role=role,
+                layer_a=layer_a,
+                layer_b=layer_b,
+                reduction=request.reduction if card.input is Input.FEATURES else "",
+                precision=request.precision if card.role is not Role.NONE else "",
+                seed=request.seed if card.role is not Role.NONE else 0,
+                train_probe_id=self.train.id if role is Role.BOTH and self.train is not None else None,
+                reference_ids=tuple(measure.references),
+            )
+
+
+@dataclass(frozen=True)
+class MissingCells:
+    """Cells of one question that are not known: checkpoints ``(cells,)`` on either side."""
+
+    question: Question
+    card: Card
+    a: Ints
+    b: Ints
+
+
+@dataclass
+class Work:
+    """What is missing for a request."""
+
+    missing: list[MissingCells] = field(default_factory=list)
+    passes: dict[tuple[int, int], set[str]] = field(default_factory=dict)
+    new: int = 0
+    reused: int = 0
+    seconds: float = 0.0
+
+    def jobs(self, numbers: Mapping[str, int], request: ComparisonCreate) -> list[Job]:
+        """The same as jobs: what fills quickly comes first, paths between networks come last.
+
+        Args:
+            numbers: of the questions, by key.
+        """
+        forward: list[Job] = [
+            Forward(
+                checkpoint=checkpoint,
+                probe=probe,
+                layers=sorted(layers),
+                reduction=request.reduction,
+                precision=request.precision,
+            )
+            for (checkpoint, probe), layers in self.passes.items()
+        ]
+        of_models: dict[int, list[int]] = {}
+        quick, slow = _Tiles(), _Tiles()
+        for some in self.missing:
+            number = numbers[some.question.key]
+            if some.card.arity is Arity.MODEL:
+                for checkpoint in some.a.tolist():
+                    of_models.setdefault(checkpoint, []).append(number)
+            else:
+                (slow if some.card.pace is Pace.PATH else quick).add(number, some)
+        models: list[Job] = [ModelJob(checkpoint=c, questions=asked) for c, asked in of_models.items()]
+        return [*forward, *quick.closed(), *models, *slow.closed()]
+
+
+def check(session: Session, project: int, request: ComparisonCreate) -> CheckedRequest:
+    """Everything named exists, is ready and fits together; else a sentence that says what does not."""
+    projects.get(session, project)
+    ids = list(dict.fromkeys(request.checkpoints))
+    found = {c.id: c for c in checkpoints.by_ids(session, ids) if c.project_id == project}
+    for id in ids:
+        if id not in found:
+            raise NotFound(f"There is no checkpoint {id} in this project.")
+        if found[id].state is not State.READY:
+            raise Unprocessable(
+                f"Checkpoint {short(found[id].name)} is {found[id].state}, not ready. {found[id].reason}".strip()
+            )
+    measures = _measures(session, project, request)
+    if not ids:
+        raise Unprocessable("Choose checkpoints: two or more for measures of pairs, one or more for the others.")
+    pairwise = [a.card.slug for a in measures if a.card.arity is Arity.PAIR]
+    if len(ids) < 2 and pairwise:
+        raise Unprocessable(
+            f"Choose at least two checkpoints: {', '.join(pairwise)} compare{'s' if len(pairwise) == 1 else ''} pairs."
+        )
+    models = [found[i] for i in ids]
+    probe = _probe(session, project, request.probe)
+    train = None if request.train_probe is None else _probe(session, project, request.train_probe)
+    references = checkpoints.by_ids(session, sorted({i for a in measures for i in a.references}))
+    for each, checkpoint in product((probe, train), [*models, *references]):
+        if each is not None:
+            _check_fit(checkpoint, each)
+    layers = list(dict.fromkeys(request.layers)) or [PENULTIMATE]
+    if request.reduction is Reduction.POSITIONS:
+        _check_positions(measures, cards.measures(session))
+    if any(a.card.input is Input.FEATURES for a in measures):
+        for layer, checkpoint in product(layers, models):
+            if layer not in (PENULTIMATE, OUTPUT) and layer not in checkpoint.layers:
+                raise Unprocessable(
+                    f"Checkpoint {short(checkpoint.name)} has no layer {short(layer)}; "
+                    f"its layers: {', '.join(checkpoint.layers[:40])}."
+                )
+    return CheckedRequest(models, probe, train, measures, layers, request)
+
+
+def _measures(session: Session, project: int, request: ComparisonCreate) -> list[CheckedMeasure]:
+    known = cards.measures(session)
+    asked: list[CheckedMeasure] = []
+    slugs = [m if isinstance(m, str) else m.slug for m in request.measures]
+    for given in request.measures:
+        wanted = MeasureRequest(slug=given) if isinstance(given, str) else given
+        card = known.get(wanted.slug)
+        if card is None:
+            raise Unprocessable(f"Unknown measure {wanted.slug!r}; known: {', '.join(known)}.")
+        settings = card.settings(wanted.parameters)
+        references = _references(session, project, card, wanted)
+        name = _name(card, settings, references, slugs)
+        if all(a.name != name for a in asked):
+            asked.append(CheckedMeasure(name, card, settings, references))
+    return asked
+
+
+def _check_positions(measures: list[CheckedMeasure], known: dict[str, Card]) -> None:
+    """Only some measures of features may take every position as a sample."""
+    refused = [a.card.slug for a in measures if a.card.input is Input.FEATURES and not a.card.takes_positions]
+    if refused:
+        able = ", ".join(slug for slug, card in known.items() if card.takes_positions)
+        raise Unprocessable(
+            f"{', '.join(refused)} cannot take every position as a sample: choose another reduction, or measures that "
+            f"can: {able}."
+        )
+
+
+def _references(session: Session, project: int, card: Card, wanted: MeasureRequest) -> list[int]:
+    """Checkpoints that a measure needs beside those that are compared, checked."""
+    fewest, most = card.references
+    named = list(dict.fromkeys(wanted.references))
+    if not fewest <= len(named) <= most:
+        if not most:
+            raise Unprocessable(f"{card.slug} takes no reference checkpoints.")
+        count = str(fewest) if fewest == most else f"{fewest} to {most}"
+        raise Unprocessable(f"{card.slug} needs {count} reference checkpoints: {card.references_help}")
+    found = {c.id: c for c in checkpoints.by_ids(session, named) if c.project_id == project}
+    for id in named:
+        if id not in found:
+            raise NotFound(f"There is no checkpoint {id} in this project.")
+        if found[id].state is not State.READY:
+            raise Unprocessable(f"Checkpoint {short(found[id].name)} is {found[id].state}, not ready.")
+    return named
+
+
+def _name(card: Card, settings: dict[str, int | float | str], references: list[int], slugs: list[str]) -> str:
+    """The slug, with what it is asked with where it is asked several times."""
+    extra = [f"{k}={v}" for k, v in settings.items()]
+    if references:
+        extra.append(f"references={'+'.join(map(str, references))}")
+    return f"{card.slug}({','.join(extra)})" if extra and slugs.count(card.slug) > 1 else card.slug
+
+
+def _probe(session: Session, project: int, id: int) -> ProbeRow:
+    row = probes.get(session, id)
+    if row.project_id != project:
+        raise NotFound(f"There is no probe set {id} in this project.")
+    if row.state is not State.READY:
+        raise Unprocessable(f"Probe set {short(row.name)} is {row.state}, not ready. {row.reason}".strip())
+    return row
+
+
+def _check_fit(checkpoint: CheckpointRow, probe: ProbeRow) -> None:
+    accepts, shape = checkpoint.facts.accepts, probe.facts.shape
+    who = f"Probe set {short(probe.name)} does not fit checkpoint {short(checkpoint.name)}"
+    size = int(np.prod(shape))
+    if accepts.inputs is not None and size != accepts.inputs:
+        raise Unprocessable(f"{who}: it has {size} values per sample, the network takes {accepts.inputs}.")
+    if accepts.channels is not None:
+        if len(shape) != 3 or shape[0] != accepts.channels:
+            raise Unprocessable(
+                f"{who}: its samples have shape {tuple(shape)}, the network takes ({accepts.channels}, height, width)."
+            )
+        image = f"{who}: its images are {shape[1]}×{shape[2]}"
+        if accepts.side is not None and shape[1:] != [accepts.side, accepts.side]:
+            raise Unprocessable(f"{image}, the network takes {accepts.side}×{accepts.side}.")
+        if min(shape[1:]) < accepts.least_side:
+            raise Unprocessable(f"{image}, the network needs {accepts.least_side}×{accepts.least_side}.")
+    labels, classes = probe.facts.classes, checkpoint.facts.classes
+    if classes is not None and labels and labels > classes:
+        raise Unprocessable(f"{who}: its labels go up to {labels - 1}, the network predicts {classes} classes.")
+
+
+def plan(session: Session, wanted: CheckedRequest) -> Work:
+    """The cells of a request that are not known yet; nothing is written."""
+    work = Work()
+    numbers = questions.ids_by_key(session, [q.key for q in wanted.questions()])
+    for measure in wanted.measures:
+        card = measure.card
+        seconds = SECONDS_PER_MODEL[card.input] if card.arity is Arity.MODEL else SECONDS_PER_CELL[card.pace]
+        for question in wanted.questions_of(measure):
+            a, b = questions.places_of(question, card, wanted.ids, wanted.ids)
+            new_a, new_b = a, b
+            if question.key in numbers:
+                new_a, new_b = matrices.missing(session, numbers[question.key], a, b)
+            work.new += len(new_a)
+            work.reused += len(a) - len(new_a)
+            work.seconds += seconds * len(new_a)
+            work.missing.append(MissingCells(question, card, new_a, new_b))
+            _need_passes(work.passes, question, new_a, new_b)
+    work.seconds += SECONDS_PER_PASS * len(work.passes)
+    return work
+
+
+def _need_passes(passes: dict[tuple[int, int], set[str]], question: Question, a: Ints, b: Ints) -> None:
+    """Note the forward passes, and the layers of each, that some cells need."""
+    if question.probe_id is None or question.input not in (Input.OUTPUTS, Input.FEATURES):
+        return
+    for side, layer in ((a, question.layer_a), (b, question.layer_b)):
+        for checkpoint in np.unique(side).tolist():
+            layers = passes.setdefault((checkpoint, question.probe_id), set())
+            if layer:
+                layers.add(layer)
+
+
+class _Tiles:
+    """Collects missing cells of pairs into jobs of bounded length."""
+
+    def __init__(self) -> None:
+        self._jobs: list[Job] = []
+        self._open: list[TilePart] = []
+        self._filled = 0.0
+
+    def add(self, number: int, missing: MissingCells) -> None:
+        """Cells of one question, cut where they are too many."""
+        for part, cells in _cut(number, missing, most=MOST_CELLS[missing.card.pace]):
+            self._open.append(part)
+            self._filled += cells / FEWEST_CELLS[missing.card.pace]
+            if self._filled >= 1:
+                self._close()
+
+    def closed(self) -> list[Job]:
+        """All jobs."""
+        self._close()
+        return self._jobs
+
+    def _close(self) -> None:
+        if self._open:
+            self._jobs.append(Tile(parts=self._open))
+        self._open, self._filled = [], 0.0
+
+
+def _cut(number: int, missing: MissingCells, *, most: int) -> Iterator[tuple[TilePart, int]]:
+    """Parts with at most so many cells, each with their number; a row of a matrix is cut only where it must be."""
+    later, earlier = np.maximum(missing.a, missing.b), np.minimum(missing.a, missing.b)
+    order = np.lexsort((earlier, later))
+    rows, starts = np.unique(later[order], return_index=True)
+    ends = [*starts[1:].tolist(), len(order)]
+    open_rows: list[int] = []
+    begin = 0
+    for row, start, end in zip(rows.tolist(), starts.tolist(), ends, strict=True):
+        if open_rows and end - begin > most:
+            yield _part(number, open_rows, earlier[order[begin:start]]), start - begin
+            open_rows, begin = [], start
+        open_rows.append(row)
+        while end - begin > most:
+            yield _part(number, [row], earlier[order[begin : begin + most]]), most
+            begin += most
+    if open_rows:
+        yield _part(number, open_rows, earlier[order[begin:]]), len(order) - begin
+
+
+def _part(number: int, rows: list[int], members: Ints) -> TilePart:
+    return TilePart(question=number, rows=rows, members=np.unique(members).tolist())

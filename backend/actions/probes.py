@@ -1,0 +1,60 @@
+"""Probe sets: seen, and added from what comes with the program."""
+
+from sqlalchemy.orm import Session
+
+from backend.actions.uploads import short
+from backend.contracts.jobs import AddBuiltin
+from backend.contracts.probes import Probe, ProbeDescription, ProbeFacts
+from backend.contracts.problems import Conflict
+from backend.contracts.uploads import State
+from backend.store import jobs, probes, projects
+from backend.store.tables import ProbeRow
+
+
+def of_project(session: Session, project: int) -> list[Probe]:
+    """All probe sets of a project, newest first."""
+    projects.get(session, project)
+    return [_described(r) for r in probes.of_project(session, project)]
+
+
+def get(session: Session, id: int) -> Probe:
+    """One probe set."""
+    return _described(probes.get(session, id))
+
+
+def add_digits(session: Session, project: int, description: ProbeDescription) -> Probe:
+    """Scikit-learn's digits as a probe set: the training part for the role train, else the held-out part."""
+    projects.get(session, project)
+    if probes.named(session, project, description.name):
+        raise Conflict(f"A probe set named {short(description.name)} exists already; choose another name.")
+    row = ProbeRow(
+        project_id=project,
+        name=description.name,
+        role=description.role,
+        normalisation=description.normalisation,
+        facts=ProbeFacts(),
+        state=State.INSPECTING,
+    )
+    session.add(row)
+    session.flush()
+    jobs.add(session, AddBuiltin(probe=row.id))
+    return _described(row)
+
+
+def _described(row: ProbeRow) -> Probe:
+    facts = row.facts
+    return Probe(
+        id=row.id,
+        name=row.name,
+        role=row.role,
+        samples=facts.samples,
+        shape=facts.shape,
+        classes=facts.classes,
+        class_counts=facts.class_counts,
+        duplicates=facts.duplicates,
+        constant_features=facts.constant_features,
+        content_hash=row.content_hash,
+        state=row.state,
+        reason=row.reason,
+        created=row.created,
+    )

@@ -1,0 +1,26 @@
+"""Projects: made, listed, opened."""
+
+from sqlalchemy.orm import Session
+
+from backend.contracts.projects import Project
+from backend.store import projects
+from backend.store.tables import ProjectRow
+
+
+def create(session: Session, name: str) -> Project:
+    """A new project."""
+    return _described(projects.add(session, name))
+
+
+def list_all(session: Session) -> list[Project]:
+    """All projects, newest first."""
+    return [_described(row, n, m) for row, n, m in projects.all_with_counts(session)]
+
+
+def get(session: Session, id: int) -> Project:
+    """One project."""
+    return _described(projects.get(session, id))
+
+
+def _described(row: ProjectRow, checkpoints: int = 0, comparisons: int = 0) -> Project:
+    return Project(id=row.id, name=row.name, created=row.created, checkpoints=checkpoints, comparisons=comparisons)

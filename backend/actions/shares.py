@@ -1,0 +1,60 @@
+"""Links that open one view of one comparison."""
+
+import datetime as dt
+import secrets
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from backend.contracts.problems import Conflict, NotFound
+from backend.contracts.shares import NewShare, Share, ShareCreate
+from backend.store import comparisons, shares
+from backend.store.tables import ShareRow
+
+
+def describe(row: ShareRow) -> Share:
+    """A share as its owner sees it."""
+    return Share(
+        id=row.id, comparison=row.comparison_id, view=row.view, created=row.created, expires=row.expires,
+        last_used=row.last_used, revoked=row.revoked is not None, may_export=row.may_export,
+        results_version=row.results_version,
+    )  # fmt: skip
+
+
+def create(session: Session, comparison: int, wanted: ShareCreate, *, public_url: str) -> NewShare:
+    """A new link; its token is told now and never again."""
+    opened = comparisons.get(session, comparison)
+    token = secrets.token_urlsafe(32)
+    row = ShareRow(
+        comparison_id=comparison, token_hash=shares.token_hash(token), view=wanted.view.lstrip("?"),
+        expires=dt.datetime.now(dt.UTC) + dt.timedelta(days=wanted.expires_in_days),
+        may_export=wanted.may_export, results_version=opened.version,
+    )  # fmt: skip
+    session.add(row)
+    session.flush()
+    return NewShare(**describe(row).model_dump(), url=f"{public_url}/s/{token}")
+
+
+def open_with(session: Session, token: str) -> Share:
+    """The share behind a token; wrong, expired and revoked look the same."""
+    row = shares.opened_by(session, token)
+    if row is None:
+        raise NotFound("This link does not open anything: it is wrong, has expired, or was revoked.")
+    shares.touch(session, row.id)
+    return describe(row)
+
+
+def of_comparison(session: Session, comparison: int) -> list[Share]:
+    """All links of a comparison, newest first."""
+    comparisons.get(session, comparison)
+    return [describe(r) for r in shares.of_comparison(session, comparison)]
+
+
+def revoke(session: Session, id: int) -> Share:
+    """End a link for good."""
+    row = shares.get(session, id)
+    if row.revoked is not None:
+        raise Conflict("This link is already revoked.")
+    row.revoked = session.scalar(select(func.now()))
+    session.flush()
+    return describe(row)

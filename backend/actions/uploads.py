@@ -1,0 +1,288 @@
+"""Resumable uploads (tus 1.0), and what becomes of a file once all of it is here."""
+
+import base64
+import binascii
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+from sqlalchemy.orm import Session
+
+from backend.contracts.checkpoints import CheckpointDescription, CheckpointFacts
+from backend.contracts.jobs import InspectCheckpoint, InspectProbe, Job
+from backend.contracts.probes import ProbeDescription, ProbeFacts
+from backend.contracts.problems import (
+    Conflict,
+    FileRefused,
+    Problem,
+    TooLarge,
+    Unprocessable,
+)
+from backend.contracts.uploads import State, UploadKind
+from backend.store import cards, checkpoints, jobs, probes, projects, uploads
+from backend.store.files import Files, hash_of
+from backend.store.tables import CheckpointRow, ProbeRow, UploadRow
+
+
+class OffsetMismatch(Conflict):
+    """The client sends bytes for another place than the next one."""
+
+    title = "Offset mismatch"
+
+
+class UploadExpired(Problem):
+    """The upload was left alone for too long."""
+
+    status = 410
+    title = "Upload expired"
+
+
+class ChecksumMismatch(Problem):
+    """The bytes that arrived are not the bytes that were sent."""
+
+    status = 460
+    title = "Checksum mismatch"
+
+
+@dataclass(frozen=True)
+class UploadLimits:
+    """What an upload may be."""
+
+    largest_bytes: int
+    keep_free_bytes: int
+
+
+def metadata_of(header: str) -> dict[str, str]:
+    """The pairs of a tus ``Upload-Metadata`` header."""
+    pairs: dict[str, str] = {}
+    for part in filter(None, (p.strip() for p in header.split(","))):
+        name, _, value = part.partition(" ")
+        try:
+            pairs[name] = base64.b64decode(value, validate=True).decode()
+        except (binascii.Error, ValueError) as error:
+            raise Unprocessable(f"The value of {name[:40]!r} in Upload-Metadata is not base64 UTF-8.") from error
+    return pairs
+
+
+def start(
+    session: Session, files: Files, limits: UploadLimits, *, project: int, size_bytes: int, metadata: dict[str, str]
+) -> UploadRow:
+    """Begin an upload, after checking all that can be known before its first byte."""
+    projects.get(session, project)
+    try:
+        kind = UploadKind(metadata.get("kind", ""))
+    except ValueError as error:
+        raise Unprocessable('Upload-Metadata needs kind: "checkpoint" or "probe".') from error
+    if size_bytes <= 0:
+        raise FileRefused("The file is empty: save the checkpoint again and upload the new file.")
+    if size_bytes > limits.largest_bytes:
+        most = limits.largest_bytes / 2**30
+        raise TooLarge(f"The file has {size_bytes / 2**30:.2f} GiB; this server takes up to {most:.2f} GiB.")
+    if files.free_bytes() - size_bytes < limits.keep_free_bytes:
+        raise TooLarge("The server's disk has no room for this file; ask its owner to free some.")
+    description = _description(session, project, kind, metadata.get("description", "{}"))
+    return uploads.add(
+        session, token=secrets.token_hex(20), project_id=project, kind=kind, description=description,
+        size_bytes=size_bytes,
+    )  # fmt: skip
+
+
+def _description(session: Session, project: int, kind: UploadKind, text: str) -> dict[str, Any]:
+    model = CheckpointDescription if kind is UploadKind.CHECKPOINT else ProbeDescription
+    try:
+        value = model.model_validate(json.loads(text, parse_constant=_no_constant))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(p) for p in first["loc"]) or "description"
+        raise Unprocessable(f"{where}: {first['msg']}.") from error
+    except (ValueError, RecursionError) as error:
+        raise Unprocessable("The description in Upload-Metadata is not JSON.") from error
+    if isinstance(value, ProbeDescription):
+        named = probes.named(session, project, value.name)
+        if named is not None and named.state is not State.REFUSED:
+            raise Conflict(f"A probe set named {short(value.name)} exists already; choose another name.")
+    else:
+        _check_checkpoint(session, project, value)
+    return value.model_dump()
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(name)
+
+
+def _check_checkpoint(session: Session, project: int, value: CheckpointDescription) -> None:
+    there = checkpoints.named(session, project, value.name)
+    if there is not None and there.state is not State.REFUSED:
+        raise Conflict(f"A checkpoint named {short(value.name)} exists already; choose another name.")
+    for role in ("parent", "init_of", "teacher"):
+        name = getattr(value, role)
+        if name is not None and checkpoints.named(session, project, name) is None:
+            raise Unprocessable(f"There is no checkpoint named {short(name)} for {role}; upload it first.")
+    if value.architecture is not None:
+        check_architecture(session, value.architecture, value.arguments)
+
+
+def check_architecture(session: Session, name: str, arguments: dict[str, int | str]) -> None:
+    """Raise a sentence unless this architecture can be built with these arguments."""
+    known = cards.architectures(session)
+    if name not in known:
+        raise Unprocessable(f"Unknown architecture {short(name)}; known: {', '.join(known)}.")
+    takes = {a.name: a for a in known[name].arguments}
+    for key, value in arguments.items():
+        if key not in takes:
+            raise Unprocessable(f"{name} has no argument {short(key)}; its arguments: {', '.join(takes)}.")
+        low, high = takes[key].minimum, takes[key].maximum
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            raise Unprocessable(f"Argument {key} of {name} must be a whole number from {low} to {high}, not {value!r}.")
+
+
+def short(text: str) -> str:
+    """A user's text quoted and cut to a length that fits a sentence."""
+    return repr(text if len(text) <= 60 else text[:57] + "…")
+
+
+@contextmanager
+def _appending(files: Files, upload: UploadRow) -> Iterator[int]:
+    path = files.upload_path(upload.token)
+    if upload.offset_bytes and (not path.is_file() or path.stat().st_size < upload.offset_bytes):
+        raise UploadExpired("The first part of this upload is no longer here; start it again.")
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+    try:
+        # Bytes beyond the acknowledged offset were never promised: a crash may have left some.
+        os.ftruncate(handle, upload.offset_bytes)
+        os.lseek(handle, upload.offset_bytes, os.SEEK_SET)
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def current(session: Session, token: str, *, now: Any) -> UploadRow:
+    """An upload that has not expired."""
+    upload = uploads.get(session, token)
+    if upload.expires < now:
+        raise UploadExpired("This upload was left alone for a day and is gone; start it again.")
+    return upload
+
+
+def get(session: Session, token: str) -> UploadRow:
+    """An upload, finished or not."""
+    return uploads.get(session, token)
+
+
+def append(session: Session, files: Files, token: str, *, offset: int, body: bytes, checksum: str = "") -> UploadRow:
+    """Add bytes at the acknowledged offset; they are on disk before the new offset is told."""
+    upload = uploads.locked(session, token)
+    if upload.finished_id is not None:
+        raise Conflict("This upload is already finished.")
+    if offset != upload.offset_bytes:
+        raise OffsetMismatch(f"The next byte of this upload is number {upload.offset_bytes}, not {offset}.")
+    if offset + len(body) > upload.size_bytes:
+        raise TooLarge(f"The file was announced with {upload.size_bytes} bytes; more arrived.")
+    if checksum:
+        _check(checksum, body)
+    with _appending(files, upload) as handle:
+        view = memoryview(body)
+        while view:
+            view = view[os.write(handle, view) :]
+        os.fsync(handle)
+    upload.offset_bytes = offset + len(body)
+    session.flush()
+    return upload
+
+
+def _check(checksum: str, body: bytes) -> None:
+    name, _, expected = checksum.partition(" ")
+    if name not in ("sha256", "sha1"):
+        raise Unprocessable("Upload-Checksum takes sha256 or sha1.")
+    found = base64.b64encode(hashlib.new(name, body).digest()).decode()
+    if not secrets.compare_digest(found.encode(), expected.strip().encode()):
+        raise ChecksumMismatch("The bytes were damaged on the way; send this piece again.")
+
+
+def finish(session: Session, files: Files, token: str) -> int:
+    """Turn a complete upload into a checkpoint or probe set that waits for inspection."""
+    upload = uploads.locked(session, token)
+    if upload.finished_id is not None:
+        return upload.finished_id
+    source = files.upload_path(token)
+    job: Job
+    if upload.kind is UploadKind.PROBE:
+        made = _new_probe(session, upload, hash_of(source))
+        job = InspectProbe(probe=made)
+    else:
+        made = _new_checkpoint(session, upload, hash_of(source))
+        job = InspectCheckpoint(checkpoint=made)
+    files.publish(source)
+    upload.finished_id = made
+    jobs.add(session, job)
+    return made
+
+
+def _new_probe(session: Session, upload: UploadRow, digest: str) -> int:
+    text = ProbeDescription.model_validate(upload.description)
+    named = probes.named(session, upload.project_id, text.name)
+    if named is not None and named.state is not State.REFUSED:
+        raise Conflict(f"A probe set named {short(text.name)} exists already; choose another name.")
+    if named is not None:
+        session.delete(named)
+        session.flush()
+    row = ProbeRow(
+        project_id=upload.project_id, name=text.name, role=text.role, normalisation=text.normalisation,
+        upload_hash=digest, facts=ProbeFacts(), state=State.INSPECTING,
+    )  # fmt: skip
+    session.add(row)
+    session.flush()
+    return row.id
+
+
+def _new_checkpoint(session: Session, upload: UploadRow, digest: str) -> int:
+    text = CheckpointDescription.model_validate(upload.description)
+    _check_checkpoint(session, upload.project_id, text)
+    twin = checkpoints.with_upload(session, upload.project_id, digest)
+    if twin is not None:
+        raise Conflict(f"This file is already here as {short(twin.name)}.")
+    refused = checkpoints.named(session, upload.project_id, text.name)
+    if refused is not None:
+        session.delete(refused)
+        session.flush()
+
+    def number(name: str | None) -> int | None:
+        row = None if name is None else checkpoints.named(session, upload.project_id, name)
+        return None if row is None else row.id
+
+    parent = number(text.parent)
+    row = CheckpointRow(
+        project_id=upload.project_id, name=text.name, group_name=text.group, tags=text.tags,
+        parent_id=parent, init_of_id=number(text.init_of), teacher_id=number(text.teacher),
+        root_id=None if parent is None else checkpoints.get(session, parent).root_id or parent,
+        run=text.run, step=text.step, architecture=text.architecture, arguments=text.arguments,
+        normalisation=text.normalisation, class_order=text.class_order, metrics=text.metrics,
+        upload_hash=digest, size_bytes=upload.size_bytes, facts=CheckpointFacts(), state=State.INSPECTING,
+    )  # fmt: skip
+    session.add(row)
+    session.flush()
+    return row.id
+
+
+def cancel(session: Session, files: Files, token: str) -> None:
+    """Forget an unfinished upload and its bytes."""
+    upload = uploads.locked(session, token)
+    if upload.finished_id is not None:
+        raise Conflict("This upload is already finished.")
+    files.upload_path(token).unlink(missing_ok=True)
+    session.delete(upload)
+
+
+def collect_expired(session: Session, files: Files) -> int:
+    """Remove uploads that were left alone; returns how many."""
+    gone = uploads.expired(session)
+    for upload in gone:
+        files.upload_path(upload.token).unlink(missing_ok=True)
+        session.delete(upload)
+    return len(gone)

@@ -1,0 +1,40 @@
+"""Checkpoints."""
+
+from fastapi import APIRouter, Response
+
+from backend.actions import checkpoints
+from backend.api.parts import RowId, Transaction
+from backend.contracts.checkpoints import Checkpoint, CheckpointChange
+
+router = APIRouter(tags=["library"])
+
+
+@router.get("/projects/{project}/checkpoints")
+def of_project(session: Transaction, project: RowId) -> list[Checkpoint]:
+    """All checkpoints of a project, newest first."""
+    return checkpoints.of_project(session, project)
+
+
+@router.get("/comparisons/{comparison}/checkpoints")
+def of_comparison(session: Transaction, comparison: RowId) -> list[Checkpoint]:
+    """The checkpoints of a comparison in its order."""
+    return checkpoints.of_comparison(session, comparison)
+
+
+@router.get("/checkpoints/{checkpoint}")
+def get(session: Transaction, checkpoint: RowId) -> Checkpoint:
+    """One checkpoint."""
+    return checkpoints.get(session, checkpoint)
+
+
+@router.patch("/checkpoints/{checkpoint}")
+def change(session: Transaction, checkpoint: RowId, wanted: CheckpointChange) -> Checkpoint:
+    """Rename, regroup, retag, or confirm the architecture of a checkpoint."""
+    return checkpoints.change(session, checkpoint, wanted)
+
+
+@router.delete("/checkpoints/{checkpoint}", status_code=204)
+def delete(session: Transaction, checkpoint: RowId) -> Response:
+    """Remove a checkpoint that no comparison shows."""
+    checkpoints.delete(session, checkpoint)
+    return Response(status_code=204)

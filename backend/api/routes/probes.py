@@ -1,0 +1,27 @@
+"""Probe sets."""
+
+from fastapi import APIRouter
+
+from backend.actions import probes
+from backend.api.parts import RowId, Transaction
+from backend.contracts.probes import Probe, ProbeDescription
+
+router = APIRouter(tags=["library"])
+
+
+@router.get("/projects/{project}/probes")
+def of_project(session: Transaction, project: RowId) -> list[Probe]:
+    """All probe sets of a project, newest first."""
+    return probes.of_project(session, project)
+
+
+@router.post("/projects/{project}/probes/digits", status_code=201)
+def add_digits(session: Transaction, project: RowId, description: ProbeDescription) -> Probe:
+    """Add scikit-learn's digits: 1297 training images for the role train, else 500 held-out ones."""
+    return probes.add_digits(session, project, description)
+
+
+@router.get("/probes/{probe}")
+def get(session: Transaction, probe: RowId) -> Probe:
+    """One probe set."""
+    return probes.get(session, probe)

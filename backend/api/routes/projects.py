@@ -1,0 +1,27 @@
+"""Projects."""
+
+from fastapi import APIRouter
+
+from backend.actions import projects
+from backend.api.parts import RowId, Transaction
+from backend.contracts.projects import Project, ProjectCreate
+
+router = APIRouter(tags=["library"])
+
+
+@router.get("/projects")
+def list_all(session: Transaction) -> list[Project]:
+    """All projects, newest first."""
+    return projects.list_all(session)
+
+
+@router.post("/projects", status_code=201)
+def create(session: Transaction, wanted: ProjectCreate) -> Project:
+    """Make a project."""
+    return projects.create(session, wanted.name)
+
+
+@router.get("/projects/{project}")
+def get(session: Transaction, project: RowId) -> Project:
+    """One project."""
+    return projects.get(session, project)

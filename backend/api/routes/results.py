@@ -1,0 +1,174 @@
+"""Results of a comparison: matrices, pairs, groups, associations, files."""
+
+import enum
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from backend.actions import associations as summaries
+from backend.actions import exports, matrices, pairs, samples
+from backend.actions import groups as grouped
+from backend.api.parts import Opened, RowId, Transaction
+from backend.contracts.associations import Agreements, Associations
+from backend.contracts.cells import Cell
+from backend.contracts.groups import Contrast, Groups
+from backend.contracts.matrices import Matrix, Profile, Reading
+from backend.contracts.pairs import Difference, Disagreements, PairCell, PairDifference
+
+router = APIRouter(tags=["comparisons"])
+Measure = Annotated[str, Query(min_length=1, max_length=300)]
+Layer = Annotated[str | None, Query(max_length=200)]
+Group = Annotated[str, Query(max_length=100)]
+Number = Annotated[int, Query(ge=1, le=2**63 - 1)]
+ARRAYS = "application/octet-stream"
+
+
+class MatrixFormat(enum.StrEnum):
+    """How a matrix is sent."""
+
+    JSON = "json"
+    NPZ = "npz"
+
+
+class FileFormat(enum.StrEnum):
+    """How a matrix is saved."""
+
+    CSV = "csv"
+    JSON = "json"
+    NPZ = "npz"
+
+
+def _arrays(body: bytes) -> Response:
+    # Compressing noise takes a hundred times as long as sending it: said to be encoded, it is left alone.
+    return Response(body, media_type=ARRAYS, headers={"Content-Encoding": "identity"})
+
+
+@router.get(
+    "/comparisons/{comparison}/matrix",
+    response_model=Matrix,
+    responses={200: {"content": {ARRAYS: {}}, "description": "The matrix as JSON, or as a numpy archive."}},
+)
+def matrix(
+    session: Transaction,
+    request: Request,
+    comparison: RowId,
+    measure: Measure,
+    layer: Layer = None,
+    other_layer: Layer = None,
+    reading: Reading = Reading.RAW,
+    seeds: Group | None = None,
+    format: MatrixFormat = MatrixFormat.JSON,
+) -> Matrix | Response:
+    """All pairs of one measure; one column for a measure of single models.
+
+    With ``format=npz``, or where ``application/octet-stream`` is accepted, a numpy archive of ``values``, ``low``,
+    ``high``, ``reasons`` and ``header``.
+    """
+    arrays = matrices.matrix(session, comparison, measure, layer=layer, other=other_layer, reading=reading, seeds=seeds)
+    if format is MatrixFormat.NPZ or ARRAYS in request.headers.get("accept", ""):
+        return _arrays(exports.as_npz(arrays))
+    return arrays.document()
+
+
+@router.get("/comparisons/{comparison}/groups")
+def groups(session: Transaction, comparison: RowId, measure: Measure, layer: Layer = None) -> Groups:
+    """One measure within and between all groups, models of one lineage counted once."""
+    return grouped.groups(session, comparison, measure, layer=layer)
+
+
+@router.get("/comparisons/{comparison}/contrast")
+def contrast(
+    session: Transaction, comparison: RowId, measure: Measure, a: Group, b: Group, layer: Layer = None
+) -> Contrast:
+    """Within minus between two groups, with a permutation test over lineage roots."""
+    return grouped.contrast(session, comparison, measure, layer=layer, a=a, b=b)
+
+
+@router.get("/comparisons/{comparison}/layers")
+def layers(session: Transaction, comparison: RowId, measure: Measure, a: Number, b: Number) -> Matrix:
+    """Every layer of one checkpoint against every layer of another."""
+    return matrices.layer_matrix(session, comparison, measure, a=a, b=b)
+
+
+@router.get("/comparisons/{comparison}/pair")
+def pair(session: Transaction, comparison: RowId, a: Number, b: Number) -> list[PairCell]:
+    """Every number of a pair with its rank."""
+    return pairs.pair(session, comparison, a, b)
+
+
+@router.get("/comparisons/{comparison}/cell")
+def cell(session: Transaction, comparison: RowId, measure: Measure, a: Number, b: Number, layer: Layer = None) -> Cell:
+    """One cell whole, with its replicates."""
+    return pairs.cell(session, comparison, measure, a=a, b=b, layer=layer)
+
+
+@router.get("/comparisons/{comparison}/difference")
+def difference(
+    session: Transaction,
+    comparison: RowId,
+    measure: Measure,
+    a: Number,
+    b: Number,
+    c: Number,
+    d: Number,
+    layer: Layer = None,
+    second_layer: Layer = None,
+) -> Difference:
+    """Cell (a, b) minus cell (c, d), at one layer or at two, with its paired interval."""
+    return pairs.difference(
+        session, comparison, measure, first=(a, b), second=(c, d), layer=layer, second_layer=second_layer
+    )
+
+
+@router.get("/comparisons/{comparison}/differences")
+def differences(
+    session: Transaction, comparison: RowId, a: Number, b: Number, c: Number, d: Number
+) -> list[PairDifference]:
+    """Pair (a, b) minus pair (c, d) for every measure and layer of the comparison."""
+    return pairs.differences(session, comparison, first=(a, b), second=(c, d))
+
+
+@router.get("/comparisons/{comparison}/disagreements")
+def disagreements(session: Transaction, parts: Opened, comparison: RowId, a: Number, b: Number) -> Disagreements:
+    """Samples that two checkpoints predict differently, most confident first."""
+    return samples.disagreements(session, parts.files, comparison, a=a, b=b)
+
+
+@router.get("/comparisons/{comparison}/associations")
+def associations(session: Transaction, comparison: RowId) -> Associations:
+    """Every measure of models against every outcome, raw and controlling for train loss."""
+    return summaries.associations(session, comparison)
+
+
+@router.get("/comparisons/{comparison}/agreements")
+def agreements(session: Transaction, comparison: RowId) -> Agreements:
+    """How far the measures of pairs tell the same (Mantel tests)."""
+    return summaries.agreements(session, comparison)
+
+
+@router.get("/comparisons/{comparison}/profile")
+def profile(session: Transaction, comparison: RowId, measure: Measure, layer: Layer = None) -> Profile:
+    """One measure of every model, layer by layer."""
+    return summaries.profile(session, comparison, measure, layer=layer)
+
+
+@router.get("/comparisons/{comparison}/export")
+def export(
+    session: Transaction,
+    comparison: RowId,
+    measure: Measure,
+    layer: Layer = None,
+    format: FileFormat = FileFormat.CSV,
+) -> Response:
+    """One matrix as a file."""
+    arrays = matrices.matrix(session, comparison, measure, layer=layer)
+    name = f"comparison-{comparison}-{arrays.header.slug}.{format}"
+    match format:
+        case FileFormat.CSV:
+            answer = Response(exports.as_csv(arrays), media_type="text/csv")
+        case FileFormat.JSON:
+            answer = Response(exports.as_json(arrays), media_type="application/json")
+        case FileFormat.NPZ:
+            answer = _arrays(exports.as_npz(arrays))
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return answer

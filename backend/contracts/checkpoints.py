@@ -1,0 +1,115 @@
+"""Checkpoints as a user describes and sees them."""
+
+import datetime as dt
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from backend.contracts.projects import Id, Name, Number, Tags
+from backend.contracts.uploads import State
+
+
+class CheckpointDescription(BaseModel):
+    """What a user says about a checkpoint when they upload it."""
+
+    model_config = ConfigDict(extra="forbid")
+    name: Name
+    group: Annotated[str, Field(max_length=100)] = ""
+    tags: Tags = Field(default_factory=dict)
+    parent: Name | None = None
+    init_of: Name | None = None
+    teacher: Name | None = None
+    run: Annotated[str, Field(max_length=200)] = ""
+    step: Annotated[int, Field(ge=0, le=2**53)] | None = None
+    architecture: Annotated[str, Field(max_length=64)] | None = None
+    arguments: Annotated[dict[str, int | str], Field(max_length=20)] = Field(default_factory=dict)
+    normalisation: dict[str, list[float]] | None = Field(
+        default=None, description='Own input normalisation, {"mean": [...], "std": [...]} per channel.'
+    )
+    class_order: list[int] | None = Field(
+        default=None, description="Probe class of each of this checkpoint's outputs, where they differ."
+    )
+    metrics: Annotated[dict[str, Number], Field(max_length=100)] = Field(default_factory=dict)
+
+
+class CheckpointChange(BaseModel):
+    """What may be changed of a checkpoint after it was uploaded."""
+
+    model_config = ConfigDict(extra="forbid")
+    name: Name | None = None
+    group: Annotated[str, Field(max_length=100)] | None = None
+    tags: Tags | None = None
+    architecture: Annotated[str, Field(max_length=64)] | None = None
+    arguments: Annotated[dict[str, int | str], Field(max_length=20)] | None = None
+
+
+class Mismatch(BaseModel):
+    """One row of the table that says how tensors differ from what an architecture expects."""
+
+    tensor: str
+    expected: tuple[int, ...] | None
+    found: tuple[int, ...] | None
+
+
+class Proposal(BaseModel):
+    """An architecture that fits the names and shapes of a file, to be confirmed."""
+
+    architecture: str
+    arguments: dict[str, int | str]
+
+
+class Accepts(BaseModel):
+    """What samples a network takes; null where it does not matter."""
+
+    model_config = ConfigDict(frozen=True)
+    inputs: int | None = Field(default=None, description="Values per sample, whatever their shape.")
+    channels: int | None = None
+    side: int | None = Field(default=None, description="Height and width of its images, where they are fixed.")
+    least_side: int = 1
+
+
+class CheckpointFacts(BaseModel):
+    """What inspection learned of a checkpoint's file, and what its architecture says of it."""
+
+    model_config = ConfigDict(frozen=True)
+    tensors: dict[str, tuple[str, list[int]]] = Field(default_factory=dict, description="Type and shape by name.")
+    non_finite: int = 0
+    mismatches: list[Mismatch] = Field(default_factory=list)
+    proposals: list[Proposal] = Field(default_factory=list)
+    parameters: int | None = None
+    penultimate: str = ""
+    accepts: Accepts = Accepts()
+    classes: int | None = None
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shapes of the tensors by name."""
+        return {name: tuple(shape) for name, (_, shape) in self.tensors.items()}
+
+
+class Checkpoint(BaseModel):
+    """One set of trained weights plus the architecture that runs them."""
+
+    id: Id
+    name: str
+    group: str
+    tags: dict[str, str]
+    parent: str | None
+    init_of: str | None
+    teacher: str | None
+    root: str | None = Field(description="First ancestor by parent; itself when it has none.")
+    run: str
+    step: int | None
+    architecture: str | None
+    arguments: dict[str, Any]
+    parameters: int | None
+    size_bytes: int | None
+    content_hash: str | None
+    layers: list[str]
+    non_finite: int = Field(default=0, description="NaN or infinite weights.")
+    metrics: dict[str, Number]
+    state: State
+    reason: str
+    mismatches: list[Mismatch] = Field(default_factory=list)
+    proposals: list[Proposal] = Field(default_factory=list)
+    created: dt.datetime

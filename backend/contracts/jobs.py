@@ -1,0 +1,142 @@
+"""Pieces of work, one record for each kind: what each is about, where it waits, how it is split."""
+
+import enum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from backend.contracts.comparisons import Precision, Reduction
+from backend.contracts.projects import Id
+
+
+class Queue(enum.StrEnum):
+    """Which workers a job waits for."""
+
+    INSPECTION = "inspection"
+    COMPUTE = "compute"
+
+
+class JobState(enum.StrEnum):
+    """How far a job is."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+OPEN = (JobState.QUEUED, JobState.RUNNING)
+ENDED = (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
+
+
+class JobKind(enum.StrEnum):
+    """What a job does; the discriminator of its record."""
+
+    INSPECT_CHECKPOINT = "inspect-checkpoint"
+    INSPECT_PROBE = "inspect-probe"
+    ADD_BUILTIN = "add-builtin"
+    FORWARD = "forward"
+    MODEL = "model"
+    TILE = "tile"
+    SUMMARISE = "summarise"
+
+    @property
+    def queue(self) -> Queue:
+        """Where jobs of this kind wait: what opens files of strangers is kept apart from what computes."""
+        inspection = (JobKind.INSPECT_CHECKPOINT, JobKind.INSPECT_PROBE, JobKind.ADD_BUILTIN)
+        return Queue.INSPECTION if self in inspection else Queue.COMPUTE
+
+
+class _Work(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    def pieces(self) -> list["Job"]:
+        """The same work in smaller jobs, so that a broken or slow number stands alone; or itself."""
+        return [self]  # type: ignore[list-item]
+
+
+class InspectCheckpoint(_Work):
+    """Open an uploaded checkpoint in the sandbox and settle its architecture."""
+
+    kind: Literal[JobKind.INSPECT_CHECKPOINT] = JobKind.INSPECT_CHECKPOINT
+    checkpoint: Id
+
+
+class InspectProbe(_Work):
+    """Open an uploaded probe set in the sandbox."""
+
+    kind: Literal[JobKind.INSPECT_PROBE] = JobKind.INSPECT_PROBE
+    probe: Id
+
+
+class AddBuiltin(_Work):
+    """Make a probe set of samples that come with the program."""
+
+    kind: Literal[JobKind.ADD_BUILTIN] = JobKind.ADD_BUILTIN
+    probe: Id
+
+
+class Forward(_Work):
+    """One forward pass of one checkpoint, all layers at once."""
+
+    kind: Literal[JobKind.FORWARD] = JobKind.FORWARD
+    checkpoint: Id
+    probe: Id
+    layers: list[str]
+    reduction: Reduction
+    precision: Precision
+
+
+class ModelJob(_Work):
+    """Every asked number of one checkpoint."""
+
+    kind: Literal[JobKind.MODEL] = JobKind.MODEL
+    checkpoint: Id
+    questions: list[Id]
+
+    def pieces(self) -> list["Job"]:
+        """One job for each question."""
+        return [ModelJob(checkpoint=self.checkpoint, questions=[q]) for q in self.questions]
+
+
+class TilePart(BaseModel):
+    """Cells of one question that are not known: those of each row with every member that is not later than it."""
+
+    model_config = ConfigDict(frozen=True)
+    question: Id
+    rows: list[Id]
+    members: list[Id]
+
+    def halves(self) -> list["TilePart"]:
+        """The same cells in two parts: fewer rows, or fewer members of a single row."""
+        for name, ids in (("rows", self.rows), ("members", self.members)):
+            if len(ids) > 1:
+                middle = len(ids) // 2
+                return [self.model_copy(update={name: some}) for some in (ids[:middle], ids[middle:])]
+        return [self]
+
+
+class Tile(_Work):
+    """Blocks of pairs, one question after the other."""
+
+    kind: Literal[JobKind.TILE] = JobKind.TILE
+    parts: list[TilePart]
+
+    def pieces(self) -> list["Job"]:
+        """One job for each question; of one question, half of its cells each."""
+        smaller = self.parts if len(self.parts) > 1 else self.parts[0].halves()
+        return [Tile(parts=[part]) for part in smaller]
+
+
+class Summarise(_Work):
+    """Order the matrices of a comparison, and work out its associations and agreements."""
+
+    kind: Literal[JobKind.SUMMARISE] = JobKind.SUMMARISE
+    comparison: Id
+
+
+Job = Annotated[
+    InspectCheckpoint | InspectProbe | AddBuiltin | Forward | ModelJob | Tile | Summarise, Field(discriminator="kind")
+]
+JOB: TypeAdapter[Job] = TypeAdapter(Job)

@@ -1,0 +1,1 @@
+"""Statistics over samples, over models and over pairs of them; numpy and scipy only."""

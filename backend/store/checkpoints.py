@@ -1,0 +1,77 @@
+"""Checkpoints: reading and writing rows."""
+
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import func, select, type_coerce
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Session
+
+from backend.contracts.problems import NotFound
+from backend.contracts.uploads import State
+from backend.store.tables import CheckpointRow, ComparisonRow
+
+# Twice as many as one comparison may hold.
+LIST_LIMIT = 2000
+
+
+def get(session: Session, id: int) -> CheckpointRow:
+    """The checkpoint of this number."""
+    row = session.get(CheckpointRow, id)
+    if row is None:
+        raise NotFound(f"There is no checkpoint {id}.")
+    return row
+
+
+def of_project(session: Session, project_id: int) -> list[CheckpointRow]:
+    """All checkpoints of a project, newest first."""
+    query = select(CheckpointRow).where(CheckpointRow.project_id == project_id)
+    return list(session.scalars(query.order_by(CheckpointRow.id.desc()).limit(LIST_LIMIT)))
+
+
+def by_ids(session: Session, ids: Sequence[int]) -> list[CheckpointRow]:
+    """These checkpoints, in this order; those that do not exist are left out."""
+    rows = {r.id: r for r in session.scalars(select(CheckpointRow).where(CheckpointRow.id.in_(ids)))}
+    return [rows[i] for i in ids if i in rows]
+
+
+def names(session: Session, ids: Iterable[int]) -> dict[int, str]:
+    """Names of checkpoints by number."""
+    query = select(CheckpointRow.id, CheckpointRow.name).where(CheckpointRow.id.in_(set(ids)))
+    return {row.id: row.name for row in session.execute(query)}
+
+
+def named(session: Session, project_id: int, name: str) -> CheckpointRow | None:
+    """The checkpoint of this name in a project, if there is one."""
+    query = select(CheckpointRow).where(CheckpointRow.project_id == project_id, CheckpointRow.name == name)
+    return session.scalar(query)
+
+
+def with_content(session: Session, row: CheckpointRow) -> CheckpointRow | None:
+    """Another ready checkpoint of the project with the same weights and architecture."""
+    query = select(CheckpointRow).where(
+        CheckpointRow.project_id == row.project_id,
+        CheckpointRow.content_hash == row.content_hash,
+        CheckpointRow.architecture_hash == row.architecture_hash,
+        CheckpointRow.state == State.READY,
+        CheckpointRow.id != row.id,
+    )
+    return session.scalar(query.limit(1))
+
+
+def with_upload(session: Session, project_id: int, upload_hash: str) -> CheckpointRow | None:
+    """A checkpoint of the project that was made from the same bytes and not refused."""
+    query = select(CheckpointRow).where(
+        CheckpointRow.project_id == project_id,
+        CheckpointRow.upload_hash == upload_hash,
+        CheckpointRow.state != State.REFUSED,
+    )
+    return session.scalar(query.limit(1))
+
+
+def comparisons_with(session: Session, row: CheckpointRow) -> int:
+    """How many comparisons hold a checkpoint."""
+    specification = type_coerce(ComparisonRow.specification, JSONB)
+    query = select(func.count()).where(
+        ComparisonRow.project_id == row.project_id, specification["checkpoints"].contains([row.id])
+    )
+    return int(session.scalar(query) or 0)

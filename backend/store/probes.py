@@ -1,0 +1,34 @@
+"""Probe sets: reading and writing rows."""
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from backend.contracts.problems import NotFound
+from backend.store.tables import ProbeRow
+
+LIST_LIMIT = 2000
+
+
+def get(session: Session, id: int) -> ProbeRow:
+    """The probe set of this number."""
+    row = session.get(ProbeRow, id)
+    if row is None:
+        raise NotFound(f"There is no probe set {id}.")
+    return row
+
+
+def of_project(session: Session, project_id: int) -> list[ProbeRow]:
+    """All probe sets of a project, newest first."""
+    query = select(ProbeRow).where(ProbeRow.project_id == project_id)
+    return list(session.scalars(query.order_by(ProbeRow.id.desc()).limit(LIST_LIMIT)))
+
+
+def named(session: Session, project_id: int, name: str) -> ProbeRow | None:
+    """The probe set of this name in a project, if there is one."""
+    return session.scalar(select(ProbeRow).where(ProbeRow.project_id == project_id, ProbeRow.name == name))
+
+
+def names(session: Session, ids: set[int]) -> dict[int, str]:
+    """Names of probe sets by number."""
+    query = select(ProbeRow.id, ProbeRow.name).where(ProbeRow.id.in_(ids))
+    return {row.id: row.name for row in session.execute(query)}

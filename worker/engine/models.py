@@ -1,0 +1,71 @@
+"""Measures of one model."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from backend.contracts.cards import Input, Role
+from backend.contracts.cell_arrays import Cells
+from backend.contracts.cells import Cell
+from backend.contracts.jobs import ModelJob
+from backend.store import matrices
+from backend.store.database import Database
+from backend.store.tables import CheckpointRow, QuestionRow
+from worker.engine.asked import Asked, measure_of, sound
+from worker.engine.materials import MOST_SHARED, LruCache, Materials, results_of
+from worker.measures.evaluation import evaluate_both, evaluate_model, evaluate_network, not_applicable
+from worker.measures.inputs import Layer, Outputs, Undefined
+from worker.measures.uncertainty import row_groups
+
+
+def run_model(database: Database, materials: Materials, job: ModelJob, check: Callable[[], None]) -> None:
+    """Every asked number of one model; each is stored as soon as it is known.
+
+    Args:
+        check: raises when the job is no longer ours.
+    """
+    here = np.array([job.checkpoint])
+    with database.transaction() as session:
+        asked = Asked.load(session, job.questions, [job.checkpoint])
+        missing = [q for q in job.questions if len(matrices.missing(session, q, here, here)[0])]
+    # What is known of this network is needed no longer than this job.
+    cache = LruCache(MOST_SHARED)
+    for id in missing:
+        check()
+        try:
+            cell = _evaluated(materials, asked, asked.models[job.checkpoint], asked.questions[id], cache)
+        except Undefined as sentence:
+            cell = not_applicable(str(sentence))
+        with database.transaction() as session:
+            matrices.write(session, id, Cells.of({(job.checkpoint, job.checkpoint): cell}))
+
+
+def _evaluated(
+    materials: Materials, asked: Asked, checkpoint: CheckpointRow, question: QuestionRow, cache: LruCache
+) -> Cell:
+    measure, settings = measure_of(question), question.parameters
+    if measure.card.input is Input.WEIGHTS:
+        shared = results_of(cache, checkpoint.id)
+        if "weights" not in shared:
+            shared["weights"] = sound(materials.weights(checkpoint))
+        return evaluate_model(measure, shared["weights"], settings, kept=shared)
+    if measure.card.input is Input.NETWORK:
+        return evaluate_network(measure, [asked.subject(materials, checkpoint, question, cache)], settings)
+    probe = asked.probes[question.probe_id or 0]
+    if measure.card.role is Role.BOTH:
+        if question.train_probe_id is None:
+            raise Undefined("This measure compares train samples with held-out ones: name a train probe set.")
+        both = [
+            materials.outputs(checkpoint, p, precision=question.precision)
+            for p in (asked.probes[question.train_probe_id], probe)
+        ]
+        return evaluate_both(measure, both[0], both[1], settings)
+    data: Outputs | Layer
+    # Outputs and features are kept by the materials: the same object comes back for the next question.
+    if measure.card.input is Input.FEATURES:
+        data = materials.layer(
+            checkpoint, probe, layer=question.layer_a, reduction=question.reduction, precision=question.precision
+        )
+    else:
+        data = materials.outputs(checkpoint, probe, precision=question.precision)
+    return evaluate_model(measure, data, settings, groups=row_groups(data.samples))

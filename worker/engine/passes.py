@@ -1,0 +1,19 @@
+"""Forward passes as jobs."""
+
+from backend.contracts.jobs import Forward
+from backend.store import checkpoints, probes
+from backend.store.database import Database
+from worker.engine.materials import Materials
+from worker.measures.inputs import Undefined
+
+
+def run_forward(database: Database, materials: Materials, job: Forward) -> None:
+    """One forward pass, all layers at once."""
+    with database.transaction() as session:
+        checkpoint = checkpoints.get(session, job.checkpoint)
+        probe = probes.get(session, job.probe)
+    try:
+        materials.run_forward(checkpoint, probe, layers=job.layers, reduction=job.reduction, precision=job.precision)
+    except Undefined:
+        # The cells that need this pass say why, each for itself.
+        return

@@ -1,0 +1,200 @@
+"""What goes together in a finished comparison: stored beside it, as soon as it is done."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from sqlalchemy.orm import Session
+
+from backend.contracts.associations import Agreements, Associations, GroupRow
+from backend.contracts.cards import Arity, Card, Family, Role
+from backend.contracts.matrices import Numbers
+from backend.statistics.associations import FEWEST, METHOD, Column, associations
+from backend.statistics.mantel import PERMUTATIONS as SHUFFLES
+from backend.statistics.mantel import mantel
+from backend.statistics.ranks import Floats
+from backend.store import checkpoints, comparisons, matrices, questions, summaries
+from backend.store.database import Database
+from backend.store.tables import CheckpointRow, QuestionRow
+from worker.measures.catalogue import catalogue
+
+OUTCOMES = (Family.CALIBRATION, Family.ROBUSTNESS)
+CONTROL = "train-loss"
+WITHIN = "disagreement within group"
+
+
+@dataclass(frozen=True)
+class IndependentModels:
+    """One model of each lineage of a comparison: its root where it is there, else the earliest."""
+
+    models: list[CheckpointRow]
+
+    @classmethod
+    def of(cls, everyone: Sequence[CheckpointRow]) -> "IndependentModels":
+        """One model of each lineage."""
+        chosen: dict[int, CheckpointRow] = {}
+        for row in sorted(everyone, key=lambda r: r.id):
+            root = row.root_id or row.id
+            if root not in chosen or row.id == root:
+                chosen[root] = row
+        return cls(sorted(chosen.values(), key=lambda r: r.id))
+
+    @property
+    def ids(self) -> list[int]:
+        """Their numbers."""
+        return [m.id for m in self.models]
+
+    @property
+    def names(self) -> list[str]:
+        """Their names."""
+        return [m.name for m in self.models]
+
+
+@dataclass(frozen=True)
+class AskedColumn:
+    """The numbers of one question among independent models.
+
+    Attributes:
+        name: of the measure in the comparison, with its settings where there are several.
+        values: ``(models,)`` of a measure of models, else ``(models, models)`` of how unlike they are; NaN
+            where there is none.
+    """
+
+    name: str
+    card: Card
+    question: QuestionRow
+    values: Floats
+
+    @property
+    def shown(self) -> str:
+        """The name with the layer."""
+        return f"{self.name} · {self.question.layer_a}" if self.question.layer_a else self.name
+
+
+def summarise(database: Database, comparison: int) -> None:
+    """Store the associations and the agreements of a comparison."""
+    with database.transaction() as session:
+        models, columns = _read(session, comparison)
+    summed = (_associations(models, columns), _agreements(models, columns))
+    with database.transaction() as session:
+        for summary in summed:
+            summaries.write(session, comparison, summary)
+
+
+def _read(session: Session, id: int) -> tuple[IndependentModels, list[AskedColumn]]:
+    """The models that count, and their numbers, one question after the other."""
+    ids = comparisons.get(session, id).specification.checkpoints
+    models = IndependentModels.of(checkpoints.by_ids(session, ids))
+    columns = []
+    for name, question in questions.of_comparison(session, id):
+        measure = catalogue().get(question.slug)
+        if measure is None or question.layer_a != question.layer_b:
+            continue
+        cells = matrices.cells(session, question.id, models.ids)
+        grid = np.append(cells.values, np.nan)[cells.index(models.ids)]
+        values = np.diag(grid).copy() if measure.card.arity is Arity.MODEL else unlikeness(measure.card, grid)
+        columns.append(AskedColumn(name, measure.card, question, values))
+    return models, columns
+
+
+def _associations(counted: IndependentModels, answers: Sequence[AskedColumn]) -> Associations:
+    alone = [a for a in answers if a.card.arity is Arity.MODEL]
+    columns = [Column(a.shown, a.values) for a in alone]
+    outcomes = [a.shown for a in alone if a.card.family in OUTCOMES]
+    disagreement = next((a for a in answers if a.card.slug == "disagreement"), None)
+    if disagreement is not None:
+        columns.append(Column(WITHIN, _within_group(counted, disagreement.values), is_shared=True))
+        outcomes.append(WITHIN)
+    named = {c.name: c for c in columns}
+    measures = [c for c in columns if c.name not in outcomes]
+    control = named.get(CONTROL)
+    sentence = ""
+    if len(counted.models) < FEWEST:
+        sentence = f"There are {len(counted.models)} independent models; associations need {FEWEST}."
+    elif not outcomes or not measures:
+        sentence = "Ask for measures of single models (sharpness, weights) and for outcomes (accuracy, calibration)."
+    table = []
+    if not sentence:
+        tags = [{str(k): str(v) for k, v in m.tags.items()} for m in counted.models]
+        table = associations(measures, [named[o] for o in outcomes], control=control, tags=tags)
+    return Associations(
+        measures=[m.name for m in measures], outcomes=outcomes, control=None if control is None else CONTROL,
+        counted=counted.names, table=table, columns=[c.name for c in columns], groups=_groups(counted, columns),
+        values=Numbers.of(np.column_stack([np.empty((len(counted.models), 0)), *[c.values for c in columns]])),
+        method=METHOD + _where(control, alone), sentence=sentence,
+    )  # fmt: skip
+
+
+def _where(control: Column | None, answers: Sequence[AskedColumn]) -> str:
+    """A warning where the train loss is not that of train samples."""
+    if control is None or all(a.question.role == Role.TRAIN for a in answers if a.card.slug == CONTROL):
+        return ""
+    return "; no train samples were named, so the train loss is that of held-out samples"
+
+
+def _within_group(counted: IndependentModels, unlike: Floats) -> Floats:
+    """Mean number of each model with the others of its group."""
+    groups = np.array([m.group_name for m in counted.models])
+    others = (groups[:, None] == groups) & (groups != "") & ~np.eye(len(groups), dtype=bool) & np.isfinite(unlike)
+    with np.errstate(invalid="ignore"):
+        means: Floats = np.where(others, unlike, 0).sum(1) / others.sum(1)
+    return means
+
+
+def _groups(counted: IndependentModels, columns: Sequence[Column]) -> list[GroupRow]:
+    out = []
+    for group in sorted({m.group_name for m in counted.models}):
+        rows_of = np.array([m.group_name == group for m in counted.models])
+        means: list[float | None] = []
+        for column in columns:
+            values = column.values[rows_of]
+            values = values[np.isfinite(values)]
+            means.append(float(values.mean()) if len(values) else None)
+        out.append(GroupRow(group=group, models=int(rows_of.sum()), means=means))
+    return out
+
+
+def _agreements(counted: IndependentModels, answers: Sequence[AskedColumn]) -> Agreements:
+    names: list[str] = []
+    layers: list[str | None] = []
+    grids: list[Floats] = []
+    left_out: dict[str, str] = {}
+    for answer in answers:
+        if answer.card.arity is not Arity.PAIR:
+            continue
+        pairs = answer.values[np.triu_indices(len(answer.values), 1)]
+        gaps = int(np.isnan(pairs).sum())
+        if gaps or (len(pairs) and np.ptp(pairs) == 0):
+            left_out[answer.shown] = f"{gaps} pairs have no number." if gaps else "It is the same for all pairs."
+            continue
+        names.append(answer.name)
+        layers.append(answer.question.layer_a or None)
+        grids.append(answer.values)
+    sentence = ""
+    if len(counted.models) < FEWEST:
+        sentence = f"There are {len(counted.models)} independent models; agreement needs {FEWEST}."
+    elif len(grids) < 2:
+        sentence = "Agreement needs two measures of pairs with a number for every pair."
+    tables = [np.zeros((0, 0))] * 3 if sentence else list(mantel(grids))
+    return Agreements(
+        measures=names, layers=layers, counted=counted.names, left_out=left_out, sentence=sentence,
+        correlation=Numbers.of(tables[0]), p=Numbers.of(tables[1]), q=Numbers.of(tables[2]),
+        method=f"Mantel: Spearman over pairs of independent models, {SHUFFLES} permutations of models, two-sided; "
+        "q: Benjamini-Yekutieli over all pairs of measures; positive when both call the same pairs alike",
+    )  # fmt: skip
+
+
+def unlikeness(card: Card, grid: Floats) -> Floats:
+    """How unlike models are, ``(models, models)``: both directions of a directed measure averaged, 0 for themselves.
+
+    Args:
+        grid: values by direction; NaN where a direction is not there.
+    """
+    # A signed gap is as far in either direction; its mean over both would be 0.
+    values = np.abs(grid) if card.is_signed else grid
+    known = np.isfinite(values)
+    total = np.where(known, values, 0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean: Floats = (total + total.T) / (known.astype(int) + known.T)
+    np.fill_diagonal(mean, 0)
+    return -mean if card.higher_is_alike else mean

@@ -1,0 +1,158 @@
+"""Blocks of pairs: cut so that each is stored after some seconds, whatever a pair takes."""
+
+import time
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from backend.contracts.cards import Input, Pace
+from backend.contracts.cell_arrays import Cells, Ints, joined
+from backend.contracts.cells import Reason, Why
+from backend.contracts.jobs import Tile
+from backend.store import matrices
+from backend.store.database import Database
+from backend.store.tables import CheckpointRow, QuestionRow
+from worker.engine.asked import Asked, measure_of, sound
+from worker.engine.materials import Materials
+from worker.measures.evaluation import evaluate_network, evaluate_pairs, finite
+from worker.measures.inputs import Undefined
+from worker.measures.measure import Measure
+from worker.measures.uncertainty import row_groups
+
+# Pairs of the first block, before it is known how long one takes.
+FIRST_BLOCK = {Pace.PRODUCT: 4096, Pace.PAIR: 256, Pace.PATH: 4}
+# What is lost at most when a worker dies, and how long a cancelled job may go on.
+BLOCK_S = 20.0
+Check = Callable[[], None]
+Inputs = dict[Hashable, Any]
+
+
+@dataclass
+class _Blocks:
+    """Cuts pairs into blocks that each take about as long."""
+
+    pace: Pace
+    seconds: float = 0.0
+    done: int = 0
+
+    def of(self, a: Ints, b: Ints) -> Iterator[tuple[Ints, Ints]]:
+        """Blocks of pairs, whole rows of the later checkpoint where they fit."""
+        order = np.lexsort((np.minimum(a, b), np.maximum(a, b)))
+        start = 0
+        while start < len(order):
+            block = order[start : start + self._size()]
+            began = time.monotonic()
+            yield a[block], b[block]
+            self.seconds += time.monotonic() - began
+            self.done += len(block)
+            start += len(block)
+
+    def _size(self) -> int:
+        if not self.done:
+            return FIRST_BLOCK[self.pace]
+        return max(1, int(BLOCK_S * self.done / max(self.seconds, 1e-3)))
+
+
+@dataclass
+class _Side:
+    """What is read of the checkpoints on one side of some pairs, and sentences for those of which it cannot be."""
+
+    inputs: Inputs = field(default_factory=dict)
+    refused: dict[int, str] = field(default_factory=dict)
+
+
+def run_tile(database: Database, materials: Materials, job: Tile, check: Check) -> None:
+    """The missing cells of a tile, one question after the other; each block is stored in one transaction.
+
+    Args:
+        check: raises when the job is no longer ours.
+    """
+    everyone = {i for part in job.parts for i in (*part.rows, *part.members)}
+    with database.transaction() as session:
+        asked = Asked.load(session, [part.question for part in job.parts], everyone)
+    shared: dict[Hashable, Any] = {}
+    for part in job.parts:
+        measure = measure_of(asked.questions[part.question])
+        with database.transaction() as session:
+            a, b = asked.missing_of(session, part)
+        for block in _Blocks(measure.card.pace).of(a, b):
+            check()
+            cells = _evaluated(materials, asked, asked.questions[part.question], measure, block, check, shared)
+            with database.transaction() as session:
+                matrices.write(session, part.question, cells)
+
+
+def _evaluated(
+    materials: Materials,
+    asked: Asked,
+    question: QuestionRow,
+    measure: Measure,
+    block: tuple[Ints, Ints],
+    check: Check,
+    shared: dict[Hashable, Any],
+) -> Cells:
+    a, b = block
+    if measure.card.input is Input.NETWORK:
+        # Every network meets many others, in this job and the next: what is known of it is kept.
+        cells = {}
+        for place in zip(a.tolist(), b.tolist(), strict=True):
+            check()
+            both = [asked.subject(materials, asked.models[i], question, materials.shared) for i in place]
+            cells[place] = evaluate_network(measure, both, question.parameters)
+        return Cells.of(cells)
+    reader = _Reader(materials, asked, question)
+    left = reader.side(np.unique(a).tolist(), question.layer_a)
+    right = left
+    if question.layer_a == question.layer_b:
+        more = reader.side(sorted({*b.tolist()} - {*a.tolist()}), question.layer_b)
+        left.inputs.update(more.inputs)
+        left.refused.update(more.refused)
+    else:
+        right = reader.side(np.unique(b).tolist(), question.layer_b)
+    can = np.array([i in left.inputs and j in right.inputs for i, j in zip(a.tolist(), b.tolist(), strict=True)])
+    pairs = list(zip(a[can].tolist(), b[can].tolist(), strict=True))
+    probe = asked.probe(question)
+    groups = () if probe is None or not probe.facts.samples else row_groups(probe.facts.samples)
+    known = evaluate_pairs(measure, left.inputs, right.inputs, pairs, question.parameters, groups=groups, kept=shared)
+    refusals = {
+        place: Reason(why=Why.NOT_APPLICABLE, sentence=left.refused.get(place[0]) or right.refused[place[1]])
+        for place in zip(a[~can].tolist(), b[~can].tolist(), strict=True)
+    }
+    return joined([known, Cells.of(refusals)])
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Reads what one question compares."""
+
+    materials: Materials
+    asked: Asked
+    question: QuestionRow
+
+    def side(self, ids: list[int], layer: str) -> _Side:
+        """What these checkpoints show at a layer; outputs or weights where there is none."""
+        side = _Side()
+        for id in ids:
+            try:
+                side.inputs[id] = self._input(self.asked.models[id], layer)
+            except Undefined as sentence:
+                where = f" at layer {layer}" if layer else ""
+                side.refused[id] = f"{self.asked.models[id].name}{where}: {sentence}"
+        return side
+
+    def _input(self, checkpoint: CheckpointRow, layer: str) -> Any:
+        question, probe = self.question, self.asked.probe(self.question)
+        if probe is None:
+            return sound(self.materials.weights(checkpoint))
+        if question.input is Input.FEATURES:
+            reduction, precision = question.reduction, question.precision
+            return finite(
+                self.materials.features(checkpoint, probe, layer=layer, reduction=reduction, precision=precision)
+            )
+        own, *references = (
+            finite(self.materials.outputs(c, probe, precision=question.precision))
+            for c in (checkpoint, *self.asked.references(question))
+        )
+        return replace(own, references=tuple(references))

@@ -1,1 +1,0 @@
-"""Statistics over models: correlations between numbers, and between matrices."""
