@@ -7,12 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
 from worker.door.refusal import Refusal, quoted
-
-Raw = npt.NDArray[np.uint8]
 
 ITEM_BYTES = {
     "F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1,
@@ -23,11 +18,14 @@ PREFIXES = ("module.", "_orig_mod.", "_fsdp_wrapped_module.", "model.")
 
 @dataclass(frozen=True)
 class Tensor:
-    """A tensor of a file: its kind, its shape, its little-endian bytes in row order."""
+    """A tensor of a file: its kind, its shape, its little-endian bytes in row order.
+
+    Plain bytes: importing numpy takes longer than reading a small file does, and each file has a process of its own.
+    """
 
     dtype: str
     shape: tuple[int, ...]
-    data: Raw
+    data: memoryview
 
 
 def count(shape: tuple[int, ...]) -> int:
@@ -51,23 +49,13 @@ def without_prefix(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return out
 
 
-def non_finite(tensor: Tensor) -> int:
-    """How many values are NaN or infinite."""
-    if tensor.dtype == "BF16":
-        return int(((tensor.data.view("<u2") & 0x7F80) == 0x7F80).sum())
-    if tensor.dtype in ("F16", "F32", "F64"):
-        values = tensor.data.view({"F16": "<f2", "F32": "<f4", "F64": "<f8"}[tensor.dtype])
-        return int(values.size - np.isfinite(values).sum())
-    return 0
-
-
 def content_hash(tensors: Mapping[str, Tensor]) -> str:
     """sha256 over sorted names, kinds, shapes and bytes: the same weights in any file format."""
     digest = hashlib.sha256()
     for name in sorted(tensors):
         t = tensors[name]
         digest.update(json.dumps([name, t.dtype, t.shape]).encode())
-        digest.update(t.data.data)
+        digest.update(t.data)
     return digest.hexdigest()
 
 
@@ -77,15 +65,15 @@ def write(path: Path, tensors: Mapping[str, Tensor]) -> None:
     start = 0
     for name in sorted(tensors):
         t = tensors[name]
-        header[name] = {"dtype": t.dtype, "shape": list(t.shape), "data_offsets": [start, start + t.data.size]}
-        start += t.data.size
+        header[name] = {"dtype": t.dtype, "shape": list(t.shape), "data_offsets": [start, start + t.data.nbytes]}
+        start += t.data.nbytes
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
     with path.open("wb") as file:
         file.write(struct.pack("<Q", len(text)))
         file.write(text)
         for name in sorted(tensors):
-            file.write(tensors[name].data.data)
+            file.write(tensors[name].data)
 
 
 def check_names(tensors: Mapping[str, Tensor]) -> None:

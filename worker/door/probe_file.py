@@ -30,9 +30,9 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise Refusal(f"The file has no array named x (it has {has}); {SAVE}.")
     x = _samples(arrays["x"])
     y = _labels(arrays["y"], len(x)) if "y" in arrays else None
-    tensors = {"x": Tensor("F32", x.shape, np.ascontiguousarray(x).reshape(-1).view(np.uint8))}
+    tensors = {"x": Tensor("F32", x.shape, memoryview(x.tobytes()))}
     if y is not None:
-        tensors["y"] = Tensor("I64", y.shape, np.ascontiguousarray(y).view(np.uint8))
+        tensors["y"] = Tensor("I64", y.shape, memoryview(y.tobytes()))
     return tensors, _found(x, y)
 
 

@@ -1,11 +1,10 @@
 """A strict reader of safetensors files."""
 
 import json
+import mmap
 import struct
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from worker.door.canonical import ITEM_BYTES, Tensor, count
 from worker.door.refusal import Refusal, quoted
@@ -45,18 +44,19 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     metadata = header.pop("__metadata__", {})
     if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
         raise Refusal("The metadata of the safetensors file must map names to text; save the file again.")
-    data = np.memmap(path, np.uint8, "r", offset=8 + length) if size > 8 + length else np.empty(0, np.uint8)
+    with path.open("rb") as file:
+        data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))[8 + length :]
     tensors: dict[str, Tensor] = {}
     end = 0
     entries = [(name, _entry(name, value)) for name, value in header.items()]
     for name, (dtype, shape, start, stop) in sorted(entries, key=lambda e: e[1][2:]):
         if start != end or stop - start != count(shape) * ITEM_BYTES[dtype]:
             raise Refusal(f"The bytes of tensor {quoted(name)} overlap others or leave a gap; save the file again.")
-        if stop > data.size:
+        if stop > data.nbytes:
             raise Refusal(f"The file is cut off inside tensor {quoted(name)}; upload it again.")
         tensors[name] = Tensor(dtype, shape, data[start:stop])
         end = stop
-    if end != data.size:
+    if end != data.nbytes:
         raise Refusal("The file goes on after its last tensor; save it again.")
     return tensors, metadata
 

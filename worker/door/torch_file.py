@@ -4,10 +4,8 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from worker.door import unpickler
-from worker.door.canonical import ITEM_BYTES, Raw, Tensor, count
+from worker.door.canonical import ITEM_BYTES, Tensor, count
 from worker.door.refusal import Refusal, quoted
 from worker.door.unpickler import Made, Named, Persistent
 
@@ -39,7 +37,7 @@ def read(path: Path) -> dict[str, Tensor]:
             if order.strip() != b"little":
                 raise Refusal("The file was saved on a big-endian machine; save it on another one.")
             value = unpickler.load(_member(archive, f"{root}/data.pkl", LARGEST_PICKLE))
-            storages: dict[str, Raw] = {}
+            storages: dict[str, memoryview] = {}
             weights = _weights(value)
             return {name: _tensor(archive, root, name, made, storages) for name, made in weights.items()}
     except (zipfile.BadZipFile, EOFError, NotImplementedError, OSError) as error:
@@ -102,7 +100,7 @@ def _weights(value: Any) -> dict[str, Any]:
     raise Refusal(f"The file holds no weights; {SAVE}.")
 
 
-def _tensor(archive: zipfile.ZipFile, root: str, name: str, made: Made, storages: dict[str, Raw]) -> Tensor:
+def _tensor(archive: zipfile.ZipFile, root: str, name: str, made: Made, storages: dict[str, memoryview]) -> Tensor:
     inner: Any = made
     while isinstance(inner, Made) and isinstance(inner.by, Named) and inner.by.name != "_rebuild_tensor_v2":
         inner = inner.arguments[0] if isinstance(inner.arguments, tuple) and inner.arguments else None
@@ -119,15 +117,34 @@ def _tensor(archive: zipfile.ZipFile, root: str, name: str, made: Made, storages
         raise Refusal(f"Tensor {quoted(name)} is not an ordinary tensor; {SAVE}.")
     if str(key) not in storages:
         part = _member(archive, f"{root}/data/{key}", 1 << 40)
-        storages[str(key)] = np.frombuffer(part, np.uint8)
+        storages[str(key)] = memoryview(part)
     item = ITEM_BYTES[dtype]
     data = storages[str(key)]
-    words = data[: data.size // item * item].view(WIDTH[item])
     if count(shape) == 0:
-        return Tensor(dtype, shape, np.empty(0, np.uint8))
+        return Tensor(dtype, shape, memoryview(b""))
     last = offset + sum((side - 1) * step for side, step in zip(shape, stride, strict=True))
-    if last >= words.size or count(shape) > words.size:
+    if last >= data.nbytes // item or count(shape) > data.nbytes // item:
         raise Refusal(f"Tensor {quoted(name)} reaches beyond its stored bytes; save the file again.")
+    if _is_in_rows(shape, stride):
+        return Tensor(dtype, shape, data[offset * item : (offset + count(shape)) * item])
+    return Tensor(dtype, shape, _gathered(data[offset * item :], shape, stride, item))
+
+
+def _is_in_rows(shape: tuple[int, ...], stride: tuple[int, ...]) -> bool:
+    """Whether a tensor's elements follow one another in its storage."""
+    step = 1
+    for side, own in zip(reversed(shape), reversed(stride), strict=True):
+        if side != 1 and own != step:
+            return False
+        step *= side
+    return True
+
+
+def _gathered(data: memoryview, shape: tuple[int, ...], stride: tuple[int, ...], item: int) -> memoryview:
+    """The bytes of a tensor that is a view of its storage, such as a transposed one, in row order."""
+    import numpy as np  # most files hold no such tensor, and do without the tenth of a second that this takes
+
+    words = np.frombuffer(data[: data.nbytes // item * item], WIDTH[item])
     strides = tuple(step * item for step in stride)
-    placed = np.lib.stride_tricks.as_strided(words[offset:], shape, strides, writeable=False)
-    return Tensor(dtype, shape, np.ascontiguousarray(placed).reshape(-1).view(np.uint8))
+    placed = np.lib.stride_tricks.as_strided(words, shape, strides, writeable=False)
+    return memoryview(placed.tobytes())

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors import safe_open
 from sqlalchemy.orm import Session
 from torch import nn
 
@@ -34,6 +35,7 @@ class OpenedFile:
 
     manifest: dict[str, Any]
     file_hash: str
+    non_finite: int = 0
 
 
 def inspect_checkpoint(database: Database, files: Files, job: InspectCheckpoint) -> None:
@@ -107,9 +109,23 @@ def _open(files: Files, digest: str, *, kind: UploadKind) -> OpenedFile:
     folder = Path(tempfile.mkdtemp(prefix="open-", dir=files.quarantine))
     try:
         opened = sandbox.open_file(files.path(digest), folder, kind=kind)
-        return OpenedFile(opened.manifest, files.publish(opened.tensors))
+        bad = non_finite(opened.tensors) if kind is UploadKind.CHECKPOINT else 0
+        return OpenedFile(opened.manifest, files.publish(opened.tensors), bad)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def non_finite(path: Path) -> int:
+    """How many values of a canonical file are NaN or infinite."""
+    bad = 0
+    with safe_open(path, "pt") as file:
+        for name in file.keys():  # noqa: SIM118  (a file, not a dict)
+            tensor = file.get_tensor(name)
+            if tensor.is_floating_point():
+                # Eight-bit floats have no test of their own.
+                values = tensor.float() if tensor.element_size() == 1 else tensor
+                bad += int(values.numel() - values.isfinite().sum())
+    return bad
 
 
 def _settle_probe(row: ProbeRow, opened: OpenedFile) -> None:
@@ -150,7 +166,7 @@ def _settle_checkpoint(session: Session, row: CheckpointRow, opened: OpenedFile 
     """
     if opened is not None:
         row.content_hash, row.file_hash = opened.manifest["hash"], opened.file_hash
-        row.facts = CheckpointFacts.model_validate({k: opened.manifest[k] for k in ("tensors", "non_finite")})
+        row.facts = CheckpointFacts(tensors=opened.manifest["tensors"], non_finite=opened.non_finite)
         _architecture_from_metadata(row, opened.manifest["metadata"])
     if row.architecture is None:
         _propose(row)
