@@ -102,14 +102,20 @@ def traces() -> Iterator[Case]:
             return float(he.trace(operator, num_matvecs=100, method="hutchinson", seed=0).estimate)
 
         for name, theirs in (("PyHessian", pyhessian), ("hessian-eigenthings", eigenthings)):
-            yield Case(f"trace, {network.name}", f"{name}, 100 probes", ours("hessian-trace", network), theirs,
-                       at_least=least, told=lambda a, b: f"{a.value:.2f} exact, {b:.2f}")  # fmt: skip
+            yield Case(
+                f"trace, {network.name}",
+                f"{name}, 100 probes",
+                ours("hessian-trace", network),
+                theirs,
+                at_least=least,
+                told=lambda a, b: f"{a.value:.2f} exact, {b:.2f}",
+            )
 
 
 def product(network: Network) -> Callable[[Tensor], Tensor]:
     """Exact Hessian products in float64."""
-    from worker.measures.inputs import Subject
-    from worker.measures.landscape.curvature import hessian_product
+    from worker.curvature.hessian_products import hessian_product
+    from worker.inputs.subject import Subject
 
     return hessian_product(Subject(*network.given).in_float64())
 
@@ -122,8 +128,9 @@ def reference(number: int, count: int = 5) -> tuple[float, ...]:
     network = networks()[number]
     size = sum(p.numel() for p in network.module.parameters())
     multiply = product(network)
-    operator = LinearOperator((size, size), matvec=lambda v: multiply(torch.from_numpy(v).flatten()).numpy(),
-                              dtype=np.float64)  # fmt: skip
+    operator = LinearOperator(
+        (size, size), matvec=lambda v: multiply(torch.from_numpy(v).flatten()).numpy(), dtype=np.float64
+    )
     return tuple(sorted(eigsh(operator, k=count, which="LA", tol=1e-10, return_eigenvectors=False), reverse=True))
 
 
@@ -161,8 +168,9 @@ def eigenvalues() -> Iterator[Case]:
             return he.HessianOperator(module, [(x, y)], he.supervised_loss(LOSS))
 
         def lanczos(operator: Values = operator, steps: int = 20) -> Any:
-            return quiet(lambda: he.lanczos(operator(), k=5, max_iter=steps, tol=1e-3, which="LA", seed=0,
-                                            reorthogonalize=True))  # fmt: skip
+            return quiet(
+                lambda: he.lanczos(operator(), k=5, max_iter=steps, tol=1e-3, which="LA", seed=0, reorthogonalize=True)
+            )
 
         # It takes a number of steps, not an accuracy: 20, or five more where that leaves a residual above 1e-3.
         steps = next(n for n in range(20, 200, 5) if bool(lanczos(steps=n).converged.all()))
@@ -183,8 +191,15 @@ def eigenvalues() -> Iterator[Case]:
             ("curvlinops and scipy", linops, 1.8, 3),
             ("hessian-eigenthings, deflated power iteration", power, 2.5, 1),
         ):
-            yield Case(f"five eigenvalues, {network.name}", name, mine, theirs, at_least=least, turns=turns,
-                       told=partial(errors, number))  # fmt: skip
+            yield Case(
+                f"five eigenvalues, {network.name}",
+                name,
+                mine,
+                theirs,
+                at_least=least,
+                turns=turns,
+                told=partial(errors, number),
+            )
 
 
 def flatness() -> Iterator[Case]:
@@ -206,9 +221,16 @@ def flatness() -> Iterator[Case]:
             return total / FEW
 
         exact = ours("relative-flatness", Network("", module, x[:FEW], y[:FEW]))
-        yield Case(f"relative flatness, {network.name}", "double backward, weight by weight",
-                   ours("relative-flatness", network), loop, at_least=1000, share=FEW / len(x), turns=1,
-                   told=lambda _a, b, e=exact: f"{e().value:.4f}, {b:.4f} on {FEW} samples")  # fmt: skip
+        yield Case(
+            f"relative flatness, {network.name}",
+            "double backward, weight by weight",
+            ours("relative-flatness", network),
+            loop,
+            at_least=1000,
+            share=FEW / len(x),
+            turns=1,
+            told=lambda _a, b, e=exact: f"{e().value:.4f}, {b:.4f} on {FEW} samples",
+        )
 
 
 def small() -> Iterator[Case]:
@@ -223,10 +245,12 @@ def small() -> Iterator[Case]:
 
     def mine() -> list[tuple[float, float]]:
         return [
-            (measure("hessian-trace")(*n.given, intervals=False).value,
-             measure("hessian-top-eigenvalue")(*n.given, intervals=False).value)
+            (
+                measure("hessian-trace")(*n.given, intervals=False).value,
+                measure("hessian-top-eigenvalue")(*n.given, intervals=False).value,
+            )
             for n in many
-        ]  # fmt: skip
+        ]
 
     def theirs() -> list[tuple[float, float]]:
         out = []
@@ -237,8 +261,14 @@ def small() -> Iterator[Case]:
             n.module.zero_grad()
         return out
 
-    yield Case("32 checkpoints of 1,496 weights: trace and top eigenvalue", "PyHessian, one by one", mine, theirs,
-               at_least=3, told=first_of_both)  # fmt: skip
+    yield Case(
+        "32 checkpoints of 1,496 weights: trace and top eigenvalue",
+        "PyHessian, one by one",
+        mine,
+        theirs,
+        at_least=3,
+        told=first_of_both,
+    )
 
 
 def surfaces() -> Iterator[Case]:
@@ -249,12 +279,17 @@ def surfaces() -> Iterator[Case]:
     network = networks()[0]
     module, x, y = network.given
     own = float(LOSS(module(x), y).detach())
-    yield Case(f"surface of 25 × 25, {network.name}", "loss-landscapes",
-               ours("loss-surface-2d", network, points=25),
-               lambda: ll.random_plane(module, Loss(LOSS, x, y), distance=1, steps=25, normalization="filter",
-                                       deepcopy_model=True),
-               at_least=1, turns=2,
-               told=partial(middles, own))  # fmt: skip
+    yield Case(
+        f"surface of 25 × 25, {network.name}",
+        "loss-landscapes",
+        ours("loss-surface-2d", network, points=25),
+        lambda: ll.random_plane(
+            module, Loss(LOSS, x, y), distance=1, steps=25, normalization="filter", deepcopy_model=True
+        ),
+        at_least=1,
+        turns=2,
+        told=partial(middles, own),
+    )
 
 
 def weights() -> Iterator[Case]:
@@ -262,13 +297,20 @@ def weights() -> Iterator[Case]:
     import weightwatcher
 
     from kinscape import build
+    from worker.evaluation.cells import evaluate_model
     from worker.measures.catalogue import catalogue
-    from worker.measures.evaluation import evaluate_model
 
     torch.manual_seed(0)
     perceptron = nn.Sequential(nn.Linear(784, 300), nn.ReLU(), nn.Linear(300, 100), nn.ReLU(), nn.Linear(100, 30))
-    slugs = ("alpha", "alpha-weighted", "log-alpha-norm", "log-norm", "log-spectral-norm", "stable-rank",
-             "spectral-entropy")  # fmt: skip
+    slugs = (
+        "alpha",
+        "alpha-weighted",
+        "log-alpha-norm",
+        "log-norm",
+        "log-spectral-norm",
+        "stable-rank",
+        "spectral-entropy",
+    )
     deep = build("resnet-cifar", depth=20, width=100)
     named: list[tuple[str, nn.Module, float | None]] = [(n.name, n.module, 4.0) for n in networks()]
     for name, module, least in (*named, ("MLP", perceptron, None), ("ResNet-20 of width 100", deep, 1.3)):
@@ -287,14 +329,25 @@ def weights() -> Iterator[Case]:
             return max(abs(a[n] - b[n]) for n in b if a.get(n) is not None)
 
         size = sum(p.numel() for p in module.parameters())
-        yield Case(f"seven spectral metrics, {name.split(',')[0]}, {size:,} weights", "weightwatcher", mine, theirs,
-                   at_least=least, compared=gap, turns=9)  # fmt: skip
+        yield Case(
+            f"seven spectral metrics, {name.split(',')[0]}, {size:,} weights",
+            "weightwatcher",
+            mine,
+            theirs,
+            at_least=least,
+            compared=gap,
+            turns=9,
+        )
 
 
 CASES = {
-    "traces": traces, "eigenvalues": eigenvalues, "flatness": flatness, "small": small, "surfaces": surfaces,
+    "traces": traces,
+    "eigenvalues": eigenvalues,
+    "flatness": flatness,
+    "small": small,
+    "surfaces": surfaces,
     "weights": weights,
-}  # fmt: skip
+}
 
 
 def main() -> None:

@@ -17,11 +17,12 @@ from torch import nn
 from kinscape import Client, build
 from kinscape.demo.running import MEASURES
 from kinscape.local.launcher import Launcher, Wishes
+from worker.evaluation.cells import evaluate_model, evaluate_network, evaluate_pairs
+from worker.evaluation.intervals import row_groups
+from worker.inputs.outputs import Outputs
+from worker.inputs.subject import Subject
 from worker.loading.builtin import digits
 from worker.measures.catalogue import catalogue
-from worker.measures.evaluation import evaluate_model, evaluate_network, evaluate_pairs
-from worker.measures.inputs import Outputs, Subject
-from worker.measures.uncertainty import row_groups
 
 LAYERS = ("features.3", "classifier.3")
 

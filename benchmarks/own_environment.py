@@ -37,8 +37,12 @@ def enter(module: str, peers: Path, arguments: list[str], *, threads: int) -> No
         if alone:
             subprocess.run([*pip, "--no-deps", *alone], check=True)
         ready.write_text(wanted)
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore",
-                   **{f"{library}_NUM_THREADS": str(threads) for library in ("OMP", "OPENBLAS", "MKL")}}  # fmt: skip
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "PYTHONWARNINGS": "ignore",
+        **{f"{library}_NUM_THREADS": str(threads) for library in ("OMP", "OPENBLAS", "MKL")},
+    }
     os.execve(python, [str(python), "-m", module, "--inside", *arguments], environment)
 
 

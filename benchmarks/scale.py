@@ -24,10 +24,10 @@ from kinscape import Client, build
 from kinscape.client import Comparison, Project
 from kinscape.local import programs
 from kinscape.local.launcher import Launcher, Wishes, usual_workers
+from worker.evaluation.cells import evaluate_pairs
+from worker.evaluation.intervals import row_groups
+from worker.inputs.outputs import Outputs
 from worker.measures.catalogue import catalogue
-from worker.measures.evaluation import evaluate_pairs
-from worker.measures.inputs import Outputs
-from worker.measures.uncertainty import row_groups
 
 MEASURES = ["disagreement", "js-divergence", "linear-cka", "procrustes", "knn-jaccard", "weight-cosine"]
 SHAPE = {"inputs": 20, "classes": 10, "width": 32, "depth": 2}

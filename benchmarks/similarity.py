@@ -62,20 +62,43 @@ def large_matrix() -> Iterator[Case]:
     both = ["linear-cka", "linear-cka-biased"]
     ours = lambda: matrices(both, xs, intervals=False)["linear-cka"].values  # noqa: E731
     name = "linear CKA, both estimators, 50 × (2000, 512)"
-    yield Case(name, "pytorch-cka, one batched call (one estimator)", ours, lambda: cka_from_features(stack, stack),
-               at_least=3.5, compared=apart, turns=7)  # fmt: skip
+    yield Case(
+        name,
+        "pytorch-cka, one batched call (one estimator)",
+        ours,
+        lambda: cka_from_features(stack, stack),
+        at_least=3.5,
+        compared=apart,
+        turns=7,
+    )
     some = pairs(50)[::120]
-    yield Case(name, "ckatorch, pair by pair (one estimator)", ours,
-               lambda: [ckatorch.cka_base(xs[i], xs[j], unbiased=True) for i, j in some],
-               at_least=18, share=len(some) / 1225, turns=1)  # fmt: skip
+    yield Case(
+        name,
+        "ckatorch, pair by pair (one estimator)",
+        ours,
+        lambda: [ckatorch.cka_base(xs[i], xs[j], unbiased=True) for i, j in some],
+        at_least=18,
+        share=len(some) / 1225,
+        turns=1,
+    )
     yield Case(name, "bare Gram product", ours, lambda: bare_product(stack), at_least=1 / 1.25)
-    yield Case(f"{name}, with intervals", "bare Gram product", lambda: matrices(both, xs),
-               lambda: bare_product(stack), at_least=1 / 2.5)  # fmt: skip
+    yield Case(
+        f"{name}, with intervals",
+        "bare Gram product",
+        lambda: matrices(both, xs),
+        lambda: bare_product(stack),
+        at_least=1 / 2.5,
+    )
     few = [x.double() for x in representations(6, 2000, 512, mean=100.0)]
     exact = measure("linear-cka").matrix([x.float().double() for x in few], intervals=False).values
-    yield Case("linear CKA of float32 at mean/std = 100, 6 × (2000, 512)", "the same in float64",
-               lambda: measure("linear-cka").matrix([x.float() for x in few], intervals=False).values,
-               lambda: exact, compared=apart, turns=1)  # fmt: skip
+    yield Case(
+        "linear CKA of float32 at mean/std = 100, 6 × (2000, 512)",
+        "the same in float64",
+        lambda: measure("linear-cka").matrix([x.float() for x in few], intervals=False).values,
+        lambda: exact,
+        compared=apart,
+        turns=1,
+    )
 
 
 def ten_models() -> Iterator[Case]:
@@ -106,42 +129,93 @@ def ten_models() -> Iterator[Case]:
         return grid
 
     size = "10 × (1000, 512)"
-    yield Case(f"linear CKA, {size}", "ckatorch, pair by pair", of("linear-cka"),
-               each(lambda i, j: ckatorch.cka_base(xs[i], xs[j], unbiased=True)), at_least=5,
-               compared=apart)  # fmt: skip
-    yield Case(f"RBF CKA, biased, {size}", "repsim, one call", of("rbf-cka-biased"),
-               lambda: repsim.cka(arrays, "rbf", "gretton"), at_least=8, compared=apart, turns=1)  # fmt: skip
+    yield Case(
+        f"linear CKA, {size}",
+        "ckatorch, pair by pair",
+        of("linear-cka"),
+        each(lambda i, j: ckatorch.cka_base(xs[i], xs[j], unbiased=True)),
+        at_least=5,
+        compared=apart,
+    )
+    yield Case(
+        f"RBF CKA, biased, {size}",
+        "repsim, one call",
+        of("rbf-cka-biased"),
+        lambda: repsim.cka(arrays, "rbf", "gretton"),
+        at_least=8,
+        compared=apart,
+        turns=1,
+    )
 
     def rsa() -> np.ndarray:
         rdms = calc_rdm([Dataset(a) for a in arrays], method="correlation")
         return np.asarray(compare(rdms, rdms, "spearman"))
 
     yield Case(f"RSA, {size}", "rsatoolbox, one call", of("rsa"), rsa, at_least=6, compared=apart)
-    yield Case(f"kNN Jaccard, k = 10, {size}", "scikit-learn and sets, pair by pair", of("knn-jaccard"),
-               each(lambda i, j: _neighbours(arrays[i], arrays[j], share=_jaccard)), at_least=20,
-               compared=apart, turns=7)  # fmt: skip
-    yield Case(f"mutual kNN, k = 10, {size}", "torch top-k masks, pair by pair", of("mutual-knn"),
-               each(lambda i, j: _mutual(xs[i], xs[j])), at_least=15, compared=apart,
-               turns=7)  # fmt: skip
-    yield Case(f"Procrustes, {size}", "scipy, pair by pair", of("procrustes"),
-               each(lambda i, j: 2 - 2 * orthogonal_procrustes(_unit(arrays[i]), _unit(arrays[j]))[1]),
-               at_least=2.5, compared=apart)  # fmt: skip
+    yield Case(
+        f"kNN Jaccard, k = 10, {size}",
+        "scikit-learn and sets, pair by pair",
+        of("knn-jaccard"),
+        each(lambda i, j: _neighbours(arrays[i], arrays[j], share=_jaccard)),
+        at_least=20,
+        compared=apart,
+        turns=7,
+    )
+    yield Case(
+        f"mutual kNN, k = 10, {size}",
+        "torch top-k masks, pair by pair",
+        of("mutual-knn"),
+        each(lambda i, j: _mutual(xs[i], xs[j])),
+        at_least=15,
+        compared=apart,
+        turns=7,
+    )
+    yield Case(
+        f"Procrustes, {size}",
+        "scipy, pair by pair",
+        of("procrustes"),
+        each(lambda i, j: 2 - 2 * orthogonal_procrustes(_unit(arrays[i]), _unit(arrays[j]))[1]),
+        at_least=2.5,
+        compared=apart,
+    )
     units = [torch.from_numpy(_unit(a)) for a in arrays]
-    yield Case(f"Procrustes, {size}", "torch nuclear norm of prepared features", of("procrustes"),
-               each(lambda i, j: 2 - 2 * torch.linalg.matrix_norm(units[i].T @ units[j], "nuc")),
-               at_least=1, compared=apart)  # fmt: skip
+    yield Case(
+        f"Procrustes, {size}",
+        "torch nuclear norm of prepared features",
+        of("procrustes"),
+        each(lambda i, j: 2 - 2 * torch.linalg.matrix_norm(units[i].T @ units[j], "nuc")),
+        at_least=1,
+        compared=apart,
+    )
     some = pairs(10)[::15]
-    yield Case(f"distance correlation, {size}", "dcor, pair by pair", of("distance-correlation"),
-               lambda: [dcor.u_distance_correlation_sqr(arrays[i], arrays[j]) for i, j in some],
-               share=len(some) / 45, turns=1,
-               compared=lambda a, b: max(abs(a[p] - v) for p, v in zip(some, b, strict=True)))  # fmt: skip
+    yield Case(
+        f"distance correlation, {size}",
+        "dcor, pair by pair",
+        of("distance-correlation"),
+        lambda: [dcor.u_distance_correlation_sqr(arrays[i], arrays[j]) for i, j in some],
+        share=len(some) / 45,
+        turns=1,
+        compared=lambda a, b: max(abs(a[p] - v) for p, v in zip(some, b, strict=True)),
+    )
     few = representations(3, 1000, 256)
-    yield Case("PWCCA, 3 × (1000, 256)", "repsim, one call (mean of both directions)", of("pwcca", few),
-               lambda: repsim.pwcca([x.double().numpy() for x in few]), at_least=3, turns=1,
-               compared=lambda a, b: apart((a + a.T) / 2, b))  # fmt: skip
+    yield Case(
+        "PWCCA, 3 × (1000, 256)",
+        "repsim, one call (mean of both directions)",
+        of("pwcca", few),
+        lambda: repsim.pwcca([x.double().numpy() for x in few]),
+        at_least=3,
+        turns=1,
+        compared=lambda a, b: apart((a + a.T) / 2, b),
+    )
     small = representations(10, 1000, 64)
-    yield Case("soft matching, 10 × (1000, 64)", "POT, pair by pair", of("soft-matching", small),
-               each(lambda i, j: _transport(ot, small[i], small[j])), compared=apart, turns=1)  # fmt: skip
+    yield Case(
+        "soft matching, 10 × (1000, 64)",
+        "POT, pair by pair",
+        of("soft-matching", small),
+        each(lambda i, j: _transport(ot, small[i], small[j])),
+        compared=apart,
+        turns=1,
+    )
 
 
 def _unit(array: np.ndarray) -> np.ndarray:
@@ -156,8 +230,10 @@ def _jaccard(a: set[int], b: set[int]) -> float:
 def _neighbours(x: np.ndarray, y: np.ndarray, *, share: Callable[[set[int], set[int]], float]) -> float:
     from sklearn.neighbors import NearestNeighbors
 
-    lists = [NearestNeighbors(n_neighbors=11, metric="cosine").fit(z).kneighbors(z, return_distance=False)[:, 1:]
-             for z in (x, y)]  # fmt: skip
+    lists = [
+        NearestNeighbors(n_neighbors=11, metric="cosine").fit(z).kneighbors(z, return_distance=False)[:, 1:]
+        for z in (x, y)
+    ]
     return float(np.mean([share(set(a), set(b)) for a, b in zip(*lists, strict=True)]))
 
 
@@ -202,18 +278,36 @@ def layers() -> Iterator[Case]:
 
     def theirs(count: int) -> Values:
         def run() -> list[Tensor]:
-            return [compute_cka(networks[i], networks[j], DataLoader(images, batch_size=256), layers=names,
-                                model2_layers=names, progress=False)[0] for i, j in pairs(count)]  # fmt: skip
+            return [
+                compute_cka(
+                    networks[i],
+                    networks[j],
+                    DataLoader(images, batch_size=256),
+                    layers=names,
+                    model2_layers=names,
+                    progress=False,
+                )[0]
+                for i, j in pairs(count)
+            ]
 
         return run
 
     def difference(a: np.ndarray, b: list[Tensor]) -> float:
-        return max(float(np.abs(a[18 * i : 18 * i + 18, 18 * j : 18 * j + 18] - m.numpy()).max())
-                   for (i, j), m in zip(pairs(len(a) // 18), b, strict=True))  # fmt: skip
+        return max(
+            float(np.abs(a[18 * i : 18 * i + 18, 18 * j : 18 * j + 18] - m.numpy()).max())
+            for (i, j), m in zip(pairs(len(a) // 18), b, strict=True)
+        )
 
     for count, least in ((2, 1.0), (4, 3.0)):
-        yield Case(f"18 × 18 layers of {count} residual networks, 256 images", "pytorch-cka, pair by pair",
-                   ours(count), theirs(count), at_least=least, compared=difference, turns=1)  # fmt: skip
+        yield Case(
+            f"18 × 18 layers of {count} residual networks, 256 images",
+            "pytorch-cka, pair by pair",
+            ours(count),
+            theirs(count),
+            at_least=least,
+            compared=difference,
+            turns=1,
+        )
 
 
 def answers() -> Iterator[Case]:
@@ -233,8 +327,14 @@ def answers() -> Iterator[Case]:
 
     cost = {slug: min(timeit.repeat(alone(slug), number=1, repeat=2)) for slug in slugs}
     dearest = max(slugs, key=cost.__getitem__)
-    yield Case(f"all {len(slugs)} measures of answers, 100 × (10000, 10)", f"ours, the dearest one alone ({dearest})",
-               everything, alone(dearest), at_least=1 / 3, turns=5)  # fmt: skip
+    yield Case(
+        f"all {len(slugs)} measures of answers, 100 × (10000, 10)",
+        f"ours, the dearest one alone ({dearest})",
+        everything,
+        alone(dearest),
+        at_least=1 / 3,
+        turns=5,
+    )
 
 
 def growth() -> Iterator[Case]:
@@ -253,8 +353,13 @@ def growth() -> Iterator[Case]:
         for start in range(0, 500, 50):
             bare_product(torch.stack(xs[start : start + 50]))
 
-    yield Case("linear CKA, 500 × (1000, 256), 124,750 pairs", "bare Gram products of 50 each (12,250 pairs)", ours,
-               by_blocks, turns=1)  # fmt: skip
+    yield Case(
+        "linear CKA, 500 × (1000, 256), 124,750 pairs",
+        "bare Gram products of 50 each (12,250 pairs)",
+        ours,
+        by_blocks,
+        turns=1,
+    )
 
 
 CASES = {"growth": growth, "large": large_matrix, "ten": ten_models, "layers": layers, "answers": answers}
@@ -282,8 +387,10 @@ def on_card() -> None:
     work = 50 * 2000**2 * 512 + 50**2 * 2000**2
     gap = apart(values, measure("linear-cka").matrix([x.cpu() for x in xs], intervals=False).values)
     share = work / min(seconds) / max(rates)
-    print(f"{torch.cuda.get_device_name()}: {min(seconds):.4f} s, {share:.0%} of the measured "
-          f"{max(rates) / 1e12:.1f} TFLOP/s, largest difference to the processor {gap:.1e}")  # fmt: skip
+    print(
+        f"{torch.cuda.get_device_name()}: {min(seconds):.4f} s, {share:.0%} of the measured "
+        f"{max(rates) / 1e12:.1f} TFLOP/s, largest difference to the processor {gap:.1e}"
+    )
 
 
 def main() -> None:

@@ -66,5 +66,7 @@ def run(case: Case, *, threads: int) -> str:
     gap = "" if case.compared is None else f"{case.compared(*found):.1e}"
     if case.told is not None:
         gap = f"{gap} {case.told(*found)}".strip()
-    return (f"| {case.name} | {case.peer} | {median(mine):.4f} | {median(yours):.4f} | {ratio:.2f} | {told} "
-            f"| {verdict} | {gap} |")  # fmt: skip
+    return (
+        f"| {case.name} | {case.peer} | {median(mine):.4f} | {median(yours):.4f} | {ratio:.2f} | {told} "
+        f"| {verdict} | {gap} |"
+    )

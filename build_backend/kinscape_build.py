@@ -21,10 +21,15 @@ from setuptools.build_meta import (
 )
 
 __all__ = [
-    "build_editable", "build_sdist", "build_wheel", "get_requires_for_build_editable",
-    "get_requires_for_build_sdist", "get_requires_for_build_wheel", "prepare_metadata_for_build_editable",
+    "build_editable",
+    "build_sdist",
+    "build_wheel",
+    "get_requires_for_build_editable",
+    "get_requires_for_build_sdist",
+    "get_requires_for_build_wheel",
+    "prepare_metadata_for_build_editable",
     "prepare_metadata_for_build_wheel",
-]  # fmt: skip
+]
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "frontend" / "package.json"

@@ -5,9 +5,19 @@ from typing import Any, Self
 from urllib.parse import parse_qsl, urlencode
 
 TABS = (
-    "matrix", "multiples", "map", "groups", "models", "curves", "profile", "associations", "agreement", "pair",
-    "layers", "log",
-)  # fmt: skip
+    "matrix",
+    "multiples",
+    "map",
+    "groups",
+    "models",
+    "curves",
+    "profile",
+    "associations",
+    "agreement",
+    "pair",
+    "layers",
+    "log",
+)
 ORDERS = ("alike", "group", "name", "added")
 SCALES = ("rank", "fit", "full")
 READINGS = ("raw", "above-chance", "against-seeds")

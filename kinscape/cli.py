@@ -144,9 +144,13 @@ def upload(client: Client, given: argparse.Namespace) -> int:
     for file in given.files:
         try:
             made = project.upload_checkpoint(
-                file, architecture=given.architecture, arguments=arguments, tags=pairs(given.tag),
-                group=given.group, parent=given.parent,
-            )  # fmt: skip
+                file,
+                architecture=given.architecture,
+                arguments=arguments,
+                tags=pairs(given.tag),
+                group=given.group,
+                parent=given.parent,
+            )
             print(f"{file}: {made.name} is ready ({made.architecture}, {made.parameters} parameters)")
         except (ClientError, OSError) as error:
             failed += 1
@@ -158,20 +162,29 @@ def compare(client: Client, given: argparse.Namespace) -> int:
     """Compare and wait."""
     project = client.project(given.project)
     chosen = [
-        c for c in reversed(project.checkpoints())
+        c
+        for c in reversed(project.checkpoints())
         if c.state is State.READY and (not given.group or c.group in given.group)
-    ]  # fmt: skip
+    ]
     comparison = project.compare(
-        checkpoints=chosen, probe=given.probe, train_probe=given.train_probe, measures=given.measure,
+        checkpoints=chosen,
+        probe=given.probe,
+        train_probe=given.train_probe,
+        measures=given.measure,
         layers=given.layer,
-    )  # fmt: skip
+    )
     comparison.wait()
     if given.json:
-        print(json.dumps({"id": comparison.id, "url": comparison.url, "status": comparison.status,
-                          "counts": comparison.counts}))  # fmt: skip
+        print(
+            json.dumps(
+                {"id": comparison.id, "url": comparison.url, "status": comparison.status, "counts": comparison.counts}
+            )
+        )
     else:
-        print(f"comparison {comparison.id}: {comparison.status}, {comparison.counts['new']} cells new, "
-              f"{comparison.counts['reused']} known; {comparison.url}")  # fmt: skip
+        print(
+            f"comparison {comparison.id}: {comparison.status}, {comparison.counts['new']} cells new, "
+            f"{comparison.counts['reused']} known; {comparison.url}"
+        )
         for line in comparison.log:
             print(line, file=sys.stderr)
     return 0 if comparison.status is ComparisonState.DONE else 1

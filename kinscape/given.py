@@ -11,9 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from backend.contracts.problems import Unprocessable
+from worker.evaluation.cells import finite
+from worker.inputs.layer import Layer
+from worker.inputs.outputs import Outputs
+from worker.inputs.passes import samples_per_pass
+from worker.inputs.subject import Subject
+from worker.inputs.undefined import Undefined
 from worker.loading.room import room_bytes
-from worker.measures.evaluation import finite
-from worker.measures.inputs import Layer, Outputs, Subject, Undefined, samples_per_pass
 
 Array = Tensor | npt.NDArray[Any] | Sequence[Any]
 Kind = Literal["logits", "probabilities"]
@@ -140,9 +144,14 @@ def untrained(module: nn.Module, seed: int) -> nn.Module:
 
 
 def subject_of(
-    module: nn.Module, x: Tensor, y: Tensor, *, groups: tuple[Tensor, ...], seed: int,
+    module: nn.Module,
+    x: Tensor,
+    y: Tensor,
+    *,
+    groups: tuple[Tensor, ...],
+    seed: int,
     references: Sequence[nn.Module] = (),
-) -> Subject:  # fmt: skip
+) -> Subject:
     """A module on its samples, after one of them went through it."""
     first = next(module.parameters(), None)
     if x.is_floating_point() and first is not None and first.is_floating_point():

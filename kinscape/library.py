@@ -25,22 +25,24 @@ from kinscape.given import (
     weights_of,
 )
 from kinscape.matrix import Matrix
-from worker.loading.registry import build
-from worker.measures.answering import answer_pairs
-from worker.measures.catalogue import catalogue
-from worker.measures.evaluation import (
+from worker.evaluation.cells import (
     evaluate_both,
     evaluate_model,
     evaluate_network,
     evaluate_pairs,
     not_applicable,
 )
-from worker.measures.inputs import Layer, Outputs, Undefined
-from worker.measures.measure import Measure
-from worker.measures.pairs import Answers
-from worker.measures.progress import Listener, told
-from worker.measures.side_by_side import PROCESSOR, side_by_side
-from worker.measures.uncertainty import bounds, row_groups
+from worker.evaluation.intervals import bounds, row_groups
+from worker.evaluation.measure import Measure
+from worker.evaluation.pairs import Answers
+from worker.evaluation.positions_and_chance import answer_pairs
+from worker.inputs.layer import Layer
+from worker.inputs.outputs import Outputs
+from worker.inputs.undefined import Undefined
+from worker.loading.registry import build
+from worker.measures.catalogue import catalogue
+from worker.numerics.progress import Listener, told
+from worker.numerics.threads import PROCESSOR, side_by_side
 
 __all__ = ["BoundMeasure", "Matrix", "build", "matrices", "measure", "measures"]
 BESIDE = ("inputs", "logits", "head")
@@ -71,9 +73,13 @@ def whole_precision() -> Iterator[None]:
 
 @whole_precision()
 def matrices(
-    slugs: Sequence[str], data: Sequence[Any], *, labels: Array | None = None, outputs: Kind | None = None,
+    slugs: Sequence[str],
+    data: Sequence[Any],
+    *,
+    labels: Array | None = None,
+    outputs: Kind | None = None,
     intervals: Literal[True, False] = True,
-) -> dict[str, Matrix]:  # fmt: skip
+) -> dict[str, Matrix]:
     """Several measures of all pairs at once, with their default parameters; measures that can share a pass do."""
     kept: dict[Hashable, Any] = {}
     inputs: dict[Input, list[Any]] = {}
@@ -120,9 +126,15 @@ class BoundMeasure:
 
     @whole_precision()
     def __call__(
-        self, *data: Any, labels: Array | None = None, outputs: Kind | None = None, seed: int = 0,
-        references: Sequence[Any] = (), intervals: Literal[True, False] = True, **parameters: Any,
-    ) -> Estimate:  # fmt: skip
+        self,
+        *data: Any,
+        labels: Array | None = None,
+        outputs: Kind | None = None,
+        seed: int = 0,
+        references: Sequence[Any] = (),
+        intervals: Literal[True, False] = True,
+        **parameters: Any,
+    ) -> Estimate:
         """The number, with its interval.
 
         Args:
@@ -173,9 +185,15 @@ class BoundMeasure:
         return cell
 
     def matrix(
-        self, data: Sequence[Any], *, labels: Array | None = None, outputs: Kind | None = None,
-        intervals: Literal[True, False] = True, progress: Listener | None = None, **parameters: Any,
-    ) -> Matrix:  # fmt: skip
+        self,
+        data: Sequence[Any],
+        *,
+        labels: Array | None = None,
+        outputs: Kind | None = None,
+        intervals: Literal[True, False] = True,
+        progress: Listener | None = None,
+        **parameters: Any,
+    ) -> Matrix:
         """All pairs of a list of features, outputs or state dicts at once.
 
         Args:
@@ -188,9 +206,13 @@ class BoundMeasure:
 
     @whole_precision()
     def matrix_of(
-        self, inputs: list[Any], settings: dict[str, Any], *, intervals: Literal[True, False],
+        self,
+        inputs: list[Any],
+        settings: dict[str, Any],
+        *,
+        intervals: Literal[True, False],
         kept: dict[Hashable, Any] | None = None,
-    ) -> Matrix:  # fmt: skip
+    ) -> Matrix:
         """The same from inputs that were read already.
 
         Args:

@@ -46,9 +46,13 @@ def main() -> None:
     logging.getLogger("httpx").setLevel(logging.WARNING)
     # No access log: addresses of shares are secrets.
     uvicorn.run(
-        create(settings), host=settings.host, port=settings.port, access_log=False, log_level="warning",
+        create(settings),
+        host=settings.host,
+        port=settings.port,
+        access_log=False,
+        log_level="warning",
         timeout_graceful_shutdown=2,
-    )  # fmt: skip
+    )
 
 
 if __name__ == "__main__":

@@ -12,8 +12,9 @@ def run() -> None:
     if connection is None:
         url = context.config.attributes.get("url") or context.get_x_argument(as_dictionary=True)["url"]
         connection = create_engine(url).connect()
-    context.configure(connection=connection, target_metadata=Base.metadata, compare_type=True,
-                      compare_server_default=True)  # fmt: skip
+    context.configure(
+        connection=connection, target_metadata=Base.metadata, compare_type=True, compare_server_default=True
+    )
     with context.begin_transaction():
         context.run_migrations()
 

@@ -15,10 +15,16 @@ from backend.store.tables import ShareRow
 def describe(row: ShareRow) -> Share:
     """A share as its owner sees it."""
     return Share(
-        id=row.id, comparison=row.comparison_id, view=row.view, created=row.created, expires=row.expires,
-        last_used=row.last_used, revoked=row.revoked is not None, may_export=row.may_export,
+        id=row.id,
+        comparison=row.comparison_id,
+        view=row.view,
+        created=row.created,
+        expires=row.expires,
+        last_used=row.last_used,
+        revoked=row.revoked is not None,
+        may_export=row.may_export,
         results_version=row.results_version,
-    )  # fmt: skip
+    )
 
 
 def create(session: Session, comparison: int, wanted: ShareCreate, *, public_url: str) -> NewShare:
@@ -26,10 +32,13 @@ def create(session: Session, comparison: int, wanted: ShareCreate, *, public_url
     opened = comparisons.get(session, comparison)
     token = secrets.token_urlsafe(32)
     row = ShareRow(
-        comparison_id=comparison, token_hash=shares.token_hash(token), view=wanted.view.lstrip("?"),
+        comparison_id=comparison,
+        token_hash=shares.token_hash(token),
+        view=wanted.view.lstrip("?"),
         expires=dt.datetime.now(dt.UTC) + dt.timedelta(days=wanted.expires_in_days),
-        may_export=wanted.may_export, results_version=opened.version,
-    )  # fmt: skip
+        may_export=wanted.may_export,
+        results_version=opened.version,
+    )
     session.add(row)
     session.flush()
     return NewShare(**describe(row).model_dump(), url=f"{public_url}/s/{token}")

@@ -88,9 +88,13 @@ def start(
         raise TooLarge("The server's disk has no room for this file; ask its owner to free some.")
     description = _description(session, project, kind, metadata.get("description", "{}"))
     return uploads.add(
-        session, token=secrets.token_hex(20), project_id=project, kind=kind, description=description,
+        session,
+        token=secrets.token_hex(20),
+        project_id=project,
+        kind=kind,
+        description=description,
         size_bytes=size_bytes,
-    )  # fmt: skip
+    )
 
 
 def _description(session: Session, project: int, kind: UploadKind, text: str) -> dict[str, Any]:
@@ -233,9 +237,14 @@ def _new_probe(session: Session, upload: UploadRow, digest: str) -> int:
         session.delete(named)
         session.flush()
     row = ProbeRow(
-        project_id=upload.project_id, name=text.name, role=text.role, normalisation=text.normalisation,
-        upload_hash=digest, facts=ProbeFacts(), state=State.INSPECTING,
-    )  # fmt: skip
+        project_id=upload.project_id,
+        name=text.name,
+        role=text.role,
+        normalisation=text.normalisation,
+        upload_hash=digest,
+        facts=ProbeFacts(),
+        state=State.INSPECTING,
+    )
     session.add(row)
     session.flush()
     return row.id
@@ -258,13 +267,26 @@ def _new_checkpoint(session: Session, upload: UploadRow, digest: str) -> int:
 
     parent = number(text.parent)
     row = CheckpointRow(
-        project_id=upload.project_id, name=text.name, group_name=text.group, tags=text.tags,
-        parent_id=parent, init_of_id=number(text.init_of), teacher_id=number(text.teacher),
+        project_id=upload.project_id,
+        name=text.name,
+        group_name=text.group,
+        tags=text.tags,
+        parent_id=parent,
+        init_of_id=number(text.init_of),
+        teacher_id=number(text.teacher),
         root_id=None if parent is None else checkpoints.get(session, parent).root_id or parent,
-        run=text.run, step=text.step, architecture=text.architecture, arguments=text.arguments,
-        normalisation=text.normalisation, class_order=text.class_order, metrics=text.metrics,
-        upload_hash=digest, size_bytes=upload.size_bytes, facts=CheckpointFacts(), state=State.INSPECTING,
-    )  # fmt: skip
+        run=text.run,
+        step=text.step,
+        architecture=text.architecture,
+        arguments=text.arguments,
+        normalisation=text.normalisation,
+        class_order=text.class_order,
+        metrics=text.metrics,
+        upload_hash=digest,
+        size_bytes=upload.size_bytes,
+        facts=CheckpointFacts(),
+        state=State.INSPECTING,
+    )
     session.add(row)
     session.flush()
     return row.id

@@ -44,10 +44,14 @@ def create_app(parts: Parts, *, stopped: Callable[[], None]) -> FastAPI:
         parts.database.close()
 
     app = FastAPI(
-        title="Kinscape", version="1", lifespan=lifespan, openapi_url="/api/v1/openapi.json",
-        docs_url=None, redoc_url=None,
+        title="Kinscape",
+        version="1",
+        lifespan=lifespan,
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
         description="Checkpoints, probe sets, comparisons and the links that open them.",
-    )  # fmt: skip
+    )
     app.state.parts = parts
     answers.install(app)
     api = APIRouter(prefix="/api/v1")

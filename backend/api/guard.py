@@ -141,9 +141,13 @@ class Guard:
         rest = urlencode([(k, v) for k, v in query if k != "token"])
         answer = RedirectResponse(scope["path"] + (f"?{rest}" if rest else ""), 303)
         answer.set_cookie(
-            OWNER_COOKIE, self.settings.token_digest, max_age=30 * 86400, httponly=True, samesite="lax",
+            OWNER_COOKIE,
+            self.settings.token_digest,
+            max_age=30 * 86400,
+            httponly=True,
+            samesite="lax",
             secure=self.settings.public_url.startswith("https:"),
-        )  # fmt: skip
+        )
         return answer
 
     def _with_headers(self, scope: Scope, send: Send) -> Send:

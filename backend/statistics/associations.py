@@ -53,9 +53,12 @@ class Column:
 
 
 def associations(
-    measures: Sequence[Column], outcomes: Sequence[Column], *, control: Column | None,
+    measures: Sequence[Column],
+    outcomes: Sequence[Column],
+    *,
+    control: Column | None,
     tags: Sequence[Mapping[str, str]],
-) -> list[Association]:  # fmt: skip
+) -> list[Association]:
     """Every measure against every outcome, corrected for all that was looked at.
 
     Args:
@@ -87,10 +90,15 @@ def _one(measure: Column, outcome: Column, control: Column | None, axes: Axes) -
     if independent and FEWEST_FOR_INTERVALS <= n < MANY:
         rows = np.random.default_rng(SEED).integers(0, n, (DRAWS, n))
     plain = {
-        name: _interval(name, correlation(x, y), None if rows is None else correlation(x[rows], y[rows]),
-                        models=n, independent=independent)
+        name: _interval(
+            name,
+            correlation(x, y),
+            None if rows is None else correlation(x[rows], y[rows]),
+            models=n,
+            independent=independent,
+        )
         for name, correlation in CORRELATIONS.items()
-    }  # fmt: skip
+    }
     p = None
     if independent:
         p = _permuted(x, y) if n < MANY else _p_by_t(float(spearman(x, y)), n - 2)

@@ -60,9 +60,15 @@ class CheckpointRow(Key, Base):
     __tablename__ = "checkpoints"
     __table_args__ = (
         UniqueConstraint("project_id", "name"),
-        Index("uq_checkpoints_content", "project_id", "content_hash", "architecture_hash", unique=True,
-              postgresql_where=text("state = 'ready'")),
-    )  # fmt: skip
+        Index(
+            "uq_checkpoints_content",
+            "project_id",
+            "content_hash",
+            "architecture_hash",
+            unique=True,
+            postgresql_where=text("state = 'ready'"),
+        ),
+    )
     project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"), index=True)
     name: Mapped[str]
     group_name: Mapped[str] = mapped_column(server_default="")

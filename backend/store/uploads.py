@@ -18,9 +18,13 @@ def add(
 ) -> UploadRow:
     """A new upload of which no byte is here yet."""
     row = UploadRow(
-        token=token, project_id=project_id, kind=kind, description=description, size_bytes=size_bytes,
+        token=token,
+        project_id=project_id,
+        kind=kind,
+        description=description,
+        size_bytes=size_bytes,
         expires=dt.datetime.now(dt.UTC) + LIFETIME,
-    )  # fmt: skip
+    )
     session.add(row)
     session.flush()
     return row

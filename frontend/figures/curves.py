@@ -38,9 +38,14 @@ class Curve:
 def axes(scheme: str, **more: Any) -> dict[str, Any]:
     """An axis in the project's clothes."""
     return {
-        "gridcolor": LINE[scheme], "zeroline": False, "linecolor": LINE[scheme], "tickfont": {"size": 11},
-        "title": {"font": {"size": 12, "color": QUIET[scheme]}}, "fixedrange": True, **more,
-    }  # fmt: skip
+        "gridcolor": LINE[scheme],
+        "zeroline": False,
+        "linecolor": LINE[scheme],
+        "tickfont": {"size": 11},
+        "title": {"font": {"size": 12, "color": QUIET[scheme]}},
+        "fixedrange": True,
+        **more,
+    }
 
 
 def titled(text: str) -> dict[str, Any]:
@@ -51,9 +56,12 @@ def titled(text: str) -> dict[str, Any]:
 def framed(figure: go.Figure, scheme: str, *, x: str, y: str, names: int = 1, **more: Any) -> go.Figure:
     """The figure with titled axes, and a legend when there is more than one name."""
     dressed(
-        figure, scheme, margin={"l": 64, "r": 12, "t": 28 if names > 1 else 10, "b": 44}, showlegend=names > 1,
+        figure,
+        scheme,
+        margin={"l": 64, "r": 12, "t": 28 if names > 1 else 10, "b": 44},
+        showlegend=names > 1,
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "font": {"size": 12}},
-    )  # fmt: skip
+    )
     figure.update_xaxes(**axes(scheme), title_text=x)
     figure.update_yaxes(**axes(scheme), title_text=y)
     figure.update_layout(**more)
@@ -75,17 +83,27 @@ def spectrum(curves: Sequence[Curve], tops: Sequence[Curve], *, scheme: str) -> 
         shape = np.exp(-(((x[:, None] - curve.column("node")[None]) / width) ** 2) / 2) / (width * np.sqrt(2 * np.pi))
         y = np.maximum(shape @ curve.column("weight"), 1e-30)
         figure.add_scatter(
-            x=x, y=y, mode="lines", line={"color": colour, "width": 1.6}, name=safe(curve.name), fill="tozeroy",
-            fillcolor=_faint(colour), hovertemplate="eigenvalue %{x:.3g}<br>density %{y:.2g}<extra></extra>",
-        )  # fmt: skip
+            x=x,
+            y=y,
+            mode="lines",
+            line={"color": colour, "width": 1.6},
+            name=safe(curve.name),
+            fill="tozeroy",
+            fillcolor=_faint(colour),
+            hovertemplate="eigenvalue %{x:.3g}<br>density %{y:.2g}<extra></extra>",
+        )
     floor, roof = 1e-7 / max(high - low, 1e-12), 3 / width
     for top, colour in zip(tops, COLOURS, strict=False):
         for value in top.column("eigenvalue"):
             figure.add_scatter(
-                x=[value, value], y=[floor, floor * 300], mode="lines+markers", showlegend=False,
-                line={"color": colour, "width": 1.5}, marker={"size": [0, 6], "color": colour},
+                x=[value, value],
+                y=[floor, floor * 300],
+                mode="lines+markers",
+                showlegend=False,
+                line={"color": colour, "width": 1.5},
+                marker={"size": [0, 6], "color": colour},
                 hovertemplate=f"{safe(top.name)}: eigenvalue %{{x:.4g}}<extra></extra>",
-            )  # fmt: skip
+            )
     framed(figure, scheme, x="eigenvalue of the Hessian", y="density (log)", names=len(curves))
     figure.update_yaxes(type="log", range=[np.log10(floor), np.log10(roof)], exponentformat="power")
     return figure
@@ -103,26 +121,51 @@ def path(curves: Sequence[Curve], ends: tuple[str, str], *, scheme: str) -> go.F
         share, loss = curve.column("share"), curve.column("loss")
         line = {"color": colour, "width": 2}
         figure.add_scatter(
-            x=share, y=loss, mode="lines", line=line, name=safe(curve.name), row=1, col=1,
+            x=share,
+            y=loss,
+            mode="lines",
+            line=line,
+            name=safe(curve.name),
+            row=1,
+            col=1,
             hovertemplate="%{x:.2f}: loss %{y:.4g}<extra></extra>",
-        )  # fmt: skip
+        )
         figure.add_scatter(
-            x=share, y=curve.column("accuracy"), mode="lines", line=line, showlegend=False, row=2, col=1,
+            x=share,
+            y=curve.column("accuracy"),
+            mode="lines",
+            line=line,
+            showlegend=False,
+            row=2,
+            col=1,
             hovertemplate="%{x:.2f}: accuracy %{y:.3f}<extra></extra>",
-        )  # fmt: skip
+        )
         at = curve.notes.get("highest_at")
         if isinstance(at, int | float):
             place = int(np.abs(share - at).argmin())
             chord = loss[0] + (loss[-1] - loss[0]) * share[place]
             if loss[place] > chord:
                 figure.add_scatter(
-                    x=[at, at], y=[chord, loss[place]], mode="lines", showlegend=False, hoverinfo="skip", row=1, col=1,
+                    x=[at, at],
+                    y=[chord, loss[place]],
+                    mode="lines",
+                    showlegend=False,
+                    hoverinfo="skip",
+                    row=1,
+                    col=1,
                     line={"color": colour, "width": 1, "dash": "dot"},
-                )  # fmt: skip
+                )
                 figure.add_annotation(
-                    x=at, y=(chord + loss[place]) / 2, text=number(float(loss[place] - chord)), showarrow=False,
-                    xanchor="left", xshift=5, font={"size": 11, "color": colour}, row=1, col=1,
-                )  # fmt: skip
+                    x=at,
+                    y=(chord + loss[place]) / 2,
+                    text=number(float(loss[place] - chord)),
+                    showarrow=False,
+                    xanchor="left",
+                    xshift=5,
+                    font={"size": 11, "color": colour},
+                    row=1,
+                    col=1,
+                )
     framed(figure, scheme, x="", y="", names=len(curves))
     figure.update_yaxes(title_text="loss (nats)", row=1, col=1)
     figure.update_yaxes(title_text="accuracy", row=2, col=1)
@@ -137,9 +180,13 @@ def slice_1d(curves: Sequence[Curve], *, scheme: str) -> go.Figure:
     figure = go.Figure()
     for curve, colour in zip(curves, COLOURS, strict=False):
         figure.add_scatter(
-            x=curve.column("step"), y=curve.column("loss"), mode="lines", line={"color": colour, "width": 2},
-            name=safe(curve.name), hovertemplate="%{x:.2f}: loss %{y:.4g}<extra></extra>",
-        )  # fmt: skip
+            x=curve.column("step"),
+            y=curve.column("loss"),
+            mode="lines",
+            line={"color": colour, "width": 2},
+            name=safe(curve.name),
+            hovertemplate="%{x:.2f}: loss %{y:.4g}<extra></extra>",
+        )
     return framed(figure, scheme, x="steps of the network's own filters", y="loss (nats)", names=len(curves))
 
 
@@ -147,26 +194,49 @@ def reliability(curves: Sequence[Curve], *, scheme: str) -> go.Figure:
     """How often answers of a confidence are right, with intervals, above how many there are."""
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.74, 0.26], vertical_spacing=0.05)
     figure.add_scatter(
-        x=[0, 1], y=[0, 1], mode="lines", line={"color": QUIET[scheme], "width": 1, "dash": "dot"}, hoverinfo="skip",
-        showlegend=False, row=1, col=1,
-    )  # fmt: skip
+        x=[0, 1],
+        y=[0, 1],
+        mode="lines",
+        line={"color": QUIET[scheme], "width": 1, "dash": "dot"},
+        hoverinfo="skip",
+        showlegend=False,
+        row=1,
+        col=1,
+    )
     for curve, colour in zip(curves, COLOURS, strict=False):
         accuracy = curve.column("accuracy")
         samples = curve.column("samples")
         figure.add_scatter(
-            x=curve.column("confidence"), y=accuracy, mode="markers+lines", name=safe(curve.name), row=1, col=1,
-            marker={"size": 6, "color": colour}, line={"color": colour, "width": 1}, customdata=samples,
+            x=curve.column("confidence"),
+            y=accuracy,
+            mode="markers+lines",
+            name=safe(curve.name),
+            row=1,
+            col=1,
+            marker={"size": 6, "color": colour},
+            line={"color": colour, "width": 1},
+            customdata=samples,
             error_y={
-                "type": "data", "symmetric": False, "array": curve.column("high") - accuracy,
-                "arrayminus": accuracy - curve.column("low"), "thickness": 1, "width": 0, "color": colour,
+                "type": "data",
+                "symmetric": False,
+                "array": curve.column("high") - accuracy,
+                "arrayminus": accuracy - curve.column("low"),
+                "thickness": 1,
+                "width": 0,
+                "color": colour,
             },
             hovertemplate="confidence %{x:.3f}<br>right %{y:.3f}<br>%{customdata} samples<extra></extra>",
-        )  # fmt: skip
+        )
         middle = (curve.column("lower") + curve.column("upper")) / 2
         figure.add_bar(
-            x=middle, y=samples, marker={"color": colour, "opacity": 0.55}, showlegend=False, row=2, col=1,
+            x=middle,
+            y=samples,
+            marker={"color": colour, "opacity": 0.55},
+            showlegend=False,
+            row=2,
+            col=1,
             hovertemplate="%{y} samples<extra></extra>",
-        )  # fmt: skip
+        )
     framed(figure, scheme, x="", y="", names=len(curves), bargap=0.1)
     figure.update_xaxes(range=[0, 1.01])
     figure.update_xaxes(title_text="confidence", row=2, col=1)
@@ -180,15 +250,22 @@ def prune(curves: Sequence[Curve], *, scheme: str) -> go.Figure:
     figure = go.Figure()
     for curve, colour in zip(curves, COLOURS, strict=False):
         figure.add_scatter(
-            x=curve.column("sparsity"), y=curve.column("cosine"), mode="lines", line={"color": colour, "width": 2},
-            name=safe(curve.name), hovertemplate="%{x:.1%} pruned: cosine %{y:.4f}<extra></extra>",
-        )  # fmt: skip
+            x=curve.column("sparsity"),
+            y=curve.column("cosine"),
+            mode="lines",
+            line={"color": colour, "width": 2},
+            name=safe(curve.name),
+            hovertemplate="%{x:.1%} pruned: cosine %{y:.4f}<extra></extra>",
+        )
         if "optimum_sparsity" in curve.notes:
             figure.add_scatter(
-                x=[curve.notes["optimum_sparsity"]], y=[curve.notes["optimum_cosine"]], mode="markers",
-                marker={"size": 9, "color": colour, "symbol": "diamond"}, showlegend=False,
+                x=[curve.notes["optimum_sparsity"]],
+                y=[curve.notes["optimum_cosine"]],
+                mode="markers",
+                marker={"size": 9, "color": colour, "symbol": "diamond"},
+                showlegend=False,
                 hovertemplate="optimum: %{x:.1%} pruned, cosine %{y:.4f}<extra></extra>",
-            )  # fmt: skip
+            )
     framed(figure, scheme, x="share of weights pruned", y="cosine to the unpruned", names=len(curves))
     figure.update_xaxes(tickformat=".0%", range=[0, 1])
     figure.update_yaxes(range=[0, 1.03])
@@ -201,12 +278,16 @@ def bars(curves: Sequence[Curve], *, scheme: str, x: str) -> go.Figure:
     for curve, colour in zip(curves, COLOURS, strict=False):
         halves = curve.column("half_width") if "half_width" in curve.series else None
         figure.add_bar(
-            y=[safe(str(v)) for v in curve.series["layer"]], x=curve.column("value"), orientation="h",
-            name=safe(curve.name), marker={"color": colour, "opacity": 0.8},
-            error_x=None if halves is None else {"type": "data", "array": halves, "thickness": 1, "width": 0,
-                                                 "color": INK[scheme]},
+            y=[safe(str(v)) for v in curve.series["layer"]],
+            x=curve.column("value"),
+            orientation="h",
+            name=safe(curve.name),
+            marker={"color": colour, "opacity": 0.8},
+            error_x=None
+            if halves is None
+            else {"type": "data", "array": halves, "thickness": 1, "width": 0, "color": INK[scheme]},
             hovertemplate="%{y}: %{x:.4g}<extra></extra>",
-        )  # fmt: skip
+        )
     framed(figure, scheme, x=x, y="", names=len(curves), barmode="group", bargap=0.25)
     figure.update_yaxes(autorange="reversed", automargin=True)
     return figure

@@ -28,12 +28,23 @@ def _contour(x: Floats, y: Floats, loss: Floats) -> go.Contour:
     low, high = float(np.nanmin(shown)), float(np.nanmax(shown))
     ticks = np.linspace(low, high, 5)
     return go.Contour(
-        x=x, y=y, z=shown, customdata=loss, colorscale=CIVIDIS, line={"width": 0.6, "color": LINES},
+        x=x,
+        y=y,
+        z=shown,
+        customdata=loss,
+        colorscale=CIVIDIS,
+        line={"width": 0.6, "color": LINES},
         contours={"start": low, "end": high, "size": max(high - low, 1e-9) / LEVELS},
-        colorbar={"thickness": 10, "outlinewidth": 0, "tickvals": ticks, "tickfont": {"size": 11},
-                  "ticktext": [number(float(10**t)) for t in ticks], "title": {"text": "loss", "font": {"size": 11}}},
+        colorbar={
+            "thickness": 10,
+            "outlinewidth": 0,
+            "tickvals": ticks,
+            "tickfont": {"size": 11},
+            "ticktext": [number(float(10**t)) for t in ticks],
+            "title": {"text": "loss", "font": {"size": 11}},
+        },
         hovertemplate="loss %{customdata:.4g}<extra></extra>",
-    )  # fmt: skip
+    )
 
 
 def surface(curve: Curve, *, scheme: str) -> go.Figure:
@@ -59,14 +70,21 @@ def plane(curve: Curve, points: Sequence[dict[str, Any]], *, scheme: str) -> go.
     for is_corner in (False, True):
         chosen = [p for p in points if p["corner"] is is_corner]
         figure.add_scatter(
-            x=[p["x"] for p in chosen], y=[p["y"] for p in chosen], mode="markers+text" if is_corner else "markers",
-            text=[safe(short(p["name"])) for p in chosen], textposition="top center",
+            x=[p["x"] for p in chosen],
+            y=[p["y"] for p in chosen],
+            mode="markers+text" if is_corner else "markers",
+            text=[safe(short(p["name"])) for p in chosen],
+            textposition="top center",
             textfont={"color": "#fff", "size": 11},
-            marker={"size": 10 if is_corner else 7, "color": "#fff" if is_corner else GROUPS[1],
-                    "symbol": "circle" if is_corner else "circle-open", "line": {"width": 1.5}},
+            marker={
+                "size": 10 if is_corner else 7,
+                "color": "#fff" if is_corner else GROUPS[1],
+                "symbol": "circle" if is_corner else "circle-open",
+                "line": {"width": 1.5},
+            },
             customdata=[[safe(p["name"]), number(p["distance"])] for p in chosen],
             hovertemplate="<b>%{customdata[0]}</b><br>%{customdata[1]} from the plane<extra></extra>",
-        )  # fmt: skip
+        )
     framed(figure, scheme, x="in the plane (length of weights)", y="")
     figure.update_yaxes(scaleanchor="x", scaleratio=1, constrain="domain")
     figure.update_xaxes(constrain="domain")
@@ -80,12 +98,21 @@ def corruption(curve: Curve, *, scheme: str) -> go.Figure:
     halves = curve.column("half_width").reshape(grid.shape)
     figure = go.Figure(
         go.Heatmap(
-            z=grid, x=[str(k + 1) for k in range(grid.shape[1])], y=kinds, zmin=0, zmax=1,
-            colorscale=[[1 - p, c] for p, c in reversed(CIVIDIS)], showscale=False, xgap=1, ygap=1,
-            text=[[f"{v:.2f}" for v in row] for row in grid], texttemplate="%{text}", customdata=halves,
+            z=grid,
+            x=[str(k + 1) for k in range(grid.shape[1])],
+            y=kinds,
+            zmin=0,
+            zmax=1,
+            colorscale=[[1 - p, c] for p, c in reversed(CIVIDIS)],
+            showscale=False,
+            xgap=1,
+            ygap=1,
+            text=[[f"{v:.2f}" for v in row] for row in grid],
+            texttemplate="%{text}",
+            customdata=halves,
             hovertemplate="%{y}, severity %{x}<br>accuracy %{z:.3f} ± %{customdata:.3f}<extra></extra>",
         )
-    )  # fmt: skip
+    )
     framed(figure, scheme, x="severity", y="")
     figure.update_yaxes(autorange="reversed", automargin=True, showgrid=False)
     figure.update_xaxes(showgrid=False)
@@ -109,12 +136,22 @@ def profile(values: Floats, halves: Floats, models: list[str], layers: list[str]
     ]
     figure = go.Figure(
         go.Heatmap(
-            z=ranks, x=layers, y=models, zmin=0, zmax=1.6, colorscale="Blues", showscale=False, xgap=1, ygap=1,
+            z=ranks,
+            x=layers,
+            y=models,
+            zmin=0,
+            zmax=1.6,
+            colorscale="Blues",
+            showscale=False,
+            xgap=1,
+            ygap=1,
             text=[[number(float(v)) for v in row] for row in values] if len(layers) <= 16 else None,
-            texttemplate="%{text}" if len(layers) <= 16 else None, textfont={"size": 11, "color": INK["light"]},
-            hovertext=texts, hoverinfo="text",
+            texttemplate="%{text}" if len(layers) <= 16 else None,
+            textfont={"size": 11, "color": INK["light"]},
+            hovertext=texts,
+            hoverinfo="text",
         )
-    )  # fmt: skip
+    )
     _named_axes(figure, models, layers, scheme)
     return figure
 
@@ -135,27 +172,50 @@ def agreement(values: Floats, p: Floats, q: Floats, names: list[str], *, scheme:
     ]
     figure = go.Figure(
         go.Heatmap(
-            z=shown, x=names, y=names, zmin=-1, zmax=1, colorscale=SIGNED, showscale=False, xgap=1, ygap=1,
-            hovertext=texts, hoverinfo="text", text=np.where(q >= BELIEVED, "×", ""), texttemplate="%{text}",
+            z=shown,
+            x=names,
+            y=names,
+            zmin=-1,
+            zmax=1,
+            colorscale=SIGNED,
+            showscale=False,
+            xgap=1,
+            ygap=1,
+            hovertext=texts,
+            hoverinfo="text",
+            text=np.where(q >= BELIEVED, "×", ""),
+            texttemplate="%{text}",
             textfont={"size": 9, "color": INK["light"]},
         )
-    )  # fmt: skip
+    )
     _named_axes(figure, names, names, scheme)
     return figure
 
 
 def _named_axes(figure: go.Figure, rows: list[str], columns: list[str], scheme: str) -> None:
     axis = {
-        "type": "category", "showgrid": False, "zeroline": False, "ticks": "", "tickmode": "array",
-        "fixedrange": True, "tickfont": {"size": 11},
-    }  # fmt: skip
+        "type": "category",
+        "showgrid": False,
+        "zeroline": False,
+        "ticks": "",
+        "tickmode": "array",
+        "fixedrange": True,
+        "tickfont": {"size": 11},
+    }
     dressed(
-        figure, scheme, margin={"l": margin(rows), "r": 8, "t": min(160, margin(columns)), "b": 8},
-        xaxis={**axis, "tickvals": columns, "ticktext": [safe(short(t)) for t in columns], "side": "top",
-               "tickangle": -40},
+        figure,
+        scheme,
+        margin={"l": margin(rows), "r": 8, "t": min(160, margin(columns)), "b": 8},
+        xaxis={
+            **axis,
+            "tickvals": columns,
+            "ticktext": [safe(short(t)) for t in columns],
+            "side": "top",
+            "tickangle": -40,
+        },
         yaxis={**axis, "tickvals": rows, "ticktext": [safe(short(t)) for t in rows], "autorange": "reversed"},
         plot_bgcolor=PAPER[scheme],
-    )  # fmt: skip
+    )
 
 
 def scatter(
@@ -167,9 +227,13 @@ def scatter(
     for k, kind in enumerate(kinds):
         rows = [i for i, g in enumerate(groups) if g == kind]
         figure.add_scatter(
-            x=x[rows], y=y[rows], mode="markers", name=safe(kind or "no group"), text=[safe(names[i]) for i in rows],
+            x=x[rows],
+            y=y[rows],
+            mode="markers",
+            name=safe(kind or "no group"),
+            text=[safe(names[i]) for i in rows],
             marker={"size": 9, "color": GROUPS[k % len(GROUPS)], "line": {"width": 1, "color": PAPER[scheme]}},
             hovertemplate=f"<b>%{{text}}</b><br>{safe(kind or 'no group')}<br>%{{x:.4g}}, %{{y:.4g}}<extra></extra>",
-        )  # fmt: skip
+        )
     framed(figure, scheme, x=safe(titles[0]), y=safe(titles[1]))
     return figure

@@ -80,8 +80,11 @@ def associations_tab(page: OpenedComparison, scheme: str) -> Any:
         link("At equal train loss", page.href(page.view.but(held="held")), className="chip here" if held else "chip"),
     ]
     if found.control is None:
-        switches = [html.Span("Ask for the train loss too: then associations are also shown with it held still.",
-                              className="quiet")]  # fmt: skip
+        switches = [
+            html.Span(
+                "Ask for the train loss too: then associations are also shown with it held still.", className="quiet"
+            )
+        ]
     return html.Div(
         [
             html.H2("What goes together"),
@@ -183,10 +186,15 @@ def _group_means(page: OpenedComparison, found: Associations) -> Any:
         [html.Th("Group"), html.Th("models")] + [html.Th(html.Span(_titled(page, c))) for c in found.columns]
     )
     rows = [
-        html.Tr([html.Th(g.group or "no group"), html.Td(str(g.models)),
-                 *[html.Td("–" if v is None else number(v)) for v in g.means]])
+        html.Tr(
+            [
+                html.Th(g.group or "no group"),
+                html.Td(str(g.models)),
+                *[html.Td("–" if v is None else number(v)) for v in g.means],
+            ]
+        )
         for g in found.groups
-    ]  # fmt: skip
+    ]
     table = html.Table([html.Thead(head), html.Tbody(rows)], className="numbers groups")
     return html.Details([html.Summary("Means of the groups"), html.Div(table, className="scroll")])
 
@@ -200,8 +208,10 @@ def agreement_tab(page: OpenedComparison, scheme: str) -> Any:
     if found.sentence:
         return nothing("No agreement of measures", found.sentence)
     tables = [t.array() for t in (found.correlation, found.p, found.q)]
-    names = [_titled(page, m if layer is None else f"{m} · {layer}")
-             for m, layer in zip(found.measures, found.layers, strict=True)]  # fmt: skip
+    names = [
+        _titled(page, m if layer is None else f"{m} · {layer}")
+        for m, layer in zip(found.measures, found.layers, strict=True)
+    ]
     order = _alike_together(tables[0])
     rho, p, q = (t[np.ix_(order, order)] for t in tables)
     figure = surfaces.agreement(rho, p, q, [names[k] for k in order], scheme=scheme)

@@ -197,9 +197,11 @@ def held_pair(page: OpenedComparison) -> list[Any]:
     """The pair that the selected one is compared with, or the offer to hold the selected one."""
     view, known = page.view, page.checkpoints
     hold = link(
-        "Hold this pair", page.href(view.but(c=view.a, d=view.b)), className="button",
+        "Hold this pair",
+        page.href(view.but(c=view.a, d=view.b)),
+        className="button",
         title="Then select another pair: every number shows the difference with its paired interval",
-    )  # fmt: skip
+    )
     if view.c not in known or view.d not in known or view.c == view.d:
         return [hold]
     against = f"{known[view.c].name} · {known[view.d].name}"

@@ -156,10 +156,15 @@ def _plane(page: OpenedComparison, _shown: Sequence[int], scheme: str) -> Any:
     distance = dict(zip(values.ids, values.values[:, 0], strict=True))
     corners = [(surface.notes[f"x{k}"], surface.notes[f"y{k}"]) for k in (1, 2, 3)]
     points = [
-        {"name": c.name, "x": c.notes["x"], "y": c.notes["y"], "distance": float(distance[i]),
-         "corner": (c.notes["x"], c.notes["y"]) in corners}
+        {
+            "name": c.name,
+            "x": c.notes["x"],
+            "y": c.notes["y"],
+            "distance": float(distance[i]),
+            "corner": (c.notes["x"], c.notes["y"]) in corners,
+        }
         for i, c in curves.items()
-    ]  # fmt: skip
+    ]
     return _framed(page, "loss-plane", [graph(surfaces.plane(surface, points, scheme=scheme))], sentences)
 
 
@@ -184,14 +189,15 @@ def _plane_form(page: OpenedComparison) -> Any:
     return html.Div(
         [
             html.H3("The plane of three"),
-            html.P("The loss on the plane through three networks, and every other at its nearest point.",
-                   className="quiet"),
+            html.P(
+                "The loss on the plane through three networks, and every other at its nearest point.", className="quiet"
+            ),
             dmc.MultiSelect(id="plane-three", data=options, maxValues=3, searchable=True, label="Three networks"),
             dmc.Button("Compute", id="plane-compute", size="xs", mt="sm"),
             html.Div(id="plane-trouble"),
         ],
         className="narrow",
-    )  # fmt: skip
+    )
 
 
 def plane_of(page: OpenedComparison, three: Sequence[int]) -> Asked:

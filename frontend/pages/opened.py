@@ -129,11 +129,16 @@ class OpenedComparison:
         if self.view.reading == Reading.RAW:
             return card
         top = 1.0 if self.view.reading == Reading.ABOVE_CHANCE else None
-        return card.model_copy(update={
-            "low": -1.0, "high": top, "identical": top, "direction": Direction.HIGHER_IS_ALIKE,
-            "title": f"{card.title}, {self.view.reading.replace('-', ' ')}",
-            "summary": SUMMARIES[Reading(self.view.reading)],
-        })  # fmt: skip
+        return card.model_copy(
+            update={
+                "low": -1.0,
+                "high": top,
+                "identical": top,
+                "direction": Direction.HIGHER_IS_ALIKE,
+                "title": f"{card.title}, {self.view.reading.replace('-', ' ')}",
+                "summary": SUMMARIES[Reading(self.view.reading)],
+            }
+        )
 
     def block(self, matrix: PackedMatrix) -> Block:
         """A matrix with the groups of its models."""

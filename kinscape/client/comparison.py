@@ -219,15 +219,26 @@ class Comparison:
         return Table(values, low, high, self._data.labels, list(measures), reasons)
 
     def difference(
-        self, first: tuple[str, str], second: tuple[str, str], *, measure: str, layer: str | None = None,
+        self,
+        first: tuple[str, str],
+        second: tuple[str, str],
+        *,
+        measure: str,
+        layer: str | None = None,
         second_layer: str | None = None,
-    ) -> Difference:  # fmt: skip
+    ) -> Difference:
         """First pair minus second pair, with its paired interval; the second may be at another layer."""
         a, b, c, d = (self._number(n) for n in (*first, *second))
         found = self._http.get(
-            f"/comparisons/{self.id}/difference", measure=measure, layer=layer, second_layer=second_layer,
-            a=a, b=b, c=c, d=d,
-        )  # fmt: skip
+            f"/comparisons/{self.id}/difference",
+            measure=measure,
+            layer=layer,
+            second_layer=second_layer,
+            a=a,
+            b=b,
+            c=c,
+            d=d,
+        )
         return Difference.model_validate(found)
 
     def _number(self, name: str) -> int:

@@ -55,9 +55,15 @@ class Http:
         self._pool = connections(url) if pool is None else pool
 
     def request(
-        self, method: str, path: str, *, json: Any = None, params: Mapping[str, Any] | None = None,
-        headers: Mapping[str, str] | None = None, content: bytes | None = None,
-    ) -> httpx.Response:  # fmt: skip
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+    ) -> httpx.Response:
         """One request; reading is tried again while the server restarts."""
         given = {k: v for k, v in (params or {}).items() if v is not None}
         sent = {**self._headers, **(headers or {})}

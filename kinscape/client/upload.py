@@ -23,9 +23,10 @@ def send(http: Http, project: int, path: Path, *, kind: str, description: dict[s
     size = path.stat().st_size
     metadata = f"kind {_coded(kind)},description {_coded(json.dumps(description))},filename {_coded(path.name)}"
     made = http.request(
-        "POST", f"/projects/{project}/uploads",
+        "POST",
+        f"/projects/{project}/uploads",
         headers={**TUS, "Upload-Length": str(size), "Upload-Metadata": metadata},
-    )  # fmt: skip
+    )
     place = made.headers["Location"].removeprefix("/api/v1")
     offset, tries = 0, 0
     with path.open("rb") as file:
@@ -51,12 +52,16 @@ def send(http: Http, project: int, path: Path, *, kind: str, description: dict[s
 def _send_piece(http: Http, place: str, piece: bytes, offset: int) -> dict[str, Any]:
     checksum = base64.b64encode(hashlib.sha256(piece).digest()).decode()
     answer = http.request(
-        "PATCH", place, content=piece,
+        "PATCH",
+        place,
+        content=piece,
         headers={
-            **TUS, "Upload-Offset": str(offset), "Upload-Checksum": f"sha256 {checksum}",
+            **TUS,
+            "Upload-Offset": str(offset),
+            "Upload-Checksum": f"sha256 {checksum}",
             "Content-Type": "application/offset+octet-stream",
         },
-    )  # fmt: skip
+    )
     return {"offset": answer.headers["Upload-Offset"], "finished": answer.headers.get("Kinscape-Id")}
 
 

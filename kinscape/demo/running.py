@@ -20,18 +20,71 @@ ZOO_SIZE = 24
 PROBES = {"digits-held-out": "held-out", "digits-train": "train"}
 LAYERS = ["features.3", "classifier.3"]
 MEASURES = [
-    "activation-distance", "linear-cka", "disagreement", "js-divergence", "total-variation", "prediction-kappa",
-    "error-consistency", "class-order-kendall", "prediction-cosine", "linear-cka-biased", "rbf-cka", "procrustes",
-    "rsa", "distance-correlation", "mutual-knn", "knn-jaccard", "unit-matching", "weight-cosine", "weight-l2",
-    "mask-iou", "weight-cosine-matched", "loss-barrier", "loss-barrier-matched", "chord-curvature",
-    "spectrum-distance", "accuracy", "nll", "brier", "ece", "ece-debiased", "ece-smooth", "temperature",
-    "generalisation-gap", "corruption-accuracy", "noise-accuracy", "pgd-accuracy", "rankme", "nc1-classic",
-    "label-alignment", "train-loss", "gradient-norm", "hessian-top-eigenvalue", "hessian-trace", "hessian-density",
-    "layer-traces", "sam-sharpness", "sam-sharpness-random-mean", "adaptive-sharpness", "fisher-rao-norm",
-    "fisher-rao-norm-empirical", "relative-flatness", "relative-flatness-layers", "information-geometric-sharpness",
-    "pac-bayes-sigma", "loss-slice-1d", "loss-surface-2d", "layer-reset-random", "l2-norm", "stable-rank", "alpha",
-    "kurtosis", "sparsity", "prune-curve", "prune-optimum",
-]  # fmt: skip
+    "activation-distance",
+    "linear-cka",
+    "disagreement",
+    "js-divergence",
+    "total-variation",
+    "prediction-kappa",
+    "error-consistency",
+    "class-order-kendall",
+    "prediction-cosine",
+    "linear-cka-biased",
+    "rbf-cka",
+    "procrustes",
+    "rsa",
+    "distance-correlation",
+    "mutual-knn",
+    "knn-jaccard",
+    "unit-matching",
+    "weight-cosine",
+    "weight-l2",
+    "mask-iou",
+    "weight-cosine-matched",
+    "loss-barrier",
+    "loss-barrier-matched",
+    "chord-curvature",
+    "spectrum-distance",
+    "accuracy",
+    "nll",
+    "brier",
+    "ece",
+    "ece-debiased",
+    "ece-smooth",
+    "temperature",
+    "generalisation-gap",
+    "corruption-accuracy",
+    "noise-accuracy",
+    "pgd-accuracy",
+    "rankme",
+    "nc1-classic",
+    "label-alignment",
+    "train-loss",
+    "gradient-norm",
+    "hessian-top-eigenvalue",
+    "hessian-trace",
+    "hessian-density",
+    "layer-traces",
+    "sam-sharpness",
+    "sam-sharpness-random-mean",
+    "adaptive-sharpness",
+    "fisher-rao-norm",
+    "fisher-rao-norm-empirical",
+    "relative-flatness",
+    "relative-flatness-layers",
+    "information-geometric-sharpness",
+    "pac-bayes-sigma",
+    "loss-slice-1d",
+    "loss-surface-2d",
+    "layer-reset-random",
+    "l2-norm",
+    "stable-rank",
+    "alpha",
+    "kurtosis",
+    "sparsity",
+    "prune-curve",
+    "prune-optimum",
+]
 
 
 def in_background(token: str) -> Callable[[str], None]:
@@ -55,9 +108,13 @@ def run(url: str, token: str | None) -> int:
                 project.add_digits(name=name, role=role)
         ids = _upload(project)
         comparison = project.compare(
-            checkpoints=ids, probe="digits-held-out", train_probe="digits-train", measures=MEASURES,
-            layers=LAYERS, name="The whole zoo",
-        )  # fmt: skip
+            checkpoints=ids,
+            probe="digits-held-out",
+            train_probe="digits-train",
+            measures=MEASURES,
+            layers=LAYERS,
+            name="The whole zoo",
+        )
         print(f"demo: the first comparison is at {comparison.url}", flush=True)
     return 0
 
@@ -76,10 +133,16 @@ def _upload(project: Project) -> list[int]:
             state = {n: t.contiguous() for n, t in animal.model.state_dict().items()}
             save_file(state, path, metadata={"architecture": "lenet", "classes": "10"})
             made = project.upload_checkpoint(
-                path, name=animal.name, architecture="lenet", arguments={"classes": 10}, group=animal.group,
-                tags=animal.tags, metrics={"accuracy": round(accuracy(animal.model), 4)}, wait=False,
+                path,
+                name=animal.name,
+                architecture="lenet",
+                arguments={"classes": 10},
+                group=animal.group,
+                tags=animal.tags,
+                metrics={"accuracy": round(accuracy(animal.model), 4)},
+                wait=False,
                 **animal.lineage,
-            )  # fmt: skip
+            )
             numbers.append(made.id)
             print(f"demo: {len(numbers)}/{ZOO_SIZE} {animal.name}", flush=True)
     for number in numbers:

@@ -78,9 +78,14 @@ def train(recipe: Recipe, *, teacher: nn.Module | None = None) -> nn.Module:
 
 
 def _step(
-    model: nn.Module, optimiser: torch.optim.Optimizer, x: Tensor, y: Tensor, *, recipe: Recipe,
+    model: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    x: Tensor,
+    y: Tensor,
+    *,
+    recipe: Recipe,
     teacher: nn.Module | None,
-) -> None:  # fmt: skip
+) -> None:
     def backward() -> None:
         optimiser.zero_grad()
         _loss(model(x), x, y, teacher).backward()

@@ -14,9 +14,7 @@ CHILD_EXEC = Path(__file__).with_name("childexec.py")
 def wrapped(argv: list[str], *, dies_by: str, as_user: bool = False) -> list[str]:
     """A command line for a program that ends with this process."""
     namespace = "yes" if as_user else "no"
-    return [
-        sys.executable, "-I", "-S", str(CHILD_EXEC), str(os.getpid()), dies_by, namespace, "--", *argv
-    ]  # fmt: skip
+    return [sys.executable, "-I", "-S", str(CHILD_EXEC), str(os.getpid()), dies_by, namespace, "--", *argv]
 
 
 @dataclass
@@ -45,9 +43,13 @@ class Child:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 wrapped(self.argv, dies_by=self.dies_by or self.stop_by.name, as_user=self.as_user),
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment, cwd="/",
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=self.environment,
+                cwd="/",
                 start_new_session=True,
-            )  # fmt: skip
+            )
 
     def is_running(self) -> bool:
         """Whether the program is there; a dead one is reaped."""

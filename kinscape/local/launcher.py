@@ -195,9 +195,12 @@ class Launcher:
 
     def _migrate(self) -> None:
         child = Child(
-            "migrate", [sys.executable, "-m", "kinscape.migrate"], self.data / "logs" / "migrate.log",
-            signal.SIGTERM, self._environment(),
-        )  # fmt: skip
+            "migrate",
+            [sys.executable, "-m", "kinscape.migrate"],
+            self.data / "logs" / "migrate.log",
+            signal.SIGTERM,
+            self._environment(),
+        )
         child.start()
         assert child.process is not None
         if child.process.wait(60):
@@ -207,10 +210,24 @@ class Launcher:
         out = []
         for name, queue, count in (("compute", "compute", self.wishes.workers), ("inspection", "inspection", 1)):
             argv = [
-                sys.executable, "-m", "celery", "-A", "worker.tasks", "worker", "--queues", queue,
-                "--concurrency", str(count), "--hostname", f"{name}@{self.run.name}", "--loglevel", "WARNING",
-                "--without-gossip", "--without-mingle", "--without-heartbeat",
-            ]  # fmt: skip
+                sys.executable,
+                "-m",
+                "celery",
+                "-A",
+                "worker.tasks",
+                "worker",
+                "--queues",
+                queue,
+                "--concurrency",
+                str(count),
+                "--hostname",
+                f"{name}@{self.run.name}",
+                "--loglevel",
+                "WARNING",
+                "--without-gossip",
+                "--without-mingle",
+                "--without-heartbeat",
+            ]
             # SIGQUIT ends a busy worker at once; its jobs are leased and go on elsewhere.
             # A worker that looks for a broker that is gone does not listen to it, hence the SIGKILL.
             log = self.data / "logs" / f"{name}.log"

@@ -23,10 +23,18 @@ NO_NAMESPACE = (
     "Run kinscape as an ordinary user, or allow user namespaces."
 )
 POSTGRES = {
-    "listen_addresses": "", "unix_socket_permissions": "0700", "max_connections": "80",
-    "shared_buffers": "128MB", "work_mem": "8MB", "max_wal_size": "512MB", "wal_level": "minimal",
-    "max_wal_senders": "0", "jit": "off", "timezone": "UTC", "log_timezone": "UTC",
-}  # fmt: skip
+    "listen_addresses": "",
+    "unix_socket_permissions": "0700",
+    "max_connections": "80",
+    "shared_buffers": "128MB",
+    "work_mem": "8MB",
+    "max_wal_size": "512MB",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "jit": "off",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+}
 
 
 class CannotStart(Exception):
@@ -98,13 +106,26 @@ def make_cluster(data: Path) -> None:
     if (data / "PG_VERSION").is_file():
         return
     command = [
-        str(postgres_binary("initdb")), "-D", str(data), "-U", "kinscape", "--auth=trust", "--encoding=UTF8",
-        "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "--no-sync", "--no-instructions",
-    ]  # fmt: skip
+        str(postgres_binary("initdb")),
+        "-D",
+        str(data),
+        "-U",
+        "kinscape",
+        "--auth=trust",
+        "--encoding=UTF8",
+        "--locale-provider=builtin",
+        "--builtin-locale=C.UTF-8",
+        "--locale=C",
+        "--no-sync",
+        "--no-instructions",
+    ]
     done = subprocess.run(
-        wrapped(command, dies_by="SIGKILL", as_user=needs_namespace()), env=plain_environment(),
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        wrapped(command, dies_by="SIGKILL", as_user=needs_namespace()),
+        env=plain_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if done.returncode == NO_USER_NAMESPACE:
         raise CannotStart(NO_NAMESPACE)
     if done.returncode:
@@ -154,10 +175,26 @@ def postgres(data: Path, run: Path, log: Path) -> Child:
 def redis(data: Path, run: Path, log: Path) -> Child:
     """Redis on a socket in the run folder."""
     argv = [
-        str(redis_binary()), "--port", "0", "--unixsocket", str(run / "redis.sock"), "--unixsocketperm", "700",
-        "--dir", str(data), "--appendonly", "yes", "--save", "", "--daemonize", "no",
-        "--maxmemory-policy", "noeviction", "--databases", "1",
-    ]  # fmt: skip
+        str(redis_binary()),
+        "--port",
+        "0",
+        "--unixsocket",
+        str(run / "redis.sock"),
+        "--unixsocketperm",
+        "700",
+        "--dir",
+        str(data),
+        "--appendonly",
+        "yes",
+        "--save",
+        "",
+        "--daemonize",
+        "no",
+        "--maxmemory-policy",
+        "noeviction",
+        "--databases",
+        "1",
+    ]
     return Child("redis", argv, log, signal.SIGTERM, plain_environment())
 
 

@@ -103,9 +103,25 @@ def _create_cells() -> None:
 
 
 def _pack_cells(connection: sa.Connection) -> None:
-    cells = sa.table("cells", *[sa.column(n) for n in (
-        "question_id", "a_id", "b_id", "value", "low", "high", "n", "rest", "replicates", "why", "sentence"
-    )])  # fmt: skip
+    cells = sa.table(
+        "cells",
+        *[
+            sa.column(n)
+            for n in (
+                "question_id",
+                "a_id",
+                "b_id",
+                "value",
+                "low",
+                "high",
+                "n",
+                "rest",
+                "replicates",
+                "why",
+                "sentence",
+            )
+        ],
+    )
     for (question,) in connection.execute(sa.text("SELECT DISTINCT question_id FROM cells ORDER BY 1")).all():
         rows: dict[tuple[int, bool], list[Any]] = {}
         found = connection.execute(sa.select(cells).where(cells.c.question_id == question)).all()

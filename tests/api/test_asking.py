@@ -20,7 +20,7 @@ def uploaded(project: Project, networks: list[Path], count: int) -> list[Checkpo
             f, architecture="lenet", arguments={"classes": 10}, group="sgd", tags={"seed": str(i)}
         )
         for i, f in enumerate(networks[:count])
-    ]  # fmt: skip
+    ]
 
 
 def test_what_the_server_computes_is_what_the_library_computes(
@@ -31,10 +31,17 @@ def test_what_the_server_computes_is_what_the_library_computes(
     comparison = project.compare(
         checkpoints=models,
         probe=probe,
-        measures=[*PAIRWISE, {"slug": "knn-jaccard", "parameters": {"k": 5}}, "error-consistency", "loss-barrier",
-                  "accuracy", "ece", "hessian-trace"],
+        measures=[
+            *PAIRWISE,
+            {"slug": "knn-jaccard", "parameters": {"k": 5}},
+            "error-consistency",
+            "loss-barrier",
+            "accuracy",
+            "ece",
+            "hessian-trace",
+        ],
         layers=["features.3"],
-    )  # fmt: skip
+    )
     comparison.wait(timeout_s=120)
     assert comparison.status == "done"
     assert comparison.log == []
@@ -140,9 +147,10 @@ def test_weights_that_are_not_finite_are_kept_and_answered_with_a_reason(
     assert broken.non_finite == 1
     good = uploaded(project, networks, 2)
     comparison = project.compare(
-        checkpoints=[broken, *good], probe=project.upload_probe(probe_file),
+        checkpoints=[broken, *good],
+        probe=project.upload_probe(probe_file),
         measures=["linear-cka", "weight-cosine", "accuracy", "hessian-trace"],
-    )  # fmt: skip
+    )
     comparison.wait(timeout_s=60)
     matrix = comparison.matrix("linear-cka")
     assert np.isfinite(matrix.values[1, 2])

@@ -61,8 +61,9 @@ def test_a_permutation_test_says_the_smallest_p_that_it_could_give(asked: Compar
     assert found.difference == pytest.approx(found.within - found.between)
     assert found.roots_b == 3
     for a, b, sentence in (
-        ("first", "third", "no group 'third'"), ("first", "first", "two different groups"),
-    ):  # fmt: skip
+        ("first", "third", "no group 'third'"),
+        ("first", "first", "two different groups"),
+    ):
         with pytest.raises(ClientError, match=sentence):
             asked.contrast(a, b, measure="disagreement")
     with pytest.raises(ClientError, match="single models"):
@@ -99,9 +100,11 @@ def test_copies_of_one_network_do_not_narrow_the_interval_for_samples(asked: Com
 def test_above_chance_runs_from_shuffled_samples_to_identity(asked: Comparison) -> None:
     raw, above = (asked.matrix("activation-distance", reading=r) for r in ("raw", "above-chance"))
     cell = asked._http.get(
-        f"/comparisons/{asked.id}/cell", measure="activation-distance", a=asked.details.checkpoints[0],
+        f"/comparisons/{asked.id}/cell",
+        measure="activation-distance",
+        a=asked.details.checkpoints[0],
         b=asked.details.checkpoints[1],
-    )  # fmt: skip
+    )
     chance = cell["notes"]["chance"]
     assert chance > raw.values[0, 1] > 0
     assert above.values[0, 1] == pytest.approx((raw.values[0, 1] - chance) / (0 - chance))

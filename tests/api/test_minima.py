@@ -11,10 +11,21 @@ from kinscape import Client, build, measure
 from kinscape.client import ClientError, Comparison, Project
 
 MODELS = [
-    "train-loss", "accuracy", "ece", "generalisation-gap", "corruption-accuracy", "hessian-density",
-    "hessian-top-eigenvalue", "layer-traces", "gradient-norm", "alpha", "stable-rank", "prune-curve",
-    "layer-reset-random", "loss-surface-2d",
-]  # fmt: skip
+    "train-loss",
+    "accuracy",
+    "ece",
+    "generalisation-gap",
+    "corruption-accuracy",
+    "hessian-density",
+    "hessian-top-eigenvalue",
+    "layer-traces",
+    "gradient-norm",
+    "alpha",
+    "stable-rank",
+    "prune-curve",
+    "layer-reset-random",
+    "loss-surface-2d",
+]
 PAIRS = ["disagreement", "linear-cka", "weight-l2", "loss-barrier", "chord-curvature", "distance-from-init"]
 
 

@@ -23,8 +23,17 @@ def test_the_description_names_every_route(server: Server) -> None:
 def test_no_request_that_fits_the_description_breaks_the_server(server: Server, tmp_path: Path) -> None:
     program = shutil.which("schemathesis") or str(Path(sys.executable).with_name("schemathesis"))
     command = [
-        program, "run", f"{server.url}/api/v1/openapi.json", "--checks", "not_a_server_error", "--max-examples", "30",
-        "--exclude-path-regex", "events", "--seed", "1",
-    ]  # fmt: skip
+        program,
+        "run",
+        f"{server.url}/api/v1/openapi.json",
+        "--checks",
+        "not_a_server_error",
+        "--max-examples",
+        "30",
+        "--exclude-path-regex",
+        "events",
+        "--seed",
+        "1",
+    ]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=900)
     assert done.returncode == 0, done.stdout[-4000:]

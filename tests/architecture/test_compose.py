@@ -39,9 +39,12 @@ def test_there_are_no_default_secrets() -> None:
 
 def test_the_web_service_refuses_to_start_without_a_token(server: Server) -> None:
     settings = {
-        "KINSCAPE_HOST": "0.0.0.0", "KINSCAPE_PORT": str(free_port()), "KINSCAPE_FILES": str(server.data / "files"),
-        "KINSCAPE_DATABASE_URL": "postgresql+psycopg://x", "KINSCAPE_BROKER_URL": "redis://x",
-    }  # fmt: skip
+        "KINSCAPE_HOST": "0.0.0.0",
+        "KINSCAPE_PORT": str(free_port()),
+        "KINSCAPE_FILES": str(server.data / "files"),
+        "KINSCAPE_DATABASE_URL": "postgresql+psycopg://x",
+        "KINSCAPE_BROKER_URL": "redis://x",
+    }
     command = [sys.executable, "-m", "kinscape.serve"]
     env = {**os.environ, **settings}
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=60)

@@ -15,8 +15,8 @@ from tests.conftest import Server, free_port
 ROOT = Path(__file__).resolve().parents[2]
 GOOD = '''"""Half of the disagreement."""
 
-from worker.measures.functional.answers import one_hot_predictions
-from worker.measures.measure import (
+from worker.similarity.outputs import one_hot_predictions
+from worker.evaluation.measure import (
     Change, Direction, Family, Input, Question, Role, Uncertainty, measure,
 )
 
@@ -43,8 +43,14 @@ def copy(tmp_path: Path) -> Path:
 
 
 def run(copy: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, *command], cwd=copy, capture_output=True, text=True, check=False,
-                          env={"PYTHONPATH": str(copy), "PATH": "/usr/bin:/bin"})  # fmt: skip
+    return subprocess.run(
+        [sys.executable, *command],
+        cwd=copy,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PYTHONPATH": str(copy), "PATH": "/usr/bin:/bin"},
+    )
 
 
 def cards_test(copy: Path, text: str) -> str:

@@ -9,9 +9,14 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from tests.conftest import Server
 
 FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 # Machines that run tests are busy: what is slow there is not wrong.
 expect.set_options(timeout=30_000)

@@ -8,9 +8,9 @@ from sklearn.metrics import cohen_kappa_score, log_loss
 
 from backend.contracts.problems import Unprocessable
 from kinscape import matrices, measure
-from worker.measures import means
+from worker.evaluation import sample_means
+from worker.inputs.outputs import Outputs
 from worker.measures.catalogue import catalogue
-from worker.measures.inputs import Outputs
 
 N, C = 90, 5
 LABELS = np.random.default_rng(5).integers(0, C, N)
@@ -115,7 +115,7 @@ def test_legacy_divergences_of_many_pairs_are_those_of_the_definition(
     one = catalogue()[slug]
     apart = one.of_pair(*(one.prepare(Outputs(torch.from_numpy(models[k]))) for k in (0, 2)), {})
     assert float(apart) == pytest.approx(expected, rel=1e-7, abs=0)
-    monkeypatch.setattr(means, "CACHED_BYTES", 1 << 16)
+    monkeypatch.setattr(sample_means, "CACHED_BYTES", 1 << 16)
     assert measure(slug).matrix(models, intervals=False).values == pytest.approx(found[:3, :3], abs=1e-15)
 
 

@@ -12,13 +12,15 @@ from torch import Tensor, nn
 from backend.contracts.cards import Arity, Change, Input, Role, Uncertainty
 from kinscape import build
 from kinscape.library import BoundMeasure
-from worker.measures.answering import answer_pairs
+from worker.evaluation.cells import evaluate_network
+from worker.evaluation.intervals import jackknife_error, row_groups
+from worker.evaluation.measure import Measure, Reading
+from worker.evaluation.measure import measure as declare
+from worker.evaluation.positions_and_chance import answer_pairs
+from worker.inputs.layer import Layer
+from worker.inputs.outputs import Outputs
+from worker.inputs.subject import Subject
 from worker.measures.catalogue import catalogue
-from worker.measures.evaluation import evaluate_network
-from worker.measures.inputs import Layer, Outputs, Subject
-from worker.measures.measure import Measure, Reading
-from worker.measures.measure import measure as declare
-from worker.measures.uncertainty import jackknife_error, row_groups
 
 SAMPLES, CLASSES, WIDTH = 80, 6, 9
 ALL = list(catalogue().values())
@@ -364,9 +366,18 @@ def test_a_measure_without_what_makes_it_trusted_is_refused(missing: str) -> Non
     card = catalogue()["disagreement"].card
     told = {what: "  " if what == missing else "told" for what in ("source", "pitfalls", "reliable_from")}
     decorate = declare(
-        slug="new", title="New", family=card.family, question=card.question, formula="x", input=card.input,
-        bounds=(0.0, 1.0), direction=card.direction, role=card.role, uncertainty=card.uncertainty, **told,
-    )  # fmt: skip
+        slug="new",
+        title="New",
+        family=card.family,
+        question=card.question,
+        formula="x",
+        input=card.input,
+        bounds=(0.0, 1.0),
+        direction=card.direction,
+        role=card.role,
+        uncertainty=card.uncertainty,
+        **told,
+    )
 
     def gap(a: Tensor, b: Tensor) -> Tensor:
         return a - b

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from backend.contracts.problems import Unprocessable
 from kinscape import build, measure
 from tests.worker.networks import trained_mlp
-from worker.measures.inputs import Subject
-from worker.measures.robustness.corruptions import CORRUPTIONS, corrupted
-from worker.measures.robustness.samples import raw_samples
+from worker.inputs.subject import Subject
+from worker.robustness.corruptions import CORRUPTIONS, corrupted
+from worker.robustness.samples import raw_samples
 
 N, C = 400, 4
 

@@ -13,10 +13,13 @@ DRAWS, SAMPLES, WIDTH, CLASSES = 120, 400, 6, 5
 FEWER_DRAWS = {"rsa-geodesic": 20}  # seconds each
 # Neighbourhoods and paths are not smooth: their intervals come out too wide, as their cards say.
 SAMPLED = [
-    slug for slug, c in measures().items()
-    if c.uncertainty is not Uncertainty.EXACT and c.input in (Input.FEATURES, Input.OUTPUTS) and c.arity is Arity.PAIR
+    slug
+    for slug, c in measures().items()
+    if c.uncertainty is not Uncertainty.EXACT
+    and c.input in (Input.FEATURES, Input.OUTPUTS)
+    and c.arity is Arity.PAIR
     and not c.references[0]
-]  # fmt: skip
+]
 
 
 def features(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -56,13 +59,15 @@ def test_intervals_cover_the_expectation_of_the_estimator(slug: str) -> None:
 # about the estimator's own expectation, so bias does not matter here; a maximum over draws is not smooth.
 ROUGH = {"sam-sharpness-random-max", "mce", "pac-bayes-sigma", "loss-plane", "layer-reset-random"}
 MINIMA = [
-    slug for slug, c in measures().items()
+    slug
+    for slug, c in measures().items()
     if c.input is Input.NETWORK and c.arity is Arity.MODEL and slug not in ROUGH and slug != "corruption-accuracy"
-]  # fmt: skip
+]
 CONFIDENCE = [
-    slug for slug, c in measures().items()
+    slug
+    for slug, c in measures().items()
     if c.family is Family.CALIBRATION and c.input is Input.OUTPUTS and c.role is not Role.BOTH and slug not in ROUGH
-]  # fmt: skip
+]
 
 
 def population(rng: torch.Generator) -> tuple[nn.Module, Tensor, Tensor]:

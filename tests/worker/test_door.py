@@ -135,7 +135,7 @@ HOSTILE: dict[str, tuple[Any, str]] = {
     "no tensors": (header({}), "holds no tensors"),
     "name twice": (struct.pack("<Q", len(TWICE)) + TWICE + b"1234", "names a tensor twice"),
     "odd name": (header({"a\u0000b": F32}, b"12345678"), "cannot be used"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("kind", list(HOSTILE))

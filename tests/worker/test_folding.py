@@ -8,10 +8,10 @@ from torch import Tensor, nn
 
 from kinscape import build
 from tests.worker.networks import explicit_hessian
-from worker.measures.inputs import Subject
-from worker.measures.landscape.curvature import hessian_product
-from worker.measures.landscape.folding import folded
-from worker.measures.landscape.gauss_newton import gauss_newton_forms
+from worker.curvature.batchnorm_folding import folded
+from worker.curvature.gauss_newton import gauss_newton_forms
+from worker.curvature.hessian_products import hessian_product
+from worker.inputs.subject import Subject
 
 
 class Reused(nn.Module):
@@ -42,8 +42,13 @@ def twice() -> nn.Module:
 KINDS: dict[str, tuple[Callable[[], nn.Module], int]] = {
     "plain": (lambda: ended(nn.Conv2d(1, 3, 3), nn.BatchNorm2d(3)), 1),
     "no bias, stride, groups": (
-        lambda: ended(nn.Conv2d(1, 4, 3, stride=2, bias=False), nn.BatchNorm2d(4),
-                      nn.Conv2d(4, 4, 2, groups=2, padding=1), nn.BatchNorm2d(4, eps=0.1)), 2,
+        lambda: ended(
+            nn.Conv2d(1, 4, 3, stride=2, bias=False),
+            nn.BatchNorm2d(4),
+            nn.Conv2d(4, 4, 2, groups=2, padding=1),
+            nn.BatchNorm2d(4, eps=0.1),
+        ),
+        2,
     ),
     "residual": (lambda: build("resnet-cifar", depth=8, width=3, classes=3, channels=1), 7),
     "norm before": (lambda: ended(nn.BatchNorm2d(1), nn.Conv2d(1, 3, 3)), 0),
@@ -53,7 +58,7 @@ KINDS: dict[str, tuple[Callable[[], nn.Module], int]] = {
     "without gain": (lambda: ended(nn.Conv2d(1, 3, 3), nn.BatchNorm2d(3, affine=False)), 0),
     "without statistics": (lambda: ended(nn.Conv2d(1, 3, 3), nn.BatchNorm2d(3, track_running_stats=False)), 0),
     "weight norm": (lambda: ended(nn.utils.parametrizations.weight_norm(nn.Conv2d(1, 3, 3)), nn.BatchNorm2d(3)), 0),
-}  # fmt: skip
+}
 
 
 def subject_of(make: Callable[[], nn.Module], dtype: torch.dtype = torch.float64) -> Subject:

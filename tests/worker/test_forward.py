@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from worker.engine.forward import forward, reduced
-from worker.measures.inputs import Undefined
+from worker.inputs.undefined import Undefined
 
 TOKENS = torch.arange(24.0).view(2, 3, 4)
 

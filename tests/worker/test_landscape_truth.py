@@ -13,12 +13,12 @@ from torch import Tensor, nn
 from backend.contracts.problems import Unprocessable
 from kinscape import build, measure
 from tests.worker.networks import explicit_hessian, small_networks, trained_mlp
-from worker.measures.inputs import Subject
-from worker.measures.landscape.along import group_curvatures
-from worker.measures.landscape.gauss_newton import gauss_newton_traces
-from worker.measures.landscape.paths import reestimated
-from worker.measures.landscape.vectors import start_vector
-from worker.measures.uncertainty import row_groups
+from worker.curvature.directional_curvature import group_curvatures
+from worker.curvature.gauss_newton import gauss_newton_traces
+from worker.curvature.linear_paths import reestimated
+from worker.curvature.vectors import start_vector
+from worker.evaluation.intervals import row_groups
+from worker.inputs.subject import Subject
 
 KINDS = list(small_networks())
 
@@ -159,9 +159,11 @@ def test_information_geometric_sharpness_is_its_definition() -> None:
     slopes, p = [], module(x).softmax(1).detach()
     for row in x:
         logs = module(row[None])[0].log_softmax(0)
-        slopes.append(torch.stack([
-            torch.cat([g.reshape(-1) for g in torch.autograd.grad(z, weights, retain_graph=True)]) for z in logs
-        ]))  # fmt: skip
+        slopes.append(
+            torch.stack(
+                [torch.cat([g.reshape(-1) for g in torch.autograd.grad(z, weights, retain_graph=True)]) for z in logs]
+            )
+        )
     g = torch.stack(slopes)
     fisher = torch.einsum("nc,ncp,ncq->pq", p, g, g) / len(x)
     values, vectors = torch.linalg.eigh(fisher)
@@ -214,8 +216,9 @@ def test_adaptive_sharpness_of_one_step_is_the_corner_and_zeros_stay() -> None:
     with torch.no_grad():
         module.get_parameter("features.1.weight")[0] = 0
     grads = torch.autograd.grad(nn.functional.cross_entropy(module(x), y), list(module.parameters()))
-    moved = {n: p + 0.02 * p.abs() * (p.abs() * g).sign()
-             for (n, p), g in zip(module.named_parameters(), grads, strict=True)}  # fmt: skip
+    moved = {
+        n: p + 0.02 * p.abs() * (p.abs() * g).sign() for (n, p), g in zip(module.named_parameters(), grads, strict=True)
+    }
     expected = loss_at(module, moved, x, y) - loss_at(module, {}, x, y)
     found = measure("adaptive-sharpness")(module, x, y, rho=0.02, steps=1)
     assert found.value == pytest.approx(expected)
@@ -266,8 +269,8 @@ def test_slices_and_surfaces_pass_through_the_network_itself() -> None:
 
 
 def test_filter_directions_are_as_long_as_the_filters_and_leave_biases_alone() -> None:
-    from worker.measures.landscape.directions import filter_normalised
-    from worker.measures.landscape.vectors import unflat
+    from worker.curvature.directions import filter_normalised
+    from worker.curvature.vectors import unflat
 
     module, x, y = given("batch-norm")
     subject = Subject(module, x, y)
@@ -291,9 +294,7 @@ def test_the_plane_of_three_holds_them_and_what_lies_between() -> None:
         )
         assert bool(found.series) is (k == 0)
     middle = copy.deepcopy(corners[0])
-    middle.load_state_dict({
-        n: sum(c.state_dict()[n] for c in corners) / 3 for n in corners[0].state_dict()
-    })  # fmt: skip
+    middle.load_state_dict({n: sum(c.state_dict()[n] for c in corners) / 3 for n in corners[0].state_dict()})
     assert plane(middle, x, y, references=corners, points=5).value == pytest.approx(0, abs=1e-9)
     other, _, _ = trained_mlp(5)
     away = plane(other, x, y, references=corners, points=5)
@@ -372,13 +373,24 @@ def test_classes_are_drawn_where_there_are_too_many() -> None:
     assert found.monte_carlo_error == pytest.approx(error, rel=0.1)
 
 
-@pytest.mark.parametrize("slug", [
-    "hessian-top-eigenvalue", "hessian-density", "hessian-trace", "gauss-newton-top-eigenvalue", "fisher-rao-norm",
-    "gradient-norm", "sam-sharpness", "relative-flatness", "loss-slice-1d", "fisher-rao-norm-empirical",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "slug",
+    [
+        "hessian-top-eigenvalue",
+        "hessian-density",
+        "hessian-trace",
+        "gauss-newton-top-eigenvalue",
+        "fisher-rao-norm",
+        "gradient-norm",
+        "sam-sharpness",
+        "relative-flatness",
+        "loss-slice-1d",
+        "fisher-rao-norm-empirical",
+    ],
+)
 def test_samples_in_chunks_give_the_same_number(slug: str) -> None:
+    from worker.evaluation.cells import evaluate_network
     from worker.measures.catalogue import catalogue
-    from worker.measures.evaluation import evaluate_network
 
     module, x, y = given("attention") if slug == "hessian-trace" else trained_mlp()
     found = catalogue()[slug]
@@ -394,13 +406,15 @@ def test_samples_in_chunks_give_the_same_number(slug: str) -> None:
 
 
 def test_measures_of_one_network_share_one_krylov_run() -> None:
+    from worker.evaluation.cells import evaluate_network
     from worker.measures.catalogue import catalogue
-    from worker.measures.evaluation import evaluate_network
 
     module, x, y = trained_mlp()
     known = catalogue()
-    alone = {s: evaluate_network(known[s], [Subject(module, x, y)], known[s].card.settings({}))
-             for s in ("hessian-density", "hessian-top-eigenvalue", "gauss-newton-trace", "layer-traces")}  # fmt: skip
+    alone = {
+        s: evaluate_network(known[s], [Subject(module, x, y)], known[s].card.settings({}))
+        for s in ("hessian-density", "hessian-top-eigenvalue", "gauss-newton-trace", "layer-traces")
+    }
     shared = Subject(module, x, y)
     for slug, cell in alone.items():
         again = evaluate_network(known[slug], [shared], known[slug].card.settings({}))
@@ -476,7 +490,7 @@ def test_smaller_passes_are_tried_when_memory_runs_out_and_then_there_is_a_reaso
 
 
 def test_passes_are_sized_by_what_a_sample_leaves_behind() -> None:
-    from worker.measures.inputs import samples_per_pass
+    from worker.inputs.passes import samples_per_pass
 
     module = nn.Sequential(nn.Linear(10, 1000), nn.ReLU(), nn.Linear(1000, 3))
     x = torch.randn(50, 10)

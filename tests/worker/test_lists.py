@@ -5,14 +5,18 @@ import pytest
 import torch
 
 from kinscape import measure
+from worker.evaluation.intervals import others, row_groups
 from worker.measures.catalogue import catalogue
-from worker.measures.representational import cknna, neighbours, rsm_norm_difference
-from worker.measures.uncertainty import others, row_groups
+from worker.measures.representational import cknna, rsm_norm_difference
+from worker.similarity import neighbourhoods
 
 ROOMS = [
-    (cknna, "ENTRIES_AT_ONCE"), (neighbours, "CACHED_ENTRIES"), (neighbours, "ENTRIES_AT_ONCE"),
-    (neighbours, "HELD_BYTES"), (rsm_norm_difference, "STRIP_BYTES"),
-]  # fmt: skip
+    (cknna, "ENTRIES_AT_ONCE"),
+    (neighbourhoods, "CACHED_ENTRIES"),
+    (neighbourhoods, "ENTRIES_AT_ONCE"),
+    (neighbourhoods, "HELD_BYTES"),
+    (rsm_norm_difference, "STRIP_BYTES"),
+]
 
 
 def layers(samples: int = 60) -> list[torch.Tensor]:

@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from kinscape import measure
-from worker.measures import means
+from worker.evaluation import sample_means
+from worker.evaluation.intervals import row_groups
+from worker.evaluation.pairs import answer_rows
+from worker.inputs.outputs import Outputs
 from worker.measures.catalogue import catalogue
-from worker.measures.inputs import Outputs
-from worker.measures.pairs import answer_rows
-from worker.measures.uncertainty import row_groups
 
 SAMPLES, CLASSES = 90, 5
 SLUGS = [s for s, m in catalogue().items() if m.means is not None]
@@ -43,8 +43,8 @@ def test_many_pairs_are_each_pair(slug: str, asked: str, monkeypatch: pytest.Mon
     groups = row_groups(SAMPLES, count=4)
     whole = answer_rows(one, data, data, pairs, settings, groups=groups)
     # A few rows at once, so that groups are cut as well.
-    monkeypatch.setattr(means, "CACHED_BYTES", 1)
-    monkeypatch.setattr(means, "FEWEST_ROWS", 7)
+    monkeypatch.setattr(sample_means, "CACHED_BYTES", 1)
+    monkeypatch.setattr(sample_means, "FEWEST_ROWS", 7)
     cut = answer_rows(one, data, data, pairs, settings, groups=groups)
     apart = answer_rows(one, data, dict(data), pairs, settings, groups=groups)
     for found in (whole, cut, apart):

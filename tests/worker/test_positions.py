@@ -11,7 +11,7 @@ from backend.contracts.cards import Arity, Input
 from backend.contracts.problems import Unprocessable
 from kinscape import measure, measures
 from worker.engine.forward import reduced
-from worker.measures.uncertainty import row_groups
+from worker.evaluation.intervals import row_groups
 
 FEATURES = {s: c for s, c in measures().items() if c.input is Input.FEATURES and c.arity is Arity.PAIR}
 TAKERS = sorted(s for s, c in FEATURES.items() if c.takes_positions)

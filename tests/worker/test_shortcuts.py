@@ -10,15 +10,15 @@ from torch import Tensor, nn
 from backend.contracts.problems import Unprocessable
 from kinscape import measure
 from tests.worker.networks import explicit_hessian
-from worker.measures.inputs import Subject
-from worker.measures.landscape.along import sample_curvatures
-from worker.measures.landscape.curvature import hessian_product
-from worker.measures.landscape.directions import moved
-from worker.measures.landscape.lanczos import Krylov, Plain
-from worker.measures.landscape.seen import BEHIND, seen_hessian
-from worker.measures.landscape.spectrum import hessian_krylov
-from worker.measures.landscape.traveller import Traveller
-from worker.measures.landscape.vectors import size_of, start_vector
+from worker.curvature.directional_curvature import sample_curvatures
+from worker.curvature.directions import moved
+from worker.curvature.dual_hessian import BEHIND, seen_hessian
+from worker.curvature.hessian_products import hessian_product
+from worker.curvature.lanczos import Krylov, Plain
+from worker.curvature.loss_evaluator import Traveller
+from worker.curvature.spectral_density import hessian_krylov
+from worker.curvature.vectors import size_of, start_vector
+from worker.inputs.subject import Subject
 
 TRACES = ["hessian-trace", "gauss-newton-trace", "hessian-top-eigenvalue"]
 
@@ -299,9 +299,13 @@ def test_products_without_numbers_are_a_reason(slug: str) -> None:
 def test_samples_that_answer_together_are_not_parted() -> None:
     torch.manual_seed(0)
     module = nn.Sequential(
-        nn.Conv2d(1, 64, 3, padding=1), nn.BatchNorm2d(64, track_running_stats=False), nn.ReLU(),
-        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 3),
-    ).eval()  # fmt: skip
+        nn.Conv2d(1, 64, 3, padding=1),
+        nn.BatchNorm2d(64, track_running_stats=False),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(64, 3),
+    ).eval()
     x = torch.randn(130, 1, 32, 32)
     subject = Subject(module, x, torch.randint(0, 3, (130,)))
     right = nn.functional.cross_entropy(module(x), subject.y, reduction="none")

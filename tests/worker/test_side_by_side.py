@@ -11,8 +11,8 @@ import torch
 
 from backend.contracts.problems import Unprocessable
 from kinscape import matrices, measure, measures
-from worker.measures.progress import told
-from worker.measures.side_by_side import side_by_side
+from worker.numerics.progress import told
+from worker.numerics.threads import side_by_side
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from backend.contracts.problems import Unprocessable
 from kinscape import build, measure
 from tests.worker.networks import explicit_hessian, small_networks, trained_mlp
-from worker.measures.inputs import Subject
-from worker.measures.landscape.gauss_newton import gauss_newton_traces
-from worker.measures.landscape.piecewise import is_piecewise_linear
+from worker.curvature.gauss_newton import gauss_newton_traces
+from worker.curvature.piecewise_linear import is_piecewise_linear
+from worker.inputs.subject import Subject
 
 RNG = np.random.default_rng(0)
 N, C = 120, 5

@@ -11,17 +11,19 @@ from torch import Tensor
 
 from backend.contracts.problems import Unprocessable
 from kinscape import build, measure
-from worker.measures.weights.power_law import fit_power_law
-from worker.measures.weights.spectra import _eigenvalues, _eigenvalues_on_card
+from worker.spectra.eigenvalues import _eigenvalues, _eigenvalues_on_card
+from worker.spectra.power_law import fit_power_law
 
 
 def state(seed: int = 0) -> dict[str, Tensor]:
     rng = torch.Generator().manual_seed(seed)
     heavy = torch.randn(60, 90, generator=rng) * torch.rand(60, 1, generator=rng).pow(-0.7)
     return {
-        "first.weight": torch.randn(40, 64, generator=rng), "first.bias": torch.randn(40, generator=rng),
-        "kernel.weight": torch.randn(12, 8, 3, 3, generator=rng), "heavy.weight": heavy,
-    }  # fmt: skip
+        "first.weight": torch.randn(40, 64, generator=rng),
+        "first.bias": torch.randn(40, generator=rng),
+        "kernel.weight": torch.randn(12, 8, 3, 3, generator=rng),
+        "heavy.weight": heavy,
+    }
 
 
 def slow_power_law(values: np.ndarray) -> tuple[float, float]:
@@ -50,7 +52,7 @@ def test_ties_and_small_steps_do_not_change_the_best_tail(monkeypatch: pytest.Mo
     values = torch.from_numpy(np.sort(np.random.default_rng(1).integers(1, 9, 60).astype(float)))
     whole = fit_power_law(values)
     assert whole is not None
-    monkeypatch.setattr("worker.measures.weights.power_law.ENTRIES_AT_ONCE", 180)  # three tails at a time
+    monkeypatch.setattr("worker.spectra.power_law.ENTRIES_AT_ONCE", 180)  # three tails at a time
     assert fit_power_law(values) == whole
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -67,12 +69,15 @@ def test_spectral_metrics_are_their_definitions_layer_by_layer() -> None:
     found = state()
     spectra = {
         "first": np.linalg.svd(found["first.weight"].double().numpy(), compute_uv=False) ** 2,
-        "kernel": np.concatenate([
-            np.linalg.svd(found["kernel.weight"][:, :, i, j].double().numpy(), compute_uv=False) ** 2
-            for i in range(3) for j in range(3)
-        ]),
+        "kernel": np.concatenate(
+            [
+                np.linalg.svd(found["kernel.weight"][:, :, i, j].double().numpy(), compute_uv=False) ** 2
+                for i in range(3)
+                for j in range(3)
+            ]
+        ),
         "heavy": np.linalg.svd(found["heavy.weight"].double().numpy(), compute_uv=False) ** 2,
-    }  # fmt: skip
+    }
     expected = {
         "alpha": lambda e: slow_power_law(np.sort(e))[0],
         "alpha-weighted": lambda e: slow_power_law(np.sort(e))[0] * np.log10(e.max()),
@@ -148,9 +153,18 @@ def test_the_distance_from_the_initial_weights_is_relative_to_them() -> None:
     assert cell.series["layer"] == tuple(n.removesuffix(".weight") for n in sorted(a))
 
 
-@pytest.mark.parametrize("slug", [
-    "alpha", "stable-rank", "effective-rank", "spectral-entropy", "log-norm", "kurtosis", "prune-curve",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "slug",
+    [
+        "alpha",
+        "stable-rank",
+        "effective-rank",
+        "spectral-entropy",
+        "log-norm",
+        "kurtosis",
+        "prune-curve",
+    ],
+)
 def test_weights_that_are_all_zero_have_a_reason(slug: str) -> None:
     with pytest.raises(Unprocessable):
         measure(slug)({"w": torch.zeros(30, 30)})

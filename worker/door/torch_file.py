@@ -11,10 +11,17 @@ from worker.door.unpickler import Made, Named, Persistent
 
 SAVE = "save it with torch.save(model.state_dict(), path), or with safetensors.torch.save_file"
 STORAGES = {
-    "FloatStorage": "F32", "DoubleStorage": "F64", "HalfStorage": "F16", "BFloat16Storage": "BF16",
-    "LongStorage": "I64", "IntStorage": "I32", "ShortStorage": "I16", "CharStorage": "I8",
-    "ByteStorage": "U8", "BoolStorage": "BOOL",
-}  # fmt: skip
+    "FloatStorage": "F32",
+    "DoubleStorage": "F64",
+    "HalfStorage": "F16",
+    "BFloat16Storage": "BF16",
+    "LongStorage": "I64",
+    "IntStorage": "I32",
+    "ShortStorage": "I16",
+    "CharStorage": "I8",
+    "ByteStorage": "U8",
+    "BoolStorage": "BOOL",
+}
 WIDTH = {1: "<u1", 2: "<u2", 4: "<u4", 8: "<u8"}
 USUAL_KEYS = ("state_dict", "model_state_dict", "model", "net", "weights", "params", "ema", "module")
 LARGEST_PICKLE = 256 << 20
@@ -74,14 +81,16 @@ def _is_tensor(value: Any) -> bool:
     if not isinstance(value, Made) or not isinstance(value.by, Named):
         return False
     return value.by.module == "torch._utils" and value.by.name in (
-        "_rebuild_tensor_v2", "_rebuild_parameter", "_rebuild_parameter_with_state"
-    )  # fmt: skip
+        "_rebuild_tensor_v2",
+        "_rebuild_parameter",
+        "_rebuild_parameter_with_state",
+    )
 
 
 def _is_weights(value: Any) -> bool:
-    return isinstance(value, dict) and bool(value) and all(
-        isinstance(k, str) and _is_tensor(v) for k, v in value.items()
-    )  # fmt: skip
+    return (
+        isinstance(value, dict) and bool(value) and all(isinstance(k, str) and _is_tensor(v) for k, v in value.items())
+    )
 
 
 def _weights(value: Any) -> dict[str, Any]:

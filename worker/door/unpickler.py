@@ -203,9 +203,25 @@ def _memoize(m: _Machine, _: Any) -> None:
 OPCODES: dict[str, Callable[[_Machine, Any], None]] = {
     **dict.fromkeys(
         (
-            "INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT", "STRING",
-            "BINSTRING", "SHORT_BINSTRING", "UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8",
-            "BINBYTES", "SHORT_BINBYTES", "BINBYTES8",
+            "INT",
+            "BININT",
+            "BININT1",
+            "BININT2",
+            "LONG",
+            "LONG1",
+            "LONG4",
+            "FLOAT",
+            "BINFLOAT",
+            "STRING",
+            "BINSTRING",
+            "SHORT_BINSTRING",
+            "UNICODE",
+            "BINUNICODE",
+            "SHORT_BINUNICODE",
+            "BINUNICODE8",
+            "BINBYTES",
+            "SHORT_BINBYTES",
+            "BINBYTES8",
         ),
         _argument,
     ),
@@ -250,7 +266,7 @@ OPCODES: dict[str, Callable[[_Machine, Any], None]] = {
     "BINPUT": _put,
     "LONG_BINPUT": _put,
     "MEMOIZE": _memoize,
-}  # fmt: skip
+}
 
 
 def load(pickle: bytes) -> Any:

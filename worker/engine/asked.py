@@ -14,9 +14,10 @@ from backend.contracts.problems import NotFound
 from backend.store import checkpoints, matrices, probes, questions
 from backend.store.tables import CheckpointRow, ProbeRow, QuestionRow
 from worker.engine.materials import LruCache, Materials, results_of
+from worker.evaluation.measure import Measure
+from worker.inputs.subject import Subject
+from worker.inputs.undefined import Undefined
 from worker.measures.catalogue import catalogue
-from worker.measures.inputs import Subject, Undefined
-from worker.measures.measure import Measure
 
 
 @dataclass(frozen=True)

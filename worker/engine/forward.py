@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from backend.contracts.comparisons import Reduction
-from worker.measures.inputs import Undefined, samples_in_cache
+from worker.inputs.passes import samples_in_cache
+from worker.inputs.undefined import Undefined
 
 
 def reduced(values: Tensor, reduction: str) -> Tensor:

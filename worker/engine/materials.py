@@ -16,10 +16,13 @@ from backend.store.artifacts import features_key, findings_key, outputs_key
 from backend.store.files import Files
 from backend.store.tables import CheckpointRow, ProbeRow
 from worker.engine.forward import forward
+from worker.evaluation.intervals import row_groups
+from worker.inputs.layer import Layer
+from worker.inputs.outputs import Outputs
+from worker.inputs.passes import samples_per_pass
+from worker.inputs.subject import Subject
 from worker.loading import registry
 from worker.loading.room import room_bytes
-from worker.measures.inputs import Layer, Outputs, Subject, samples_per_pass
-from worker.measures.uncertainty import row_groups
 
 MOST_SHARED = 512
 PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
@@ -179,9 +182,7 @@ class Materials:
         if checkpoint.class_order is not None:
             logits = _in_probe_order(logits, checkpoint.class_order)
         p = logits.double().softmax(1).amax(1)
-        _save(answers, {
-            "logits": logits.double(), "predictions": logits.argmax(1), "confidence": p.float()
-        })  # fmt: skip
+        _save(answers, {"logits": logits.double(), "predictions": logits.argmax(1), "confidence": p.float()})
         for layer, path in wanted.items():
             _save(path, {"features": features[layer]})
 

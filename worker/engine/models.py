@@ -13,9 +13,11 @@ from backend.store.database import Database
 from backend.store.tables import CheckpointRow, QuestionRow
 from worker.engine.asked import Asked, measure_of, sound
 from worker.engine.materials import MOST_SHARED, LruCache, Materials, results_of
-from worker.measures.evaluation import evaluate_both, evaluate_model, evaluate_network, not_applicable
-from worker.measures.inputs import Layer, Outputs, Undefined
-from worker.measures.uncertainty import row_groups
+from worker.evaluation.cells import evaluate_both, evaluate_model, evaluate_network, not_applicable
+from worker.evaluation.intervals import row_groups
+from worker.inputs.layer import Layer
+from worker.inputs.outputs import Outputs
+from worker.inputs.undefined import Undefined
 
 
 def run_model(database: Database, materials: Materials, job: ModelJob, check: Callable[[], None]) -> None:

@@ -4,7 +4,7 @@ from backend.contracts.jobs import Forward
 from backend.store import checkpoints, probes
 from backend.store.database import Database
 from worker.engine.materials import Materials
-from worker.measures.inputs import Undefined
+from worker.inputs.undefined import Undefined
 
 
 def run_forward(database: Database, materials: Materials, job: Forward) -> None:

@@ -118,11 +118,17 @@ def _associations(counted: IndependentModels, answers: Sequence[AskedColumn]) ->
         tags = [{str(k): str(v) for k, v in m.tags.items()} for m in counted.models]
         table = associations(measures, [named[o] for o in outcomes], control=control, tags=tags)
     return Associations(
-        measures=[m.name for m in measures], outcomes=outcomes, control=None if control is None else CONTROL,
-        counted=counted.names, table=table, columns=[c.name for c in columns], groups=_groups(counted, columns),
+        measures=[m.name for m in measures],
+        outcomes=outcomes,
+        control=None if control is None else CONTROL,
+        counted=counted.names,
+        table=table,
+        columns=[c.name for c in columns],
+        groups=_groups(counted, columns),
         values=Numbers.of(np.column_stack([np.empty((len(counted.models), 0)), *[c.values for c in columns]])),
-        method=METHOD + _where(control, alone), sentence=sentence,
-    )  # fmt: skip
+        method=METHOD + _where(control, alone),
+        sentence=sentence,
+    )
 
 
 def _where(control: Column | None, answers: Sequence[AskedColumn]) -> str:
@@ -177,11 +183,17 @@ def _agreements(counted: IndependentModels, answers: Sequence[AskedColumn]) -> A
         sentence = "Agreement needs two measures of pairs with a number for every pair."
     tables = [np.zeros((0, 0))] * 3 if sentence else list(mantel(grids))
     return Agreements(
-        measures=names, layers=layers, counted=counted.names, left_out=left_out, sentence=sentence,
-        correlation=Numbers.of(tables[0]), p=Numbers.of(tables[1]), q=Numbers.of(tables[2]),
+        measures=names,
+        layers=layers,
+        counted=counted.names,
+        left_out=left_out,
+        sentence=sentence,
+        correlation=Numbers.of(tables[0]),
+        p=Numbers.of(tables[1]),
+        q=Numbers.of(tables[2]),
         method=f"Mantel: Spearman over pairs of independent models, {SHUFFLES} permutations of models, two-sided; "
         "q: Benjamini-Yekutieli over all pairs of measures; positive when both call the same pairs alike",
-    )  # fmt: skip
+    )
 
 
 def unlikeness(card: Card, grid: Floats) -> Floats:

@@ -16,10 +16,10 @@ from backend.store.database import Database
 from backend.store.tables import CheckpointRow, QuestionRow
 from worker.engine.asked import Asked, measure_of, sound
 from worker.engine.materials import Materials
-from worker.measures.evaluation import evaluate_network, evaluate_pairs, finite
-from worker.measures.inputs import Undefined
-from worker.measures.measure import Measure
-from worker.measures.uncertainty import row_groups
+from worker.evaluation.cells import evaluate_network, evaluate_pairs, finite
+from worker.evaluation.intervals import row_groups
+from worker.evaluation.measure import Measure
+from worker.inputs.undefined import Undefined
 
 # Pairs of the first block, before it is known how long one takes.
 FIRST_BLOCK = {Pace.PRODUCT: 4096, Pace.PAIR: 256, Pace.PATH: 4}

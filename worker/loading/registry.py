@@ -106,8 +106,11 @@ def cards() -> list[ArchitectureCard]:
         module = on_meta(name, {})
         out.append(
             ArchitectureCard(
-                name=name, summary=one.summary, arguments=one.arguments, tensors=shapes_of(module),
+                name=name,
+                summary=one.summary,
+                arguments=one.arguments,
+                tensors=shapes_of(module),
                 layers=tuple(layers_of(module)),
             )
-        )  # fmt: skip
+        )
     return out

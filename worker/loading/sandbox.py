@@ -45,9 +45,11 @@ class Opened:
 def roots() -> list[Path]:
     """Folders that Python and numpy are loaded from, outermost only."""
     places = {
-        Path(sys.base_prefix), Path(sys.prefix), Path(os.path.realpath(sys.executable)).parent,
+        Path(sys.base_prefix),
+        Path(sys.prefix),
+        Path(os.path.realpath(sys.executable)).parent,
         *(Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib", "platlib")),
-    }  # fmt: skip
+    }
     places |= {p.resolve() for p in places}
     outer = [p for p in places if not any(q != p and q in p.parents for q in places)]
     return sorted(p for p in outer if Path("/usr") not in (p, *p.parents))
@@ -56,11 +58,33 @@ def roots() -> list[Path]:
 def bubblewrap(command: list[str], *, source: Path, out: Path) -> list[str]:
     """A command line that runs a command without network, users, other files or capabilities."""
     argv = [
-        "bwrap", "--unshare-all", "--unshare-user", "--die-with-parent", "--new-session", "--cap-drop", "ALL",
-        "--uid", "65534", "--gid", "65534", "--hostname", "door", "--clearenv",
-        "--setenv", "OPENBLAS_NUM_THREADS", "1", "--setenv", "LC_ALL", "C.UTF-8",
-        "--ro-bind", "/usr", "/usr", "--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache",
-    ]  # fmt: skip
+        "bwrap",
+        "--unshare-all",
+        "--unshare-user",
+        "--die-with-parent",
+        "--new-session",
+        "--cap-drop",
+        "ALL",
+        "--uid",
+        "65534",
+        "--gid",
+        "65534",
+        "--hostname",
+        "door",
+        "--clearenv",
+        "--setenv",
+        "OPENBLAS_NUM_THREADS",
+        "1",
+        "--setenv",
+        "LC_ALL",
+        "C.UTF-8",
+        "--ro-bind",
+        "/usr",
+        "/usr",
+        "--ro-bind-try",
+        "/etc/ld.so.cache",
+        "/etc/ld.so.cache",
+    ]
     for name in ("lib", "lib64", "lib32", "bin"):
         place = Path("/", name)
         if place.is_symlink():
@@ -117,14 +141,15 @@ def open_file(source: Path, out: Path, *, kind: str) -> Opened:
 def _run(source: Path, out: Path, *, kind: str, jailed: bool) -> None:
     size = source.stat().st_size
     limits = {
-        "RLIMIT_CPU": CPU_S, "RLIMIT_AS": MEMORY_BYTES + 3 * size, "RLIMIT_CORE": 0, "RLIMIT_NOFILE": 64,
+        "RLIMIT_CPU": CPU_S,
+        "RLIMIT_AS": MEMORY_BYTES + 3 * size,
+        "RLIMIT_CORE": 0,
+        "RLIMIT_NOFILE": 64,
         "RLIMIT_FSIZE": 4 * size + SLACK_BYTES if kind == "checkpoint" else (8 << 30) + SLACK_BYTES,
-    }  # fmt: skip
+    }
     paths = [str(ROOT), sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
     arguments = [str(source), str(out), kind, "yes" if jailed else "no"]
-    command = [
-        sys.executable, "-I", "-S", "-B", "-X", "utf8", "-c", BOOT, json.dumps([limits, paths, arguments])
-    ]  # fmt: skip
+    command = [sys.executable, "-I", "-S", "-B", "-X", "utf8", "-c", BOOT, json.dumps([limits, paths, arguments])]
     argv = bubblewrap(command, source=source, out=out) if jailed else command
     with subprocess.Popen(
         argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True

@@ -5,7 +5,7 @@ import pkgutil
 from functools import cache
 
 import worker.measures
-from worker.measures.measure import Measure
+from worker.evaluation.measure import Measure
 
 
 @cache

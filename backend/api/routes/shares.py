@@ -48,7 +48,11 @@ def open_link(session: Transaction, parts: Opened, token: str) -> Response:
     view = f"?{share.view}" if share.view else ""
     answer = RedirectResponse(f"/shared/{share.id}{view}", 303)
     answer.set_cookie(
-        SHARE_COOKIE, token, max_age=COOKIE_S, httponly=True, samesite="lax",
+        SHARE_COOKIE,
+        token,
+        max_age=COOKIE_S,
+        httponly=True,
+        samesite="lax",
         secure=parts.settings.public_url.startswith("https:"),
-    )  # fmt: skip
+    )
     return answer

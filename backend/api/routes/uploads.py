@@ -76,10 +76,13 @@ def create(
     """Begin an upload; Upload-Metadata carries kind and description (JSON), base64 each."""
     _check_version(tus_resumable)
     upload = uploads.start(
-        session, parts.files,
+        session,
+        parts.files,
         uploads.UploadLimits(parts.settings.largest_upload_bytes, parts.settings.keep_free_bytes),
-        project=project, size_bytes=upload_length, metadata=uploads.metadata_of(upload_metadata),
-    )  # fmt: skip
+        project=project,
+        size_bytes=upload_length,
+        metadata=uploads.metadata_of(upload_metadata),
+    )
     return Response(status_code=201, headers={**_headers(upload), "Location": f"/api/v1/uploads/{upload.token}"})
 
 
@@ -95,9 +98,11 @@ def state(token: str, session: Transaction) -> dict[str, Any]:
     """How far an upload is, and what it became."""
     upload = uploads.current(session, token, now=dt.datetime.now(dt.UTC))
     return {
-        "kind": upload.kind, "size_bytes": upload.size_bytes, "offset_bytes": upload.offset_bytes,
+        "kind": upload.kind,
+        "size_bytes": upload.size_bytes,
+        "offset_bytes": upload.offset_bytes,
         "finished": upload.finished_id,
-    }  # fmt: skip
+    }
 
 
 @router.patch("/uploads/{token}", status_code=204)

@@ -90,9 +90,14 @@ def propose(shapes: Shapes) -> Arguments | None:
         return None
     depth = len([n for n in shapes if n.endswith(".attention.qkv.weight")])
     return {
-        "classes": classes, "channels": first[1], "patch": first[2], "width": first[0], "depth": depth,
-        "side": round(positions[1] ** 0.5) * first[2], "heads": 4,
-    }  # fmt: skip
+        "classes": classes,
+        "channels": first[1],
+        "patch": first[2],
+        "width": first[0],
+        "depth": depth,
+        "side": round(positions[1] ** 0.5) * first[2],
+        "heads": 4,
+    }
 
 
 ARCHITECTURE = Architecture(

@@ -3,8 +3,8 @@
 from torch import Tensor
 
 from backend.contracts.cards import Arity, Change, Direction, Family, Input, Question, Role, Uncertainty
-from worker.measures.inputs import Outputs
-from worker.measures.measure import measure
+from worker.evaluation.measure import measure
+from worker.inputs.outputs import Outputs
 
 
 def right_answers(outputs: Outputs, **_: object) -> Tensor:

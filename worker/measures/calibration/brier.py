@@ -3,8 +3,9 @@
 from torch import Tensor, nn
 
 from backend.contracts.cards import Change, Direction, Uncertainty
-from worker.measures.calibration.bins import measure_of_confidence
-from worker.measures.inputs import Outputs, Undefined
+from worker.inputs.outputs import Outputs
+from worker.inputs.undefined import Undefined
+from worker.measures.calibration.family import measure_of_confidence
 
 
 @measure_of_confidence(

@@ -3,15 +3,9 @@
 from torch import Tensor
 
 from backend.contracts.cards import Direction
-from worker.measures.calibration.bins import (
-    BINS,
-    beside_bins,
-    confidence_of,
-    few_per_bin,
-    in_bins,
-    measure_of_calibration,
-)
-from worker.measures.inputs import Outputs
+from worker.calibration.bins import BINS, beside_bins, calibration_error, few_per_bin
+from worker.inputs.outputs import Outputs
+from worker.measures.calibration.family import measure_of_calibration
 
 
 @measure_of_calibration(
@@ -31,5 +25,4 @@ from worker.measures.inputs import Outputs
 )
 def ece(outputs: Outputs, *, bins: int) -> Tensor:
     """Mean gap between how confident the model is and how often it is right."""
-    found = in_bins(confidence_of(outputs), outputs.right, bins)
-    return (found.shares * found.gaps.abs()).sum()
+    return calibration_error(outputs, bins=bins)

@@ -4,8 +4,10 @@ import torch
 from torch import Tensor
 
 from backend.contracts.cards import Direction
-from worker.measures.calibration.bins import BINS, few_per_bin, in_bins, measure_of_calibration
-from worker.measures.inputs import Outputs, Undefined
+from worker.calibration.bins import BINS, few_per_bin, in_bins
+from worker.inputs.outputs import Outputs
+from worker.inputs.undefined import Undefined
+from worker.measures.calibration.family import measure_of_calibration
 
 
 @measure_of_calibration(

@@ -4,8 +4,9 @@ import torch
 from torch import Tensor
 
 from backend.contracts.cards import Direction
-from worker.measures.calibration.bins import BINS, confidence_of, in_bins, measure_of_calibration, places
-from worker.measures.inputs import Outputs
+from worker.calibration.bins import BINS, confidence_of, in_bins, places
+from worker.inputs.outputs import Outputs
+from worker.measures.calibration.family import measure_of_calibration
 
 # The c for which a standard normal z has E sgn(z² - c) √|z² - c| = 0.
 CHANCE = 0.72574016

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from backend.contracts.cards import Direction
-from worker.measures.calibration.bins import confidence_of, measure_of_calibration
-from worker.measures.inputs import Outputs
+from worker.calibration.bins import confidence_of
+from worker.inputs.outputs import Outputs
+from worker.measures.calibration.family import measure_of_calibration
 
 GRID = 512
 HALVINGS = 30

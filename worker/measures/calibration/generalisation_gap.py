@@ -4,8 +4,9 @@ import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Parameter, Role, Uncertainty
-from worker.measures.calibration.bins import measure_of_confidence
-from worker.measures.inputs import Outputs, Undefined
+from worker.inputs.outputs import Outputs
+from worker.inputs.undefined import Undefined
+from worker.measures.calibration.family import measure_of_confidence
 
 
 def means_of(outputs: Outputs, **_: object) -> Tensor:

@@ -3,8 +3,9 @@
 from torch import Tensor
 
 from backend.contracts.cards import Direction
-from worker.measures.calibration.bins import BINS, confidence_of, few_per_bin, in_bins, measure_of_calibration
-from worker.measures.inputs import Outputs
+from worker.calibration.bins import BINS, confidence_of, few_per_bin, in_bins
+from worker.inputs.outputs import Outputs
+from worker.measures.calibration.family import measure_of_calibration
 
 
 @measure_of_calibration(

@@ -4,8 +4,9 @@ import torch
 from torch import Tensor, nn
 
 from backend.contracts.cards import Arity, Change, Direction, Family, Input, Question, Role, Uncertainty
-from worker.measures.inputs import Outputs, Undefined
-from worker.measures.measure import measure
+from worker.evaluation.measure import measure
+from worker.inputs.outputs import Outputs
+from worker.inputs.undefined import Undefined
 
 
 @measure(

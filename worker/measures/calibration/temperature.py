@@ -6,9 +6,11 @@ import torch
 from torch import Tensor, nn
 
 from backend.contracts.cards import Change, Direction, Uncertainty
-from worker.measures.calibration.bins import confidence_of, in_bins, measure_of_confidence
-from worker.measures.inputs import Outputs, Undefined
-from worker.measures.measure import Reading
+from worker.calibration.bins import confidence_of, in_bins
+from worker.evaluation.measure import Reading
+from worker.inputs.outputs import Outputs
+from worker.inputs.undefined import Undefined
+from worker.measures.calibration.family import measure_of_confidence
 
 COLDEST, HOTTEST = 1e-2, 1e2
 HALVINGS = 60

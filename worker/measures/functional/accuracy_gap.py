@@ -3,7 +3,8 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Pace, Uncertainty
-from worker.measures.functional.answers import measure_of_answers, right_answers
+from worker.measures.functional.family import measure_of_answers
+from worker.similarity.outputs import right_answers
 
 
 def differences(left: Tensor, right: Tensor) -> Tensor:

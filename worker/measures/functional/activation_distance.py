@@ -3,13 +3,8 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Uncertainty
-from worker.measures.functional.answers import (
-    distances,
-    mean_distances_among,
-    measure_of_answers,
-    probabilities,
-    row_means,
-)
+from worker.measures.functional.family import measure_of_answers
+from worker.similarity.outputs import distances, mean_distances_among, probabilities, row_means
 
 ROOT_2 = 2**0.5
 

@@ -6,8 +6,10 @@ import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Pace, Uncertainty
-from worker.measures.functional.answers import mean_products, measure_of_answers, spread
-from worker.measures.inputs import Outputs, Undefined
+from worker.inputs.outputs import Outputs
+from worker.inputs.undefined import Undefined
+from worker.measures.functional.family import measure_of_answers
+from worker.similarity.outputs import mean_products, spread
 
 
 class Supported(NamedTuple):

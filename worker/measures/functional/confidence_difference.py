@@ -3,8 +3,9 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Uncertainty
-from worker.measures.functional.answers import measure_of_answers, row_means
-from worker.measures.inputs import Outputs
+from worker.inputs.outputs import Outputs
+from worker.measures.functional.family import measure_of_answers
+from worker.similarity.outputs import row_means
 
 
 def confidence(outputs: Outputs, **_: object) -> Tensor:

@@ -3,7 +3,8 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Pace, Uncertainty
-from worker.measures.functional.answers import mean_products, measure_of_answers, one_hot_predictions
+from worker.measures.functional.family import measure_of_answers
+from worker.similarity.outputs import mean_products, one_hot_predictions
 
 
 def all_pairs(left: Tensor, right: Tensor) -> Tensor:

@@ -4,7 +4,8 @@ import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Pace, Uncertainty
-from worker.measures.functional.answers import Judged, disagreement_and_accuracies, judged, measure_of_answers
+from worker.measures.functional.family import measure_of_answers
+from worker.similarity.outputs import Judged, disagreement_and_accuracies, judged
 
 
 def between(disagree: Tensor, error_a: Tensor, error_b: Tensor) -> Tensor:

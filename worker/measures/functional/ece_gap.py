@@ -6,15 +6,8 @@ import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Pace, Parameter, Uncertainty
-from worker.measures.calibration.ece import ece
-from worker.measures.functional.answers import measure_of_answers
-from worker.measures.inputs import Outputs
-
-
-def calibration_error(outputs: Outputs, *, bins: int) -> Tensor:
-    """Expected calibration error, a single number."""
-    found: Tensor = ece.compute(outputs, bins=bins)
-    return found
+from worker.calibration.bins import calibration_error
+from worker.measures.functional.family import measure_of_answers
 
 
 def differences(left: Sequence[Tensor], right: Sequence[Tensor], **_: object) -> Tensor:

@@ -4,7 +4,8 @@ import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Pace, Uncertainty
-from worker.measures.functional.answers import kappa, mean_products, measure_of_answers, right_answers, spread
+from worker.measures.functional.family import measure_of_answers
+from worker.similarity.outputs import kappa, mean_products, right_answers, spread
 
 
 def terms(left: Tensor, right: Tensor) -> Tensor:

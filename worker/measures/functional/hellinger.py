@@ -3,8 +3,9 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Uncertainty
-from worker.measures.functional.answers import distances, mean_distances_among, measure_of_answers, row_means
-from worker.measures.inputs import Outputs
+from worker.inputs.outputs import Outputs
+from worker.measures.functional.family import measure_of_answers
+from worker.similarity.outputs import distances, mean_distances_among, row_means
 
 ROOT_2 = 2**0.5
 

@@ -3,14 +3,8 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Uncertainty
-from worker.measures.functional.answers import (
-    LN_2,
-    Halved,
-    halved,
-    jensen_shannon,
-    jensen_shannon_means,
-    measure_of_answers,
-)
+from worker.measures.functional.family import measure_of_answers
+from worker.similarity.outputs import LN_2, Halved, halved, jensen_shannon, jensen_shannon_means
 
 
 @measure_of_answers(

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Pace, Uncertainty
-from worker.measures.functional.answers import LN_2, mean_square_distances, measure_of_answers
-from worker.measures.inputs import Outputs
-from worker.measures.means import bytes_at_once
+from worker.evaluation.sample_means import bytes_at_once
+from worker.inputs.outputs import Outputs
+from worker.measures.functional.family import measure_of_answers
+from worker.similarity.outputs import LN_2, mean_square_distances
 
 POWERS = 18  # polynomials of so many terms leave 1e-15 between 1 and e
 LEAST_SHARE = 1e-14  # of the largest coordinate, squared; below, rounding begins

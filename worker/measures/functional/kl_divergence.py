@@ -4,7 +4,8 @@ import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Pace, Uncertainty
-from worker.measures.functional.answers import Certain, mean_products, measure_of_answers, with_logarithms
+from worker.measures.functional.family import measure_of_answers
+from worker.similarity.outputs import Certain, mean_products, with_logarithms
 
 IMPOSSIBLE = 1e6  # nats no pair of finite logits has; probabilities of zero have a stand-in logarithm
 

@@ -3,7 +3,8 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Pace, Uncertainty
-from worker.measures.functional.answers import centred_logits, mean_square_distances, measure_of_answers
+from worker.measures.functional.family import measure_of_answers
+from worker.similarity.outputs import centred_logits, mean_square_distances
 
 
 def all_pairs(left: Tensor, right: Tensor) -> Tensor:

@@ -3,8 +3,10 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Pace, Uncertainty
-from worker.measures.functional.answers import NO_LOGIT, measure_of_answers
-from worker.measures.inputs import Outputs, Undefined
+from worker.inputs.outputs import Outputs
+from worker.inputs.undefined import Undefined
+from worker.measures.functional.family import measure_of_answers
+from worker.similarity.outputs import NO_LOGIT
 
 
 def differences(left: Tensor, right: Tensor) -> Tensor:

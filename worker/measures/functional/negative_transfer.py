@@ -3,8 +3,9 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Uncertainty
-from worker.measures.functional.answers import measure_of_answers
-from worker.measures.inputs import Outputs, Undefined
+from worker.inputs.outputs import Outputs
+from worker.inputs.undefined import Undefined
+from worker.measures.functional.family import measure_of_answers
 
 
 def asymmetry(student: Outputs, teacher: Outputs) -> Tensor:

@@ -4,8 +4,9 @@ import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Pace, Uncertainty
-from worker.measures.functional.answers import mean_products, measure_of_answers
-from worker.measures.inputs import Outputs
+from worker.inputs.outputs import Outputs
+from worker.measures.functional.family import measure_of_answers
+from worker.similarity.outputs import mean_products
 
 
 def unit_probabilities(outputs: Outputs, **_: object) -> Tensor:

@@ -4,7 +4,8 @@ import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Pace, Uncertainty
-from worker.measures.functional.answers import kappa, mean_products, measure_of_answers, one_hot_predictions
+from worker.measures.functional.family import measure_of_answers
+from worker.similarity.outputs import kappa, mean_products, one_hot_predictions
 
 
 def terms(left: Tensor, right: Tensor) -> Tensor:

@@ -3,8 +3,9 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Parameter, Uncertainty
-from worker.measures.functional.answers import half_absolute, half_absolute_among, measure_of_answers, pair_means
-from worker.measures.inputs import Outputs
+from worker.inputs.outputs import Outputs
+from worker.measures.functional.family import measure_of_answers
+from worker.similarity.outputs import half_absolute, half_absolute_among, pair_means
 
 
 def relative(outputs: Outputs, *, alpha: float) -> Tensor:

@@ -3,8 +3,9 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Pace, Parameter, Uncertainty
-from worker.measures.functional.answers import mean_products, measure_of_answers
-from worker.measures.inputs import Outputs
+from worker.inputs.outputs import Outputs
+from worker.measures.functional.family import measure_of_answers
+from worker.similarity.outputs import mean_products
 
 
 def likely(outputs: Outputs, *, k: int) -> Tensor:

@@ -3,13 +3,8 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Uncertainty
-from worker.measures.functional.answers import (
-    half_absolute,
-    half_absolute_among,
-    measure_of_answers,
-    pair_means,
-    probabilities,
-)
+from worker.measures.functional.family import measure_of_answers
+from worker.similarity.outputs import half_absolute, half_absolute_among, pair_means, probabilities
 
 
 @measure_of_answers(

@@ -3,9 +3,10 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction
-from worker.measures.geometry.single import measure_of_one_layer
-from worker.measures.inputs import Layer, Undefined
-from worker.measures.representational.linear_cka import linear_cka, unit_u_gram
+from worker.inputs.layer import Layer
+from worker.inputs.undefined import Undefined
+from worker.measures.geometry.family import measure_of_one_layer
+from worker.similarity.kernels import unit_u_gram
 
 
 @measure_of_one_layer(
@@ -23,4 +24,4 @@ def input_alignment(layer: Layer) -> Tensor:
     """Unbiased linear CKA between a layer and the raw samples."""
     if layer.inputs is None:
         raise Undefined("This measure needs the raw samples beside the features: pass inputs=.")
-    return linear_cka.compute(unit_u_gram(layer.features), unit_u_gram(layer.inputs))
+    return unit_u_gram(layer.features) @ unit_u_gram(layer.inputs)

@@ -4,8 +4,9 @@ import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Parameter
-from worker.measures.geometry.single import measure_of_one_layer
-from worker.measures.inputs import Layer, Undefined
+from worker.inputs.layer import Layer
+from worker.inputs.undefined import Undefined
+from worker.measures.geometry.family import measure_of_one_layer
 
 
 @measure_of_one_layer(

@@ -4,9 +4,9 @@ import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction
-from worker.measures.geometry.single import measure_of_one_layer
-from worker.measures.inputs import Layer
-from worker.measures.representational.linear_cka import linear_cka, unit_u_gram
+from worker.inputs.layer import Layer
+from worker.measures.geometry.family import measure_of_one_layer
+from worker.similarity.kernels import unit_u_gram
 
 
 @measure_of_one_layer(
@@ -24,4 +24,4 @@ from worker.measures.representational.linear_cka import linear_cka, unit_u_gram
 def label_alignment(layer: Layer) -> Tensor:
     """Unbiased linear CKA between a layer and the one-hot labels."""
     _, labels = layer.truth.unique(return_inverse=True)
-    return linear_cka.compute(unit_u_gram(layer.features), unit_u_gram(torch.nn.functional.one_hot(labels)))
+    return unit_u_gram(layer.features) @ unit_u_gram(torch.nn.functional.one_hot(labels))

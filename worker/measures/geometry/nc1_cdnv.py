@@ -4,9 +4,10 @@ import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction
-from worker.measures.geometry.classes import class_means
-from worker.measures.geometry.single import measure_of_one_layer
-from worker.measures.inputs import Layer, Undefined
+from worker.inputs.layer import Layer
+from worker.inputs.undefined import Undefined
+from worker.measures.geometry.family import measure_of_one_layer
+from worker.similarity.class_means import class_means
 
 
 @measure_of_one_layer(

@@ -4,9 +4,9 @@ import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction
-from worker.measures.geometry.single import measure_of_one_layer
-from worker.measures.inputs import Layer
-from worker.measures.representational.gram import centred
+from worker.inputs.layer import Layer
+from worker.measures.geometry.family import measure_of_one_layer
+from worker.similarity.kernels import centred
 
 
 @measure_of_one_layer(

@@ -4,11 +4,13 @@ import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change, Parameter
-from worker.measures.inputs import Subject, Undefined
-from worker.measures.landscape.curvature import gradient_at
-from worker.measures.landscape.minimum import group_means, measure_of_minimum
-from worker.measures.landscape.vectors import all_weights, shifted
-from worker.measures.measure import Reading
+from worker.curvature.group_means import group_means
+from worker.curvature.hessian_products import gradient_at
+from worker.curvature.vectors import all_weights, shifted
+from worker.evaluation.measure import Reading
+from worker.inputs.subject import Subject
+from worker.inputs.undefined import Undefined
+from worker.measures.landscape.family import measure_of_minimum
 
 LINF = "linf"
 

@@ -1,12 +1,13 @@
 """Curvature of one minimum in the direction of another network."""
 
 from backend.contracts.cards import Direction, Pace
-from worker.measures.inputs import Subject, Undefined
-from worker.measures.landscape.along import curvature_along
-from worker.measures.landscape.minimum import measure_of_two_minima
-from worker.measures.landscape.paths import same_architecture
-from worker.measures.landscape.vectors import all_weights
-from worker.measures.measure import Reading
+from worker.curvature.directional_curvature import curvature_along
+from worker.curvature.linear_paths import same_architecture
+from worker.curvature.vectors import all_weights
+from worker.evaluation.measure import Reading
+from worker.inputs.subject import Subject
+from worker.inputs.undefined import Undefined
+from worker.measures.landscape.family import measure_of_two_minima
 
 
 @measure_of_two_minima(

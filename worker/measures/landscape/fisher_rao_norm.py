@@ -1,11 +1,12 @@
 """The Fisher-Rao norm."""
 
 from backend.contracts.cards import Change
-from worker.measures.inputs import Subject
-from worker.measures.landscape.gauss_newton import gauss_newton_forms
-from worker.measures.landscape.minimum import group_means, measure_of_minimum
-from worker.measures.landscape.vectors import all_weights
-from worker.measures.measure import Reading
+from worker.curvature.gauss_newton import gauss_newton_forms
+from worker.curvature.group_means import group_means
+from worker.curvature.vectors import all_weights
+from worker.evaluation.measure import Reading
+from worker.inputs.subject import Subject
+from worker.measures.landscape.family import measure_of_minimum
 
 
 @measure_of_minimum(

@@ -4,9 +4,10 @@ import torch
 from torch import nn
 
 from backend.contracts.cards import Change
-from worker.measures.inputs import Subject
-from worker.measures.landscape.minimum import group_means, measure_of_minimum
-from worker.measures.measure import Reading
+from worker.curvature.group_means import group_means
+from worker.evaluation.measure import Reading
+from worker.inputs.subject import Subject
+from worker.measures.landscape.family import measure_of_minimum
 
 
 def depth_of(module: nn.Module) -> int:

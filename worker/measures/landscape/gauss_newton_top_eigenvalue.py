@@ -3,13 +3,14 @@
 from dataclasses import replace
 
 from backend.contracts.cards import Change
-from worker.measures.inputs import Subject
-from worker.measures.landscape.gauss_newton import gauss_newton_forms, gauss_newton_product
-from worker.measures.landscape.hessian_top_eigenvalue import TOP_PARAMETERS, top_reading
-from worker.measures.landscape.lanczos import Krylov, Plain
-from worker.measures.landscape.minimum import group_means, measure_of_minimum
-from worker.measures.landscape.vectors import size_of, start_vector
-from worker.measures.measure import Reading
+from worker.curvature.gauss_newton import gauss_newton_forms, gauss_newton_product
+from worker.curvature.group_means import group_means
+from worker.curvature.lanczos import Krylov, Plain
+from worker.curvature.top_eigenvalue import TOP_PARAMETERS, top_reading
+from worker.curvature.vectors import size_of, start_vector
+from worker.evaluation.measure import Reading
+from worker.inputs.subject import Subject
+from worker.measures.landscape.family import measure_of_minimum
 
 
 @measure_of_minimum(

@@ -1,10 +1,11 @@
 """The trace of the Gauss-Newton matrix."""
 
 from backend.contracts.cards import Change
-from worker.measures.inputs import Subject
-from worker.measures.landscape.gauss_newton import CLASS_DRAWS, gauss_newton_traces
-from worker.measures.landscape.minimum import group_means, measure_of_minimum
-from worker.measures.measure import Reading
+from worker.curvature.gauss_newton import CLASS_DRAWS, gauss_newton_traces
+from worker.curvature.group_means import group_means
+from worker.evaluation.measure import Reading
+from worker.inputs.subject import Subject
+from worker.measures.landscape.family import measure_of_minimum
 
 
 @measure_of_minimum(
@@ -24,6 +25,8 @@ def gauss_newton_trace(subject: Subject) -> Reading:
     traces = gauss_newton_traces(subject)
     samples, error = traces.samples, traces.monte_carlo_error
     return Reading(
-        float(samples.mean()), group_means(samples, subject), monte_carlo_error=error,
+        float(samples.mean()),
+        group_means(samples, subject),
+        monte_carlo_error=error,
         notes={} if error is None else {"class_draws": CLASS_DRAWS},
-    )  # fmt: skip
+    )

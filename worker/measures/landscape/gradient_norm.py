@@ -3,10 +3,10 @@
 import torch
 
 from backend.contracts.cards import Change
-from worker.measures.inputs import Subject
-from worker.measures.landscape.curvature import group_gradient, loss_gradient
-from worker.measures.landscape.minimum import measure_of_minimum
-from worker.measures.measure import Reading
+from worker.curvature.hessian_products import group_gradient, loss_gradient
+from worker.evaluation.measure import Reading
+from worker.inputs.subject import Subject
+from worker.measures.landscape.family import measure_of_minimum
 
 
 @measure_of_minimum(
@@ -28,7 +28,9 @@ def gradient_norm(subject: Subject) -> Reading:
     if len(subject.groups) > 1:
         sums = [group_gradient(subject, g) * len(g) for g in subject.groups]
         total = sum(sums, torch.zeros_like(sums[0]))
-        left = [float((total - own).double().norm()) / (subject.samples - len(g))
-                for own, g in zip(sums, subject.groups, strict=True)]  # fmt: skip
+        left = [
+            float((total - own).double().norm()) / (subject.samples - len(g))
+            for own, g in zip(sums, subject.groups, strict=True)
+        ]
         replicates = torch.tensor(left, dtype=torch.float64)
     return Reading(float(loss_gradient(subject).double().norm()), replicates)

@@ -2,18 +2,12 @@
 
 import torch
 
-from backend.contracts.cards import Parameter
-from worker.measures.inputs import Subject
-from worker.measures.landscape.curvature import summed_products
-from worker.measures.landscape.minimum import measure_of_minimum
-from worker.measures.landscape.spectrum import density
-from worker.measures.landscape.vectors import size_of, start_vectors
-from worker.measures.measure import Reading
-
-DENSITY_PARAMETERS = (
-    Parameter(name="probes", default=4, minimum=2, maximum=1000, help="Random start vectors."),
-    Parameter(name="steps", default=40, minimum=2, maximum=1000, help="Products for each start vector."),
-)
+from worker.curvature.hessian_products import summed_products
+from worker.curvature.spectral_density import DENSITY_PARAMETERS, density
+from worker.curvature.vectors import size_of, start_vectors
+from worker.evaluation.measure import Reading
+from worker.inputs.subject import Subject
+from worker.measures.landscape.family import measure_of_minimum
 
 
 @measure_of_minimum(

@@ -1,35 +1,12 @@
 """The largest eigenvalues of the Hessian of the loss."""
 
-from backend.contracts.cards import Change, Parameter
-from worker.measures.inputs import Subject
-from worker.measures.landscape.along import around, group_curvatures
-from worker.measures.landscape.lanczos import Krylov
-from worker.measures.landscape.minimum import measure_of_minimum
-from worker.measures.landscape.spectrum import hessian_krylov, warning_of
-from worker.measures.measure import Reading
-
-TOP_PARAMETERS = (
-    Parameter(name="k", default=1, minimum=1, maximum=100, help="How many of the largest eigenvalues to find."),
-    Parameter(name="tolerance", default=1e-3, minimum=1e-8, maximum=0.1, help="Relative residual to stop at."),
-    Parameter(name="steps", default=100, minimum=2, maximum=1000, help="Most products to use."),
-)
-
-
-def top_reading(run: Krylov, *, k: int, tolerance: float, steps: int) -> Reading:
-    """The largest eigenvalues of a run, with their residuals and the smallest seen beside them."""
-    found = run.until(k, steps=steps, tolerance=tolerance)
-    warning = warning_of(run.asymmetry)
-    worst = max(found.residuals)
-    if worst > tolerance and not (found.steps == run.steps and run.is_exhausted):
-        why = "for want of memory " if found.steps < steps else ""
-        told = f"Stopped {why}after {found.steps} products at a relative residual of {worst:.1g}."
-        warning = f"{warning} {told}".strip()
-    notes: dict[str, float | int | str] = {
-        "relative_residual": worst, "products": found.steps, "smallest_at_most": found.smallest,
-        "smallest_residual": found.smallest_residual,
-    }  # fmt: skip
-    series = {"eigenvalue": [*found.values], "relative_residual": [*found.residuals]}
-    return Reading(found.values[0], notes=notes, series=series, warning=warning)
+from backend.contracts.cards import Change
+from worker.curvature.directional_curvature import around, group_curvatures
+from worker.curvature.spectral_density import hessian_krylov
+from worker.curvature.top_eigenvalue import TOP_PARAMETERS, top_reading
+from worker.evaluation.measure import Reading
+from worker.inputs.subject import Subject
+from worker.measures.landscape.family import measure_of_minimum
 
 
 @measure_of_minimum(
@@ -57,6 +34,9 @@ def hessian_top_eigenvalue(subject: Subject, *, k: int, tolerance: float, steps:
     steepest = run.vector(0, int(found.notes["products"]))
     curvatures = group_curvatures(subject, [steepest], subject.groups)
     return Reading(
-        found.value, around(found.value, curvatures[:, 0], subject), notes=found.notes, series=found.series,
+        found.value,
+        around(found.value, curvatures[:, 0], subject),
+        notes=found.notes,
+        series=found.series,
         warning=found.warning,
-    )  # fmt: skip
+    )

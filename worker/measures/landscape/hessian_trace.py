@@ -4,15 +4,16 @@ import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change, Parameter
-from worker.measures.inputs import Subject
-from worker.measures.landscape.along import group_curvatures
-from worker.measures.landscape.curvature import hessian_product
-from worker.measures.landscape.gauss_newton import gauss_newton_forms, gauss_newton_traces
-from worker.measures.landscape.minimum import group_means, measure_of_minimum
-from worker.measures.landscape.piecewise import is_piecewise_linear
-from worker.measures.landscape.vectors import size_of, start_vectors
-from worker.measures.measure import Reading
-from worker.measures.uncertainty import leave_one_out_means
+from worker.curvature.directional_curvature import group_curvatures
+from worker.curvature.gauss_newton import gauss_newton_forms, gauss_newton_traces
+from worker.curvature.group_means import group_means
+from worker.curvature.hessian_products import hessian_product
+from worker.curvature.piecewise_linear import is_piecewise_linear
+from worker.curvature.vectors import size_of, start_vectors
+from worker.evaluation.intervals import leave_one_out_means
+from worker.evaluation.measure import Reading
+from worker.inputs.subject import Subject
+from worker.measures.landscape.family import measure_of_minimum
 
 # Probes of the remainder are other draws than the starts of Krylov runs.
 FIRST_PROBE = 10_000
@@ -32,12 +33,15 @@ FIRST_PROBE = 10_000
     source="Hutchinson 1990 for the estimated part; Schraudolph 2002 for the Gauss-Newton matrix",
     parameters=(
         Parameter(
-            name="probes", default=50, minimum=2, maximum=10000,
+            name="probes",
+            default=50,
+            minimum=2,
+            maximum=10000,
             help="Random vectors for the part that is not exact; with as many as weights, all of it is.",
         ),
     ),
     tolerance=1e-3,
-)  # fmt: skip
+)
 def hessian_trace(subject: Subject, *, probes: int) -> Reading:
     """Sum of the loss's curvatures over all weights, in nats per squared weight."""
     traces = gauss_newton_traces(subject)
@@ -50,9 +54,11 @@ def hessian_trace(subject: Subject, *, probes: int) -> Reading:
         # As many products as weights give the whole diagonal: nothing is left to chance.
         more = _diagonal(subject) - value
         return Reading(
-            value + more, None if replicates is None else replicates + more, monte_carlo_error=error,
+            value + more,
+            None if replicates is None else replicates + more,
+            monte_carlo_error=error,
             notes={"computed": "exact" if error is None else "from drawn classes"},
-        )  # fmt: skip
+        )
     rest = _remainders(subject, probes)
     sizes = torch.tensor([len(g) for g in _groups(subject)], dtype=torch.float64)
     by_probe = (rest * sizes[:, None]).sum(0) / sizes.sum()

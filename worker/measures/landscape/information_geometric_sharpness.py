@@ -4,8 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from backend.contracts.cards import Change, Parameter
-from worker.measures.inputs import Subject, Undefined
-from worker.measures.landscape.layer_rules import (
+from worker.curvature.group_means import group_means
+from worker.curvature.per_sample_gradients import (
     factors,
     layers_with_rule,
     norm_rows,
@@ -14,9 +14,11 @@ from worker.measures.landscape.layer_rules import (
     watch,
     weights_without_rule,
 )
-from worker.measures.landscape.minimum import group_means, measure_of_minimum
-from worker.measures.measure import Reading
-from worker.measures.uncertainty import row_groups
+from worker.evaluation.intervals import row_groups
+from worker.evaluation.measure import Reading
+from worker.inputs.subject import Subject
+from worker.inputs.undefined import Undefined
+from worker.measures.landscape.family import measure_of_minimum
 
 LARGEST_GRAM = 4000
 VALUES_AT_ONCE = 1 << 26
@@ -131,6 +133,8 @@ def information_geometric_sharpness(subject: Subject, *, k: int, batch: int) -> 
     groups = row_groups(len(chosen)) if subject.groups else ()
     replicates = group_means(samples, part.grouped(groups))
     notes: dict[str, float | int | str] = {
-        "eigenvectors": int(kept.sum()), "samples": len(chosen), "sum_of_inverse_odds": everything
-    }  # fmt: skip
+        "eigenvectors": int(kept.sum()),
+        "samples": len(chosen),
+        "sum_of_inverse_odds": everything,
+    }
     return Reading(float(samples.mean()), replicates, notes=notes)

@@ -1,11 +1,12 @@
 """Layers put back to where they began."""
 
 from backend.contracts.cards import Direction, Pace, Role
-from worker.measures.inputs import Subject
-from worker.measures.landscape.layer_reset import BETWEEN, reset_reading, reset_table
-from worker.measures.landscape.minimum import measure_of_two_minima
-from worker.measures.landscape.paths import same_architecture
-from worker.measures.measure import Reading
+from worker.curvature.layer_reset import BETWEEN, reset_reading, reset_table
+from worker.curvature.linear_paths import same_architecture
+from worker.evaluation.measure import Reading
+from worker.inputs.subject import Subject
+from worker.measures.catalogue import catalogue
+from worker.measures.landscape.family import measure_of_two_minima
 
 
 @measure_of_two_minima(
@@ -27,4 +28,4 @@ from worker.measures.measure import Reading
 def layer_reset_init(trained: Subject, initial: Subject, *, between: str) -> Reading:
     """How far a network's answers move when one layer is put back to another checkpoint, mean over layers."""
     same_architecture([trained, initial])
-    return reset_reading(*reset_table(trained, [initial.weights], between))
+    return reset_reading(*reset_table(trained, [initial.weights], catalogue()[between]))

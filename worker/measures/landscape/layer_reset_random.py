@@ -3,10 +3,12 @@
 from torch import Tensor
 
 from backend.contracts.cards import Direction, Parameter, Role
-from worker.measures.inputs import Subject, Undefined
-from worker.measures.landscape.layer_reset import BETWEEN, reset_reading, reset_table
-from worker.measures.landscape.minimum import measure_of_minimum
-from worker.measures.measure import Reading
+from worker.curvature.layer_reset import BETWEEN, reset_reading, reset_table
+from worker.evaluation.measure import Reading
+from worker.inputs.subject import Subject
+from worker.inputs.undefined import Undefined
+from worker.measures.catalogue import catalogue
+from worker.measures.landscape.family import measure_of_minimum
 
 
 @measure_of_minimum(
@@ -28,7 +30,7 @@ from worker.measures.measure import Reading
 )
 def layer_reset_random(subject: Subject, *, between: str, draws: int) -> Reading:
     """How far the answers move when one layer gets new random weights, mean over layers and draws."""
-    return reset_reading(*reset_table(subject, [_drawn(subject, k) for k in range(draws)], between))
+    return reset_reading(*reset_table(subject, [_drawn(subject, k) for k in range(draws)], catalogue()[between]))
 
 
 def _drawn(subject: Subject, number: int) -> dict[str, Tensor]:

@@ -3,11 +3,13 @@
 import torch
 
 from backend.contracts.cards import Change, Direction
-from worker.measures.inputs import Subject, Undefined
-from worker.measures.landscape.gauss_newton import gauss_newton_traces
-from worker.measures.landscape.minimum import group_means, measure_of_minimum
-from worker.measures.measure import Reading
-from worker.measures.uncertainty import half_width
+from worker.curvature.gauss_newton import gauss_newton_traces
+from worker.curvature.group_means import group_means
+from worker.evaluation.intervals import half_width
+from worker.evaluation.measure import Reading
+from worker.inputs.subject import Subject
+from worker.inputs.undefined import Undefined
+from worker.measures.landscape.family import measure_of_minimum
 
 
 @measure_of_minimum(
@@ -41,7 +43,9 @@ def layer_traces(subject: Subject) -> Reading:
         replicates[top] if replicates else None,
         notes={"layer": list(blocks)[top]},
         series={
-            "layer": list(blocks), "value": shares.tolist(), "trace": table.mean(1).tolist(),
+            "layer": list(blocks),
+            "value": shares.tolist(),
+            "trace": table.mean(1).tolist(),
             "half_width": [float(half_width(r)) for r in replicates] or [None] * len(blocks),
         },
-    )  # fmt: skip
+    )

@@ -1,10 +1,10 @@
 """Loss barrier: the hill on the straight line between two networks."""
 
 from backend.contracts.cards import Direction, Pace
-from worker.measures.inputs import Subject
-from worker.measures.landscape.barrier import BARRIER_PARAMETERS, barrier
-from worker.measures.landscape.minimum import measure_of_two_minima
-from worker.measures.measure import Reading
+from worker.curvature.barrier import BARRIER_PARAMETERS, barrier
+from worker.evaluation.measure import Reading
+from worker.inputs.subject import Subject
+from worker.measures.landscape.family import measure_of_two_minima
 
 
 @measure_of_two_minima(

@@ -4,11 +4,12 @@ import copy
 from dataclasses import replace
 
 from backend.contracts.cards import Change, Direction, Pace
-from worker.measures.inputs import Subject, Undefined
-from worker.measures.landscape.barrier import BARRIER_PARAMETERS, barrier
-from worker.measures.landscape.minimum import measure_of_two_minima
-from worker.measures.measure import Reading
-from worker.measures.weights.units import matched, orders_of, reordered
+from worker.curvature.barrier import BARRIER_PARAMETERS, barrier
+from worker.evaluation.measure import Reading
+from worker.inputs.subject import Subject
+from worker.inputs.undefined import Undefined
+from worker.measures.landscape.family import measure_of_two_minima
+from worker.spectra.unit_matching import matched, orders_of, reordered
 
 
 def with_matched_units(start: Subject, end: Subject) -> Subject:

@@ -4,12 +4,13 @@ import torch
 from torch import Tensor
 
 from backend.contracts.cards import Direction, Parameter, Uncertainty
-from worker.measures.inputs import Subject, Undefined
-from worker.measures.landscape.loss_slice_1d import odd
-from worker.measures.landscape.minimum import measure_of_minimum
-from worker.measures.landscape.paths import between, same_architecture
-from worker.measures.landscape.vectors import all_weights
-from worker.measures.measure import Reading
+from worker.curvature.directions import odd
+from worker.curvature.linear_paths import between, same_architecture
+from worker.curvature.vectors import all_weights
+from worker.evaluation.measure import Reading
+from worker.inputs.subject import Subject
+from worker.inputs.undefined import Undefined
+from worker.measures.landscape.family import measure_of_minimum
 
 MARGIN = 0.2
 
@@ -79,6 +80,8 @@ def _surface(corners: tuple[Subject, ...], first: Tensor, second: Tensor, points
         shares.append((1 - a - b, a, b))
     found = between(list(corners), shares, statistics="interpolated")
     return {
-        "x": [x for x, _ in places], "y": [y for _, y in places], "loss": found.losses.mean(1).tolist(),
+        "x": [x for x, _ in places],
+        "y": [y for _, y in places],
+        "loss": found.losses.mean(1).tolist(),
         "accuracy": (1 - found.errors.mean(1)).tolist(),
-    }  # fmt: skip
+    }

@@ -3,22 +3,13 @@
 import torch
 
 from backend.contracts.cards import Change, Parameter
-from worker.measures.inputs import Subject, Undefined
-from worker.measures.landscape.directions import EIGENVECTORS, FILTER, by_weight, directions, moved
-from worker.measures.landscape.minimum import group_means, measure_of_minimum
-from worker.measures.landscape.paths import outcomes_at
-from worker.measures.measure import Reading
-
-DIRECTION = Parameter(
-    name="direction", default=FILTER, choices=(FILTER, EIGENVECTORS),
-    help="Random with every filter as long as the network's own, or the top eigenvectors of the Hessian.",
-)  # fmt: skip
-REACH = Parameter(name="reach", default=1.0, minimum=1e-6, maximum=1000, help="Steps of this many directions' lengths.")
-
-
-def odd(points: int) -> int:
-    """The next odd number, so that the centre is one of the points."""
-    return points + 1 - points % 2
+from worker.curvature.directions import DIRECTION, REACH, by_weight, directions, moved, odd
+from worker.curvature.group_means import group_means
+from worker.curvature.linear_paths import outcomes_at
+from worker.evaluation.measure import Reading
+from worker.inputs.subject import Subject
+from worker.inputs.undefined import Undefined
+from worker.measures.landscape.family import measure_of_minimum
 
 
 @measure_of_minimum(

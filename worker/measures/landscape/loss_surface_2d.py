@@ -5,12 +5,13 @@ import math
 import torch
 
 from backend.contracts.cards import Change, Parameter
-from worker.measures.inputs import Subject, Undefined
-from worker.measures.landscape.directions import by_weight, directions
-from worker.measures.landscape.loss_slice_1d import DIRECTION, REACH, odd
-from worker.measures.landscape.minimum import group_means, measure_of_minimum
-from worker.measures.landscape.traveller import Traveller
-from worker.measures.measure import Reading
+from worker.curvature.directions import DIRECTION, REACH, by_weight, directions, odd
+from worker.curvature.group_means import group_means
+from worker.curvature.loss_evaluator import Traveller
+from worker.evaluation.measure import Reading
+from worker.inputs.subject import Subject
+from worker.inputs.undefined import Undefined
+from worker.measures.landscape.family import measure_of_minimum
 
 
 @measure_of_minimum(

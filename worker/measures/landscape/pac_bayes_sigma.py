@@ -4,12 +4,13 @@ import torch
 from torch import Tensor
 
 from backend.contracts.cards import Direction, Parameter, Uncertainty
-from worker.measures.inputs import Subject, Undefined
-from worker.measures.landscape.minimum import measure_of_minimum
-from worker.measures.landscape.vectors import shifted, size_of
-from worker.measures.measure import Reading
-from worker.measures.robustness.right import right_on
-from worker.measures.uncertainty import leave_one_out_means
+from worker.curvature.vectors import shifted, size_of
+from worker.evaluation.intervals import leave_one_out_means
+from worker.evaluation.measure import Reading
+from worker.inputs.subject import Subject
+from worker.inputs.undefined import Undefined
+from worker.measures.landscape.family import measure_of_minimum
+from worker.robustness.accuracy import right_on
 
 SMALLEST, LARGEST = 1e-6, 1e2
 HALVINGS = 14

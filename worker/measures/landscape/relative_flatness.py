@@ -1,10 +1,11 @@
 """Relative flatness of the last linear layer."""
 
 from backend.contracts.cards import Change, Parameter
-from worker.measures.inputs import Subject
-from worker.measures.landscape.last_layer import last_linear
-from worker.measures.landscape.minimum import group_means, measure_of_minimum
-from worker.measures.measure import Reading
+from worker.curvature.group_means import group_means
+from worker.curvature.last_layer import last_linear
+from worker.evaluation.measure import Reading
+from worker.inputs.subject import Subject
+from worker.measures.landscape.family import measure_of_minimum
 
 UNIT_VARIANCE = "unit-variance"
 
@@ -23,12 +24,14 @@ UNIT_VARIANCE = "unit-variance"
     source="Petzka et al. 2021, definition 3; closed form for cross-entropy",
     parameters=(
         Parameter(
-            name="features", default="as-given", choices=("as-given", UNIT_VARIANCE),
+            name="features",
+            default="as-given",
+            choices=("as-given", UNIT_VARIANCE),
             help="Whether each feature is first divided by its spread, and its weights multiplied by it.",
         ),
     ),
     tolerance=1e-4,
-)  # fmt: skip
+)
 def relative_flatness(subject: Subject, *, features: str) -> Reading:
     """Curvature of the loss in the last layer, weighed by the size of its weights."""
     weight, seen, logits = (t.double() for t in last_linear(subject))

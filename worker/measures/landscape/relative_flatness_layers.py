@@ -4,13 +4,15 @@ import torch
 from torch import Tensor, nn
 
 from backend.contracts.cards import Change
-from worker.measures.inputs import Subject, Undefined
-from worker.measures.landscape.gauss_newton import MOST_VALUES, samples_at_once
-from worker.measures.landscape.layer_rules import factors, layers_with_rule, watch
-from worker.measures.landscape.minimum import group_means, measure_of_minimum
-from worker.measures.landscape.piecewise import is_piecewise_linear
-from worker.measures.measure import Reading
-from worker.measures.uncertainty import half_width
+from worker.curvature.gauss_newton import MOST_VALUES, samples_at_once
+from worker.curvature.group_means import group_means
+from worker.curvature.per_sample_gradients import factors, layers_with_rule, watch
+from worker.curvature.piecewise_linear import is_piecewise_linear
+from worker.evaluation.intervals import half_width
+from worker.evaluation.measure import Reading
+from worker.inputs.subject import Subject
+from worker.inputs.undefined import Undefined
+from worker.measures.landscape.family import measure_of_minimum
 
 
 @measure_of_minimum(
@@ -43,10 +45,11 @@ def relative_flatness_layers(subject: Subject) -> Reading:
         group_means(total, subject),
         notes={"of": exact},
         series={
-            "layer": list(layers), "value": table.mean(1).tolist(),
+            "layer": list(layers),
+            "value": table.mean(1).tolist(),
             "half_width": [None if r is None else float(half_width(r)) for r in left],
         },
-    )  # fmt: skip
+    )
 
 
 def _samples(subject: Subject, layers: dict[str, nn.Module], rows: Tensor) -> Tensor:

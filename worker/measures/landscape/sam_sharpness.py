@@ -4,11 +4,13 @@ import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change, Parameter
-from worker.measures.inputs import Subject, Undefined
-from worker.measures.landscape.curvature import group_gradient, loss_gradient
-from worker.measures.landscape.minimum import group_means, measure_of_minimum
-from worker.measures.landscape.vectors import shifted
-from worker.measures.measure import Reading
+from worker.curvature.group_means import group_means
+from worker.curvature.hessian_products import group_gradient, loss_gradient
+from worker.curvature.vectors import shifted
+from worker.evaluation.measure import Reading
+from worker.inputs.subject import Subject
+from worker.inputs.undefined import Undefined
+from worker.measures.landscape.family import measure_of_minimum
 
 
 @measure_of_minimum(

@@ -1,11 +1,11 @@
 """Largest rise of the loss under random steps."""
 
 from backend.contracts.cards import Parameter
-from worker.measures.inputs import Subject
-from worker.measures.landscape.minimum import measure_of_minimum
-from worker.measures.landscape.random_steps import group_changes, loss_changes
-from worker.measures.measure import Reading
-from worker.measures.uncertainty import jackknife_error, leave_one_out_means
+from worker.curvature.random_steps import group_changes, loss_changes
+from worker.evaluation.intervals import jackknife_error, leave_one_out_means
+from worker.evaluation.measure import Reading
+from worker.inputs.subject import Subject
+from worker.measures.landscape.family import measure_of_minimum
 
 
 @measure_of_minimum(

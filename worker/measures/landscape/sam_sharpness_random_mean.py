@@ -3,13 +3,13 @@
 import math
 
 from backend.contracts.cards import Parameter
-from worker.measures.inputs import Subject
-from worker.measures.landscape.curvature import loss_gradient
-from worker.measures.landscape.minimum import measure_of_minimum
-from worker.measures.landscape.random_steps import group_changes, loss_changes
-from worker.measures.landscape.vectors import size_of
-from worker.measures.measure import Reading
-from worker.measures.uncertainty import leave_one_out_means
+from worker.curvature.hessian_products import loss_gradient
+from worker.curvature.random_steps import group_changes, loss_changes
+from worker.curvature.vectors import size_of
+from worker.evaluation.intervals import leave_one_out_means
+from worker.evaluation.measure import Reading
+from worker.inputs.subject import Subject
+from worker.measures.landscape.family import measure_of_minimum
 
 
 @measure_of_minimum(

@@ -4,13 +4,13 @@ from scipy import stats
 from torch import Tensor
 
 from backend.contracts.cards import Direction, Pace, Parameter, Uncertainty
-from worker.measures.inputs import Subject, Undefined
-from worker.measures.landscape.hessian_density import DENSITY_PARAMETERS
-from worker.measures.landscape.minimum import measure_of_two_minima
-from worker.measures.landscape.seen import BEHIND
-from worker.measures.landscape.spectrum import density
-from worker.measures.landscape.vectors import size_of
-from worker.measures.measure import Reading
+from worker.curvature.dual_hessian import BEHIND
+from worker.curvature.spectral_density import DENSITY_PARAMETERS, density
+from worker.curvature.vectors import size_of
+from worker.evaluation.measure import Reading
+from worker.inputs.subject import Subject
+from worker.inputs.undefined import Undefined
+from worker.measures.landscape.family import measure_of_two_minima
 
 RAW = "raw"
 
@@ -32,13 +32,15 @@ RAW = "raw"
     parameters=(
         *DENSITY_PARAMETERS,
         Parameter(
-            name="scale", default=RAW, choices=(RAW, "trace"),
+            name="scale",
+            default=RAW,
+            choices=(RAW, "trace"),
             help="Eigenvalues as they are, or divided by their mean absolute value.",
         ),
     ),
     pace=Pace.PATH,
     tolerance=5e-2,
-)  # fmt: skip
+)
 def spectrum_distance(first: Subject, second: Subject, *, probes: int, steps: int, scale: str) -> Reading:
     """How far the curvatures of one minimum must be moved to become those of the other."""
     if size_of(first) != size_of(second):

@@ -1,10 +1,11 @@
 """The loss where sharpness is measured."""
 
 from backend.contracts.cards import Change, Direction, Uncertainty
-from worker.measures.inputs import Subject
-from worker.measures.landscape.minimum import group_means, measure_of_minimum
-from worker.measures.landscape.paths import outcomes_at
-from worker.measures.measure import Reading
+from worker.curvature.group_means import group_means
+from worker.curvature.linear_paths import outcomes_at
+from worker.evaluation.measure import Reading
+from worker.inputs.subject import Subject
+from worker.measures.landscape.family import measure_of_minimum
 
 
 @measure_of_minimum(

@@ -3,9 +3,9 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Uncertainty
-from worker.measures.representational.gram import narrowed
-from worker.measures.representational.layers import measure_of_layers
-from worker.measures.representational.rotation import polar
+from worker.measures.representational.family import measure_of_layers
+from worker.similarity.kernels import narrowed
+from worker.similarity.rotation import polar
 
 
 @measure_of_layers(

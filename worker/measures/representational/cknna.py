@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Uncertainty
-from worker.measures.inputs import Undefined
-from worker.measures.representational.layers import measure_of_layers
-from worker.measures.representational.neighbours import (
+from worker.inputs.undefined import Undefined
+from worker.measures.representational.family import measure_of_layers
+from worker.similarity.neighbourhoods import (
     NEIGHBOURS,
     Near,
     are_shared,

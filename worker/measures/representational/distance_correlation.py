@@ -4,10 +4,10 @@ import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Pace, Parameter, Uncertainty
-from worker.measures.measure import Block, Together
-from worker.measures.representational.gram import centred, double_centred, enough_for_unbiased, u_centred, unit_triangle
-from worker.measures.representational.layers import measure_of_layers
-from worker.measures.representational.moments import alignment, distance_moments
+from worker.evaluation.measure import Block, Together
+from worker.measures.representational.family import measure_of_layers
+from worker.similarity.hsic import alignment, distance_moments
+from worker.similarity.kernels import centred, double_centred, enough_for_unbiased, u_centred, unit_triangle
 
 
 def unit_distances(features: Tensor, *, estimator: str) -> Tensor:

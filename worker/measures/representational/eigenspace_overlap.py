@@ -3,10 +3,9 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Uncertainty
-from worker.measures.representational.factors import orthonormal
-from worker.measures.representational.gram import as_given
-from worker.measures.representational.layers import measure_of_layers
-from worker.measures.representational.linear_cka_biased import few_samples
+from worker.measures.representational.family import measure_of_layers
+from worker.similarity.canonical_correlations import orthonormal
+from worker.similarity.kernels import as_given, few_samples
 
 
 def span(features: Tensor, **_: object) -> Tensor:

@@ -3,18 +3,11 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Pace, Uncertainty
-from worker.measures.measure import Block, Together
-from worker.measures.representational.gram import centred, enough_for_unbiased, u_centred, unit_triangle
-from worker.measures.representational.layers import measure_of_layers
-from worker.measures.representational.moments import alignment, linear_moments
-from worker.measures.representational.positions import cka_of_positions
-
-
-def unit_u_gram(features: Tensor, **_: object) -> Tensor:
-    """The U-centred linear Gram matrix as a vector of length 1."""
-    x = centred(features)
-    gram = x @ x.T
-    return unit_triangle(u_centred(gram), size=float(gram.norm()))
+from worker.evaluation.measure import Block, Together
+from worker.measures.representational.family import measure_of_layers
+from worker.similarity.hsic import alignment, linear_moments
+from worker.similarity.hsic_of_positions import cka_of_positions
+from worker.similarity.kernels import enough_for_unbiased, unit_u_gram
 
 
 def all_pairs(block: Block) -> Together:

@@ -3,10 +3,10 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Pace, Uncertainty
-from worker.measures.measure import Block, Together
-from worker.measures.representational.gram import centred, double_centred, not_constant, unit_triangle
-from worker.measures.representational.layers import measure_of_layers
-from worker.measures.representational.moments import alignment, linear_moments
+from worker.evaluation.measure import Block, Together
+from worker.measures.representational.family import measure_of_layers
+from worker.similarity.hsic import alignment, linear_moments
+from worker.similarity.kernels import centred, double_centred, few_samples, not_constant, unit_triangle
 
 
 def unit_gram(features: Tensor, **_: object) -> Tensor:
@@ -20,13 +20,6 @@ def all_pairs(block: Block) -> Together:
     """Every pair from one pass over the tiles of all Gram matrices."""
     moments = linear_moments(block)
     return alignment(moments.biased(), block, moments)
-
-
-def few_samples(samples: int, width: int) -> str:
-    """A warning where independent features already look alike."""
-    if samples >= 5 * width:
-        return ""
-    return f"N = {samples} is small for {width} features: biased values will look alike."
 
 
 @measure_of_layers(

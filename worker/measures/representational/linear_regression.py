@@ -5,10 +5,10 @@ from typing import NamedTuple
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Uncertainty
-from worker.measures.inputs import Undefined
-from worker.measures.representational.factors import basis
-from worker.measures.representational.gram import centred
-from worker.measures.representational.layers import measure_of_layers
+from worker.inputs.undefined import Undefined
+from worker.measures.representational.family import measure_of_layers
+from worker.similarity.canonical_correlations import basis
+from worker.similarity.kernels import centred
 
 
 class Fitted(NamedTuple):

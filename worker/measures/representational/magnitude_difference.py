@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Pace, Uncertainty
-from worker.measures.representational.layers import measure_of_layers
+from worker.measures.representational.family import measure_of_layers
 
 
 def description(features: Tensor) -> Tensor:

@@ -3,9 +3,9 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Uncertainty
-from worker.measures.representational.factors import basis, canonical_correlations, room_for_correlations
-from worker.measures.representational.layers import measure_of_layers
-from worker.measures.representational.linear_cka_biased import few_samples
+from worker.measures.representational.family import measure_of_layers
+from worker.similarity.canonical_correlations import basis, canonical_correlations, room_for_correlations
+from worker.similarity.kernels import few_samples
 
 
 @measure_of_layers(

@@ -3,8 +3,8 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Uncertainty
-from worker.measures.representational.layers import measure_of_layers
-from worker.measures.representational.neighbours import (
+from worker.measures.representational.family import measure_of_layers
+from worker.similarity.neighbourhoods import (
     NEIGHBOURS,
     Near,
     by_neighbourhoods,

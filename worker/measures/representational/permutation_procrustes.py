@@ -3,9 +3,9 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Uncertainty
-from worker.measures.representational.layers import measure_of_layers
-from worker.measures.representational.matching import best_match, products
-from worker.measures.representational.rotation import unit_frobenius
+from worker.measures.representational.family import measure_of_layers
+from worker.similarity.matching import best_match, products
+from worker.similarity.rotation import unit_frobenius
 
 
 @measure_of_layers(

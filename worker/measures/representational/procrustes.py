@@ -4,11 +4,11 @@ import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Uncertainty
-from worker.measures.measure import Block, Together
-from worker.measures.representational.factors import over_pairs
-from worker.measures.representational.gram import not_constant
-from worker.measures.representational.layers import measure_of_layers
-from worker.measures.representational.rotation import nuclear_norm, unit_centred
+from worker.evaluation.measure import Block, Together
+from worker.measures.representational.family import measure_of_layers
+from worker.similarity.canonical_correlations import over_pairs
+from worker.similarity.kernels import not_constant
+from worker.similarity.rotation import nuclear_norm, unit_centred
 
 
 def all_pairs(block: Block) -> Together:

@@ -3,10 +3,10 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Pace, Parameter, Uncertainty
-from worker.measures.measure import Block, Together
-from worker.measures.representational.gram import centred, enough_for_unbiased, rbf_gram, u_centred, unit_triangle
-from worker.measures.representational.layers import measure_of_layers
-from worker.measures.representational.moments import alignment, rbf_moments
+from worker.evaluation.measure import Block, Together
+from worker.measures.representational.family import measure_of_layers
+from worker.similarity.hsic import alignment, rbf_moments
+from worker.similarity.kernels import centred, enough_for_unbiased, rbf_gram, u_centred, unit_triangle
 
 
 def unit_u_gram(features: Tensor, *, fraction: float) -> Tensor:

@@ -3,11 +3,10 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Pace, Parameter, Uncertainty
-from worker.measures.measure import Block, Together
-from worker.measures.representational.gram import centred, double_centred, not_constant, rbf_gram, unit_triangle
-from worker.measures.representational.layers import measure_of_layers
-from worker.measures.representational.linear_cka_biased import few_samples
-from worker.measures.representational.moments import alignment, rbf_moments
+from worker.evaluation.measure import Block, Together
+from worker.measures.representational.family import measure_of_layers
+from worker.similarity.hsic import alignment, rbf_moments
+from worker.similarity.kernels import centred, double_centred, few_samples, not_constant, rbf_gram, unit_triangle
 
 
 def unit_gram(features: Tensor, *, fraction: float) -> Tensor:

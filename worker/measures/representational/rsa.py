@@ -5,9 +5,9 @@ from functools import partial
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Pace, Parameter, Uncertainty
-from worker.measures.measure import Block, Together
-from worker.measures.representational.layers import measure_of_layers
-from worker.measures.representational.rdm import Ranked, dissimilarities, kendall, over_subsets, unit, varied
+from worker.evaluation.measure import Block, Together
+from worker.measures.representational.family import measure_of_layers
+from worker.similarity.rdm import Ranked, dissimilarities, kendall, over_subsets, unit, varied
 
 
 def all_pairs(block: Block, *, inner: str, outer: str) -> Together:

@@ -3,22 +3,9 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Pace, Parameter, Uncertainty
-from worker.measures.inputs import Undefined
-from worker.measures.representational.gram import inner_products
-from worker.measures.representational.layers import measure_of_layers
-from worker.measures.representational.rdm import Ranked, dissimilarities, unit
-
-
-def clipped(vector: Tensor, *, low: float, high: float) -> Tensor:
-    """Dissimilarities between two of their quantiles, rescaled to 0..1."""
-    if low >= high:
-        raise Undefined(f"low = {low:g} must be below high = {high:g}.")
-    ordered = vector.sort().values
-    last = len(ordered) - 1
-    bottom, top = ordered[round(low * last)], ordered[round(high * last)]
-    if not float(top - bottom) > 1e-12:
-        raise Undefined("The quantiles of the dissimilarities coincide, so nothing is left between them.")
-    return ((vector - bottom) / (top - bottom)).clamp(0, 1)
+from worker.measures.representational.family import measure_of_layers
+from worker.similarity.kernels import inner_products
+from worker.similarity.rdm import Ranked, clipped, dissimilarities, unit
 
 
 def without_extremes(features: Tensor, *, inner: str, low: float, high: float) -> Tensor:

@@ -6,11 +6,10 @@ from scipy.sparse.csgraph import csgraph_from_dense, shortest_path
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Pace, Parameter, Uncertainty
-from worker.measures.inputs import Undefined
-from worker.measures.representational.gram import inner_products
-from worker.measures.representational.layers import measure_of_layers
-from worker.measures.representational.rdm import Ranked, condensed, dissimilarities, square, unit
-from worker.measures.representational.rsa_geo_topological import clipped
+from worker.inputs.undefined import Undefined
+from worker.measures.representational.family import measure_of_layers
+from worker.similarity.kernels import inner_products
+from worker.similarity.rdm import Ranked, clipped, condensed, dissimilarities, square, unit
 
 
 def geodesics(features: Tensor, *, inner: str, low: float, high: float) -> Tensor:

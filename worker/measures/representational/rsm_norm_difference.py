@@ -4,10 +4,10 @@ import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Parameter, Uncertainty
-from worker.measures.measure import Block, Together
-from worker.measures.progress import steps
-from worker.measures.representational.layers import measure_of_layers
-from worker.measures.representational.nearest import unit_rows
+from worker.evaluation.measure import Block, Together
+from worker.measures.representational.family import measure_of_layers
+from worker.numerics.progress import steps
+from worker.similarity.cosine_neighbours import unit_rows
 
 STRIP_BYTES = 64 << 20
 
@@ -46,8 +46,9 @@ def all_pairs(block: Block, *, inner: str) -> Together:
     for p, i in enumerate(block.pairs[:, 0].tolist()):
         others.setdefault(i, []).append(p)
     at_once = max(1, STRIP_BYTES // (8 * n * len(xs)))
-    spans = [(g, rows) for g, some in enumerate(torch.arange(n, device=device).split(sizes))
-             for rows in some.split(at_once)]  # fmt: skip
+    spans = [
+        (g, rows) for g, some in enumerate(torch.arange(n, device=device).split(sizes)) for rows in some.split(at_once)
+    ]
     sums = torch.zeros(len(groups), len(groups), len(block.pairs), dtype=torch.float64)
     for g, rows in steps(spans):
         strips = torch.stack([similarities(x[rows], x, inner=inner) for x in xs])

@@ -3,8 +3,8 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Parameter, Uncertainty
-from worker.measures.representational.factors import basis, canonical_correlations, room_for_correlations
-from worker.measures.representational.layers import measure_of_layers
+from worker.measures.representational.family import measure_of_layers
+from worker.similarity.canonical_correlations import basis, canonical_correlations, room_for_correlations
 
 
 @measure_of_layers(

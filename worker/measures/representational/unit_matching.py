@@ -3,8 +3,8 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Uncertainty
-from worker.measures.representational.layers import measure_of_layers
-from worker.measures.representational.matching import best_match, products, unit_columns
+from worker.measures.representational.family import measure_of_layers
+from worker.similarity.matching import best_match, products, unit_columns
 
 
 @measure_of_layers(

@@ -4,12 +4,14 @@ import torch
 from torch import Tensor
 
 from backend.contracts.cards import Parameter
-from worker.measures.inputs import Subject, Undefined
-from worker.measures.landscape.minimum import group_means
-from worker.measures.measure import Reading
-from worker.measures.robustness.corruptions import CORRUPTIONS, SEVERITIES, corrupted
-from worker.measures.robustness.right import right_on
-from worker.measures.robustness.samples import half_widths, measure_of_robustness, raw_samples
+from worker.curvature.group_means import group_means
+from worker.evaluation.measure import Reading
+from worker.inputs.subject import Subject
+from worker.inputs.undefined import Undefined
+from worker.measures.robustness.family import measure_of_robustness
+from worker.robustness.accuracy import right_on
+from worker.robustness.corruptions import CORRUPTIONS, SEVERITIES, corrupted
+from worker.robustness.samples import half_widths, raw_samples
 
 ALL = "all"
 
@@ -21,15 +23,16 @@ ALL = "all"
     reliable_from="100 images",
     pitfalls="Strengths follow the usual families but the images are not those of a published corrupted data set: "
     "compare networks here, not with tables elsewhere. Widths scale with the side of the image.",
-    source="Hendrycks & Dietterich 2019, section 3: kinds and five severities; arithmetic on the range of the "
-    "samples",
+    source="Hendrycks & Dietterich 2019, section 3: kinds and five severities; arithmetic on the range of the samples",
     parameters=(
         Parameter(
-            name="corruption", default=ALL, choices=(ALL, *(n.replace(" ", "-") for n in CORRUPTIONS)),
+            name="corruption",
+            default=ALL,
+            choices=(ALL, *(n.replace(" ", "-") for n in CORRUPTIONS)),
             help="One kind, or the mean over all.",
         ),
     ),
-)  # fmt: skip
+)
 def corruption_accuracy(subject: Subject, *, corruption: str) -> Reading:
     """Share of right answers when images are noisy, blurred, moved or changed in light, mean over kinds."""
     raw = raw_samples(subject)

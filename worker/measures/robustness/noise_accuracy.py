@@ -3,11 +3,12 @@
 import torch
 
 from backend.contracts.cards import Parameter
-from worker.measures.inputs import Subject
-from worker.measures.landscape.minimum import group_means
-from worker.measures.measure import Reading
-from worker.measures.robustness.right import right_on
-from worker.measures.robustness.samples import measure_of_robustness, raw_samples
+from worker.curvature.group_means import group_means
+from worker.evaluation.measure import Reading
+from worker.inputs.subject import Subject
+from worker.measures.robustness.family import measure_of_robustness
+from worker.robustness.accuracy import right_on
+from worker.robustness.samples import raw_samples
 
 
 @measure_of_robustness(

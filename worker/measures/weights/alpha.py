@@ -1,14 +1,10 @@
 """Power-law exponent of the weights."""
 
 from backend.contracts.cards import Change
-from worker.measures.measure import Reading
-from worker.measures.weights.layers import by_layer, measure_of_matrices
-from worker.measures.weights.spectra import Spectrum, spectra
-
-
-def alpha_of(spectrum: Spectrum) -> float | None:
-    """Exponent of the best power law; None for fewer than 20 eigenvalues."""
-    return None if spectrum.law is None else spectrum.law.alpha
+from worker.evaluation.measure import Reading
+from worker.measures.weights.family import measure_of_matrices
+from worker.spectra.eigenvalues import Spectrum, alpha_of, spectra
+from worker.spectra.layers import by_layer
 
 
 @measure_of_matrices(

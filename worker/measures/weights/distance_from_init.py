@@ -3,10 +3,12 @@
 import math
 
 from backend.contracts.cards import Direction
-from worker.measures.inputs import Undefined, Weights
-from worker.measures.measure import Reading
-from worker.measures.weights.flat import Flat, check_alike, flat, measure_of_weights
-from worker.measures.weights.layers import layer_name
+from worker.evaluation.measure import Reading
+from worker.inputs.undefined import Undefined
+from worker.inputs.weights import Weights
+from worker.measures.weights.family import measure_of_weights
+from worker.spectra.flat_weights import Flat, check_alike, flat
+from worker.spectra.layers import layer_name
 
 
 def all_parameters(weights: Weights, **_: object) -> Flat:

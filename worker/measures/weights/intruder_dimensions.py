@@ -6,8 +6,10 @@ import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Parameter
-from worker.measures.inputs import Undefined, Weights
-from worker.measures.weights.flat import matrices, measure_of_weights
+from worker.inputs.undefined import Undefined
+from worker.inputs.weights import Weights
+from worker.measures.weights.family import measure_of_weights
+from worker.spectra.flat_weights import matrices
 
 
 class Spectra(NamedTuple):

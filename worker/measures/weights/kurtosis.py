@@ -4,16 +4,11 @@ import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change
-from worker.measures.inputs import Undefined
-from worker.measures.measure import Reading
-from worker.measures.weights.layers import every_matrix, measure_of_matrices, profile
-
-
-def kurtosis_of(values: Tensor) -> float | None:
-    """Fourth moment over the squared variance of a tensor; None for a constant one."""
-    centred = (values - values.mean()).flatten()
-    variance = float(centred.square().mean())
-    return float(centred.pow(4).mean()) / variance**2 if variance > 0 else None
+from worker.evaluation.measure import Reading
+from worker.inputs.undefined import Undefined
+from worker.measures.weights.family import measure_of_matrices
+from worker.spectra.kurtosis import kurtosis_of
+from worker.spectra.layers import every_matrix, profile
 
 
 @measure_of_matrices(

@@ -1,27 +1,12 @@
 """Kurtosis of the layers' kurtoses."""
 
-import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change
-from worker.measures.inputs import Undefined
-from worker.measures.measure import Reading
-from worker.measures.weights.kurtosis import kurtosis_of
-from worker.measures.weights.layers import every_matrix, measure_of_matrices, profile
-
-FEWEST_LAYERS = 3
-
-
-def kurtosis_over_layers(weights: dict[str, Tensor]) -> tuple[float, dict[str, float | None]]:
-    """The kurtosis of the matrices' kurtoses, and those kurtoses by name."""
-    each = {n: kurtosis_of(w) for n, w in weights.items()}
-    known = [v for v in each.values() if v is not None]
-    if len(known) < FEWEST_LAYERS:
-        raise Undefined(f"It needs three matrices whose weights are not all equal; there are {len(known)}.")
-    found = kurtosis_of(torch.tensor(known, dtype=torch.float64))
-    if found is None:
-        raise Undefined("All matrices have the same kurtosis.")
-    return found, each
+from worker.evaluation.measure import Reading
+from worker.measures.weights.family import measure_of_matrices
+from worker.spectra.kurtosis import kurtosis_over_layers
+from worker.spectra.layers import every_matrix, profile
 
 
 @measure_of_matrices(

@@ -2,9 +2,10 @@
 
 import math
 
-from worker.measures.measure import Reading
-from worker.measures.weights.layers import by_layer, measure_of_matrices
-from worker.measures.weights.spectra import Spectrum, spectra
+from worker.evaluation.measure import Reading
+from worker.measures.weights.family import measure_of_matrices
+from worker.spectra.eigenvalues import Spectrum, spectra
+from worker.spectra.layers import by_layer
 
 
 def log_norm_of(spectrum: Spectrum) -> float | None:

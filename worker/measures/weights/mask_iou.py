@@ -3,9 +3,10 @@
 from typing import NamedTuple
 
 from backend.contracts.cards import Change, Direction
-from worker.measures.inputs import Weights
-from worker.measures.measure import Reading
-from worker.measures.weights.flat import Flat, check_alike, flat, measure_of_weights
+from worker.evaluation.measure import Reading
+from worker.inputs.weights import Weights
+from worker.measures.weights.family import measure_of_weights
+from worker.spectra.flat_weights import Flat, check_alike, flat
 
 
 class Mask(NamedTuple):

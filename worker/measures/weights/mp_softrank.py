@@ -1,10 +1,11 @@
 """Marchenko-Pastur soft rank."""
 
 from backend.contracts.cards import Change
-from worker.measures.measure import Reading
-from worker.measures.weights.bulk import FEWEST, bulk_edge_per_median
-from worker.measures.weights.layers import by_layer, measure_of_matrices
-from worker.measures.weights.spectra import Spectrum, spectra
+from worker.evaluation.measure import Reading
+from worker.measures.weights.family import measure_of_matrices
+from worker.spectra.eigenvalues import Spectrum, spectra
+from worker.spectra.layers import by_layer
+from worker.spectra.marchenko_pastur import FEWEST, bulk_edge_per_median
 
 
 def softrank_of(spectrum: Spectrum) -> float | None:

@@ -4,9 +4,10 @@ import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change
-from worker.measures.measure import Reading
-from worker.measures.weights.layers import every_matrix, measure_of_matrices
-from worker.measures.weights.pruning import optimum, prune_curve_of
+from worker.evaluation.measure import Reading
+from worker.measures.weights.family import measure_of_matrices
+from worker.spectra.layers import every_matrix
+from worker.spectra.pruning import optimum, prune_curve_of
 
 
 @measure_of_matrices(

@@ -3,9 +3,10 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change
-from worker.measures.measure import Reading
-from worker.measures.weights.layers import every_matrix, measure_of_matrices
-from worker.measures.weights.pruning import safe_share
+from worker.evaluation.measure import Reading
+from worker.measures.weights.family import measure_of_matrices
+from worker.spectra.layers import every_matrix
+from worker.spectra.pruning import safe_share
 
 
 @measure_of_matrices(

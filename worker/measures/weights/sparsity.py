@@ -3,8 +3,9 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change
-from worker.measures.measure import Reading
-from worker.measures.weights.layers import every_matrix, measure_of_matrices, profile
+from worker.evaluation.measure import Reading
+from worker.measures.weights.family import measure_of_matrices
+from worker.spectra.layers import every_matrix, profile
 
 
 @measure_of_matrices(

@@ -3,10 +3,11 @@
 import math
 
 from backend.contracts.cards import Change
-from worker.measures.measure import Reading
-from worker.measures.weights.layers import by_layer, measure_of_matrices
-from worker.measures.weights.spectra import Spectrum, spectra
-from worker.measures.weights.spectral_shares import entropy
+from worker.evaluation.measure import Reading
+from worker.measures.weights.family import measure_of_matrices
+from worker.spectra.eigenvalues import Spectrum, spectra
+from worker.spectra.entropy import entropy
+from worker.spectra.layers import by_layer
 
 
 def spectral_entropy_of(spectrum: Spectrum) -> float | None:

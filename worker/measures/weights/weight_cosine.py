@@ -3,8 +3,10 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Parameter
-from worker.measures.inputs import Undefined, Weights
-from worker.measures.weights.flat import Flat, check_alike, flat, measure_of_weights
+from worker.inputs.undefined import Undefined
+from worker.inputs.weights import Weights
+from worker.measures.weights.family import measure_of_weights
+from worker.spectra.flat_weights import Flat, check_alike, flat
 
 
 def unit_weights(weights: Weights, *, tensors: str) -> Flat:

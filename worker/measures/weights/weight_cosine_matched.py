@@ -3,10 +3,11 @@
 import torch
 
 from backend.contracts.cards import Change, Direction, Family, Input, Pace, Question, Role, Uncertainty
-from worker.measures.inputs import Subject, Undefined
-from worker.measures.measure import Reading, measure
-from worker.measures.weights.flat import check_alike, flat
-from worker.measures.weights.units import matched, orders_of, reordered
+from worker.evaluation.measure import Reading, measure
+from worker.inputs.subject import Subject
+from worker.inputs.undefined import Undefined
+from worker.spectra.flat_weights import check_alike, flat
+from worker.spectra.unit_matching import matched, orders_of, reordered
 
 
 @measure(

@@ -3,7 +3,8 @@
 from torch import Tensor
 
 from backend.contracts.cards import Direction, Parameter
-from worker.measures.weights.flat import Flat, check_alike, flat, measure_of_weights
+from worker.measures.weights.family import measure_of_weights
+from worker.spectra.flat_weights import Flat, check_alike, flat
 
 
 @measure_of_weights(

@@ -1,0 +1,104 @@
+"""What a network loses when one of its layers is put back."""
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor
+
+from backend.contracts.cards import Parameter
+from worker.evaluation.intervals import FEWEST_GROUPS, half_width
+from worker.evaluation.measure import Measure, Reading
+from worker.inputs.outputs import Outputs
+from worker.inputs.subject import Subject
+from worker.inputs.undefined import Undefined
+from worker.inputs.weights import Weights
+
+# Measures of outputs that may tell how much a network lost.
+BETWEEN = Parameter(
+    name="between",
+    default="disagreement",
+    choices=(
+        "disagreement",
+        "activation-distance",
+        "js-divergence",
+        "kl-divergence",
+        "prediction-cosine",
+        "total-variation",
+    ),
+    help="The measure of answers between the network and itself with one layer put back.",
+)
+
+
+def layers_of(weights: Weights) -> dict[str, list[str]]:
+    """Weights by the layer that owns them, in stored order."""
+    found: dict[str, list[str]] = {}
+    for name in weights:
+        found.setdefault(name.rpartition(".")[0] or name, []).append(name)
+    return found
+
+
+def answers(subject: Subject, weights: Weights) -> Outputs:
+    """What the network answers with other weights."""
+    parts = []
+    with torch.no_grad():
+        for rows in subject.x.split(subject.chunk):
+            parts.append(subject.logits(weights, rows))
+    logits = torch.cat(parts).double().cpu()
+    if not bool(logits.isfinite().all()):
+        raise Undefined("The network's answers are not finite after a layer was put back.")
+    return Outputs(logits, subject.y.cpu() if subject.y.numel() else None)
+
+
+def reset_table(
+    subject: Subject, drawn: list[Mapping[str, Tensor]], between: Measure
+) -> tuple[dict[str, list[float]], dict[str, Tensor | None]]:
+    """For each layer the number of every draw, and its leave-one-group-out values (mean over draws).
+
+    Args:
+        between: measure of outputs between the network and itself with one layer reset.
+    """
+    settings = between.card.settings({})
+    own = answers(subject, subject.weights)
+
+    def number(first: Outputs, second: Outputs) -> float:
+        return float(between.of_pair(between.prepare(first), between.prepare(second), settings))
+
+    values: dict[str, list[float]] = {}
+    replicates: dict[str, Tensor | None] = {}
+    for layer, names in layers_of(subject.weights).items():
+        resets = [answers(subject, {**subject.weights, **{n: state[n] for n in names}}) for state in drawn]
+        values[layer] = [number(own, reset) for reset in resets]
+        replicates[layer] = _without_each_group(subject, own, resets, number)
+    return values, replicates
+
+
+def _without_each_group(
+    subject: Subject, own: Outputs, resets: list[Outputs], number: Callable[[Outputs, Outputs], float]
+) -> Tensor | None:
+    if len(subject.groups) < FEWEST_GROUPS:
+        return None
+    left = []
+    for g in range(len(subject.groups)):
+        rows = torch.cat([group for k, group in enumerate(subject.groups) if k != g])
+        mine = own.rows(rows)
+        left.append(sum(number(mine, reset.rows(rows)) for reset in resets) / len(resets))
+    return torch.tensor(left, dtype=torch.float64)
+
+
+def reset_reading(values: dict[str, list[float]], replicates: dict[str, Tensor | None]) -> Reading:
+    """The mean over layers, with a bar for each."""
+    means = {layer: sum(v) / len(v) for layer, v in values.items()}
+    known = [r for r in replicates.values() if r is not None]
+    draws = torch.tensor(list(values.values()), dtype=torch.float64).mean(0)
+    worst = max(means, key=lambda layer: means[layer])
+    return Reading(
+        sum(means.values()) / len(means),
+        torch.stack(known).mean(0) if known else None,
+        monte_carlo_error=float(draws.std() / len(draws) ** 0.5) if len(draws) > 1 else None,
+        notes={"largest_at": worst},
+        series={
+            "layer": list(means),
+            "value": list(means.values()),
+            "half_width": [None if r is None else float(half_width(r)) for r in replicates.values()],
+        },
+    )

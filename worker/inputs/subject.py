@@ -1,0 +1,147 @@
+"""What measures are given: outputs, features, weights, or a network on its probe set."""
+
+import copy
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from worker.inputs.passes import MOST_PER_PASS, samples_in_cache
+from worker.inputs.weights import Weights
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A network on the samples that its sharpness is asked about.
+
+    The module is in eval mode and is never changed: weights enter through
+    ``torch.func.functional_call``.
+
+    Attributes:
+        x: samples as the network takes them.
+        y: ``(samples,)``, int64.
+        groups: rows to leave out together for the intervals.
+        chunk: most samples in one pass.
+        seed: of random draws.
+        scale: mean and standard deviation by which the raw samples were normalised.
+        fresh: makes an untrained network of this architecture from a seed.
+        references: networks that the measure needs beside those it compares.
+        kept: what several measures of this network share.
+        keep: gives tensors of a name from a place that outlives this process, or makes and puts them there.
+    """
+
+    module: nn.Module
+    x: Tensor
+    y: Tensor
+    groups: tuple[Tensor, ...] = ()
+    chunk: int = MOST_PER_PASS
+    seed: int = 0
+    scale: tuple[Tensor, Tensor] | None = None
+    fresh: Callable[[int], nn.Module] | None = None
+    references: tuple["Subject", ...] = ()
+    kept: dict[Hashable, Any] = field(default_factory=dict)
+    keep: Callable[[str, Callable[[], dict[str, Tensor]]], dict[str, Tensor]] | None = None
+
+    def once(self, key: Hashable, make: Callable[[], Any]) -> Any:
+        """A value that several measures of this network need, made by the first."""
+        if key not in self.kept:
+            self.kept[key] = make()
+        return self.kept[key]
+
+    def lasting(self, name: str, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
+        """The same for tensors that are dear to make, small, and needed again by other jobs."""
+        keep = self.keep
+        found: dict[str, Tensor] = self.once(name, make if keep is None else lambda: keep(name, make))
+        return found
+
+    @cached_property
+    def weights(self) -> dict[str, Tensor]:
+        """Parameters by name, detached; frozen ones too, whole numbers not."""
+        return {n: p.detach() for n, p in self.module.named_parameters() if p.is_floating_point()}
+
+    @cached_property
+    def buffers(self) -> dict[str, Tensor]:
+        """Buffers by name, such as BatchNorm statistics."""
+        return {n: b.detach() for n, b in self.module.named_buffers()}
+
+    @property
+    def samples(self) -> int:
+        """Number of samples."""
+        return int(self.x.shape[0])
+
+    @property
+    def samples_at_once(self) -> int:
+        """Most samples in one pass of which nothing is kept."""
+        fitting: int = self.once("samples in cache", lambda: samples_in_cache(self.module, self.x))
+        return min(self.chunk, fitting)
+
+    def in_float64(self) -> "Subject":
+        """The same network and samples with twice the digits; a copy, the module stays as it is."""
+        if all(t.dtype == torch.float64 for t in self.weights.values()):
+            return self
+
+        def double() -> Subject:
+            module = copy.deepcopy(self.module).double()
+            x = self.x.double() if self.x.is_floating_point() else self.x
+            return replace(self, module=module, x=x, kept={}, keep=None)
+
+        found: Subject = self.once("float64", double)
+        return found
+
+    def in_smaller_passes(self) -> "Subject":
+        """The same network with a quarter of the samples in one pass, and nothing kept."""
+        others = tuple(replace(r, chunk=max(1, self.chunk // 4), kept={}) for r in self.references)
+        return replace(self, chunk=max(1, self.chunk // 4), references=others, kept={})
+
+    def of_rows(self, rows: Tensor) -> "Subject":
+        """The same network on some of the samples."""
+        rows = rows.to(self.x.device)
+        y = self.y[rows] if self.y.numel() else self.y
+        return replace(self, x=self.x[rows], y=y, groups=(), kept={}, keep=None)
+
+    def grouped(self, groups: tuple[Tensor, ...]) -> "Subject":
+        """The same network with other groups of samples to leave out."""
+        return replace(self, groups=groups)
+
+    def generator(self) -> torch.Generator:
+        """A random generator made from the seed of the question."""
+        return torch.Generator(device="cpu").manual_seed(self.seed)
+
+    def logits(self, weights: Weights, x: Tensor, *, buffers: Weights | None = None) -> Tensor:
+        """Logits ``(samples, classes)`` of the network with other weights."""
+        state = {**(self.buffers if buffers is None else buffers), **weights}
+        if not torch.is_grad_enabled():
+            plain: Tensor = torch.func.functional_call(self.module, state, (x,))
+            return plain
+        with exact_attention():
+            out: Tensor = torch.func.functional_call(self.module, state, (x,))
+        return out
+
+    def losses(self, weights: Weights | None = None, *, buffers: Weights | None = None) -> Tensor:
+        """Cross-entropy of every sample, ``(samples,)``, in nats, without a graph; of other weights where given."""
+        parts = []
+        at_once = self.samples_at_once
+        with torch.no_grad():
+            for start in range(0, self.samples, at_once):
+                x = self.x[start : start + at_once]
+                logits = self.module(x) if weights is None else self.logits(weights, x, buffers=buffers)
+                y = self.y[start : start + at_once]
+                parts.append(nn.functional.cross_entropy(logits, y, reduction="none"))
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+
+@contextmanager
+def exact_attention() -> Iterator[None]:
+    """Attention by plain matrix products: the fused kernels have no second derivatives."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with sdpa_kernel(SDPBackend.MATH):
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)

@@ -1,0 +1,5 @@
+"""The reason why a measure has no number for what it was given."""
+
+
+class Undefined(ValueError):
+    """A number does not exist for this input; the sentence is shown instead of it."""

@@ -1,0 +1,30 @@
+"""What the cards of this family have in common."""
+
+from functools import partial
+
+from backend.contracts.cards import (
+    Arity,
+    Change,
+    Direction,
+    Family,
+    Input,
+    Question,
+    Role,
+    Uncertainty,
+)
+from worker.evaluation.measure import measure
+
+measure_of_robustness = partial(
+    measure,
+    family=Family.ROBUSTNESS,
+    question=Question.ROBUSTNESS,
+    arity=Arity.MODEL,
+    input=Input.NETWORK,
+    role=Role.HELD_OUT,
+    needs_labels=True,
+    bounds=(0.0, 1.0),
+    direction=Direction.HIGHER_IS_BETTER,
+    ignores={Change.PERMUTE_UNITS, Change.RESCALE_LAYERS},
+    uncertainty=Uncertainty.MEAN_JACKKNIFE,
+    counts_events=True,
+)

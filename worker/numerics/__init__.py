@@ -1,0 +1,1 @@
+"""Products, eigenvalues and threads that every room uses."""

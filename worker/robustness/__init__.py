@@ -1,0 +1,1 @@
+"""Perturbed samples: attacks and corruptions."""

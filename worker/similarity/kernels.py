@@ -1,0 +1,132 @@
+"""Gram matrices of one model: centred features, and the vectors whose products are similarities."""
+
+import torch
+from torch import Tensor
+
+from worker.inputs.undefined import Undefined
+
+FIRST_COLUMNS = 64
+
+
+def centred(features: Tensor) -> Tensor:
+    """Features ``(samples, width)`` in float64 with the mean of every column removed.
+
+    Centring comes before any product: at mean/std = 30 a Gram matrix of raw features has no
+    correct digits left.
+    """
+    x = features.to(torch.float64)
+    largest = float(x.abs().max())
+    # One scale for all does not matter, and keeps squares within what a float can hold.
+    x = x / largest if largest > 0 else x
+    x = x - x.mean(0, keepdim=True)
+    if x.shape[0] < 2 or not float(x.square().mean()) > 1e-26:
+        raise Undefined("All features are constant over the probe set, so similarity is 0/0.")
+    return x
+
+
+def as_given(features: Tensor, **_: object) -> Tensor:
+    """Features ``(samples, width)`` in float64, one scale for all, not centred."""
+    x = features.to(torch.float64)
+    largest = float(x.abs().max())
+    if largest == 0:
+        raise Undefined("All features are zero, so similarity is 0/0.")
+    return x / largest
+
+
+def narrowed(features: Tensor, **_: object) -> Tensor:
+    """Features as given, rotated to at most ``samples`` columns."""
+    x = as_given(features)
+    if x.shape[1] > x.shape[0]:
+        u, s, _vh = torch.linalg.svd(x, full_matrices=False)
+        x = u * s
+    return x
+
+
+def not_constant(features: Tensor, **_: object) -> None:
+    """Refuse features that are the same for all samples."""
+    # A few columns settle it for nearly every layer; only one that looks constant is read whole.
+    for x in (features[:, :FIRST_COLUMNS], features):
+        low, high = x.amin(0), x.amax(0)
+        size = torch.maximum(low.abs(), high.abs()).amax()
+        if len(x) > 1 and bool((high - low).amax() > 1e-11 * size):
+            return
+    raise Undefined("All features are constant over the probe set, so similarity is 0/0.")
+
+
+def enough_for_unbiased(features: Tensor, **_: object) -> None:
+    """Refuse what the unbiased estimator is not defined for."""
+    not_constant(features)
+    if len(features) < 4:
+        raise Undefined(f"The unbiased estimator needs at least 4 samples; there are {len(features)}.")
+
+
+def unit_triangle(gram: Tensor, *, size: float) -> Tensor:
+    """A symmetric matrix as one vector of length 1 whose products are matrix inner products.
+
+    Args:
+        size: norm of the matrix before centring; what is left below its rounding is nothing.
+    """
+    n = gram.shape[0]
+    rows, columns = torch.triu_indices(n, n, offset=1)
+    vector = torch.cat([gram.diagonal(), gram[rows, columns] * 2**0.5])
+    length = vector.norm()
+    if not float(length) > 1e-12 * size:
+        raise Undefined("All samples are equally far apart (or all the same), so similarity is 0/0.")
+    unit: Tensor = vector / length
+    return unit
+
+
+def u_centred(gram: Tensor) -> Tensor:
+    """U-centred Gram matrix: inner products of two of them are unbiased HSIC times n(n-3).
+
+    Source: Székely & Rizzo 2014, definition 2; Song et al. 2012, equation 5.
+    """
+    n = gram.shape[0]
+    if n < 4:
+        raise Undefined(f"The unbiased estimator needs at least 4 samples; there are {n}.")
+    k = gram.clone().fill_diagonal_(0)
+    rows = k.sum(1)
+    k = k - rows[:, None] / (n - 2) - rows[None, :] / (n - 2) + rows.sum() / ((n - 1) * (n - 2))
+    return k.fill_diagonal_(0)
+
+
+def double_centred(gram: Tensor) -> Tensor:
+    """Gram matrix with row, column and grand mean removed."""
+    rows = gram.mean(0, keepdim=True)
+    return gram - rows - rows.T + gram.mean()
+
+
+def inner_products(left: list[Tensor], right: list[Tensor], **_: object) -> Tensor:
+    """All inner products of two lists of vectors."""
+    return torch.stack(list(left)) @ torch.stack(list(right)).T
+
+
+def median_distance(features: Tensor) -> Tensor:
+    """Median Euclidean distance between two different samples."""
+    n = len(features)
+    above = torch.ones(n, n, dtype=torch.bool, device=features.device).triu(1)
+    distances = torch.cdist(features, features)[above]
+    count = len(distances)
+    return (distances.kthvalue((count + 1) // 2).values + distances.kthvalue(count // 2 + 1).values) / 2
+
+
+def rbf_gram(x: Tensor, *, fraction: float) -> Tensor:
+    """Gaussian kernel matrix of centred features; the bandwidth is a fraction of the median distance."""
+    sigma = fraction * median_distance(x)
+    if not float(sigma) > 0:
+        raise Undefined("More than half of all pairs of samples are the same, so the median distance is 0.")
+    return torch.exp(-torch.cdist(x, x).square() / (2 * sigma**2))
+
+
+def few_samples(samples: int, width: int) -> str:
+    """A warning where independent features already look alike."""
+    if samples >= 5 * width:
+        return ""
+    return f"N = {samples} is small for {width} features: biased values will look alike."
+
+
+def unit_u_gram(features: Tensor, **_: object) -> Tensor:
+    """The U-centred linear Gram matrix as a vector of length 1."""
+    x = centred(features)
+    gram = x @ x.T
+    return unit_triangle(u_centred(gram), size=float(gram.norm()))
