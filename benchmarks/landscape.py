@@ -297,8 +297,9 @@ def weights() -> Iterator[Case]:
     import weightwatcher
 
     from kinscape import build
-    from worker.evaluation.cells import evaluate_model
+    from worker.evaluation.models import evaluate_model
     from worker.measures.catalogue import catalogue
+    from worker.numerics.memo import Memo
 
     torch.manual_seed(0)
     perceptron = nn.Sequential(nn.Linear(784, 300), nn.ReLU(), nn.Linear(300, 100), nn.ReLU(), nn.Linear(100, 30))
@@ -317,8 +318,8 @@ def weights() -> Iterator[Case]:
         state = dict(module.state_dict())
 
         def mine(state: dict[str, Tensor] = state) -> dict[str, float]:
-            kept: dict[Any, Any] = {}
-            cells = {s: evaluate_model(catalogue()[s], state, {}, kept=kept) for s in slugs}
+            memo = Memo()
+            cells = {s: evaluate_model(catalogue()[s], state, {}, memo=memo) for s in slugs}
             return dict(zip(cells["alpha"].series["layer"], cells["alpha"].series["value"], strict=True))
 
         def theirs(module: nn.Module = module) -> dict[str, float]:

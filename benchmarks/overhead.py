@@ -14,11 +14,15 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from backend.contracts.cards import Arity, Input
 from kinscape import Client, build
 from kinscape.demo.running import MEASURES
 from kinscape.local.launcher import Launcher, Wishes
-from worker.evaluation.cells import evaluate_model, evaluate_network, evaluate_pairs
+from worker.evaluation.batch import Batch
+from worker.evaluation.cells import evaluate_pairs
 from worker.evaluation.intervals import row_groups
+from worker.evaluation.models import evaluate_model
+from worker.evaluation.networks import evaluate_network
 from worker.inputs.outputs import Outputs
 from worker.inputs.subject import Subject
 from worker.loading.builtin import digits
@@ -64,28 +68,24 @@ def bare(models: list[nn.Module]) -> float:
             handle.remove()
     groups, train_groups = row_groups(len(x)), row_groups(len(train_x))
     pairs = [(i, j) for i in range(len(models)) for j in range(i + 1, len(models))]
+    weights = [{n: p.detach() for n, p in m.named_parameters()} for m in models]
     for slug in MEASURES:
         measure = catalogue()[slug]
         settings = measure.card.settings({})
-        if measure.card.input == "network":
+        if measure.card.input is Input.NETWORK:
             subjects = [Subject(m, train_x, train_y, groups=train_groups) for m in models]
-            chosen = (
-                [[subjects[i], subjects[j]] for i, j in pairs] if slug == "loss-barrier" else [[s] for s in subjects]
-            )
-            for some in chosen:
+            is_pair = measure.card.arity is Arity.PAIR
+            for some in [[subjects[i], subjects[j]] for i, j in pairs] if is_pair else [[s] for s in subjects]:
                 evaluate_network(measure, some, settings)
-        elif measure.card.arity == "model":
-            for one in outputs:
+        elif measure.card.arity is Arity.MODEL:
+            for one in weights if measure.card.input is Input.WEIGHTS else outputs:
                 evaluate_model(measure, one, settings, groups=groups)
-        elif measure.card.input == "features":
+        elif measure.card.input is Input.FEATURES:
             for layer in LAYERS:
-                data = dict(enumerate(seen[layer]))
-                evaluate_pairs(measure, data, data, pairs, settings, groups=groups)
+                evaluate_pairs(measure, Batch(dict(enumerate(seen[layer])), None, pairs, groups), settings)
         else:
-            data = dict(
-                enumerate(outputs if measure.card.input == "outputs" else [dict(m.named_parameters()) for m in models])
-            )
-            evaluate_pairs(measure, data, data, pairs, settings, groups=groups)
+            data = dict(enumerate(outputs if measure.card.input is Input.OUTPUTS else weights))
+            evaluate_pairs(measure, Batch(data, None, pairs, groups), settings)
     return time.perf_counter() - began
 
 

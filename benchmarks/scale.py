@@ -24,6 +24,7 @@ from kinscape import Client, build
 from kinscape.client import Comparison, Project
 from kinscape.local import programs
 from kinscape.local.launcher import Launcher, Wishes, usual_workers
+from worker.evaluation.batch import Batch
 from worker.evaluation.cells import evaluate_pairs
 from worker.evaluation.intervals import row_groups
 from worker.inputs.outputs import Outputs
@@ -92,7 +93,7 @@ def bare(models: list[nn.Module]) -> float:
         data = dict(enumerate(inputs[measure.card.input]))
         groups = () if measure.card.input == "weights" else row_groups(SAMPLES)
         started = time.perf_counter()
-        evaluate_pairs(measure, data, data, pairs, measure.card.settings({}), groups=groups)
+        evaluate_pairs(measure, Batch(data, None, pairs, groups), measure.card.settings({}))
         print(f"  bare {slug}: {time.perf_counter() - started:.1f} s", flush=True)
     return time.perf_counter() - began
 

@@ -25,24 +25,22 @@ from kinscape.given import (
     weights_of,
 )
 from kinscape.matrix import Matrix
-from worker.evaluation.cells import (
-    evaluate_both,
-    evaluate_model,
-    evaluate_network,
-    evaluate_pairs,
-    not_applicable,
-)
+from worker.evaluation.batch import Batch, PairResults
+from worker.evaluation.cells import evaluate_pairs, not_applicable
 from worker.evaluation.intervals import bounds, row_groups
 from worker.evaluation.measure import Measure
-from worker.evaluation.pairs import Answers
-from worker.evaluation.positions_and_chance import answer_pairs
+from worker.evaluation.models import evaluate_both, evaluate_model
+from worker.evaluation.networks import evaluate_network
+from worker.evaluation.results import results_of
+from worker.evaluation.sample_means import SampleMeans
 from worker.inputs.layer import Layer
 from worker.inputs.outputs import Outputs
 from worker.inputs.undefined import Undefined
 from worker.loading.registry import build
 from worker.measures.catalogue import catalogue
+from worker.numerics.memo import Memo
 from worker.numerics.progress import Listener, told
-from worker.numerics.threads import PROCESSOR, side_by_side
+from worker.numerics.threads import CPU, side_by_side
 
 __all__ = ["BoundMeasure", "Matrix", "build", "matrices", "measure", "measures"]
 BESIDE = ("inputs", "logits", "head")
@@ -81,26 +79,29 @@ def matrices(
     intervals: Literal[True, False] = True,
 ) -> dict[str, Matrix]:
     """Several measures of all pairs at once, with their default parameters; measures that can share a pass do."""
-    kept: dict[Hashable, Any] = {}
     inputs: dict[Input, list[Any]] = {}
+    memos: dict[Input, Memo] = {}
     passes: dict[Hashable, list[str]] = {}
     for slug in slugs:
         one = measure(slug)
         if one.card.input not in inputs or (one.card.needs_labels and labels is None):
             inputs[one.card.input] = one.read(data, labels=labels, outputs=outputs)
+            memos[one.card.input] = Memo()
         passes.setdefault(one.shared_pass, []).append(slug)
 
     def computed(some: Sequence[str]) -> dict[str, Matrix]:
-        return {
-            one.card.slug: one.matrix_of(inputs[one.card.input], one.card.settings({}), intervals=intervals, kept=kept)
-            for one in map(measure, some)
-        }
+        out = {}
+        for one in map(measure, some):
+            kind = one.card.input
+            settings = one.card.settings({})
+            out[one.card.slug] = one.matrix_of(inputs[kind], settings, intervals=intervals, memo=memos[kind])
+        return out
 
     alone = passes.pop(None, [])
     # Measures of single pairs take longest, so they begin first.
     rest = sorted(passes.values(), key=lambda some: measure(some[0]).card.pace is Pace.PRODUCT)
     tasks = [partial(computed, some) for some in rest]
-    device = next((one.logits.device for one in inputs.get(Input.OUTPUTS, ())), PROCESSOR)
+    device = next((one.logits.device for one in inputs.get(Input.OUTPUTS, ())), CPU)
     each = [computed(alone), *side_by_side(tasks, device=device)]
     found = {slug: one for some in each for slug, one in some.items()}
     return {slug: found[slug] for slug in slugs}
@@ -122,7 +123,8 @@ class BoundMeasure:
         """What measures of answers that share a pass over the samples have in common; None for other measures."""
         if self.card.input is not Input.OUTPUTS:
             return None
-        return self._measure.means or self.card.slug, self._measure.prepare
+        way = self._measure.all_pairs
+        return way.terms if isinstance(way, SampleMeans) else self.card.slug, self._measure.prepare
 
     @whole_precision()
     def __call__(
@@ -174,12 +176,12 @@ class BoundMeasure:
         else:
             if len(data) != 2:
                 raise Unprocessable(f"{self.card.slug} compares two inputs; {len(data)} were given.")
-            both = dict[Hashable, Any](enumerate(self.read(data, labels=labels, outputs=outputs)))
+            both = dict[int, Any](enumerate(self.read(data, labels=labels, outputs=outputs)))
             if references:
                 named = tuple(self.read(references, labels=labels, outputs=outputs))
                 both = {place: replace(one, references=named) for place, one in both.items()}
             groups = self._groups(list(both.values()), intervals=intervals)
-            cell = evaluate_pairs(self._measure, both, both, [(0, 1)], settings, groups=groups).cell(0)
+            cell = evaluate_pairs(self._measure, Batch(both, None, [(0, 1)], groups), settings).cell(0)
         if not isinstance(cell, Estimate):
             raise Unprocessable(cell.sentence)
         return cell
@@ -211,12 +213,12 @@ class BoundMeasure:
         settings: dict[str, Any],
         *,
         intervals: Literal[True, False],
-        kept: dict[Hashable, Any] | None = None,
+        memo: Memo | None = None,
     ) -> Matrix:
         """The same from inputs that were read already.
 
         Args:
-            kept: shared by measures of the same inputs, so that one pass serves several.
+            memo: shared by measures of the same inputs, so that one pass serves several.
         """
         if self.card.arity is Arity.MODEL or self.card.input is Input.NETWORK:
             raise Unprocessable(f"{self.card.slug} is not computed as a matrix; call it for each model or pair.")
@@ -225,9 +227,9 @@ class BoundMeasure:
         pairs = [(i, j) for i in range(n) for j in range(n) if (i < j or not card.symmetric) and i != j]
         if card.identical is None:
             pairs += [(i, i) for i in range(n)]
-        data = dict[Hashable, Any](enumerate(inputs))
         groups = self._groups(inputs, intervals=intervals)
-        found = answer_pairs(self._measure, data, data, list(pairs), settings, groups=groups, kept=kept)
+        batch = Batch(dict(enumerate(inputs)), None, pairs, groups, Memo() if memo is None else memo)
+        found = results_of(self._measure, batch, settings)
         samples, width = _size(inputs)
         warning = self._measure.small(samples, width) if self._measure.small else ""
         low, high = bounds(card, found.values, found.replicates, samples=samples)
@@ -321,7 +323,7 @@ def _size(inputs: list[Any]) -> tuple[int, int]:
 
 
 def _laid_out(
-    card: Card, found: Answers, low: Tensor, high: Tensor, pairs: list[tuple[int, int]], *, n: int, warning: str
+    card: Card, found: PairResults, low: Tensor, high: Tensor, pairs: list[tuple[int, int]], *, n: int, warning: str
 ) -> Matrix:
     rows, columns = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
     layers = [found.values[None], low[None], high[None]]

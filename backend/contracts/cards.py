@@ -5,7 +5,7 @@ import math
 import numbers
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from backend.contracts.problems import Unprocessable
 
@@ -145,18 +145,19 @@ class Card(BaseModel):
 
     model_config = ConfigDict(frozen=True)
     slug: Slug
-    version: int = Field(ge=1)
+    version: int = Field(default=1, ge=1)
     title: str
-    summary: str = Field(description="What the number says, one sentence.")
+    summary: str = Field(default="", description="What the number says, one sentence; the measure's docstring.")
     family: Family
     question: Question
-    arity: Arity
+    arity: Arity = Arity.PAIR
     input: Input
     formula: str = Field(description="LaTeX, without delimiters.")
     low: float | None = Field(description="Smallest possible value; null when unbounded.")
     high: float | None = Field(description="Largest possible value; null when unbounded.")
     identical: float | None = Field(
-        description="Value of a checkpoint with itself; null for one model, and where it differs by model."
+        default=None,
+        description="Value of a checkpoint with itself; null for one model, and where it differs by model.",
     )
     direction: Direction
     symmetric: bool = True
@@ -184,6 +185,15 @@ class Card(BaseModel):
         default=False, description="Whether every position of a feature map may count as a sample."
     )
     tolerance: float = Field(default=1e-6, description="How far two correct computations may differ.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _usual_chance_level(cls, fields: Any) -> Any:
+        """Pairs of outputs or features have a chance level unless the card says otherwise."""
+        if not isinstance(fields, dict) or "has_chance_level" in fields:
+            return fields
+        by_sample = fields.get("input") in (Input.FEATURES, Input.OUTPUTS)
+        return {**fields, "has_chance_level": by_sample and fields.get("arity", Arity.PAIR) == Arity.PAIR}
 
     @field_validator("summary", "reliable_from", "pitfalls", "source")
     @classmethod

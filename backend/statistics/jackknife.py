@@ -18,7 +18,9 @@ def standard_error(replicates: npt.NDArray[Any]) -> Floats:
     Source: Efron & Tibshirani 1993, equation 11.5, with groups in the place of samples.
     """
     count = len(replicates)
-    squares = np.square(replicates - replicates.mean(0)).sum(0)
+    # Of values that are not finite there is no error: it is NaN.
+    with np.errstate(invalid="ignore"):
+        squares = np.square(replicates - replicates.mean(0)).sum(0)
     error: Floats = np.sqrt(squares * (count - 1) / count)
     return error
 

@@ -15,17 +15,19 @@ from tests.conftest import Server, free_port
 ROOT = Path(__file__).resolve().parents[2]
 GOOD = '''"""Half of the disagreement."""
 
+from backend.contracts.cards import Card, Change, Direction, Family, Input, Question, Role, Uncertainty
+from worker.evaluation.measure import measure
 from worker.similarity.outputs import one_hot_predictions
-from worker.evaluation.measure import (
-    Change, Direction, Family, Input, Question, Role, Uncertainty, measure,
-)
 
 
 @measure(
-    slug="half-disagreement", title="Half disagreement", family=Family.FUNCTIONAL, question=Question.ANSWER_ALIKE,
-    formula=r"d/2", input=Input.OUTPUTS, bounds=(0.0, 0.5), identical=0.0, direction=Direction.LOWER_IS_ALIKE,
-    ignores={Change.SHIFT_LOGITS, Change.SCALE_LOGITS}, role=Role.HELD_OUT, uncertainty=Uncertainty.MEAN_JACKKNIFE,
-    reliable_from="100 samples", pitfalls="An example.", source="An example", prepare=one_hot_predictions,
+    Card(
+        slug="half-disagreement", title="Half disagreement", family=Family.FUNCTIONAL, question=Question.ANSWER_ALIKE,
+        formula=r"d/2", input=Input.OUTPUTS, low=0.0, high=0.5, identical=0.0, direction=Direction.LOWER_IS_ALIKE,
+        ignores={Change.SHIFT_LOGITS, Change.SCALE_LOGITS}, role=Role.HELD_OUT, uncertainty=Uncertainty.MEAN_JACKKNIFE,
+        reliable_from="100 samples", pitfalls="An example.", source="An example",
+    ),
+    prepare=one_hot_predictions,
 )
 def half_disagreement(p, q):
     """Half the share of samples to which the two models give different classes."""

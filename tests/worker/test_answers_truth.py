@@ -113,7 +113,7 @@ def test_legacy_divergences_of_many_pairs_are_those_of_the_definition(
     assert found[0, 2] == pytest.approx(expected, rel=0, abs=1e-15)
     assert found[2, 3] < 1e-15
     one = catalogue()[slug]
-    apart = one.of_pair(*(one.prepare(Outputs(torch.from_numpy(models[k]))) for k in (0, 2)), {})
+    apart = one.compute(*(one.prepare(Outputs(torch.from_numpy(models[k]))) for k in (0, 2)))
     assert float(apart) == pytest.approx(expected, rel=1e-7, abs=0)
     monkeypatch.setattr(sample_means, "CACHED_BYTES", 1 << 16)
     assert measure(slug).matrix(models, intervals=False).values == pytest.approx(found[:3, :3], abs=1e-15)

@@ -9,14 +9,18 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from backend.contracts.cards import Arity, Change, Input, Role, Uncertainty
+from backend.contracts.cards import Arity, Card, Change, Input, Role, Uncertainty
+from backend.statistics.jackknife import standard_error
 from kinscape import build
 from kinscape.library import BoundMeasure
-from worker.evaluation.cells import evaluate_network
-from worker.evaluation.intervals import jackknife_error, row_groups
-from worker.evaluation.measure import Measure, Reading
+from worker.evaluation.batch import Batch
+from worker.evaluation.intervals import row_groups
+from worker.evaluation.measure import Measure
 from worker.evaluation.measure import measure as declare
-from worker.evaluation.positions_and_chance import answer_pairs
+from worker.evaluation.measurement import Measurement
+from worker.evaluation.networks import evaluate_network
+from worker.evaluation.pair_by_pair import PairByPair
+from worker.evaluation.results import results_of
 from worker.inputs.layer import Layer
 from worker.inputs.outputs import Outputs
 from worker.inputs.subject import Subject
@@ -85,10 +89,10 @@ def value(measure: Measure, a: Any, b: Any | None = None) -> float:
         return float(measure.compute(*(measure.prepare(part, **settings) for part in halves(a)), **settings))
     first = measure.prepare(a, **settings)
     if b is None:
-        found = measure.of_model(first, settings)
-        return found.value if isinstance(found, Reading) else float(found)
-    found = measure.of_pair(first, measure.prepare(b, **settings), settings)
-    return found.value if isinstance(found, Reading) else float(found)
+        found = measure.compute(first, **settings)
+        return found.value if isinstance(found, Measurement) else float(found)
+    found = measure.compute(first, measure.prepare(b, **settings), **settings)
+    return found.value if isinstance(found, Measurement) else float(found)
 
 
 def halves(answers: Outputs) -> list[Outputs]:
@@ -192,7 +196,7 @@ def test_the_order_of_samples_does_not_matter(measure: Measure) -> None:
 
 def plain(measure: Measure) -> Measure:
     """The same measure without its fast paths: pair by pair, everything again for each group left out."""
-    return replace(measure, matrix=None, means=None, together=None, check=None)
+    return replace(measure, all_pairs=PairByPair())
 
 
 @pytest.mark.parametrize("measure", [m for m in PAIRS if m.card.input is not Input.WEIGHTS], ids=name)
@@ -201,17 +205,17 @@ def test_the_fast_path_is_pair_by_pair_and_its_replicates_leave_out_one_group_ea
     data = {i: example(measure, i) for i in range(4)}
     pairs = [(i, j) for i in range(4) for j in range(4) if i < j or not measure.card.symmetric]
     groups = row_groups(SAMPLES)
-    fast = answer_pairs(measure, data, data, pairs, settings, groups=groups)
-    slow = answer_pairs(plain(measure), data, data, pairs, settings, groups=groups)
+    fast = results_of(measure, Batch(data, None, pairs, groups), settings)
+    slow = results_of(plain(measure), Batch(data, None, pairs, groups), settings)
     assert not slow.reasons
     assert torch.allclose(fast.values, slow.values, rtol=0, atol=1e-9)
-    bare = answer_pairs(measure, data, data, pairs, settings)
+    bare = results_of(measure, Batch(data, None, pairs), settings)
     assert torch.allclose(bare.values, slow.values, rtol=0, atol=1e-9)
     assert fast.replicates is not None
     assert slow.replicates is not None
     if measure.card.uncertainty is Uncertainty.FIRST_ORDER:
-        errors, expected = jackknife_error(fast.replicates), jackknife_error(slow.replicates)
-        assert torch.allclose(errors, expected, rtol=0.2)
+        errors, expected = standard_error(fast.replicates.numpy()), standard_error(slow.replicates.numpy())
+        assert errors == pytest.approx(expected, rel=0.2)
     else:
         assert torch.allclose(fast.replicates, slow.replicates, rtol=0, atol=1e-9)
 
@@ -220,9 +224,9 @@ def test_the_fast_path_is_pair_by_pair_and_its_replicates_leave_out_one_group_ea
 def test_features_of_different_widths_meet_or_say_why_not(measure: Measure) -> None:
     data = {0: features(1), 1: features(2), 2: features(3)[:, :5]}
     pairs = [(0, 1), (0, 2), (2, 1)]
-    found = answer_pairs(measure, data, data, pairs, measure.card.settings({}), groups=row_groups(SAMPLES))
+    found = results_of(measure, Batch(data, None, pairs, row_groups(SAMPLES)), measure.card.settings({}))
     for k, (a, b) in enumerate(pairs):
-        alone = answer_pairs(plain(measure), {a: data[a]}, {b: data[b]}, [(a, b)], measure.card.settings({}))
+        alone = results_of(plain(measure), Batch({a: data[a]}, {b: data[b]}, [(a, b)]), measure.card.settings({}))
         assert (k in found.reasons) == bool(alone.reasons)
         if not alone.reasons:
             assert float(found.values[k]) == pytest.approx(float(alone.values), abs=1e-9)
@@ -365,23 +369,10 @@ def test_a_card_is_complete(measure: Measure) -> None:
 def test_a_measure_without_what_makes_it_trusted_is_refused(missing: str) -> None:
     card = catalogue()["disagreement"].card
     told = {what: "  " if what == missing else "told" for what in ("source", "pitfalls", "reliable_from")}
-    decorate = declare(
-        slug="new",
-        title="New",
-        family=card.family,
-        question=card.question,
-        formula="x",
-        input=card.input,
-        bounds=(0.0, 1.0),
-        direction=card.direction,
-        role=card.role,
-        uncertainty=card.uncertainty,
-        **told,
-    )
 
     def gap(a: Tensor, b: Tensor) -> Tensor:
         return a - b
 
     gap.__doc__ = None if missing == "summary" else "A gap."
     with pytest.raises(ValueError, match=f"'new' comes without {missing}"):
-        decorate(gap)
+        declare(Card.model_validate({**card.model_dump(), "slug": "new", "summary": "", **told}))(gap)

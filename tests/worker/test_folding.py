@@ -76,7 +76,7 @@ def test_only_norm_layers_right_behind_a_convolution_are_folded(kind: str) -> No
     subject = subject_of(make)
     logits = folded(subject)(subject.weights, subject.x)
     assert torch.allclose(logits, subject.logits(subject.weights, subject.x), rtol=1e-9, atol=1e-12)
-    found = subject.kept["folded"]
+    found = subject.memo.get("folded")
     assert (0 if found is None else len(found.norms)) == count
 
 
@@ -89,7 +89,7 @@ def test_second_derivatives_of_the_folded_network_are_those_of_the_network(kind:
     if size < 500:
         assert torch.allclose(product, explicit_hessian(subject.module, subject.x, subject.y) @ vector, rtol=1e-8)
     plain = subject_of(KINDS[kind][0])
-    plain.kept["folded"] = None
+    plain.memo.put("folded", None)
     assert torch.allclose(product, hessian_product(plain)(vector), rtol=1e-8, atol=1e-12)
     assert torch.allclose(gauss_newton_forms(subject, vector), gauss_newton_forms(plain, vector), rtol=1e-8)
 
@@ -99,7 +99,7 @@ def test_a_network_is_as_it_was_after_it_was_folded() -> None:
     before = {n: t.clone() for n, t in subject.module.state_dict().items()}
     names = [n for n, _ in subject.module.named_modules()]
     hessian_product(subject)(torch.ones(sum(w.numel() for w in subject.weights.values())))
-    assert subject.kept["folded"] is not None
+    assert subject.memo.get("folded") is not None
     assert [n for n, _ in subject.module.named_modules()] == names
     assert all(torch.equal(t, before[n]) for n, t in subject.module.state_dict().items())
     assert not any(m._forward_hooks for m in subject.module.modules())

@@ -113,7 +113,7 @@ def test_curvature_of_samples_is_that_of_the_explicit_hessian_or_left_to_double_
         right = float(vector @ explicit_hessian(module, x[group], y[group]) @ vector)
         assert value == pytest.approx(right, rel=1e-9)
     # Through norms of a sample's own statistics nested forward derivatives are wrong: the trial finds it.
-    assert subject.kept["nested derivatives"] is (kind not in ("attention", "group-norm"))
+    assert subject.memo.get("nested derivatives") is (kind not in ("attention", "group-norm"))
 
 
 def test_the_density_has_the_moments_of_the_explicit_spectrum() -> None:
@@ -389,7 +389,7 @@ def test_classes_are_drawn_where_there_are_too_many() -> None:
     ],
 )
 def test_samples_in_chunks_give_the_same_number(slug: str) -> None:
-    from worker.evaluation.cells import evaluate_network
+    from worker.evaluation.networks import evaluate_network
     from worker.measures.catalogue import catalogue
 
     module, x, y = given("attention") if slug == "hessian-trace" else trained_mlp()
@@ -406,7 +406,7 @@ def test_samples_in_chunks_give_the_same_number(slug: str) -> None:
 
 
 def test_measures_of_one_network_share_one_krylov_run() -> None:
-    from worker.evaluation.cells import evaluate_network
+    from worker.evaluation.networks import evaluate_network
     from worker.measures.catalogue import catalogue
 
     module, x, y = trained_mlp()
@@ -419,11 +419,11 @@ def test_measures_of_one_network_share_one_krylov_run() -> None:
     for slug, cell in alone.items():
         again = evaluate_network(known[slug], [shared], known[slug].card.settings({}))
         assert again.value == pytest.approx(cell.value, rel=1e-3)
-    assert ("krylov", 0) in shared.kept
-    before = shared.kept[("krylov", 0)].steps
+    assert shared.memo.get(("krylov", 0)) is not None
+    before = shared.memo.get(("krylov", 0)).steps
     evaluate_network(known["hessian-top-eigenvalue"], [shared], known["hessian-top-eigenvalue"].card.settings({}))
-    assert shared.kept[("krylov", 0)].steps == before
-    assert gauss_newton_traces(shared) is shared.kept["gauss-newton traces"]
+    assert shared.memo.get(("krylov", 0)).steps == before
+    assert gauss_newton_traces(shared) is shared.memo.get("gauss-newton traces")
 
 
 def test_a_layer_put_back_moves_the_answers_as_by_hand() -> None:

@@ -7,28 +7,30 @@ import torch
 
 from kinscape import measure
 from worker.evaluation import sample_means
+from worker.evaluation.batch import Batch
 from worker.evaluation.intervals import row_groups
-from worker.evaluation.pairs import answer_rows
+from worker.evaluation.results import results_of
+from worker.evaluation.sample_means import SampleMeans
 from worker.inputs.outputs import Outputs
 from worker.measures.catalogue import catalogue
 
 SAMPLES, CLASSES = 90, 5
-SLUGS = [s for s, m in catalogue().items() if m.means is not None]
-NAMES = "abcde"
-ROW = [("c", n) for n in NAMES if n != "c"]
+SLUGS = [s for s, m in catalogue().items() if isinstance(m.all_pairs, SampleMeans)]
+NAMES = range(5)
+ROW = [(2, n) for n in NAMES if n != 2]
 ALL_FLIPPED = [(b, a) for k, a in enumerate(NAMES) for b in NAMES[k + 1 :]]
 ASKED = {
     "all": [(a, b) for k, a in enumerate(NAMES) for b in NAMES[k + 1 :]],
     "all, the other way round": ALL_FLIPPED[::-1],
     "both ways": list(permutations(NAMES, 2)),
     "one row": ROW,
-    "some": [("a", "b"), ("e", "b"), ("d", "a")],
-    "with themselves": [*ALL_FLIPPED, ("b", "b"), ("e", "e")],
-    "one with itself": [("b", "b")],
+    "some": [(0, 1), (4, 1), (3, 0)],
+    "with themselves": [*ALL_FLIPPED, (1, 1), (4, 4)],
+    "one with itself": [(1, 1)],
 }
 
 
-def outputs() -> dict[str, Outputs]:
+def outputs() -> dict[int, Outputs]:
     rng = torch.Generator().manual_seed(0)
     labels = torch.randint(0, CLASSES, (SAMPLES,), generator=rng)
     base = 2 * torch.nn.functional.one_hot(labels, CLASSES).double()
@@ -41,19 +43,19 @@ def test_many_pairs_are_each_pair(slug: str, asked: str, monkeypatch: pytest.Mon
     one, data, pairs = catalogue()[slug], outputs(), ASKED[asked]
     settings = one.card.settings({})
     groups = row_groups(SAMPLES, count=4)
-    whole = answer_rows(one, data, data, pairs, settings, groups=groups)
+    whole = results_of(one, Batch(data, None, pairs, groups), settings)
     # A few rows at once, so that groups are cut as well.
     monkeypatch.setattr(sample_means, "CACHED_BYTES", 1)
     monkeypatch.setattr(sample_means, "FEWEST_ROWS", 7)
-    cut = answer_rows(one, data, data, pairs, settings, groups=groups)
-    apart = answer_rows(one, data, dict(data), pairs, settings, groups=groups)
+    cut = results_of(one, Batch(data, None, pairs, groups), settings)
+    apart = results_of(one, Batch(data, dict(data), pairs, groups), settings)
     for found in (whole, cut, apart):
         assert found.replicates is not None
         for k, (a, b) in enumerate(pairs):
-            value = one.of_pair(*[one.prepare(data[n], **settings) for n in (a, b)], settings)
+            value = one.compute(*[one.prepare(data[n], **settings) for n in (a, b)], **settings)
             assert float(found.values[k]) == pytest.approx(float(value), abs=1e-8), (a, b)
             less = [one.prepare(data[n].rows(torch.cat([*groups[:2], groups[3]])), **settings) for n in (a, b)]
-            assert float(found.replicates[2, k]) == pytest.approx(float(one.of_pair(*less, settings)), abs=1e-8)
+            assert float(found.replicates[2, k]) == pytest.approx(float(one.compute(*less, **settings)), abs=1e-8)
 
 
 def test_orders_with_ties_are_compared_without_them() -> None:

@@ -13,8 +13,8 @@ from tests.worker.networks import explicit_hessian, trained_mlp
 from worker.curvature.hessian_products import hessian_product
 from worker.curvature.lanczos import Krylov, Plain
 from worker.curvature.vectors import start_vector
-from worker.evaluation.cells import evaluate_network
 from worker.evaluation.intervals import row_groups
+from worker.evaluation.networks import evaluate_network
 from worker.inputs.subject import Subject
 from worker.measures.catalogue import catalogue
 

@@ -133,7 +133,7 @@ def test_eigenvalues_seen_through_few_samples_are_those_of_the_explicit_hessian(
     x[1] = x[0]  # the samples span less than there are of them
     subject = Subject(module, x, y)
     run = hessian_krylov(subject)
-    assert BEHIND in subject.kept and subject.kept[BEHIND] is not None
+    assert subject.memo.get(BEHIND) is not None
     found = run.until(5, steps=200, tolerance=1e-8)
     hessian = explicit_hessian(module, x, y)
     assert found.values == pytest.approx(torch.linalg.eigvalsh(hessian).flip(0)[:5].tolist(), rel=1e-6)
@@ -149,7 +149,7 @@ def test_samples_of_any_size_keep_their_digits(scale: float, shift: float) -> No
     x, y = scale * torch.randn(25, 60) + shift, torch.randint(0, 4, (25,))
     subject = Subject(module, x, y)
     found = hessian_krylov(subject)
-    assert subject.kept[BEHIND] is not None
+    assert subject.memo.get(BEHIND) is not None
     right = hessian_krylov(Subject(copy.deepcopy(module).double(), x.double(), y))
     values = [run.until(2, steps=30, tolerance=1e-5).values for run in (found, right)]
     assert values[0] == pytest.approx(values[1], rel=1e-4)
@@ -275,7 +275,7 @@ def test_a_way_that_only_some_samples_take_is_found() -> None:
     x[3:, 0] = x[3:, 0].abs()
     subject = Subject(module, x, torch.randint(0, 3, (60,)))
     assert sample_curvatures(subject, start_vector(subject, 0)) is None
-    assert subject.kept["nested derivatives"] is False
+    assert subject.memo.get("nested derivatives") is False
 
 
 class Steep(nn.Module):

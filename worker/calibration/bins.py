@@ -7,7 +7,7 @@ from scipy import stats
 from torch import Tensor
 
 from backend.contracts.cards import Parameter
-from worker.evaluation.measure import Reading
+from worker.evaluation.measurement import Measurement
 from worker.inputs.outputs import Outputs
 
 NULL_DRAWS = 200
@@ -84,7 +84,7 @@ def few_per_bin(samples: int, _classes: int) -> str:
     return f"N = {samples} is small: a perfectly calibrated model would not score 0 either."
 
 
-def beside_bins(value: float, outputs: Outputs, *, bins: int) -> Reading:
+def reliability_diagram(value: float, outputs: Outputs, *, bins: int) -> Measurement:
     """The reliability diagram, and what calibrated models of the same confidences score.
 
     Source of the intervals: Wilson 1927.
@@ -109,7 +109,7 @@ def beside_bins(value: float, outputs: Outputs, *, bins: int) -> Reading:
         "calibrated_mean": float(null.mean()),
         "calibrated_high": float(null.quantile(0.95)),
     }
-    return Reading(value, notes=notes, series=series)
+    return Measurement(value, notes=notes, series=series)
 
 
 def calibrated_errors(outputs: Outputs, bins: int) -> Tensor:

@@ -6,7 +6,7 @@ from torch import Tensor
 from backend.contracts.cards import Parameter
 from worker.curvature.linear_paths import INTERPOLATED, between
 from worker.evaluation.intervals import leave_one_out_means
-from worker.evaluation.measure import Reading
+from worker.evaluation.measurement import Measurement
 from worker.inputs.subject import Subject
 from worker.inputs.undefined import Undefined
 
@@ -44,7 +44,7 @@ def highest(curves: Tensor, *, reference: str) -> Tensor:
     return rise.masked_fill(~rise.isfinite(), -torch.inf).amax(0).clamp_min(0)
 
 
-def barrier(start: Subject, end: Subject, *, points: int, outcome: str, reference: str, statistics: str) -> Reading:
+def barrier(start: Subject, end: Subject, *, points: int, outcome: str, reference: str, statistics: str) -> Measurement:
     """The barrier between two networks, with loss and accuracy along the way.
 
     Raises:
@@ -75,4 +75,6 @@ def barrier(start: Subject, end: Subject, *, points: int, outcome: str, referenc
         "accuracy": [*accuracy.tolist()],
     }
     notes: dict[str, float | int | str] = {"highest_at": shares[int(rise.argmax())]}
-    return Reading(float(highest(curve, reference=reference)), replicates, notes=notes, series=series, warning=warning)
+    return Measurement(
+        float(highest(curve, reference=reference)), replicates, notes=notes, series=series, warning=warning
+    )

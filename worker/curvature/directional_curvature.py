@@ -62,9 +62,9 @@ def group_curvatures(subject: Subject, vectors: Sequence[Tensor], groups: Sequen
 
 def sample_curvatures(subject: Subject, vector: Tensor) -> Tensor | None:
     """Second derivative of every sample's loss along a vector, ``(samples,)``, float64; nothing where it is wrong."""
-    tried = subject.kept.get(NESTED)
+    tried = subject.memo.get(NESTED)
     if tried is False or (tried is None and not _is_right(subject)):
-        subject.kept[NESTED] = False
+        subject.memo.put(NESTED, False)
         return None
     step = dict(zip(subject.weights, unflat(vector, list(subject.weights.values())), strict=True))
     parts = []
@@ -75,8 +75,8 @@ def sample_curvatures(subject: Subject, vector: Tensor) -> Tensor | None:
     if tried is None:
         # Some samples may take a way through the network that the few did not.
         right = float(vector.double() @ summed_products(subject, [vector])[0].double())
-        subject.kept[NESTED] = abs(float(found.sum()) - right) <= TOLERANCE_OF_ALL * float(found.abs().sum())
-    return found if subject.kept[NESTED] else None
+        subject.memo.put(NESTED, abs(float(found.sum()) - right) <= TOLERANCE_OF_ALL * float(found.abs().sum()))
+    return found if subject.memo.get(NESTED) else None
 
 
 def _forms(graph: Graph, vectors: Sequence[Tensor]) -> Tensor:

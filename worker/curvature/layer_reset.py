@@ -7,7 +7,8 @@ from torch import Tensor
 
 from backend.contracts.cards import Parameter
 from worker.evaluation.intervals import FEWEST_GROUPS, half_width
-from worker.evaluation.measure import Measure, Reading
+from worker.evaluation.measure import Measure
+from worker.evaluation.measurement import Measurement
 from worker.inputs.outputs import Outputs
 from worker.inputs.subject import Subject
 from worker.inputs.undefined import Undefined
@@ -61,7 +62,7 @@ def reset_table(
     own = answers(subject, subject.weights)
 
     def number(first: Outputs, second: Outputs) -> float:
-        return float(between.of_pair(between.prepare(first), between.prepare(second), settings))
+        return float(between.compute(between.prepare(first), between.prepare(second), **settings))
 
     values: dict[str, list[float]] = {}
     replicates: dict[str, Tensor | None] = {}
@@ -85,13 +86,13 @@ def _without_each_group(
     return torch.tensor(left, dtype=torch.float64)
 
 
-def reset_reading(values: dict[str, list[float]], replicates: dict[str, Tensor | None]) -> Reading:
+def reset_reading(values: dict[str, list[float]], replicates: dict[str, Tensor | None]) -> Measurement:
     """The mean over layers, with a bar for each."""
     means = {layer: sum(v) / len(v) for layer, v in values.items()}
     known = [r for r in replicates.values() if r is not None]
     draws = torch.tensor(list(values.values()), dtype=torch.float64).mean(0)
     worst = max(means, key=lambda layer: means[layer])
-    return Reading(
+    return Measurement(
         sum(means.values()) / len(means),
         torch.stack(known).mean(0) if known else None,
         monte_carlo_error=float(draws.std() / len(draws) ** 0.5) if len(draws) > 1 else None,

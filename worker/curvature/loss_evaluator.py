@@ -11,6 +11,7 @@ from worker.curvature.broken import BROKEN
 from worker.curvature.layer_calls import first_layer
 from worker.inputs.subject import Subject
 from worker.inputs.weights import Weights
+from worker.numerics.memo import Memo
 
 TRIED_STEP = 0.3
 
@@ -53,7 +54,7 @@ class Traveller:
             # Networks that remember their activations can be copied only when these have no graph.
             subject.module(subject.x[:1])
         module = copy.deepcopy(subject.module)
-        self._subject = replace(subject, module=module, kept={})
+        self._subject = replace(subject, module=module, memo=Memo())
         self._weights = {n: p.data for n, p in module.named_parameters() if n in subject.weights}
 
     def _take_over_first_layer(self, subject: Subject) -> None:

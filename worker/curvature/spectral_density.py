@@ -51,7 +51,7 @@ def density(subject: Subject, *, probes: int, steps: int) -> tuple[Tensor, Tenso
             asymmetry = max(asymmetry, run.asymmetry)
             if number:
                 # Only the first run is asked for eigenvectors; the others' bases would fill the memory.
-                subject.kept.pop(("krylov", number))
+                subject.memo.forget(("krylov", number))
         return {
             "nodes": torch.cat(nodes),
             "weights": torch.cat(weights),

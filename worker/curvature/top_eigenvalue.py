@@ -3,7 +3,7 @@
 from backend.contracts.cards import Parameter
 from worker.curvature.lanczos import Krylov
 from worker.curvature.spectral_density import warning_of
-from worker.evaluation.measure import Reading
+from worker.evaluation.measurement import Measurement
 
 TOP_PARAMETERS = (
     Parameter(name="k", default=1, minimum=1, maximum=100, help="How many of the largest eigenvalues to find."),
@@ -12,7 +12,7 @@ TOP_PARAMETERS = (
 )
 
 
-def top_reading(run: Krylov, *, k: int, tolerance: float, steps: int) -> Reading:
+def top_reading(run: Krylov, *, k: int, tolerance: float, steps: int) -> Measurement:
     """The largest eigenvalues of a run, with their residuals and the smallest seen beside them."""
     found = run.until(k, steps=steps, tolerance=tolerance)
     warning = warning_of(run.asymmetry)
@@ -28,4 +28,4 @@ def top_reading(run: Krylov, *, k: int, tolerance: float, steps: int) -> Reading
         "smallest_residual": found.smallest_residual,
     }
     series = {"eigenvalue": [*found.values], "relative_residual": [*found.residuals]}
-    return Reading(found.values[0], notes=notes, series=series, warning=warning)
+    return Measurement(found.values[0], notes=notes, series=series, warning=warning)

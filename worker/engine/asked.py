@@ -13,11 +13,12 @@ from backend.contracts.jobs import Job, ModelJob, Tile, TilePart
 from backend.contracts.problems import NotFound
 from backend.store import checkpoints, matrices, probes, questions
 from backend.store.tables import CheckpointRow, ProbeRow, QuestionRow
-from worker.engine.materials import LruCache, Materials, results_of
+from worker.engine.materials import LruCache, Materials, memo_of
 from worker.evaluation.measure import Measure
 from worker.inputs.subject import Subject
 from worker.inputs.undefined import Undefined
 from worker.measures.catalogue import catalogue
+from worker.numerics.memo import Memo
 
 
 @dataclass(frozen=True)
@@ -64,9 +65,9 @@ class Asked:
         """The network on its samples, with what its measures share, and the networks that the question names."""
         probe = self.probes[question.probe_id or 0]
         how: dict[str, Any] = {"precision": question.precision, "seed": question.seed}
-        shared = results_of(cache, checkpoint.id, probe.id, question.precision, question.seed)
-        references = tuple(materials.subject(c, probe, kept={}, **how) for c in self.references(question))
-        return materials.subject(checkpoint, probe, kept=shared, references=references, **how)
+        memo = memo_of(cache, checkpoint.id, probe.id, question.precision, question.seed)
+        references = tuple(materials.subject(c, probe, memo=Memo(), **how) for c in self.references(question))
+        return materials.subject(checkpoint, probe, memo=memo, references=references, **how)
 
 
 def missing_places(session: Session, job: Job) -> Iterator[tuple[int, Ints, Ints]]:

@@ -23,6 +23,7 @@ from worker.inputs.passes import samples_per_pass
 from worker.inputs.subject import Subject
 from worker.loading import registry
 from worker.loading.room import room_bytes
+from worker.numerics.memo import Memo
 
 MOST_SHARED = 512
 PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
@@ -53,10 +54,10 @@ def bytes_of(*tensors: Tensor) -> int:
     return sum(t.numel() * t.element_size() for t in tensors)
 
 
-def results_of(cache: LruCache, *key: Hashable) -> dict[Hashable, Any]:
-    """Intermediate results of one network that several measures need; a cache holds those of so many networks."""
-    results: dict[Hashable, Any] = cache.get(key, lambda: ({}, 1))
-    return results
+def memo_of(cache: LruCache, *key: Hashable) -> Memo:
+    """What several measures need of one network; a cache holds that of so many networks."""
+    memo: Memo = cache.get(key, lambda: (Memo(), 1))
+    return memo
 
 
 class Materials:
@@ -116,13 +117,13 @@ class Materials:
         *,
         precision: str,
         seed: int,
-        kept: dict[Hashable, Any],
+        memo: Memo,
         references: tuple[Subject, ...] = (),
     ) -> Subject:
         """The network on the samples of a probe set, for measures of the minimum.
 
         Args:
-            kept: what several measures of this network share.
+            memo: what several measures of this network share.
             references: networks that a measure needs beside those that it compares.
         """
         x, y = self.samples(checkpoint, probe, precision=precision)
@@ -153,7 +154,7 @@ class Materials:
             scale=scale,
             fresh=fresh,
             keep=keep,
-            kept=kept,
+            memo=memo,
             references=references,
         )
 

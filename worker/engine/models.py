@@ -12,9 +12,11 @@ from backend.store import matrices
 from backend.store.database import Database
 from backend.store.tables import CheckpointRow, QuestionRow
 from worker.engine.asked import Asked, measure_of, sound
-from worker.engine.materials import MOST_SHARED, LruCache, Materials, results_of
-from worker.evaluation.cells import evaluate_both, evaluate_model, evaluate_network, not_applicable
+from worker.engine.materials import MOST_SHARED, LruCache, Materials, memo_of
+from worker.evaluation.cells import not_applicable
 from worker.evaluation.intervals import row_groups
+from worker.evaluation.models import evaluate_both, evaluate_model
+from worker.evaluation.networks import evaluate_network
 from worker.inputs.layer import Layer
 from worker.inputs.outputs import Outputs
 from worker.inputs.undefined import Undefined
@@ -47,10 +49,9 @@ def _evaluated(
 ) -> Cell:
     measure, settings = measure_of(question), question.parameters
     if measure.card.input is Input.WEIGHTS:
-        shared = results_of(cache, checkpoint.id)
-        if "weights" not in shared:
-            shared["weights"] = sound(materials.weights(checkpoint))
-        return evaluate_model(measure, shared["weights"], settings, kept=shared)
+        memo = memo_of(cache, checkpoint.id)
+        weights = memo.once("weights", lambda: sound(materials.weights(checkpoint)))
+        return evaluate_model(measure, weights, settings, memo=memo)
     if measure.card.input is Input.NETWORK:
         return evaluate_network(measure, [asked.subject(materials, checkpoint, question, cache)], settings)
     probe = asked.probes[question.probe_id or 0]
@@ -63,11 +64,11 @@ def _evaluated(
         ]
         return evaluate_both(measure, both[0], both[1], settings)
     data: Outputs | Layer
-    # Outputs and features are kept by the materials: the same object comes back for the next question.
     if measure.card.input is Input.FEATURES:
         data = materials.layer(
             checkpoint, probe, layer=question.layer_a, reduction=question.reduction, precision=question.precision
         )
     else:
         data = materials.outputs(checkpoint, probe, precision=question.precision)
-    return evaluate_model(measure, data, settings, groups=row_groups(data.samples))
+    memo = memo_of(cache, checkpoint.id, probe.id, question.precision, question.layer_a, question.reduction)
+    return evaluate_model(measure, data, settings, groups=row_groups(data.samples), memo=memo)

@@ -16,9 +16,11 @@ from backend.store.database import Database
 from backend.store.tables import CheckpointRow, QuestionRow
 from worker.engine.asked import Asked, measure_of, sound
 from worker.engine.materials import Materials
-from worker.evaluation.cells import evaluate_network, evaluate_pairs, finite
+from worker.evaluation.batch import Batch
+from worker.evaluation.cells import evaluate_pairs, finite
 from worker.evaluation.intervals import row_groups
 from worker.evaluation.measure import Measure
+from worker.evaluation.networks import evaluate_network
 from worker.inputs.undefined import Undefined
 
 # Pairs of the first block, before it is known how long one takes.
@@ -26,7 +28,7 @@ FIRST_BLOCK = {Pace.PRODUCT: 4096, Pace.PAIR: 256, Pace.PATH: 4}
 # What is lost at most when a worker dies, and how long a cancelled job may go on.
 BLOCK_S = 20.0
 Check = Callable[[], None]
-Inputs = dict[Hashable, Any]
+Inputs = dict[int, Any]
 
 
 @dataclass
@@ -72,7 +74,7 @@ def run_tile(database: Database, materials: Materials, job: Tile, check: Check) 
     everyone = {i for part in job.parts for i in (*part.rows, *part.members)}
     with database.transaction() as session:
         asked = Asked.load(session, [part.question for part in job.parts], everyone)
-    shared: dict[Hashable, Any] = {}
+    shared: dict[Hashable, Batch] = {}
     for part in job.parts:
         measure = measure_of(asked.questions[part.question])
         with database.transaction() as session:
@@ -91,7 +93,7 @@ def _evaluated(
     measure: Measure,
     block: tuple[Ints, Ints],
     check: Check,
-    shared: dict[Hashable, Any],
+    shared: dict[Hashable, Batch],
 ) -> Cells:
     a, b = block
     if measure.card.input is Input.NETWORK:
@@ -115,7 +117,10 @@ def _evaluated(
     pairs = list(zip(a[can].tolist(), b[can].tolist(), strict=True))
     probe = asked.probe(question)
     groups = () if probe is None or not probe.facts.samples else row_groups(probe.facts.samples)
-    known = evaluate_pairs(measure, left.inputs, right.inputs, pairs, question.parameters, groups=groups, kept=shared)
+    # Measures of the same inputs and pairs share what they can.
+    key = (*reader.key, tuple(pairs))
+    batch = shared.setdefault(key, Batch(left.inputs, None if right is left else right.inputs, pairs, groups))
+    known = evaluate_pairs(measure, batch, question.parameters)
     refusals = {
         place: Reason(why=Why.NOT_APPLICABLE, sentence=left.refused.get(place[0]) or right.refused[place[1]])
         for place in zip(a[~can].tolist(), b[~can].tolist(), strict=True)
@@ -130,6 +135,12 @@ class _Reader:
     materials: Materials
     asked: Asked
     question: QuestionRow
+
+    @property
+    def key(self) -> tuple[Hashable, ...]:
+        """Equal for questions that read the same."""
+        q = self.question
+        return (q.input, q.probe_id, q.layer_a, q.layer_b, q.reduction, q.precision, tuple(q.reference_ids))
 
     def side(self, ids: list[int], layer: str) -> _Side:
         """What these checkpoints show at a layer; outputs or weights where there is none."""

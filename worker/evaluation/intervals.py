@@ -5,16 +5,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from scipy import stats
 from torch import Tensor
 
 from backend.contracts.cards import Card, Uncertainty
 from backend.contracts.cells import Estimate, IntervalKind
-from worker.evaluation.measure import Measure, Reading
+from backend.statistics import jackknife
+from worker.evaluation.measurement import Measurement
 
 GROUPS = 20
-FEWEST_GROUPS = 3
-CONFIDENCE = 0.95
+FEWEST_GROUPS = jackknife.FEWEST_GROUPS
 NAN = float("nan")
 RULE_OF_THREE = "rule of three: no event in n samples"
 
@@ -53,19 +52,9 @@ def leave_one_out_means(parts: Tensor, groups: Sequence[Tensor]) -> Tensor:
     return (sums.sum(0, keepdim=True) - sums) / left.view(-1, *[1] * (parts.ndim - 1))
 
 
-def jackknife_error(replicates: Tensor) -> Tensor:
-    """Standard error from leave-one-group-out values ``(groups, ...)``.
-
-    Source: Efron & Tibshirani 1993, equation 11.5, with groups in the place of samples.
-    """
-    count = replicates.shape[0]
-    spread = (replicates - replicates.mean(0)).square().sum(0)
-    return (spread * (count - 1) / count).sqrt()
-
-
 def half_width(replicates: Tensor) -> Tensor:
     """Half of the 95 % interval from leave-one-group-out values ``(groups, ...)``."""
-    return float(stats.t.ppf(0.5 + CONFIDENCE / 2, len(replicates) - 1)) * jackknife_error(replicates)
+    return torch.as_tensor(jackknife.half_width(replicates.detach().cpu().numpy()))
 
 
 def bounds(card: Card, values: Tensor, replicates: Tensor | None, *, samples: int) -> tuple[Tensor, Tensor]:
@@ -89,24 +78,24 @@ def bounds(card: Card, values: Tensor, replicates: Tensor | None, *, samples: in
     return low.masked_fill(none, NAN), high.masked_fill(none, NAN)
 
 
-def estimate(measure: Measure, found: Reading, *, samples: int, warning: str = "") -> Estimate:
+def estimate(card: Card, found: Measurement, *, samples: int, warning: str = "") -> Estimate:
     """A value with its 95 % sampling interval, kept inside the measure's range.
 
     Args:
         warning: said before what the reading itself warns of.
     """
     if found.replicates is None:
-        return with_bounds(measure, found, NAN, NAN, samples=samples, warning=warning)
+        return with_bounds(card, found, NAN, NAN, samples=samples, warning=warning)
     value = torch.tensor([found.value], dtype=torch.float64)
-    low, high = bounds(measure.card, value, found.replicates[:, None], samples=samples)
-    return with_bounds(measure, found, float(low), float(high), samples=samples, warning=warning)
+    low, high = bounds(card, value, found.replicates[:, None], samples=samples)
+    return with_bounds(card, found, float(low), float(high), samples=samples, warning=warning)
 
 
 def with_bounds(
-    measure: Measure, found: Reading, low: float, high: float, *, samples: int, warning: str = ""
+    card: Card, found: Measurement, low: float, high: float, *, samples: int, warning: str = ""
 ) -> Estimate:
     """An estimate whose interval is known; NaN bounds mean that there is none."""
-    card, replicates = measure.card, found.replicates
+    replicates = found.replicates
     rest: dict[str, Any] = {
         "monte_carlo_error": found.monte_carlo_error,
         "notes": found.notes,

@@ -1,71 +1,112 @@
 """Means over samples of many pairs, in one pass over pieces of samples that fit the cache."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from backend.contracts.cards import Pace
-from worker.evaluation.measure import Measure, Settings
+from worker.evaluation.batch import Batch, Pair, PairResults, Prepared
+from worker.evaluation.prepared_matrix import positions
 from worker.numerics.progress import steps
 
-Pair = tuple[Hashable, Hashable]
+if TYPE_CHECKING:
+    from worker.evaluation.measure import Measure
+
+# Half of a core's second-level cache, so that a piece of every model and the results stay in it.
 CACHED_BYTES = 4 << 20
-CARD_BYTES = 16 << 20  # counts of bytes stay exact in float32
+GPU_BYTES = 16 << 20  # counts of bytes stay exact in float32
+# Fewer rows at once cost more in calls than the cache saves.
 FEWEST_ROWS = 16
-EVERYBODY = slice(None)
+ALL = slice(None)
 
 
 @dataclass(frozen=True)
-class Meeting:
-    """Models of both sides that meet, and which of the grid's numbers were asked for."""
+class PairBlock:
+    """A rectangle of the matrix, and which of its numbers were asked for.
 
-    left: slice
+    Attributes:
+        left, right: rows and columns, among the stacked models of either side.
+        pairs: positions of the asked pairs.
+        cells: the same in the flattened rectangle.
+    """
+
+    left: slice | Tensor
     right: slice | Tensor
     pairs: slice | Tensor
-    places: slice | Tensor
+    cells: slice | Tensor
 
 
-def sums_over_groups(
-    measure: Measure,
-    left: Mapping[Hashable, Any],
-    right: Mapping[Hashable, Any],
-    pairs: list[Pair],
-    settings: Settings,
-    *,
-    groups: Sequence[Tensor],
-) -> tuple[Tensor, Tensor]:
-    """Sums of a measure's terms over each group of samples ``(groups, terms, pairs)``, and the groups' sizes.
+@dataclass(frozen=True)
+class SampleMeans:
+    """A number made of means over samples.
 
-    Args:
-        left, right: prepared inputs by name, all of one shape; one object where both sides are the same.
-        groups: numbers of samples; none for all samples together.
+    Attributes:
+        terms: those means ``(terms, left, right)`` (or ``(left, right)`` when there is one) of two stacks of prepared
+            rows ``(models, rows, ...)``. Preparation treats every sample alone.
+        finish: the number from the means ``(..., terms, pairs)``; left out when it is the mean.
     """
-    firsts, seconds = (list(dict.fromkeys(side)) for side in zip(*pairs, strict=True))
-    if right is left:
-        # Everybody is stacked once, whichever side they stand on.
-        firsts = seconds = list(dict.fromkeys([*firsts, *seconds]))
-    a = [left[n] for n in firsts]
-    b = a if right is left else [right[n] for n in seconds]
-    meetings = _meetings(measure, pairs, firsts, seconds, are_the_same=right is left)
-    rows = groups or (torch.arange(len(_first(b[0]))),)
-    at_once = _rows_at_once(b)
-    totals: dict[int, Tensor] = {}
-    for g, piece in steps([(g, piece) for g, group in enumerate(rows) for piece in group.split(at_once)]):
-        some = _in_turn(piece)
-        some_a = _stacked(a, some)
-        some_b = some_a if b is a else _stacked(b, some)
-        for m in meetings:
-            assert measure.means is not None
-            found = measure.means(_of(some_a, m.left), _of(some_b, m.right), **settings).to("cpu", torch.float64)
-            found = found if found.ndim == 3 else found.unsqueeze(0)
-            if g not in totals:
-                totals[g] = torch.zeros(len(found), len(pairs), dtype=torch.float64)
-            totals[g][:, m.pairs] += found.flatten(1)[:, m.places] * len(piece)
-    sums = torch.stack([totals[g] for g in range(len(rows))])
-    return sums, torch.tensor([len(g) for g in rows], dtype=torch.float64)[:, None, None]
+
+    terms: Callable[..., Tensor]
+    finish: Callable[..., Tensor] | None = None
+
+    def evaluate(self, measure: "Measure", batch: Batch, settings: Mapping[str, Any]) -> PairResults:
+        """Values, and exact leave-one-group-out values from the means of each group."""
+        prepared = batch.prepared(measure.prepare, settings)
+        results = PairResults.blank(len(batch.pairs), len(batch.groups))
+        results.reasons, results.refused = prepared.reasons(batch.pairs), prepared.refused
+        by_shape: dict[torch.Size, list[int]] = {}
+        for k in prepared.known(batch.pairs):
+            by_shape.setdefault(_first(prepared.left[batch.pairs[k][0]]).shape, []).append(k)
+        finish = self.finish or _only_term
+        for places in by_shape.values():
+            some = batch.of(places)
+            # Measures that differ in what they make of the same means share the pass over the samples.
+            key = (self.terms, measure.prepare, tuple(settings.items()), tuple(some.pairs), len(batch.groups))
+            sums, sizes = batch.memo.once(key, partial(self.sums, measure, some, prepared, settings))
+            whole, samples = sums.sum(0), sizes.sum()
+            results.values[places] = finish(whole / samples, **settings)
+            if results.replicates is not None:
+                results.replicates[:, places] = finish((whole - sums) / (samples - sizes), **settings)
+        return results
+
+    def sums(
+        self, measure: "Measure", batch: Batch, prepared: Prepared, settings: Mapping[str, Any]
+    ) -> tuple[Tensor, Tensor]:
+        """Sums of the terms over each group of samples ``(groups, terms, pairs)``, and the groups' sizes.
+
+        All prepared inputs have one shape; without groups all samples are one.
+        """
+        firsts, seconds = (list(dict.fromkeys(side)) for side in zip(*batch.pairs, strict=True))
+        if batch.one_side:
+            # Every model is stacked once, whichever side it stands on.
+            firsts = seconds = list(dict.fromkeys([*firsts, *seconds]))
+        a = [prepared.left[n] for n in firsts]
+        b = a if batch.one_side else [prepared.right[n] for n in seconds]
+        blocks = _blocks(batch.pairs, firsts, seconds, as_one=measure.card.pace is Pace.PRODUCT, is_one=batch.one_side)
+        rows = batch.groups or (torch.arange(len(_first(b[0]))),)
+        at_once = _rows_at_once(b)
+        totals: dict[int, Tensor] = {}
+        for g, piece in steps([(g, piece) for g, group in enumerate(rows) for piece in group.split(at_once)]):
+            some = _consecutive(piece)
+            some_a = _stacked(a, some)
+            some_b = some_a if batch.one_side else _stacked(b, some)
+            for block in blocks:
+                means = self.terms(_part(some_a, block.left), _part(some_b, block.right), **settings)
+                means = means.to("cpu", torch.float64)
+                means = means if means.ndim == 3 else means.unsqueeze(0)
+                if g not in totals:
+                    totals[g] = torch.zeros(len(means), len(batch.pairs), dtype=torch.float64)
+                totals[g][:, block.pairs] += means.flatten(1)[:, block.cells] * len(piece)
+        sums = torch.stack([totals[g] for g in range(len(rows))])
+        return sums, torch.tensor([len(g) for g in rows], dtype=torch.float64)[:, None, None]
+
+
+def _only_term(means: Tensor, **_: object) -> Tensor:
+    return means.squeeze(-2)
 
 
 def _rows_at_once(prepared: Sequence[Any]) -> int:
@@ -76,20 +117,31 @@ def _rows_at_once(prepared: Sequence[Any]) -> int:
 
 def bytes_at_once(like: Tensor) -> int:
     """How much to work on at once where a tensor lies."""
-    return CACHED_BYTES if like.device.type == "cpu" else CARD_BYTES
+    return CACHED_BYTES if like.device.type == "cpu" else GPU_BYTES
 
 
-def _meetings(
-    measure: Measure, pairs: list[Pair], firsts: list[Hashable], seconds: list[Hashable], *, are_the_same: bool
-) -> list[Meeting]:
-    """Everybody with everybody where this wastes nothing; else one row of the matrix each."""
-    i, j = places(pairs, firsts, seconds)
-    if measure.card.pace is Pace.PRODUCT or (are_the_same and _are_all(i, j, len(firsts))):
-        return [Meeting(EVERYBODY, EVERYBODY, EVERYBODY, i * len(seconds) + j)]
+def _blocks(
+    pairs: Sequence[Pair], firsts: Sequence[int], seconds: Sequence[int], *, as_one: bool, is_one: bool
+) -> list[PairBlock]:
+    """The whole matrix where that wastes nothing; else a rectangle, or one row each.
+
+    Args:
+        as_one: whether numbers that were not asked for cost next to nothing.
+        is_one: whether both sides are the same models.
+    """
+    i, j = positions(pairs, firsts, seconds)
+    rows, row = i.unique(return_inverse=True)
+    columns, column = j.unique(return_inverse=True)
+    is_small = 2 * len(rows) * len(columns) < len(firsts) * len(seconds)
+    if as_one and is_small:
+        cells = row * len(columns) + column
+        return [PairBlock(_consecutive(rows), _consecutive(columns), ALL, cells)]
+    if as_one or (is_one and _are_all(i, j, len(firsts))):
+        return [PairBlock(ALL, ALL, ALL, i * len(seconds) + j)]
     out = []
-    for row in i.unique().tolist():
-        mine = (i == row).nonzero().flatten()
-        out.append(Meeting(slice(row, row + 1), _in_turn(j[mine]), _in_turn(mine), EVERYBODY))
+    for number, here in enumerate(rows.tolist()):
+        mine = (row == number).nonzero().flatten()
+        out.append(PairBlock(slice(here, here + 1), _consecutive(j[mine]), _consecutive(mine), ALL))
     return out
 
 
@@ -100,22 +152,11 @@ def _are_all(i: Tensor, j: Tensor, count: int) -> bool:
     return len((low * count + high).unique()) == count * (count - 1) // 2
 
 
-def places(pairs: Sequence[Pair], firsts: list[Hashable], seconds: list[Hashable]) -> tuple[Tensor, Tensor]:
-    """Where both sides of each pair stand."""
-    rows, columns = ({name: k for k, name in enumerate(side)} for side in (firsts, seconds))
-    return torch.tensor([rows[a] for a, _ in pairs]), torch.tensor([columns[b] for _, b in pairs])
-
-
-def _in_turn(numbers: Tensor) -> slice | Tensor:
+def _consecutive(numbers: Tensor) -> slice | Tensor:
     """Numbers that follow one another as a slice, which copies nothing."""
     if bool((numbers.diff() == 1).all()):
         return slice(int(numbers[0]), int(numbers[-1]) + 1)
     return numbers
-
-
-def shape_of(prepared: Any) -> torch.Size:
-    """Shape of a prepared input, or of its first part."""
-    return _first(prepared).shape
 
 
 def _first(prepared: Any) -> Tensor:
@@ -123,17 +164,17 @@ def _first(prepared: Any) -> Tensor:
     return found
 
 
-def _of(stack: Any, which: slice | Tensor) -> Any:
-    """Some models of a stack; the stack itself for everybody, so that a side meets itself and not its copy."""
-    if isinstance(which, slice) and which == EVERYBODY:
+def _part(stack: Any, which: slice | Tensor) -> Any:
+    """Some models of a stack; the stack itself for all, so that a side meets itself and not its copy."""
+    if isinstance(which, slice) and which == ALL:
         return stack
     if isinstance(stack, tuple):
-        return type(stack)(*[_of(part, which) for part in stack])
+        return type(stack)(*[_part(part, which) for part in stack])
     return stack[which.to(stack.device) if isinstance(which, Tensor) else which]
 
 
 def _stacked(prepared: Sequence[Any], rows: slice | Tensor) -> Any:
-    """Some rows of everybody. One stack of all rows would leave the cache before it is read."""
+    """Some rows of every model. One stack of all rows would leave the cache before it is read."""
     if isinstance(prepared[0], tuple):
         return type(prepared[0])(*[_stacked(parts, rows) for parts in zip(*prepared, strict=True)])
     if isinstance(rows, Tensor):

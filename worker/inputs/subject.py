@@ -13,6 +13,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from worker.inputs.passes import MOST_PER_PASS, samples_in_cache
 from worker.inputs.weights import Weights
+from worker.numerics.memo import Memo
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Subject:
         scale: mean and standard deviation by which the raw samples were normalised.
         fresh: makes an untrained network of this architecture from a seed.
         references: networks that the measure needs beside those it compares.
-        kept: what several measures of this network share.
+        memo: what several measures of this network share.
         keep: gives tensors of a name from a place that outlives this process, or makes and puts them there.
     """
 
@@ -44,14 +45,12 @@ class Subject:
     scale: tuple[Tensor, Tensor] | None = None
     fresh: Callable[[int], nn.Module] | None = None
     references: tuple["Subject", ...] = ()
-    kept: dict[Hashable, Any] = field(default_factory=dict)
+    memo: Memo = field(default_factory=Memo)
     keep: Callable[[str, Callable[[], dict[str, Tensor]]], dict[str, Tensor]] | None = None
 
     def once(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """A value that several measures of this network need, made by the first."""
-        if key not in self.kept:
-            self.kept[key] = make()
-        return self.kept[key]
+        return self.memo.once(key, make)
 
     def lasting(self, name: str, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
         """The same for tensors that are dear to make, small, and needed again by other jobs."""
@@ -88,21 +87,21 @@ class Subject:
         def double() -> Subject:
             module = copy.deepcopy(self.module).double()
             x = self.x.double() if self.x.is_floating_point() else self.x
-            return replace(self, module=module, x=x, kept={}, keep=None)
+            return replace(self, module=module, x=x, memo=Memo(), keep=None)
 
         found: Subject = self.once("float64", double)
         return found
 
     def in_smaller_passes(self) -> "Subject":
         """The same network with a quarter of the samples in one pass, and nothing kept."""
-        others = tuple(replace(r, chunk=max(1, self.chunk // 4), kept={}) for r in self.references)
-        return replace(self, chunk=max(1, self.chunk // 4), references=others, kept={})
+        others = tuple(replace(r, chunk=max(1, self.chunk // 4), memo=Memo()) for r in self.references)
+        return replace(self, chunk=max(1, self.chunk // 4), references=others, memo=Memo())
 
     def of_rows(self, rows: Tensor) -> "Subject":
         """The same network on some of the samples."""
         rows = rows.to(self.x.device)
         y = self.y[rows] if self.y.numel() else self.y
-        return replace(self, x=self.x[rows], y=y, groups=(), kept={}, keep=None)
+        return replace(self, x=self.x[rows], y=y, groups=(), memo=Memo(), keep=None)
 
     def grouped(self, groups: tuple[Tensor, ...]) -> "Subject":
         """The same network with other groups of samples to leave out."""

@@ -12,13 +12,13 @@ from worker.numerics.progress import steps
 
 Found = TypeVar("Found")
 MOST_AT_ONCE = 4
-PROCESSOR = torch.device("cpu")
+CPU = torch.device("cpu")
 # While some tasks run, torch's number of threads is not the caller's.
 _ALONE = threading.RLock()
 _here = threading.local()
 
 
-def side_by_side(tasks: Sequence[Callable[[], Found]], *, device: torch.device = PROCESSOR) -> list[Found]:
+def side_by_side(tasks: Sequence[Callable[[], Found]], *, device: torch.device = CPU) -> list[Found]:
     """The results of some tasks, in their order; several run at once, in threads that share torch's and numpy's.
 
     An operation on a few megabytes gains little from a second thread; a whole computation gains all of it.

@@ -6,7 +6,8 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from worker.evaluation.measure import Block, Together
+from worker.evaluation.batch import PairResults
+from worker.evaluation.from_features import Features
 from worker.inputs.undefined import Undefined
 from worker.numerics.threads import side_by_side
 from worker.similarity.kernels import centred
@@ -65,22 +66,22 @@ def canonical_correlations(a: Tensor, b: Tensor) -> Tensor:
 
 
 def over_pairs(
-    block: Block, prepare: Callable[[Tensor], Tensor], of_pair: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
-) -> Together:
+    batch: Features, prepare: Callable[[Tensor], Tensor], of_pair: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+) -> PairResults:
     """Values and first-order replicates of every pair of prepared items.
 
     Args:
         of_pair: the value, and ``(groups,)`` values without each group.
     """
-    prepared = [prepare(x) for x in block.items]
+    prepared = [prepare(x) for x in batch.items]
 
     def found(i: int, j: int) -> tuple[Tensor, Tensor]:
         try:
             return of_pair(prepared[i], prepared[j])
         except Undefined:
-            nothing = torch.full((len(block.groups),), torch.nan, dtype=torch.float64)
+            nothing = torch.full((len(batch.groups),), torch.nan, dtype=torch.float64)
             return torch.tensor(torch.nan, dtype=torch.float64), nothing
 
-    tasks = [partial(found, i, j) for i, j in block.pairs.tolist()]
-    values, replicates = zip(*side_by_side(tasks, device=block.items[0].device), strict=True)
-    return Together(torch.stack(values), torch.stack(replicates, 1) if block.groups else None)
+    tasks = [partial(found, i, j) for i, j in batch.pairs.tolist()]
+    values, replicates = zip(*side_by_side(tasks, device=batch.items[0].device), strict=True)
+    return PairResults(torch.stack(values), torch.stack(replicates, 1) if batch.groups else None)

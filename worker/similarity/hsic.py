@@ -15,7 +15,8 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from worker.evaluation.measure import Block, Together
+from worker.evaluation.batch import PairResults
+from worker.evaluation.from_features import Features
 from worker.numerics.gram_product import products_of_rows
 from worker.numerics.progress import steps
 from worker.numerics.threads import side_by_side
@@ -61,16 +62,16 @@ class Moments:
         return self.products - 2 / n * self.rows + grand / n**2
 
 
-def alignment(hsic: Tensor, block: Block, moments: Moments) -> Together:
+def alignment(hsic: Tensor, batch: Features, moments: Moments) -> PairResults:
     """HSIC divided by the root of both models' own, for chosen pairs; NaN where rounding is all there is."""
     own = hsic.diagonal(dim1=1, dim2=2)
-    exact = all(x.dtype == torch.float64 for x in block.items)
+    exact = all(x.dtype == torch.float64 for x in batch.items)
     least = (1e-12 if exact else 1e-7) * moments.products.diagonal(dim1=1, dim2=2)
     own = own.where(own > least, torch.nan)
-    i, j = block.pairs.T.to(hsic.device)
+    i, j = batch.pairs.T.to(hsic.device)
     values = hsic[:, i, j] / own[:, i].sqrt() / own[:, j].sqrt()
     values = torch.where((i == j) & values.isfinite(), 1.0, values)
-    return Together(values[0], values[1:])
+    return PairResults(values[0], values[1:])
 
 
 def scaled(items: Sequence[Tensor]) -> list[Tensor]:
@@ -88,28 +89,28 @@ def scaled(items: Sequence[Tensor]) -> list[Tensor]:
     return out
 
 
-def linear_moments(block: Block) -> Moments:
+def linear_moments(batch: Features) -> Moments:
     """Moments of linear kernels, through samples or through features, whichever is less work."""
 
     def make() -> Moments:
-        if min(x.shape[1] for x in block.items) > 2 * len(block.items[0]):
-            grams = side_by_side([partial(wide_gram, x) for x in block.items], device=block.items[0].device)
+        if min(x.shape[1] for x in batch.items) > 2 * len(batch.items[0]):
+            grams = side_by_side([partial(wide_gram, x) for x in batch.items], device=batch.items[0].device)
             kind = torch.float64 if any(g.dtype == torch.float64 for g in grams) else torch.float32
-            return gram_moments([g.to(kind) for g in grams], block.groups)
-        xs = scaled(block.items)
+            return gram_moments([g.to(kind) for g in grams], batch.groups)
+        xs = scaled(batch.items)
         count, n, width = len(xs), len(xs[0]), sum(x.shape[1] for x in xs)
         if width * width < n * (width + count * count / 2):
-            return feature_moments(xs, block.groups)
-        return kernel_moments(xs, block.groups, None)
+            return feature_moments(xs, batch.groups)
+        return kernel_moments(xs, batch.groups, None)
 
-    return block.once("linear", make)
+    return batch.once("linear", make)
 
 
-def rbf_moments(block: Block, *, fraction: float) -> Moments:
+def rbf_moments(batch: Features, *, fraction: float) -> Moments:
     """Moments of Gaussian kernels; the bandwidth comes from all samples and stays when groups leave."""
 
     def make() -> Moments:
-        xs = scaled(block.items)
+        xs = scaled(batch.items)
         sigmas = torch.stack([fraction * median_distance(x) for x in xs]).to(xs[0].dtype)
         # No number comes from a bandwidth of 0: more than half of all pairs of samples are the same.
         slope = (-0.5 / sigmas.where(sigmas > 0, torch.nan).square())[:, None, None]
@@ -119,22 +120,22 @@ def rbf_moments(block: Block, *, fraction: float) -> Moments:
         def kernel(product: Tensor, a: Tensor, b: Tensor) -> Tensor:
             return _squared_distances(product, a, b).mul_(slope).exp_().sub_(typical)
 
-        return kernel_moments(xs, block.groups, kernel)
+        return kernel_moments(xs, batch.groups, kernel)
 
-    return block.once(("rbf", fraction), make)
+    return batch.once(("rbf", fraction), make)
 
 
-def distance_moments(block: Block) -> Moments:
+def distance_moments(batch: Features) -> Moments:
     """Moments of Euclidean distance matrices."""
 
     def kernel(product: Tensor, a: Tensor, b: Tensor) -> Tensor:
         return _squared_distances(product, a, b).sqrt_()
 
     def make() -> Moments:
-        xs = [x.to(torch.float64) for x in scaled(block.items)]
-        return kernel_moments(xs, block.groups, kernel)
+        xs = [x.to(torch.float64) for x in scaled(batch.items)]
+        return kernel_moments(xs, batch.groups, kernel)
 
-    return block.once("distance", make)
+    return batch.once("distance", make)
 
 
 def _squared_distances(product: Tensor, a: Tensor, b: Tensor) -> Tensor:

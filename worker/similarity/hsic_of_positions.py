@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from worker.evaluation.measure import Block, Together
+from worker.evaluation.batch import PairResults
+from worker.evaluation.from_features import Features
 from worker.inputs.undefined import Undefined
 from worker.numerics.progress import steps
 
@@ -128,23 +129,23 @@ def _left_out(parts: Sequence[Tensor], groups: Sequence[Tensor]) -> Tensor:
     return torch.cat([whole, whole - stack]) if groups else whole
 
 
-def cka_of_positions(block: Block) -> Together:
-    """Unbiased linear CKA of every pair of a block of features ``(samples, positions, width)``."""
-    samples = len(block.items[0])
+def cka_of_positions(batch: Features) -> PairResults:
+    """Unbiased linear CKA of every pair of a batch of features ``(samples, positions, width)``."""
+    samples = len(batch.items[0])
     if samples < FEWEST:
         raise Undefined(f"The unbiased estimator needs at least {FEWEST} samples; there are {samples}.")
-    device = block.items[0].device
-    kept = torch.ones(1 + len(block.groups), samples, dtype=torch.float64, device=device)
-    for g, group in enumerate(block.groups):
+    device = batch.items[0].device
+    kept = torch.ones(1 + len(batch.groups), samples, dtype=torch.float64, device=device)
+    for g, group in enumerate(batch.groups):
         kept[g + 1, group.to(device)] = 0
-    sides = [Side.of(x, kept) for x in block.items]
+    sides = [Side.of(x, kept) for x in batch.items]
     own = []
     for side in sides:
-        value, size = unbiased_hsic(side, side, kept, block.groups)
+        value, size = unbiased_hsic(side, side, kept, batch.groups)
         own.append(value.where(value > 1e-12 * size, torch.nan).sqrt())
     found = []
-    for i, j in steps(block.pairs.tolist()):
-        value = torch.ones_like(own[i]) if i == j else unbiased_hsic(sides[i], sides[j], kept, block.groups)[0]
+    for i, j in steps(batch.pairs.tolist()):
+        value = torch.ones_like(own[i]) if i == j else unbiased_hsic(sides[i], sides[j], kept, batch.groups)[0]
         found.append(value / own[i] / own[j] if i != j else value.where(own[i].isfinite(), torch.nan))
     both = torch.stack(found, 1).cpu()
-    return Together(both[0], both[1:])
+    return PairResults(both[0], both[1:])

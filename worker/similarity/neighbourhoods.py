@@ -8,9 +8,11 @@ import torch
 from torch import Tensor
 
 from backend.contracts.cards import Parameter
-from worker.evaluation.measure import Block, Together
+from worker.evaluation.batch import PairResults
+from worker.evaluation.from_features import Features
 from worker.inputs.undefined import Undefined
 from worker.numerics.gram_product import products_of_rows
+from worker.numerics.memo import Memo
 from worker.numerics.progress import steps
 from worker.similarity.cosine_neighbours import nearest_rows, unit_rows
 
@@ -40,23 +42,21 @@ class Near:
         rows: ``(left,)`` numbers of the samples that are left.
         order: ``(models, left, k)`` numbers of their neighbours, nearest first.
         cosines: similarities of chosen pairs of samples in each model.
-        kept: what scores of several pairs need of one model.
+        memo: what scores of several pairs need of one model.
     """
 
     rows: Tensor
     order: Tensor
     cosines: "Cosines"
-    kept: dict[Hashable, Any] = field(default_factory=dict)
+    memo: Memo = field(default_factory=Memo)
 
     def once(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """What several pairs need, made by the first."""
-        if key not in self.kept:
-            self.kept[key] = make()
-        return self.kept[key]
+        return self.memo.once(key, make)
 
 
 class Cosines:
-    """Cosines between samples of several models; whole matrices are kept while they fit.
+    """Cosines between samples of several models; whole matrices are held while they fit.
 
     Args:
         features: ``(samples, width)`` of each model.
@@ -65,7 +65,7 @@ class Cosines:
     def __init__(self, features: list[Tensor]) -> None:
         self._features = features
         self._units: dict[int, Tensor] = {}
-        self._kept: dict[int, Tensor] = {}
+        self._matrices: dict[int, Tensor] = {}
         self._fit = len(features) * len(features[0]) ** 2 * 8 <= HELD_BYTES
 
     def units(self, model: int) -> Tensor:
@@ -78,31 +78,31 @@ class Cosines:
         """Cosines ``(rows, k)`` of samples with listed others ``(rows, k)`` in one model."""
         x = self.units(model)
         if self._fit:
-            if model not in self._kept:
-                self._kept[model] = products_of_rows(x)
-            return self._kept[model][rows].gather(1, order)
+            if model not in self._matrices:
+                self._matrices[model] = products_of_rows(x)
+            return self._matrices[model][rows].gather(1, order)
         at_once = max(1, ENTRIES_AT_ONCE // (order.shape[1] * x.shape[1]))
         parts = zip(rows.split(at_once), order.split(at_once), strict=True)
         return torch.cat([torch.einsum("nd,nkd->nk", x[r], x[o]) for r, o in parts])
 
 
-def every_neighbourhood(block: Block, *, k: int, in_order: bool) -> Iterator[Near]:
+def every_neighbourhood(batch: Features, *, k: int, in_order: bool) -> Iterator[Near]:
     """Neighbours whole, then without each group."""
-    n = len(block.items[0])
-    spare = min(n - 1, 2 * k + 10) if block.groups else k
+    n = len(batch.items[0])
+    spare = min(n - 1, 2 * k + 10) if batch.groups else k
     in_order = in_order or spare > k
 
     def nearest() -> Tensor:
-        return torch.stack([nearest_rows(unit_rows(x), k=spare, in_order=in_order) for x in steps(block.items)])
+        return torch.stack([nearest_rows(unit_rows(x), k=spare, in_order=in_order) for x in steps(batch.items)])
 
-    lists = block.once(("nearest", spare, in_order), nearest)
-    cosines = block.once("cosines", lambda: Cosines(block.items))
+    lists = batch.once(("nearest", spare, in_order), nearest)
+    cosines = batch.once("cosines", lambda: Cosines(batch.items))
     everyone = torch.arange(n, device=lists.device)
     yield Near(everyone, lists[:, :, :k], cosines)
     owner = torch.empty_like(everyone)
-    for g, group in enumerate(block.groups):
+    for g, group in enumerate(batch.groups):
         owner[group.to(owner.device)] = g
-    for g in range(len(block.groups)):
+    for g in range(len(batch.groups)):
         rows = everyone[owner != g]
         if len(rows) <= k:
             raise Undefined(f"k = {k} neighbours need more than {k} samples in all groups but one.")
@@ -110,7 +110,7 @@ def every_neighbourhood(block: Block, *, k: int, in_order: bool) -> Iterator[Nea
         stays = owner[some] != g
         if int(stays.sum(2).min()) < k:
             # The spare neighbours of some sample all left: look again among the rest.
-            again = [nearest_rows(cosines.units(m)[rows], k=k) for m in range(len(block.items))]
+            again = [nearest_rows(cosines.units(m)[rows], k=k) for m in range(len(batch.items))]
             yield Near(rows, rows[torch.stack(again)], cosines)
             continue
         first = stays & (stays.cumsum(2) <= k)
@@ -118,8 +118,8 @@ def every_neighbourhood(block: Block, *, k: int, in_order: bool) -> Iterator[Nea
 
 
 def over_neighbourhoods(
-    block: Block, score: Callable[[Near, int, Tensor], Tensor], *, k: int, in_order: bool
-) -> Together:
+    batch: Features, score: Callable[[Near, int, Tensor], Tensor], *, k: int, in_order: bool
+) -> PairResults:
     """Values and replicates of every pair.
 
     Args:
@@ -127,27 +127,27 @@ def over_neighbourhoods(
         in_order: whether the score reads the order of neighbours, not only which there are.
     """
     rows: dict[int, list[int]] = {}
-    at_once = max(1, ENTRIES_AT_ONCE // (len(block.items[0]) * k))
-    for p, (i, _) in enumerate(block.pairs.tolist()):
+    at_once = max(1, ENTRIES_AT_ONCE // (len(batch.items[0]) * k))
+    for p, (i, _) in enumerate(batch.pairs.tolist()):
         rows.setdefault(i, []).append(p)
     out = []
-    for near in every_neighbourhood(block, k=k, in_order=in_order):
-        values = torch.empty(len(block.pairs), dtype=torch.float64)
+    for near in every_neighbourhood(batch, k=k, in_order=in_order):
+        values = torch.empty(len(batch.pairs), dtype=torch.float64)
         for i, places in rows.items():
             for start in range(0, len(places), at_once):
                 some = places[start : start + at_once]
-                values[some] = score(near, i, block.pairs[some, 1].to(near.order.device)).cpu()
+                values[some] = score(near, i, batch.pairs[some, 1].to(near.order.device)).cpu()
         out.append(values)
-    return Together(out[0], torch.stack(out[1:]) if len(out) > 1 else None)
+    return PairResults(out[0], torch.stack(out[1:]) if len(out) > 1 else None)
 
 
 def by_neighbourhoods(
     score: Callable[[Near, int, Tensor], Tensor], *, in_order: bool = True
-) -> Callable[..., Together]:
-    """The block function of a measure of neighbours: lists once per model, shortened when a group leaves."""
+) -> Callable[..., PairResults]:
+    """The batch function of a measure of neighbours: lists once per model, shortened when a group leaves."""
 
-    def together(block: Block, *, k: int) -> Together:
-        return over_neighbourhoods(block, score, k=k, in_order=in_order)
+    def together(batch: Features, *, k: int) -> PairResults:
+        return over_neighbourhoods(batch, score, k=k, in_order=in_order)
 
     return together
 

@@ -6,7 +6,8 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from worker.evaluation.measure import Block, Together
+from worker.evaluation.batch import PairResults
+from worker.evaluation.from_features import Features
 from worker.inputs.undefined import Undefined
 from worker.numerics.gram_product import products_of_rows
 
@@ -110,30 +111,30 @@ def unit(vector: Tensor, *, centre: bool) -> Tensor:
     return vector / length
 
 
-def over_subsets(block: Block, vector_of: Callable[[Tensor], Tensor], *, outer: str) -> Together:
+def over_subsets(batch: Features, vector_of: Callable[[Tensor], Tensor], *, outer: str) -> PairResults:
     """Correlation of condensed vectors for every pair of models, whole and without each group.
 
     Args:
         vector_of: the condensed vector of one model's features.
         outer: ``spearman``, ``pearson``, ``kendall`` or ``cosine``.
     """
-    n = len(block.items[0])
-    values = torch.full((1 + len(block.groups), len(block.pairs)), torch.nan, dtype=torch.float64)
+    n = len(batch.items[0])
+    values = torch.full((1 + len(batch.groups), len(batch.pairs)), torch.nan, dtype=torch.float64)
     size = max(1, HELD_BYTES // (16 * n * n))
-    chunks = torch.arange(len(block.items)).split(size)
+    chunks = torch.arange(len(batch.items)).split(size)
     for a, first in enumerate(chunks):
         for second in chunks[a:]:
-            inside = (torch.isin(block.pairs, torch.cat([first, second]))).all(1)
+            inside = (torch.isin(batch.pairs, torch.cat([first, second]))).all(1)
             if len(chunks) > 1 and second is not first:
-                inside &= torch.isin(block.pairs, first).any(1) & torch.isin(block.pairs, second).any(1)
+                inside &= torch.isin(batch.pairs, first).any(1) & torch.isin(batch.pairs, second).any(1)
             if not bool(inside.any()):
                 continue
-            models = block.pairs[inside].unique()
-            items = [block.items[m] for m in models.tolist()]
-            pairs = torch.searchsorted(models, block.pairs[inside])
+            models = batch.pairs[inside].unique()
+            items = [batch.items[m] for m in models.tolist()]
+            pairs = torch.searchsorted(models, batch.pairs[inside])
             vectors = [vector_of(x) for x in items]
-            values[:, inside] = _correlations(vectors, pairs, block.groups, samples=n, outer=outer)
-    return Together(values[0], values[1:] if block.groups else None)
+            values[:, inside] = _correlations(vectors, pairs, batch.groups, samples=n, outer=outer)
+    return PairResults(values[0], values[1:] if batch.groups else None)
 
 
 def _correlations(

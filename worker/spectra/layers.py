@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from torch import Tensor
 
-from worker.evaluation.measure import Reading
+from worker.evaluation.measurement import Measurement
 from worker.inputs.undefined import Undefined
 from worker.inputs.weights import Weights
 from worker.spectra.flat_weights import matrices
@@ -19,7 +19,7 @@ def every_matrix(weights: Weights, **_: object) -> dict[str, Tensor]:
     return {name: found[name] for name in weights if name in found}
 
 
-def by_layer(weights: dict[str, Given], number: Callable[[Given], float | None]) -> Reading:
+def by_layer(weights: dict[str, Given], number: Callable[[Given], float | None]) -> Measurement:
     """The mean of a number over layers, with the table of them.
 
     Args:
@@ -31,7 +31,7 @@ def by_layer(weights: dict[str, Given], number: Callable[[Given], float | None])
         raise Undefined("None of the matrices has this number.")
     left_out = len(values) - len(known)
     warning = f"{left_out} of {len(values)} matrices have no such number and are left out." if left_out else ""
-    return Reading(sum(known) / len(known), series=profile(values), warning=warning)
+    return Measurement(sum(known) / len(known), series=profile(values), warning=warning)
 
 
 def profile(values: dict[str, float | None]) -> dict[str, list[float | str | None]]:

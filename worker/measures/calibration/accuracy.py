@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from backend.contracts.cards import Arity, Change, Direction, Family, Input, Question, Role, Uncertainty
+from backend.contracts.cards import Arity, Card, Change, Direction, Family, Input, Question, Role, Uncertainty
 from worker.evaluation.measure import measure
 from worker.inputs.outputs import Outputs
 
@@ -13,23 +13,26 @@ def right_answers(outputs: Outputs, **_: object) -> Tensor:
 
 
 @measure(
-    slug="accuracy",
-    title="Accuracy",
-    family=Family.CALIBRATION,
-    question=Question.CONFIDENCE,
-    arity=Arity.MODEL,
-    formula=r"\frac{1}{N}\sum_i [\arg\max p_i = y_i]",
-    input=Input.OUTPUTS,
-    bounds=(0.0, 1.0),
-    direction=Direction.HIGHER_IS_BETTER,
-    ignores={Change.SHIFT_LOGITS, Change.SCALE_LOGITS},
-    role=Role.HELD_OUT,
-    needs_labels=True,
-    uncertainty=Uncertainty.MEAN_JACKKNIFE,
-    counts_events=True,
-    reliable_from="100 samples",
-    pitfalls="Says nothing about how confident the model is, or which samples it gets wrong.",
-    source="Share of right answers; the first class wins a tie",
+    Card(
+        slug="accuracy",
+        title="Accuracy",
+        family=Family.CALIBRATION,
+        question=Question.CONFIDENCE,
+        arity=Arity.MODEL,
+        formula=r"\frac{1}{N}\sum_i [\arg\max p_i = y_i]",
+        input=Input.OUTPUTS,
+        low=0.0,
+        high=1.0,
+        direction=Direction.HIGHER_IS_BETTER,
+        ignores={Change.SHIFT_LOGITS, Change.SCALE_LOGITS},
+        role=Role.HELD_OUT,
+        needs_labels=True,
+        uncertainty=Uncertainty.MEAN_JACKKNIFE,
+        counts_events=True,
+        reliable_from="100 samples",
+        pitfalls="Says nothing about how confident the model is, or which samples it gets wrong.",
+        source="Share of right answers; the first class wins a tie",
+    ),
     prepare=right_answers,
 )
 def accuracy(right: Tensor) -> Tensor:

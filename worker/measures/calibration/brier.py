@@ -3,23 +3,28 @@
 from torch import Tensor, nn
 
 from backend.contracts.cards import Change, Direction, Uncertainty
+from worker.evaluation.measure import measure
 from worker.inputs.outputs import Outputs
 from worker.inputs.undefined import Undefined
-from worker.measures.calibration.family import measure_of_confidence
+from worker.measures.calibration.family import confidence_card
 
 
-@measure_of_confidence(
-    slug="brier",
-    title="Brier score",
-    formula=r"\frac1N\sum_i\sum_c (p_{ic} - [y_i = c])^2",
-    bounds=(0.0, 2.0),
-    direction=Direction.LOWER_IS_BETTER,
-    ignores={Change.SHIFT_LOGITS},
-    uncertainty=Uncertainty.MEAN_JACKKNIFE,
-    reliable_from="200 samples",
-    pitfalls="Summed over classes, so it reaches 2; code that averages over classes gives 1/C of it. Mixes accuracy "
-    "and calibration.",
-    source="Brier 1950, equation 2",
+@measure(
+    confidence_card(
+        slug="brier",
+        title="Brier score",
+        formula=r"\frac1N\sum_i\sum_c (p_{ic} - [y_i = c])^2",
+        low=0.0,
+        high=2.0,
+        direction=Direction.LOWER_IS_BETTER,
+        ignores={Change.SHIFT_LOGITS},
+        uncertainty=Uncertainty.MEAN_JACKKNIFE,
+        reliable_from="200 samples",
+        pitfalls="Summed over classes, so it reaches 2; code that averages over classes gives 1/C of it. Mixes "
+        "accuracy "
+        "and calibration.",
+        source="Brier 1950, equation 2",
+    ),
 )
 def brier(outputs: Outputs) -> Tensor:
     """Squared distance of the probabilities from the right answers."""

@@ -3,25 +3,29 @@
 from torch import Tensor
 
 from backend.contracts.cards import Direction
-from worker.calibration.bins import BINS, beside_bins, calibration_error, few_per_bin
+from worker.calibration.bins import BINS, calibration_error, few_per_bin, reliability_diagram
+from worker.evaluation.measure import measure
 from worker.inputs.outputs import Outputs
-from worker.measures.calibration.family import measure_of_calibration
+from worker.measures.calibration.family import calibration_card
 
 
-@measure_of_calibration(
-    slug="ece",
-    version=2,
-    title="Expected calibration error",
-    formula=r"\sum_b \frac{|B_b|}{N}\,\lvert \mathrm{acc}(B_b) - \mathrm{conf}(B_b)\rvert",
-    bounds=(0.0, 1.0),
-    direction=Direction.LOWER_IS_BETTER,
-    reliable_from="2,000 samples; the estimate is biased upwards below",
-    pitfalls="Biased upwards: what a perfectly calibrated model of the same confidences scores stands beside it. "
-    "The interval speaks of sampling, not of this bias. Depends on the bins.",
-    source="Guo et al. 2017, equation 3; equal-width bins closed on the right, confidence 1 in the last",
-    parameters=BINS,
+@measure(
+    calibration_card(
+        slug="ece",
+        version=2,
+        title="Expected calibration error",
+        formula=r"\sum_b \frac{|B_b|}{N}\,\lvert \mathrm{acc}(B_b) - \mathrm{conf}(B_b)\rvert",
+        low=0.0,
+        high=1.0,
+        direction=Direction.LOWER_IS_BETTER,
+        reliable_from="2,000 samples; the estimate is biased upwards below",
+        pitfalls="Biased upwards: what a perfectly calibrated model of the same confidences scores stands beside it. "
+        "The interval speaks of sampling, not of this bias. Depends on the bins.",
+        source="Guo et al. 2017, equation 3; equal-width bins closed on the right, confidence 1 in the last",
+        parameters=BINS,
+    ),
     small=few_per_bin,
-    beside=beside_bins,
+    diagnostics=reliability_diagram,
 )
 def ece(outputs: Outputs, *, bins: int) -> Tensor:
     """Mean gap between how confident the model is and how often it is right."""

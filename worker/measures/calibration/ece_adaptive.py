@@ -4,21 +4,25 @@ from torch import Tensor
 
 from backend.contracts.cards import Direction, Parameter
 from worker.calibration.bins import confidence_of, few_per_bin, in_equal_bins
+from worker.evaluation.measure import measure
 from worker.inputs.outputs import Outputs
-from worker.measures.calibration.family import measure_of_calibration
+from worker.measures.calibration.family import calibration_card
 
 
-@measure_of_calibration(
-    slug="ece-adaptive",
-    title="Expected calibration error, equal-mass bins",
-    formula=r"\sum_b \frac{|B_b|}{N}\,\lvert \mathrm{acc}(B_b) - \mathrm{conf}(B_b)\rvert,\quad |B_b| \approx N/B",
-    bounds=(0.0, 1.0),
-    direction=Direction.LOWER_IS_BETTER,
-    reliable_from="2,000 samples; the estimate is biased upwards below",
-    pitfalls="Every bin has the same number of samples, so confident models are looked at more closely near 1. "
-    "Biased upwards by chance like the one with equal widths.",
-    source="Nguyen & O'Connor 2015; Nixon et al. 2019, adaptive calibration error of the top class",
-    parameters=(Parameter(name="bins", default=15, minimum=1, maximum=1000, help="Bins of equal numbers."),),
+@measure(
+    calibration_card(
+        slug="ece-adaptive",
+        title="Expected calibration error, equal-mass bins",
+        formula=r"\sum_b \frac{|B_b|}{N}\,\lvert \mathrm{acc}(B_b) - \mathrm{conf}(B_b)\rvert,\quad |B_b| \approx N/B",
+        low=0.0,
+        high=1.0,
+        direction=Direction.LOWER_IS_BETTER,
+        reliable_from="2,000 samples; the estimate is biased upwards below",
+        pitfalls="Every bin has the same number of samples, so confident models are looked at more closely near 1. "
+        "Biased upwards by chance like the one with equal widths.",
+        source="Nguyen & O'Connor 2015; Nixon et al. 2019, adaptive calibration error of the top class",
+        parameters=(Parameter(name="bins", default=15, minimum=1, maximum=1000, help="Bins of equal numbers."),),
+    ),
     small=few_per_bin,
 )
 def ece_adaptive(outputs: Outputs, *, bins: int) -> Tensor:

@@ -5,22 +5,26 @@ from torch import Tensor
 
 from backend.contracts.cards import Direction
 from worker.calibration.bins import BINS, few_per_bin, in_bins
+from worker.evaluation.measure import measure
 from worker.inputs.outputs import Outputs
 from worker.inputs.undefined import Undefined
-from worker.measures.calibration.family import measure_of_calibration
+from worker.measures.calibration.family import calibration_card
 
 
-@measure_of_calibration(
-    slug="ece-classwise",
-    title="Expected calibration error by class",
-    formula=r"\frac1C\sum_c \sum_b \frac{|B_{b,c}|}{N}\,\lvert \mathrm{freq}_c(B_{b,c}) - \bar p_c(B_{b,c})\rvert",
-    bounds=(0.0, 1.0),
-    direction=Direction.LOWER_IS_BETTER,
-    reliable_from="2,000 samples; the estimate is biased upwards below",
-    pitfalls="Most probabilities of most classes are near 0, so the mean is small and falls with the number of "
-    "classes.",
-    source="Kull et al. 2019, equation 3; Nixon et al. 2019, static calibration error",
-    parameters=BINS,
+@measure(
+    calibration_card(
+        slug="ece-classwise",
+        title="Expected calibration error by class",
+        formula=r"\frac1C\sum_c \sum_b \frac{|B_{b,c}|}{N}\,\lvert \mathrm{freq}_c(B_{b,c}) - \bar p_c(B_{b,c})\rvert",
+        low=0.0,
+        high=1.0,
+        direction=Direction.LOWER_IS_BETTER,
+        reliable_from="2,000 samples; the estimate is biased upwards below",
+        pitfalls="Most probabilities of most classes are near 0, so the mean is small and falls with the number of "
+        "classes.",
+        source="Kull et al. 2019, equation 3; Nixon et al. 2019, static calibration error",
+        parameters=BINS,
+    ),
     small=few_per_bin,
 )
 def ece_classwise(outputs: Outputs, *, bins: int) -> Tensor:

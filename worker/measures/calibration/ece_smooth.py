@@ -7,8 +7,9 @@ from torch import Tensor
 
 from backend.contracts.cards import Direction
 from worker.calibration.bins import confidence_of
+from worker.evaluation.measure import measure
 from worker.inputs.outputs import Outputs
-from worker.measures.calibration.family import measure_of_calibration
+from worker.measures.calibration.family import calibration_card
 
 GRID = 512
 HALVINGS = 30
@@ -29,17 +30,22 @@ def smoothed_error(density: Tensor, bandwidth: float) -> float:
     return float(torch.fft.irfft(spectrum * full[: len(spectrum)], n=len(both))[: len(density)].abs().sum())
 
 
-@measure_of_calibration(
-    slug="ece-smooth",
-    title="Smooth calibration error",
-    formula=r"\mathrm{smECE}_{\sigma^\ast},\quad \mathrm{smECE}_{\sigma^\ast} = \sigma^\ast,\quad "
-    r"\mathrm{smECE}_\sigma = \int_0^1 \big\lvert \tfrac1N \textstyle\sum_i K_\sigma(t, p_i)(r_i - p_i)\big\rvert dt",
-    bounds=(0.0, 1.0),
-    direction=Direction.LOWER_IS_BETTER,
-    reliable_from="500 samples; biased upwards below, less than with bins",
-    pitfalls="On a grid of 512 cells, so values below 0.002 are those of the grid. The bandwidth is chosen from the "
-    "samples: it equals the value.",
-    source="Błasiok & Nakkiran 2023, section 3: reflected Gaussian kernel, bandwidth at its own fixed point",
+@measure(
+    calibration_card(
+        slug="ece-smooth",
+        title="Smooth calibration error",
+        formula=r"\mathrm{smECE}_{\sigma^\ast},\quad \mathrm{smECE}_{\sigma^\ast} = \sigma^\ast,\quad "
+        r"\mathrm{smECE}_\sigma = \int_0^1 \big\lvert \tfrac1N \textstyle\sum_i K_\sigma(t, p_i)(r_i - "
+        r"p_i)\big\rvert dt",
+        low=0.0,
+        high=1.0,
+        direction=Direction.LOWER_IS_BETTER,
+        reliable_from="500 samples; biased upwards below, less than with bins",
+        pitfalls="On a grid of 512 cells, so values below 0.002 are those of the grid. The bandwidth is chosen from "
+        "the "
+        "samples: it equals the value.",
+        source="Błasiok & Nakkiran 2023, section 3: reflected Gaussian kernel, bandwidth at its own fixed point",
+    ),
 )
 def ece_smooth(outputs: Outputs) -> float:
     """Calibration error after smoothing at the scale of the error itself, without bins."""

@@ -2,11 +2,10 @@
 
 from functools import partial
 
-from backend.contracts.cards import Arity, Change, Family, Input, Question, Role, Uncertainty
-from worker.evaluation.measure import measure
+from backend.contracts.cards import Arity, Card, Change, Family, Input, Question, Role, Uncertainty
 
-measure_of_confidence = partial(
-    measure,
+confidence_card = partial(
+    Card,
     family=Family.CALIBRATION,
     question=Question.CONFIDENCE,
     arity=Arity.MODEL,
@@ -16,8 +15,8 @@ measure_of_confidence = partial(
 )
 
 
-measure_of_calibration = partial(
-    measure_of_confidence,
+calibration_card = partial(
+    confidence_card,
     uncertainty=Uncertainty.JACKKNIFE,
     ignores={Change.SHIFT_LOGITS},
 )

@@ -4,9 +4,10 @@ import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Parameter, Role, Uncertainty
+from worker.evaluation.measure import measure
 from worker.inputs.outputs import Outputs
 from worker.inputs.undefined import Undefined
-from worker.measures.calibration.family import measure_of_confidence
+from worker.measures.calibration.family import confidence_card
 
 
 def means_of(outputs: Outputs, **_: object) -> Tensor:
@@ -17,22 +18,27 @@ def means_of(outputs: Outputs, **_: object) -> Tensor:
     return torch.stack([1 - outputs.right.mean(), loss])
 
 
-@measure_of_confidence(
-    slug="generalisation-gap",
-    title="Generalisation gap",
-    formula=r"R_{\mathrm{held\text{-}out}} - R_{\mathrm{train}}",
-    bounds=(None, None),
-    direction=Direction.NEITHER,
-    ignores={Change.SHIFT_LOGITS, Change.SCALE_LOGITS},
-    role=Role.BOTH,
-    uncertainty=Uncertainty.JACKKNIFE,
-    reliable_from="500 train and 500 held-out samples",
-    pitfalls="Both sets as they are, without augmentation. An untrained network has none, and neither has one that "
-    "is equally wrong on both. The gap of the loss follows the temperature of the logits, that of the error does "
-    "not.",
-    source="Difference of the mean error (or loss) on held-out and on train samples",
-    parameters=(
-        Parameter(name="outcome", default="error", choices=("error", "loss"), help="Share of errors, or loss in nats."),
+@measure(
+    confidence_card(
+        slug="generalisation-gap",
+        title="Generalisation gap",
+        formula=r"R_{\mathrm{held\text{-}out}} - R_{\mathrm{train}}",
+        low=None,
+        high=None,
+        direction=Direction.NEITHER,
+        ignores={Change.SHIFT_LOGITS, Change.SCALE_LOGITS},
+        role=Role.BOTH,
+        uncertainty=Uncertainty.JACKKNIFE,
+        reliable_from="500 train and 500 held-out samples",
+        pitfalls="Both sets as they are, without augmentation. An untrained network has none, and neither has one that "
+        "is equally wrong on both. The gap of the loss follows the temperature of the logits, that of the error does "
+        "not.",
+        source="Difference of the mean error (or loss) on held-out and on train samples",
+        parameters=(
+            Parameter(
+                name="outcome", default="error", choices=("error", "loss"), help="Share of errors, or loss in nats."
+            ),
+        ),
     ),
     prepare=means_of,
 )

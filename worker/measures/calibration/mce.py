@@ -4,20 +4,24 @@ from torch import Tensor
 
 from backend.contracts.cards import Direction
 from worker.calibration.bins import BINS, confidence_of, few_per_bin, in_bins
+from worker.evaluation.measure import measure
 from worker.inputs.outputs import Outputs
-from worker.measures.calibration.family import measure_of_calibration
+from worker.measures.calibration.family import calibration_card
 
 
-@measure_of_calibration(
-    slug="mce",
-    title="Maximum calibration error",
-    formula=r"\max_b\, \lvert \mathrm{acc}(B_b) - \mathrm{conf}(B_b)\rvert",
-    bounds=(0.0, 1.0),
-    direction=Direction.LOWER_IS_BETTER,
-    reliable_from="several hundred samples in every bin that is used",
-    pitfalls="Usually the gap of the emptiest bin: read it beside the number of samples in each bin.",
-    source="Naeini et al. 2015; equal-width bins closed on the right",
-    parameters=BINS,
+@measure(
+    calibration_card(
+        slug="mce",
+        title="Maximum calibration error",
+        formula=r"\max_b\, \lvert \mathrm{acc}(B_b) - \mathrm{conf}(B_b)\rvert",
+        low=0.0,
+        high=1.0,
+        direction=Direction.LOWER_IS_BETTER,
+        reliable_from="several hundred samples in every bin that is used",
+        pitfalls="Usually the gap of the emptiest bin: read it beside the number of samples in each bin.",
+        source="Naeini et al. 2015; equal-width bins closed on the right",
+        parameters=BINS,
+    ),
     small=few_per_bin,
 )
 def mce(outputs: Outputs, *, bins: int) -> Tensor:

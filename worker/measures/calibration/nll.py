@@ -3,29 +3,32 @@
 import torch
 from torch import Tensor, nn
 
-from backend.contracts.cards import Arity, Change, Direction, Family, Input, Question, Role, Uncertainty
+from backend.contracts.cards import Arity, Card, Change, Direction, Family, Input, Question, Role, Uncertainty
 from worker.evaluation.measure import measure
 from worker.inputs.outputs import Outputs
 from worker.inputs.undefined import Undefined
 
 
 @measure(
-    slug="nll",
-    title="Negative log-likelihood",
-    family=Family.CALIBRATION,
-    question=Question.CONFIDENCE,
-    arity=Arity.MODEL,
-    formula=r"-\frac{1}{N}\sum_i \log p_{i,y_i}",
-    input=Input.OUTPUTS,
-    bounds=(0.0, None),
-    direction=Direction.LOWER_IS_BETTER,
-    ignores={Change.SHIFT_LOGITS},
-    role=Role.HELD_OUT,
-    needs_labels=True,
-    uncertainty=Uncertainty.MEAN_JACKKNIFE,
-    reliable_from="200 samples",
-    pitfalls="A few confident mistakes can make up most of it. In nats.",
-    source="Cross-entropy with the labels, mean over samples",
+    Card(
+        slug="nll",
+        title="Negative log-likelihood",
+        family=Family.CALIBRATION,
+        question=Question.CONFIDENCE,
+        arity=Arity.MODEL,
+        formula=r"-\frac{1}{N}\sum_i \log p_{i,y_i}",
+        input=Input.OUTPUTS,
+        low=0.0,
+        high=None,
+        direction=Direction.LOWER_IS_BETTER,
+        ignores={Change.SHIFT_LOGITS},
+        role=Role.HELD_OUT,
+        needs_labels=True,
+        uncertainty=Uncertainty.MEAN_JACKKNIFE,
+        reliable_from="200 samples",
+        pitfalls="A few confident mistakes can make up most of it. In nats.",
+        source="Cross-entropy with the labels, mean over samples",
+    ),
 )
 def nll(outputs: Outputs) -> Tensor:
     """Mean surprise of the model at the right answers, in nats."""

@@ -4,20 +4,24 @@ from torch import Tensor
 
 from backend.contracts.cards import Direction
 from worker.calibration.bins import BINS, confidence_of, few_per_bin, in_bins
+from worker.evaluation.measure import measure
 from worker.inputs.outputs import Outputs
-from worker.measures.calibration.family import measure_of_calibration
+from worker.measures.calibration.family import calibration_card
 
 
-@measure_of_calibration(
-    slug="rmsce",
-    title="Root mean square calibration error",
-    formula=r"\sqrt{\sum_b \frac{|B_b|}{N}\big(\mathrm{acc}(B_b) - \mathrm{conf}(B_b)\big)^2}",
-    bounds=(0.0, 1.0),
-    direction=Direction.LOWER_IS_BETTER,
-    reliable_from="2,000 samples; the estimate is biased upwards below",
-    pitfalls="Large gaps weigh more than in the expected calibration error, and so does chance in small bins.",
-    source="Hendrycks et al. 2019, section 4, with equal-width bins closed on the right",
-    parameters=BINS,
+@measure(
+    calibration_card(
+        slug="rmsce",
+        title="Root mean square calibration error",
+        formula=r"\sqrt{\sum_b \frac{|B_b|}{N}\big(\mathrm{acc}(B_b) - \mathrm{conf}(B_b)\big)^2}",
+        low=0.0,
+        high=1.0,
+        direction=Direction.LOWER_IS_BETTER,
+        reliable_from="2,000 samples; the estimate is biased upwards below",
+        pitfalls="Large gaps weigh more than in the expected calibration error, and so does chance in small bins.",
+        source="Hendrycks et al. 2019, section 4, with equal-width bins closed on the right",
+        parameters=BINS,
+    ),
     small=few_per_bin,
 )
 def rmsce(outputs: Outputs, *, bins: int) -> Tensor:

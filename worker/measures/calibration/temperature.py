@@ -7,10 +7,11 @@ from torch import Tensor, nn
 
 from backend.contracts.cards import Change, Direction, Uncertainty
 from worker.calibration.bins import confidence_of, in_bins
-from worker.evaluation.measure import Reading
+from worker.evaluation.measure import measure
+from worker.evaluation.measurement import Measurement
 from worker.inputs.outputs import Outputs
 from worker.inputs.undefined import Undefined
-from worker.measures.calibration.family import measure_of_confidence
+from worker.measures.calibration.family import confidence_card
 
 COLDEST, HOTTEST = 1e-2, 1e2
 HALVINGS = 60
@@ -53,15 +54,15 @@ def halves(samples: int) -> tuple[Tensor, Tensor]:
     return first.sort().values, second.sort().values
 
 
-def beside_temperature(value: float, outputs: Outputs) -> Reading:
+def temperature_curve(value: float, outputs: Outputs) -> Measurement:
     """Loss and calibration error before and after, on the half that did not choose a temperature."""
     first, second = halves(outputs.samples)
     if not len(second):
-        return Reading(value)
+        return Measurement(value)
     try:
         chosen, rest = best_temperature(outputs.rows(first)), outputs.rows(second)
     except Undefined:
-        return Reading(value)
+        return Measurement(value)
     cooled = Outputs(rest.logits / chosen, rest.labels)
     notes: dict[str, float | int | str] = {"chosen_on_half": chosen}
     for when, answers in (("before", rest), ("after", cooled)):
@@ -69,22 +70,26 @@ def beside_temperature(value: float, outputs: Outputs) -> Reading:
         found = in_bins(confidence_of(answers), answers.right, BINS)
         notes[f"ece_{when}"] = float((found.shares * found.gaps.abs()).sum())
         notes[f"nll_{when}"] = float(nn.functional.nll_loss(answers.log_probabilities, answers.labels))
-    return Reading(value, notes=notes)
+    return Measurement(value, notes=notes)
 
 
-@measure_of_confidence(
-    slug="temperature",
-    title="Best temperature",
-    formula=r"\arg\min_T\; -\tfrac1N\sum_i \log \operatorname{softmax}(z_i/T)_{y_i}",
-    bounds=(0.0, None),
-    direction=Direction.NEITHER,
-    ignores={Change.SHIFT_LOGITS},
-    uncertainty=Uncertainty.JACKKNIFE,
-    reliable_from="500 samples, some of them answered wrongly",
-    pitfalls="Above 1 the model is overconfident, below 1 underconfident. Chosen on all samples; beside it, what the "
-    "temperature chosen on one half does to loss and calibration on the other.",
-    source="Guo et al. 2017, section 4.2",
-    beside=beside_temperature,
+@measure(
+    confidence_card(
+        slug="temperature",
+        title="Best temperature",
+        formula=r"\arg\min_T\; -\tfrac1N\sum_i \log \operatorname{softmax}(z_i/T)_{y_i}",
+        low=0.0,
+        high=None,
+        direction=Direction.NEITHER,
+        ignores={Change.SHIFT_LOGITS},
+        uncertainty=Uncertainty.JACKKNIFE,
+        reliable_from="500 samples, some of them answered wrongly",
+        pitfalls="Above 1 the model is overconfident, below 1 underconfident. Chosen on all samples; beside it, what "
+        "the "
+        "temperature chosen on one half does to loss and calibration on the other.",
+        source="Guo et al. 2017, section 4.2",
+    ),
+    diagnostics=temperature_curve,
 )
 def temperature(outputs: Outputs) -> float:
     """Factor by which the logits must be divided for the lowest loss."""

@@ -3,7 +3,9 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Pace, Uncertainty
-from worker.measures.functional.family import measure_of_answers
+from worker.evaluation.measure import measure
+from worker.evaluation.sample_means import SampleMeans
+from worker.measures.functional.family import output_card
 from worker.similarity.outputs import right_answers
 
 
@@ -12,24 +14,27 @@ def differences(left: Tensor, right: Tensor) -> Tensor:
     return left.mean((1, 2))[:, None] - right.mean((1, 2))[None, :]
 
 
-@measure_of_answers(
-    slug="accuracy-gap",
-    title="Accuracy gap",
-    formula=r"\mathrm{acc}_a - \mathrm{acc}_b",
-    bounds=(-1.0, 1.0),
-    identical=0.0,
-    direction=Direction.NEAR_ZERO_IS_ALIKE,
-    symmetric=False,
-    ignores={Change.SHIFT_LOGITS, Change.SCALE_LOGITS},
-    needs_labels=True,
-    uncertainty=Uncertainty.MEAN_JACKKNIFE,
-    reliable_from="100 samples",
-    pitfalls="Signed. Its interval is paired: much narrower than the two accuracies suggest.",
-    source="Difference of two accuracies on the same samples",
-    pace=Pace.PRODUCT,
-    has_chance_level=False,
+@measure(
+    output_card(
+        slug="accuracy-gap",
+        title="Accuracy gap",
+        formula=r"\mathrm{acc}_a - \mathrm{acc}_b",
+        low=-1.0,
+        high=1.0,
+        identical=0.0,
+        direction=Direction.NEAR_ZERO_IS_ALIKE,
+        symmetric=False,
+        ignores={Change.SHIFT_LOGITS, Change.SCALE_LOGITS},
+        needs_labels=True,
+        uncertainty=Uncertainty.MEAN_JACKKNIFE,
+        reliable_from="100 samples",
+        pitfalls="Signed. Its interval is paired: much narrower than the two accuracies suggest.",
+        source="Difference of two accuracies on the same samples",
+        pace=Pace.PRODUCT,
+        has_chance_level=False,
+    ),
     prepare=right_answers,
-    means=differences,
+    all_pairs=SampleMeans(differences),
 )
 def accuracy_gap(a: Tensor, b: Tensor) -> Tensor:
     """Accuracy of the first model minus accuracy of the second."""

@@ -6,9 +6,11 @@ import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Pace, Uncertainty
+from worker.evaluation.measure import measure
+from worker.evaluation.sample_means import SampleMeans
 from worker.inputs.outputs import Outputs
 from worker.inputs.undefined import Undefined
-from worker.measures.functional.family import measure_of_answers
+from worker.measures.functional.family import output_card
 from worker.similarity.outputs import mean_products, spread
 
 
@@ -46,26 +48,28 @@ def from_terms(means: Tensor) -> Tensor:
     return adjusted(observed, a, b, classes=classes)
 
 
-@measure_of_answers(
-    slug="capa",
-    title="Chance-adjusted probabilistic agreement (CAPA)",
-    formula=r"\kappa_p = \frac{c^p_{obs} - c^p_{exp}}{1 - c^p_{exp}},\quad c^p_{exp} = \bar p\,\bar q + "
-    r"\frac{(1-\bar p)(1-\bar q)}{C - 1}",
-    bounds=(None, 1.0),
-    identical=None,
-    direction=Direction.HIGHER_IS_ALIKE,
-    ignores={Change.SHIFT_LOGITS},
-    needs_labels=True,
-    uncertainty=Uncertainty.JACKKNIFE,
-    reliable_from="100 samples",
-    pitfalls="A model with itself does not score 1 unless its answers are certain. Chance is that of two "
-    "models with the same mean probability on the right class.",
-    source="Goel et al. 2025, section 2, equations 1-4",
-    pace=Pace.PRODUCT,
-    undefined="Both models are certain and right everywhere, so chance explains every agreement: 0/0.",
+@measure(
+    output_card(
+        slug="capa",
+        title="Chance-adjusted probabilistic agreement (CAPA)",
+        formula=r"\kappa_p = \frac{c^p_{obs} - c^p_{exp}}{1 - c^p_{exp}},\quad c^p_{exp} = \bar p\,\bar q + "
+        r"\frac{(1-\bar p)(1-\bar q)}{C - 1}",
+        low=None,
+        high=1.0,
+        identical=None,
+        direction=Direction.HIGHER_IS_ALIKE,
+        ignores={Change.SHIFT_LOGITS},
+        needs_labels=True,
+        uncertainty=Uncertainty.JACKKNIFE,
+        reliable_from="100 samples",
+        pitfalls="A model with itself does not score 1 unless its answers are certain. Chance is that of two "
+        "models with the same mean probability on the right class.",
+        source="Goel et al. 2025, section 2, equations 1-4",
+        pace=Pace.PRODUCT,
+    ),
     prepare=supported,
-    means=terms,
-    finish=from_terms,
+    all_pairs=SampleMeans(terms, finish=from_terms),
+    undefined="Both models are certain and right everywhere, so chance explains every agreement: 0/0.",
 )
 def capa(a: Supported, b: Supported) -> Tensor:
     """Agreement of the probabilities beyond what two models of the same quality would have by chance."""

@@ -6,9 +6,11 @@ import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Pace, Uncertainty
+from worker.evaluation.measure import measure
+from worker.evaluation.sample_means import SampleMeans
 from worker.inputs.outputs import Outputs
 from worker.inputs.undefined import Undefined
-from worker.measures.functional.family import measure_of_answers
+from worker.measures.functional.family import output_card
 from worker.similarity.outputs import mean_products
 
 MOST_CLASSES = 32
@@ -53,21 +55,24 @@ def mean_correlations(left: Orders, right: Orders) -> Tensor:
     return mean_products(one, other).clamp(-1, 1)
 
 
-@measure_of_answers(
-    slug="class-order-kendall",
-    title="Class-order Kendall correlation",
-    formula=r"\frac{1}{N}\sum_i \tau_b(p_i, q_i)",
-    bounds=(-1.0, 1.0),
-    identical=1.0,
-    direction=Direction.HIGHER_IS_ALIKE,
-    ignores={Change.SHIFT_LOGITS, Change.SCALE_LOGITS},
-    uncertainty=Uncertainty.MEAN_JACKKNIFE,
-    reliable_from="100 samples",
-    pitfalls="Every pair of classes counts alike, however unlikely both are. Up to 32 classes.",
-    source="Kendall 1945, equation 3 (tau-b), over the classes of a sample, mean over samples",
-    pace=Pace.PRODUCT,
+@measure(
+    output_card(
+        slug="class-order-kendall",
+        title="Class-order Kendall correlation",
+        formula=r"\frac{1}{N}\sum_i \tau_b(p_i, q_i)",
+        low=-1.0,
+        high=1.0,
+        identical=1.0,
+        direction=Direction.HIGHER_IS_ALIKE,
+        ignores={Change.SHIFT_LOGITS, Change.SCALE_LOGITS},
+        uncertainty=Uncertainty.MEAN_JACKKNIFE,
+        reliable_from="100 samples",
+        pitfalls="Every pair of classes counts alike, however unlikely both are. Up to 32 classes.",
+        source="Kendall 1945, equation 3 (tau-b), over the classes of a sample, mean over samples",
+        pace=Pace.PRODUCT,
+    ),
     prepare=pair_orders,
-    means=mean_correlations,
+    all_pairs=SampleMeans(mean_correlations),
 )
 def class_order_kendall(p: Orders, q: Orders) -> Tensor:
     """Mean over samples of Kendall's rank correlation between the two models' orders of the classes."""

@@ -3,8 +3,10 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Uncertainty
+from worker.evaluation.measure import measure
+from worker.evaluation.sample_means import SampleMeans
 from worker.inputs.outputs import Outputs
-from worker.measures.functional.family import measure_of_answers
+from worker.measures.functional.family import output_card
 from worker.similarity.outputs import row_means
 
 
@@ -18,20 +20,23 @@ def per_sample(p: Tensor, q: Tensor) -> Tensor:
     return (p - q).abs().squeeze(-1)
 
 
-@measure_of_answers(
-    slug="confidence-difference",
-    title="Confidence difference",
-    formula=r"\frac{1}{N}\sum_i |\max_c p_{ic} - \max_c q_{ic}|",
-    bounds=(0.0, 1.0),
-    identical=0.0,
-    direction=Direction.LOWER_IS_ALIKE,
-    ignores={Change.SHIFT_LOGITS},
-    uncertainty=Uncertainty.MEAN_JACKKNIFE,
-    reliable_from="100 samples",
-    pitfalls="Weak: two models can be equally sure of different classes. Read it beside disagreement.",
-    source="Absolute difference of the largest probabilities, mean over samples",
+@measure(
+    output_card(
+        slug="confidence-difference",
+        title="Confidence difference",
+        formula=r"\frac{1}{N}\sum_i |\max_c p_{ic} - \max_c q_{ic}|",
+        low=0.0,
+        high=1.0,
+        identical=0.0,
+        direction=Direction.LOWER_IS_ALIKE,
+        ignores={Change.SHIFT_LOGITS},
+        uncertainty=Uncertainty.MEAN_JACKKNIFE,
+        reliable_from="100 samples",
+        pitfalls="Weak: two models can be equally sure of different classes. Read it beside disagreement.",
+        source="Absolute difference of the largest probabilities, mean over samples",
+    ),
     prepare=confidence,
-    means=row_means(per_sample),
+    all_pairs=SampleMeans(row_means(per_sample)),
 )
 def confidence_difference(p: Tensor, q: Tensor) -> Tensor:
     """Mean difference between how sure the two models are, whatever they answer."""

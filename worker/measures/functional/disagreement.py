@@ -3,7 +3,9 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Pace, Uncertainty
-from worker.measures.functional.family import measure_of_answers
+from worker.evaluation.measure import measure
+from worker.evaluation.sample_means import SampleMeans
+from worker.measures.functional.family import output_card
 from worker.similarity.outputs import mean_products, one_hot_predictions
 
 
@@ -12,22 +14,25 @@ def all_pairs(left: Tensor, right: Tensor) -> Tensor:
     return 1 - mean_products(left, right)
 
 
-@measure_of_answers(
-    slug="disagreement",
-    title="Disagreement",
-    formula=r"\frac{1}{N}\sum_i [\arg\max p_i \ne \arg\max q_i]",
-    bounds=(0.0, 1.0),
-    identical=0.0,
-    direction=Direction.LOWER_IS_ALIKE,
-    ignores={Change.SHIFT_LOGITS, Change.SCALE_LOGITS},
-    uncertainty=Uncertainty.MEAN_JACKKNIFE,
-    counts_events=True,
-    reliable_from="100 samples; below ten expected disagreements the interval is rough",
-    pitfalls="Weak: looks at the named class only. Bounded by the sum of the two error rates.",
-    source="Fort et al. 2019, section 4",
-    pace=Pace.PRODUCT,
+@measure(
+    output_card(
+        slug="disagreement",
+        title="Disagreement",
+        formula=r"\frac{1}{N}\sum_i [\arg\max p_i \ne \arg\max q_i]",
+        low=0.0,
+        high=1.0,
+        identical=0.0,
+        direction=Direction.LOWER_IS_ALIKE,
+        ignores={Change.SHIFT_LOGITS, Change.SCALE_LOGITS},
+        uncertainty=Uncertainty.MEAN_JACKKNIFE,
+        counts_events=True,
+        reliable_from="100 samples; below ten expected disagreements the interval is rough",
+        pitfalls="Weak: looks at the named class only. Bounded by the sum of the two error rates.",
+        source="Fort et al. 2019, section 4",
+        pace=Pace.PRODUCT,
+    ),
     prepare=one_hot_predictions,
-    means=all_pairs,
+    all_pairs=SampleMeans(all_pairs),
 )
 def disagreement(p: Tensor, q: Tensor) -> Tensor:
     """Share of samples to which the two models give different classes."""

@@ -4,7 +4,9 @@ import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Pace, Uncertainty
-from worker.measures.functional.family import measure_of_answers
+from worker.evaluation.measure import measure
+from worker.evaluation.sample_means import SampleMeans
+from worker.measures.functional.family import output_card
 from worker.similarity.outputs import Judged, disagreement_and_accuracies, judged
 
 
@@ -21,25 +23,27 @@ def from_terms(means: Tensor) -> Tensor:
     return between(disagree, 1 - a, 1 - b)
 
 
-@measure_of_answers(
-    slug="disagreement-minmax",
-    title="Disagreement, min-max normalised",
-    formula=r"\frac{d - d_{\min}}{d_{\max} - d_{\min}},\quad d_{\min} = |e_a - e_b|,\ d_{\max} = \min(e_a "
-    r"+ e_b, 1)",
-    bounds=(0.0, 1.0),
-    identical=0.0,
-    direction=Direction.LOWER_IS_ALIKE,
-    ignores={Change.SHIFT_LOGITS, Change.SCALE_LOGITS},
-    needs_labels=True,
-    uncertainty=Uncertainty.JACKKNIFE,
-    reliable_from="20 errors of each model",
-    pitfalls="0 means as alike as the error rates allow, not identical. Unstable when one model is nearly perfect.",
-    source="Klabunde et al. 2025, survey of similarity measures, section 4.1",
-    pace=Pace.PRODUCT,
-    undefined="The error rates leave only one possible disagreement: 0/0.",
+@measure(
+    output_card(
+        slug="disagreement-minmax",
+        title="Disagreement, min-max normalised",
+        formula=r"\frac{d - d_{\min}}{d_{\max} - d_{\min}},\quad d_{\min} = |e_a - e_b|,\ d_{\max} = \min(e_a "
+        r"+ e_b, 1)",
+        low=0.0,
+        high=1.0,
+        identical=0.0,
+        direction=Direction.LOWER_IS_ALIKE,
+        ignores={Change.SHIFT_LOGITS, Change.SCALE_LOGITS},
+        needs_labels=True,
+        uncertainty=Uncertainty.JACKKNIFE,
+        reliable_from="20 errors of each model",
+        pitfalls="0 means as alike as the error rates allow, not identical. Unstable when one model is nearly perfect.",
+        source="Klabunde et al. 2025, survey of similarity measures, section 4.1",
+        pace=Pace.PRODUCT,
+    ),
     prepare=judged,
-    means=disagreement_and_accuracies,
-    finish=from_terms,
+    all_pairs=SampleMeans(disagreement_and_accuracies, finish=from_terms),
+    undefined="The error rates leave only one possible disagreement: 0/0.",
 )
 def disagreement_minmax(a: Judged, b: Judged) -> Tensor:
     """Where disagreement lies between the least and the most that both error rates allow."""

@@ -4,7 +4,9 @@ import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Pace, Uncertainty
-from worker.measures.functional.family import measure_of_answers
+from worker.evaluation.measure import measure
+from worker.evaluation.sample_means import SampleMeans
+from worker.measures.functional.family import output_card
 from worker.similarity.outputs import Judged, disagreement_and_accuracies, judged
 
 
@@ -18,26 +20,28 @@ def from_terms(means: Tensor) -> Tensor:
     return ratio(means[..., 0, :], 1 - means[..., 1, :])
 
 
-@measure_of_answers(
-    slug="disagreement-normalised",
-    title="Disagreement, normalised by error",
-    formula=r"\frac{d(a, b)}{1 - \mathrm{acc}_a}",
-    bounds=(0.0, None),
-    identical=0.0,
-    direction=Direction.LOWER_IS_ALIKE,
-    symmetric=False,
-    ignores={Change.SHIFT_LOGITS, Change.SCALE_LOGITS},
-    needs_labels=True,
-    uncertainty=Uncertainty.JACKKNIFE,
-    reliable_from="20 errors of the first model",
-    pitfalls="Directed: the first model divides. Independent errors of equal models score near 2 times (1 - "
-    "chance of the same wrong class).",
-    source="Fort et al. 2019, section 4",
-    pace=Pace.PRODUCT,
-    undefined="The first model makes no error, so there is nothing to divide by.",
+@measure(
+    output_card(
+        slug="disagreement-normalised",
+        title="Disagreement, normalised by error",
+        formula=r"\frac{d(a, b)}{1 - \mathrm{acc}_a}",
+        low=0.0,
+        high=None,
+        identical=0.0,
+        direction=Direction.LOWER_IS_ALIKE,
+        symmetric=False,
+        ignores={Change.SHIFT_LOGITS, Change.SCALE_LOGITS},
+        needs_labels=True,
+        uncertainty=Uncertainty.JACKKNIFE,
+        reliable_from="20 errors of the first model",
+        pitfalls="Directed: the first model divides. Independent errors of equal models score near 2 times (1 - "
+        "chance of the same wrong class).",
+        source="Fort et al. 2019, section 4",
+        pace=Pace.PRODUCT,
+    ),
     prepare=judged,
-    means=disagreement_and_accuracies,
-    finish=from_terms,
+    all_pairs=SampleMeans(disagreement_and_accuracies, finish=from_terms),
+    undefined="The first model makes no error, so there is nothing to divide by.",
 )
 def disagreement_normalised(a: Judged, b: Judged) -> Tensor:
     """Disagreement divided by the error rate of the first model."""

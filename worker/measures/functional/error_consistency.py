@@ -4,7 +4,9 @@ import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Pace, Uncertainty
-from worker.measures.functional.family import measure_of_answers
+from worker.evaluation.measure import measure
+from worker.evaluation.sample_means import SampleMeans
+from worker.measures.functional.family import output_card
 from worker.similarity.outputs import kappa, mean_products, right_answers, spread
 
 
@@ -21,24 +23,26 @@ def from_terms(means: Tensor) -> Tensor:
     return kappa(observed, a * b + (1 - a) * (1 - b))
 
 
-@measure_of_answers(
-    slug="error-consistency",
-    title="Error consistency",
-    formula=r"\kappa = \frac{c_{obs} - c_{exp}}{1 - c_{exp}},\quad c_{exp} = a\,b + (1-a)(1-b)",
-    bounds=(-1.0, 1.0),
-    identical=1.0,
-    direction=Direction.HIGHER_IS_ALIKE,
-    ignores={Change.SHIFT_LOGITS, Change.SCALE_LOGITS},
-    needs_labels=True,
-    uncertainty=Uncertainty.JACKKNIFE,
-    reliable_from="20 errors of each model; near accuracy 1 it rests on a handful of samples",
-    pitfalls="Looks only at right or wrong, not at which wrong class. Unstable near accuracy 1.",
-    source="Geirhos et al. 2020, section 2, equations 1-3",
-    pace=Pace.PRODUCT,
-    undefined="Both models are always right (or always wrong), so chance explains every agreement: 0/0.",
+@measure(
+    output_card(
+        slug="error-consistency",
+        title="Error consistency",
+        formula=r"\kappa = \frac{c_{obs} - c_{exp}}{1 - c_{exp}},\quad c_{exp} = a\,b + (1-a)(1-b)",
+        low=-1.0,
+        high=1.0,
+        identical=1.0,
+        direction=Direction.HIGHER_IS_ALIKE,
+        ignores={Change.SHIFT_LOGITS, Change.SCALE_LOGITS},
+        needs_labels=True,
+        uncertainty=Uncertainty.JACKKNIFE,
+        reliable_from="20 errors of each model; near accuracy 1 it rests on a handful of samples",
+        pitfalls="Looks only at right or wrong, not at which wrong class. Unstable near accuracy 1.",
+        source="Geirhos et al. 2020, section 2, equations 1-3",
+        pace=Pace.PRODUCT,
+    ),
     prepare=right_answers,
-    means=terms,
-    finish=from_terms,
+    all_pairs=SampleMeans(terms, finish=from_terms),
+    undefined="Both models are always right (or always wrong), so chance explains every agreement: 0/0.",
 )
 def error_consistency(a: Tensor, b: Tensor) -> Tensor:
     """Cohen's kappa of being right on the same samples: 0 is chance, 1 the same errors."""

@@ -2,9 +2,8 @@
 
 from functools import partial
 
-from backend.contracts.cards import Family, Input, Question, Role
-from worker.evaluation.measure import measure
+from backend.contracts.cards import Card, Family, Input, Question, Role
 
-measure_of_answers = partial(
-    measure, family=Family.FUNCTIONAL, question=Question.ANSWER_ALIKE, input=Input.OUTPUTS, role=Role.HELD_OUT
+output_card = partial(
+    Card, family=Family.FUNCTIONAL, question=Question.ANSWER_ALIKE, input=Input.OUTPUTS, role=Role.HELD_OUT
 )

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Pace, Uncertainty
-from worker.evaluation.sample_means import bytes_at_once
+from worker.evaluation.measure import measure
+from worker.evaluation.sample_means import SampleMeans, bytes_at_once
 from worker.inputs.outputs import Outputs
-from worker.measures.functional.family import measure_of_answers
+from worker.measures.functional.family import output_card
 from worker.similarity.outputs import LN_2, mean_square_distances
 
 POWERS = 18  # polynomials of so many terms leave 1e-15 between 1 and e
@@ -83,22 +84,25 @@ def all_pairs(left: Tensor, right: Tensor) -> Tensor:
     return total / (2 * rows * _scale(classes))
 
 
-@measure_of_answers(
-    slug="js-divergence-legacy-resoftmax",
-    title="Jensen-Shannon divergence, softmax applied twice (legacy)",
-    formula=r"\mathrm{JS}(\mathrm{softmax}(p),\ \mathrm{softmax}(q))",
-    bounds=(0.0, LN_2),
-    identical=0.0,
-    direction=Direction.LOWER_IS_ALIKE,
-    ignores={Change.SHIFT_LOGITS},
-    uncertainty=Uncertainty.MEAN_JACKKNIFE,
-    reliable_from="100 samples",
-    pitfalls="Only to reproduce published numbers: it shrinks the divergence about 40 times at 10 classes, "
-    "more at more classes. Use js-divergence.",
-    source="Published distillation code that passes probabilities where logits are expected",
-    pace=Pace.PRODUCT,
+@measure(
+    output_card(
+        slug="js-divergence-legacy-resoftmax",
+        title="Jensen-Shannon divergence, softmax applied twice (legacy)",
+        formula=r"\mathrm{JS}(\mathrm{softmax}(p),\ \mathrm{softmax}(q))",
+        low=0.0,
+        high=LN_2,
+        identical=0.0,
+        direction=Direction.LOWER_IS_ALIKE,
+        ignores={Change.SHIFT_LOGITS},
+        uncertainty=Uncertainty.MEAN_JACKKNIFE,
+        reliable_from="100 samples",
+        pitfalls="Only to reproduce published numbers: it shrinks the divergence about 40 times at 10 classes, "
+        "more at more classes. Use js-divergence.",
+        source="Published distillation code that passes probabilities where logits are expected",
+        pace=Pace.PRODUCT,
+    ),
     prepare=twice_softened,
-    means=all_pairs,
+    all_pairs=SampleMeans(all_pairs),
 )
 def js_divergence_legacy_resoftmax(p: Tensor, q: Tensor) -> Tensor:
     """Jensen-Shannon divergence as some published code computes it, in nats."""

@@ -4,7 +4,9 @@ import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Pace, Uncertainty
-from worker.measures.functional.family import measure_of_answers
+from worker.evaluation.measure import measure
+from worker.evaluation.sample_means import SampleMeans
+from worker.measures.functional.family import output_card
 from worker.similarity.outputs import Certain, mean_products, with_logarithms
 
 IMPOSSIBLE = 1e6  # nats no pair of finite logits has; probabilities of zero have a stand-in logarithm
@@ -22,25 +24,27 @@ def from_terms(means: Tensor) -> Tensor:
     return torch.where(lost > IMPOSSIBLE, torch.inf, lost.clamp_min(0))
 
 
-@measure_of_answers(
-    slug="kl-divergence",
-    title="Kullback-Leibler divergence",
-    formula=r"\frac{1}{N}\sum_i \sum_c p_{ic} (\log p_{ic} - \log q_{ic})",
-    bounds=(0.0, None),
-    identical=0.0,
-    direction=Direction.LOWER_IS_ALIKE,
-    symmetric=False,
-    ignores={Change.SHIFT_LOGITS},
-    uncertainty=Uncertainty.MEAN_JACKKNIFE,
-    reliable_from="100 samples",
-    pitfalls="Directed: expectation under the first model. A single sample on which the second is certain "
-    "and wrong can dominate. In nats, at temperature 1; rounding below 0 is cut.",
-    source="Kullback & Leibler 1951, equation 2.4",
-    pace=Pace.PRODUCT,
-    undefined="The second model gives probability zero to an answer of the first, so the divergence is infinite.",
+@measure(
+    output_card(
+        slug="kl-divergence",
+        title="Kullback-Leibler divergence",
+        formula=r"\frac{1}{N}\sum_i \sum_c p_{ic} (\log p_{ic} - \log q_{ic})",
+        low=0.0,
+        high=None,
+        identical=0.0,
+        direction=Direction.LOWER_IS_ALIKE,
+        symmetric=False,
+        ignores={Change.SHIFT_LOGITS},
+        uncertainty=Uncertainty.MEAN_JACKKNIFE,
+        reliable_from="100 samples",
+        pitfalls="Directed: expectation under the first model. A single sample on which the second is certain "
+        "and wrong can dominate. In nats, at temperature 1; rounding below 0 is cut.",
+        source="Kullback & Leibler 1951, equation 2.4",
+        pace=Pace.PRODUCT,
+    ),
     prepare=with_logarithms,
-    means=all_pairs,
-    finish=from_terms,
+    all_pairs=SampleMeans(all_pairs, finish=from_terms),
+    undefined="The second model gives probability zero to an answer of the first, so the divergence is infinite.",
 )
 def kl_divergence(p: Certain, q: Certain) -> Tensor:
     """Mean information lost when the second model answers in place of the first, in nats."""

@@ -3,9 +3,11 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Pace, Uncertainty
+from worker.evaluation.measure import measure
+from worker.evaluation.sample_means import SampleMeans
 from worker.inputs.outputs import Outputs
 from worker.inputs.undefined import Undefined
-from worker.measures.functional.family import measure_of_answers
+from worker.measures.functional.family import output_card
 from worker.similarity.outputs import NO_LOGIT
 
 
@@ -24,24 +26,27 @@ def sample_losses(outputs: Outputs, **_: object) -> Tensor:
     return losses
 
 
-@measure_of_answers(
-    slug="loss-gap",
-    title="Loss gap",
-    formula=r"L_a - L_b",
-    bounds=(None, None),
-    identical=0.0,
-    direction=Direction.NEAR_ZERO_IS_ALIKE,
-    symmetric=False,
-    ignores={Change.SHIFT_LOGITS},
-    needs_labels=True,
-    uncertainty=Uncertainty.MEAN_JACKKNIFE,
-    reliable_from="100 samples",
-    pitfalls="Signed. A few samples with a certain wrong answer can dominate both losses.",
-    source="Difference of two mean cross-entropies on the same samples",
-    pace=Pace.PRODUCT,
-    has_chance_level=False,
+@measure(
+    output_card(
+        slug="loss-gap",
+        title="Loss gap",
+        formula=r"L_a - L_b",
+        low=None,
+        high=None,
+        identical=0.0,
+        direction=Direction.NEAR_ZERO_IS_ALIKE,
+        symmetric=False,
+        ignores={Change.SHIFT_LOGITS},
+        needs_labels=True,
+        uncertainty=Uncertainty.MEAN_JACKKNIFE,
+        reliable_from="100 samples",
+        pitfalls="Signed. A few samples with a certain wrong answer can dominate both losses.",
+        source="Difference of two mean cross-entropies on the same samples",
+        pace=Pace.PRODUCT,
+        has_chance_level=False,
+    ),
     prepare=sample_losses,
-    means=differences,
+    all_pairs=SampleMeans(differences),
 )
 def loss_gap(a: Tensor, b: Tensor) -> Tensor:
     """Cross-entropy of the first model minus that of the second, in nats."""

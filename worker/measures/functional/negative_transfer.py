@@ -3,9 +3,10 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Uncertainty
+from worker.evaluation.measure import measure
 from worker.inputs.outputs import Outputs
 from worker.inputs.undefined import Undefined
-from worker.measures.functional.family import measure_of_answers
+from worker.measures.functional.family import output_card
 
 
 def asymmetry(student: Outputs, teacher: Outputs) -> Tensor:
@@ -19,25 +20,30 @@ def asymmetry(student: Outputs, teacher: Outputs) -> Tensor:
     return (agree * (1 - right)).sum() / wrongs - (agree * right).sum() / rights
 
 
-@measure_of_answers(
-    slug="negative-transfer",
-    title="Negative transfer",
-    formula=r"\Delta(s, t) - \tfrac1{|K|}\sum_{k \in K} \Delta(k, t),\quad "
-    r"\Delta(s, t) = \mathrm{agree}(s, t \mid t \text{ wrong}) - \mathrm{agree}(s, t \mid t \text{ right})",
-    bounds=(-2.0, 2.0),
-    direction=Direction.NEITHER,
-    symmetric=False,
-    ignores={Change.SHIFT_LOGITS, Change.SCALE_LOGITS},
-    needs_labels=True,
-    uncertainty=Uncertainty.JACKKNIFE,
-    reliable_from="50 samples that the teacher gets wrong, and three controls",
-    pitfalls="First the student, then the teacher. Without controls the difference ranks a random guesser highest: it "
-    "agrees as often where the teacher is wrong as where it is right. Controls are models that never saw the teacher.",
-    source="After the papers on distillation as transfer of functions, ours: agreement on mistakes against controls",
+@measure(
+    output_card(
+        slug="negative-transfer",
+        title="Negative transfer",
+        formula=r"\Delta(s, t) - \tfrac1{|K|}\sum_{k \in K} \Delta(k, t),\quad "
+        r"\Delta(s, t) = \mathrm{agree}(s, t \mid t \text{ wrong}) - \mathrm{agree}(s, t \mid t \text{ right})",
+        low=-2.0,
+        high=2.0,
+        direction=Direction.NEITHER,
+        symmetric=False,
+        ignores={Change.SHIFT_LOGITS, Change.SCALE_LOGITS},
+        needs_labels=True,
+        uncertainty=Uncertainty.JACKKNIFE,
+        reliable_from="50 samples that the teacher gets wrong, and three controls",
+        pitfalls="First the student, then the teacher. Without controls the difference ranks a random guesser highest: "
+        "it agrees as often where the teacher is wrong as where it is right. Controls are models that never saw the "
+        "teacher.",
+        source="After the papers on distillation as transfer of functions, ours: agreement on mistakes against "
+        "controls",
+        has_chance_level=False,
+        references=(1, 100),
+        references_help="the controls, models that did not learn from the teacher.",
+    ),
     undefined="The teacher is always right, or always wrong, on these samples.",
-    has_chance_level=False,
-    references=(1, 100),
-    references_help="the controls, models that did not learn from the teacher.",
 )
 def negative_transfer(student: Outputs, teacher: Outputs) -> Tensor:
     """How much more than unrelated models a student repeats its teacher's mistakes."""

@@ -4,7 +4,9 @@ import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Pace, Uncertainty
-from worker.measures.functional.family import measure_of_answers
+from worker.evaluation.measure import measure
+from worker.evaluation.sample_means import SampleMeans
+from worker.measures.functional.family import output_card
 from worker.similarity.outputs import kappa, mean_products, one_hot_predictions
 
 
@@ -22,24 +24,26 @@ def from_terms(means: Tensor) -> Tensor:
     return kappa(means[..., 0, :], (a * b).sum(-2))
 
 
-@measure_of_answers(
-    slug="prediction-kappa",
-    title="Prediction kappa",
-    formula=r"\kappa = \frac{c_{obs} - \sum_c a_c b_c}{1 - \sum_c a_c b_c}",
-    bounds=(-1.0, 1.0),
-    identical=1.0,
-    direction=Direction.HIGHER_IS_ALIKE,
-    ignores={Change.SHIFT_LOGITS, Change.SCALE_LOGITS},
-    uncertainty=Uncertainty.JACKKNIFE,
-    reliable_from="100 samples",
-    pitfalls="Weak: looks at the named class only. Chance is the product of how often each model names a "
-    "class, so two models that always name the same class score 0/0.",
-    source="Cohen 1960, equation 1",
-    pace=Pace.PRODUCT,
-    undefined="Both models name one and the same class for every sample, so chance explains every agreement: 0/0.",
+@measure(
+    output_card(
+        slug="prediction-kappa",
+        title="Prediction kappa",
+        formula=r"\kappa = \frac{c_{obs} - \sum_c a_c b_c}{1 - \sum_c a_c b_c}",
+        low=-1.0,
+        high=1.0,
+        identical=1.0,
+        direction=Direction.HIGHER_IS_ALIKE,
+        ignores={Change.SHIFT_LOGITS, Change.SCALE_LOGITS},
+        uncertainty=Uncertainty.JACKKNIFE,
+        reliable_from="100 samples",
+        pitfalls="Weak: looks at the named class only. Chance is the product of how often each model names a "
+        "class, so two models that always name the same class score 0/0.",
+        source="Cohen 1960, equation 1",
+        pace=Pace.PRODUCT,
+    ),
     prepare=one_hot_predictions,
-    means=terms,
-    finish=from_terms,
+    all_pairs=SampleMeans(terms, finish=from_terms),
+    undefined="Both models name one and the same class for every sample, so chance explains every agreement: 0/0.",
 )
 def prediction_kappa(a: Tensor, b: Tensor) -> Tensor:
     """Cohen's kappa of the two models' classes: 0 is chance, 1 full agreement."""

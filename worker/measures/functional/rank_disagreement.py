@@ -4,8 +4,10 @@ import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Parameter, Uncertainty
+from worker.evaluation.measure import measure
+from worker.evaluation.sample_means import SampleMeans
 from worker.inputs.outputs import Outputs
-from worker.measures.functional.family import measure_of_answers
+from worker.measures.functional.family import output_card
 from worker.similarity.outputs import pair_means
 
 
@@ -29,30 +31,33 @@ def share_among(stack: Tensor) -> Tensor:
     return torch.pdist(stack.flatten(1).to(torch.float32), p=0).double() / stack[0].numel()
 
 
-@measure_of_answers(
-    slug="rank-disagreement",
-    title="Rank disagreement",
-    formula=r"\frac{1}{NK}\sum_i \sum_{r \le K} [\pi_i(r) \ne \sigma_i(r)]",
-    bounds=(0.0, 1.0),
-    identical=0.0,
-    direction=Direction.LOWER_IS_ALIKE,
-    ignores={Change.SHIFT_LOGITS, Change.SCALE_LOGITS},
-    uncertainty=Uncertainty.MEAN_JACKKNIFE,
-    reliable_from="100 samples",
-    pitfalls="Counts the unlikely tail like the top, so hundreds of classes score near 1; keep the first "
-    "positions with k. Ties go to the lower class.",
-    source="Defined here: share of positions at which the orders of the classes differ",
-    parameters=(
-        Parameter(
-            name="k",
-            default=0,
-            minimum=0,
-            maximum=100000,
-            help="Positions that count, from the most likely; 0 for all.",
+@measure(
+    output_card(
+        slug="rank-disagreement",
+        title="Rank disagreement",
+        formula=r"\frac{1}{NK}\sum_i \sum_{r \le K} [\pi_i(r) \ne \sigma_i(r)]",
+        low=0.0,
+        high=1.0,
+        identical=0.0,
+        direction=Direction.LOWER_IS_ALIKE,
+        ignores={Change.SHIFT_LOGITS, Change.SCALE_LOGITS},
+        uncertainty=Uncertainty.MEAN_JACKKNIFE,
+        reliable_from="100 samples",
+        pitfalls="Counts the unlikely tail like the top, so hundreds of classes score near 1; keep the first "
+        "positions with k. Ties go to the lower class.",
+        source="Defined here: share of positions at which the orders of the classes differ",
+        parameters=(
+            Parameter(
+                name="k",
+                default=0,
+                minimum=0,
+                maximum=100000,
+                help="Positions that count, from the most likely; 0 for all.",
+            ),
         ),
     ),
     prepare=first_places,
-    means=pair_means(share, among=share_among),
+    all_pairs=SampleMeans(pair_means(share, among=share_among)),
 )
 def rank_disagreement(p: Tensor, q: Tensor, **_: object) -> Tensor:
     """Share of positions at which the two models rank a different class."""

@@ -3,8 +3,10 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Pace, Parameter, Uncertainty
+from worker.evaluation.measure import measure
+from worker.evaluation.sample_means import SampleMeans
 from worker.inputs.outputs import Outputs
-from worker.measures.functional.family import measure_of_answers
+from worker.measures.functional.family import output_card
 from worker.similarity.outputs import mean_products
 
 
@@ -14,23 +16,26 @@ def likely(outputs: Outputs, *, k: int) -> Tensor:
     return (outputs.places < k).to(outputs.logits.dtype) * k**-0.5
 
 
-@measure_of_answers(
-    slug="top-k-overlap",
-    title="Top-k overlap",
-    formula=r"\frac{1}{N}\sum_i \frac{|\mathrm{top}_k(p_i) \cap \mathrm{top}_k(q_i)|}{k}",
-    bounds=(0.0, 1.0),
-    identical=1.0,
-    direction=Direction.HIGHER_IS_ALIKE,
-    ignores={Change.SHIFT_LOGITS, Change.SCALE_LOGITS},
-    uncertainty=Uncertainty.MEAN_JACKKNIFE,
-    reliable_from="100 samples",
-    pitfalls="k is capped at one class less than there are, where all classes would always overlap. Ties go "
-    "to the lower class. Two random orders score k/C.",
-    source="Overlap of the k most likely classes, mean over samples",
-    parameters=(Parameter(name="k", default=5, minimum=1, maximum=1000, help="Classes that count."),),
-    pace=Pace.PRODUCT,
+@measure(
+    output_card(
+        slug="top-k-overlap",
+        title="Top-k overlap",
+        formula=r"\frac{1}{N}\sum_i \frac{|\mathrm{top}_k(p_i) \cap \mathrm{top}_k(q_i)|}{k}",
+        low=0.0,
+        high=1.0,
+        identical=1.0,
+        direction=Direction.HIGHER_IS_ALIKE,
+        ignores={Change.SHIFT_LOGITS, Change.SCALE_LOGITS},
+        uncertainty=Uncertainty.MEAN_JACKKNIFE,
+        reliable_from="100 samples",
+        pitfalls="k is capped at one class less than there are, where all classes would always overlap. Ties go "
+        "to the lower class. Two random orders score k/C.",
+        source="Overlap of the k most likely classes, mean over samples",
+        parameters=(Parameter(name="k", default=5, minimum=1, maximum=1000, help="Classes that count."),),
+        pace=Pace.PRODUCT,
+    ),
     prepare=likely,
-    means=mean_products,
+    all_pairs=SampleMeans(mean_products),
 )
 def top_k_overlap(p: Tensor, q: Tensor, **_: object) -> Tensor:
     """Share of the k most likely classes that both models name, whatever their order."""

@@ -3,24 +3,29 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Uncertainty
-from worker.measures.functional.family import measure_of_answers
+from worker.evaluation.measure import measure
+from worker.evaluation.sample_means import SampleMeans
+from worker.measures.functional.family import output_card
 from worker.similarity.outputs import half_absolute, half_absolute_among, pair_means, probabilities
 
 
-@measure_of_answers(
-    slug="total-variation",
-    title="Total variation distance",
-    formula=r"\frac{1}{N}\sum_i \tfrac12 \lVert p_i - q_i\rVert_1",
-    bounds=(0.0, 1.0),
-    identical=0.0,
-    direction=Direction.LOWER_IS_ALIKE,
-    ignores={Change.SHIFT_LOGITS},
-    uncertainty=Uncertainty.MEAN_JACKKNIFE,
-    reliable_from="100 samples",
-    pitfalls="Strong: sees confidence as well as class. For certain answers it is the disagreement.",
-    source="Levin & Peres 2017, proposition 4.2; mean over samples",
+@measure(
+    output_card(
+        slug="total-variation",
+        title="Total variation distance",
+        formula=r"\frac{1}{N}\sum_i \tfrac12 \lVert p_i - q_i\rVert_1",
+        low=0.0,
+        high=1.0,
+        identical=0.0,
+        direction=Direction.LOWER_IS_ALIKE,
+        ignores={Change.SHIFT_LOGITS},
+        uncertainty=Uncertainty.MEAN_JACKKNIFE,
+        reliable_from="100 samples",
+        pitfalls="Strong: sees confidence as well as class. For certain answers it is the disagreement.",
+        source="Levin & Peres 2017, proposition 4.2; mean over samples",
+    ),
     prepare=probabilities,
-    means=pair_means(half_absolute, among=half_absolute_among),
+    all_pairs=SampleMeans(pair_means(half_absolute, among=half_absolute_among)),
 )
 def total_variation(p: Tensor, q: Tensor) -> Tensor:
     """Mean over samples of the largest difference in the probability of any event."""

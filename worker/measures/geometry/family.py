@@ -2,11 +2,10 @@
 
 from functools import partial
 
-from backend.contracts.cards import Arity, Family, Input, Question, Role, Uncertainty
-from worker.evaluation.measure import measure
+from backend.contracts.cards import Arity, Card, Family, Input, Question, Role, Uncertainty
 
-measure_of_one_layer = partial(
-    measure,
+one_layer_card = partial(
+    Card,
     family=Family.GEOMETRY,
     question=Question.LAYER,
     arity=Arity.MODEL,

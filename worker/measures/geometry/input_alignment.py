@@ -3,22 +3,26 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction
+from worker.evaluation.measure import measure
 from worker.inputs.layer import Layer
 from worker.inputs.undefined import Undefined
-from worker.measures.geometry.family import measure_of_one_layer
+from worker.measures.geometry.family import one_layer_card
 from worker.similarity.kernels import unit_u_gram
 
 
-@measure_of_one_layer(
-    slug="input-alignment",
-    title="Input alignment",
-    formula=r"\mathrm{CKA}_u(X, \text{input})",
-    bounds=(-1.0, 1.0),
-    direction=Direction.NEITHER,
-    ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
-    reliable_from="50 samples",
-    pitfalls="Linear kernel of the raw input, which for images is mostly brightness and position.",
-    source="Kornblith et al. 2019, section 3; unbiased",
+@measure(
+    one_layer_card(
+        slug="input-alignment",
+        title="Input alignment",
+        formula=r"\mathrm{CKA}_u(X, \text{input})",
+        low=-1.0,
+        high=1.0,
+        direction=Direction.NEITHER,
+        ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
+        reliable_from="50 samples",
+        pitfalls="Linear kernel of the raw input, which for images is mostly brightness and position.",
+        source="Kornblith et al. 2019, section 3; unbiased",
+    ),
 )
 def input_alignment(layer: Layer) -> Tensor:
     """Unbiased linear CKA between a layer and the raw samples."""

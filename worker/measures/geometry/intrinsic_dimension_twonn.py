@@ -4,23 +4,29 @@ import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Parameter
+from worker.evaluation.measure import measure
 from worker.inputs.layer import Layer
 from worker.inputs.undefined import Undefined
-from worker.measures.geometry.family import measure_of_one_layer
+from worker.measures.geometry.family import one_layer_card
 
 
-@measure_of_one_layer(
-    slug="intrinsic-dimension-twonn",
-    title="Intrinsic dimension (TwoNN)",
-    formula=r"\text{slope of } -\log(1 - F(\mu)) \text{ on } \log\mu,\quad \mu_i = \frac{r_{i,2}}{r_{i,1}}",
-    bounds=(0.0, None),
-    direction=Direction.NEITHER,
-    ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
-    reliable_from="1,000 samples; underestimates high dimensions with fewer",
-    pitfalls="Local: noise at the scale of the nearest neighbour adds dimensions. Samples seen twice are left out.",
-    source="Facco et al. 2017, section 2: fit through the origin without the largest tenth",
-    parameters=(
-        Parameter(name="discard", default=0.1, minimum=0.0, maximum=0.9, help="Share of the largest ratios left out."),
+@measure(
+    one_layer_card(
+        slug="intrinsic-dimension-twonn",
+        title="Intrinsic dimension (TwoNN)",
+        formula=r"\text{slope of } -\log(1 - F(\mu)) \text{ on } \log\mu,\quad \mu_i = \frac{r_{i,2}}{r_{i,1}}",
+        low=0.0,
+        high=None,
+        direction=Direction.NEITHER,
+        ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
+        reliable_from="1,000 samples; underestimates high dimensions with fewer",
+        pitfalls="Local: noise at the scale of the nearest neighbour adds dimensions. Samples seen twice are left out.",
+        source="Facco et al. 2017, section 2: fit through the origin without the largest tenth",
+        parameters=(
+            Parameter(
+                name="discard", default=0.1, minimum=0.0, maximum=0.9, help="Share of the largest ratios left out."
+            ),
+        ),
     ),
 )
 def intrinsic_dimension_twonn(layer: Layer, *, discard: float) -> Tensor:

@@ -4,22 +4,26 @@ import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction
+from worker.evaluation.measure import measure
 from worker.inputs.layer import Layer
-from worker.measures.geometry.family import measure_of_one_layer
+from worker.measures.geometry.family import one_layer_card
 from worker.similarity.kernels import unit_u_gram
 
 
-@measure_of_one_layer(
-    slug="label-alignment",
-    title="Label alignment",
-    formula=r"\mathrm{CKA}_u(X, \text{one-hot labels})",
-    bounds=(-1.0, 1.0),
-    direction=Direction.NEITHER,
-    ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
-    needs_labels=True,
-    reliable_from="50 samples",
-    pitfalls="Reaches 1 only when all samples of a class coincide and the classes are equally far apart.",
-    source="Cristianini et al. 2001, definition 2; unbiased and centred",
+@measure(
+    one_layer_card(
+        slug="label-alignment",
+        title="Label alignment",
+        formula=r"\mathrm{CKA}_u(X, \text{one-hot labels})",
+        low=-1.0,
+        high=1.0,
+        direction=Direction.NEITHER,
+        ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
+        needs_labels=True,
+        reliable_from="50 samples",
+        pitfalls="Reaches 1 only when all samples of a class coincide and the classes are equally far apart.",
+        source="Cristianini et al. 2001, definition 2; unbiased and centred",
+    ),
 )
 def label_alignment(layer: Layer) -> Tensor:
     """Unbiased linear CKA between a layer and the one-hot labels."""

@@ -4,24 +4,29 @@ import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction
+from worker.evaluation.measure import measure
 from worker.inputs.layer import Layer
 from worker.inputs.undefined import Undefined
-from worker.measures.geometry.family import measure_of_one_layer
+from worker.measures.geometry.family import one_layer_card
 from worker.similarity.class_means import class_means
 
 
-@measure_of_one_layer(
-    slug="nc1-cdnv",
-    title="Neural collapse 1: class-distance normalised variance",
-    formula=r"\frac{2}{C(C-1)}\sum_{c<d} \frac{\mathrm{Var}_c + \mathrm{Var}_d}{2\lVert\mu_c - "
-    r"\mu_d\rVert^2}",
-    bounds=(0.0, None),
-    direction=Direction.NEITHER,
-    ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
-    needs_labels=True,
-    reliable_from="20 samples per class",
-    pitfalls="0 means that every class is one point. Pairs of classes count alike, so one confused pair can dominate.",
-    source="Galanti et al. 2022, definition 1",
+@measure(
+    one_layer_card(
+        slug="nc1-cdnv",
+        title="Neural collapse 1: class-distance normalised variance",
+        formula=r"\frac{2}{C(C-1)}\sum_{c<d} \frac{\mathrm{Var}_c + \mathrm{Var}_d}{2\lVert\mu_c - "
+        r"\mu_d\rVert^2}",
+        low=0.0,
+        high=None,
+        direction=Direction.NEITHER,
+        ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
+        needs_labels=True,
+        reliable_from="20 samples per class",
+        pitfalls="0 means that every class is one point. Pairs of classes count alike, so one confused pair can "
+        "dominate.",
+        source="Galanti et al. 2022, definition 1",
+    ),
 )
 def nc1_cdnv(layer: Layer) -> Tensor:
     """Spread within classes relative to the squared distance between them."""

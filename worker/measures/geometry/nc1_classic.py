@@ -4,23 +4,28 @@ import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction
+from worker.evaluation.measure import measure
 from worker.inputs.layer import Layer
 from worker.inputs.undefined import Undefined
-from worker.measures.geometry.family import measure_of_one_layer
+from worker.measures.geometry.family import one_layer_card
 from worker.similarity.class_means import class_means
 
 
-@measure_of_one_layer(
-    slug="nc1-classic",
-    title="Neural collapse 1: within-class variability",
-    formula=r"\frac1C \operatorname{Tr}(\Sigma_W \Sigma_B^+)",
-    bounds=(0.0, None),
-    direction=Direction.NEITHER,
-    ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
-    needs_labels=True,
-    reliable_from="20 samples per class",
-    pitfalls="0 means that every class is one point. The pseudo-inverse makes weakly separated directions count most.",
-    source="Papyan et al. 2020, section 2 (NC1)",
+@measure(
+    one_layer_card(
+        slug="nc1-classic",
+        title="Neural collapse 1: within-class variability",
+        formula=r"\frac1C \operatorname{Tr}(\Sigma_W \Sigma_B^+)",
+        low=0.0,
+        high=None,
+        direction=Direction.NEITHER,
+        ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
+        needs_labels=True,
+        reliable_from="20 samples per class",
+        pitfalls="0 means that every class is one point. The pseudo-inverse makes weakly separated directions count "
+        "most.",
+        source="Papyan et al. 2020, section 2 (NC1)",
+    ),
 )
 def nc1_classic(layer: Layer) -> Tensor:
     """Variance within classes relative to the variance between their means."""

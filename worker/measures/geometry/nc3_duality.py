@@ -3,24 +3,28 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction
+from worker.evaluation.measure import measure
 from worker.inputs.layer import Layer
 from worker.inputs.undefined import Undefined
-from worker.measures.geometry.family import measure_of_one_layer
+from worker.measures.geometry.family import one_layer_card
 from worker.similarity.class_means import centred_means
 
 
-@measure_of_one_layer(
-    slug="nc3-duality",
-    title="Neural collapse 3: self-duality",
-    formula=r"\Big\lVert \frac{W}{\lVert W\rVert_F} - \frac{M}{\lVert M\rVert_F}\Big\rVert_F^2",
-    bounds=(0.0, 4.0),
-    direction=Direction.NEITHER,
-    ignores={Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
-    needs_labels=True,
-    reliable_from="20 samples per class",
-    pitfalls="Only for the layer that enters the last linear layer. 0 means that weights and class means "
-    "point the same way, 2 that they are unrelated.",
-    source="Papyan et al. 2020, section 2 (NC3), squared",
+@measure(
+    one_layer_card(
+        slug="nc3-duality",
+        title="Neural collapse 3: self-duality",
+        formula=r"\Big\lVert \frac{W}{\lVert W\rVert_F} - \frac{M}{\lVert M\rVert_F}\Big\rVert_F^2",
+        low=0.0,
+        high=4.0,
+        direction=Direction.NEITHER,
+        ignores={Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
+        needs_labels=True,
+        reliable_from="20 samples per class",
+        pitfalls="Only for the layer that enters the last linear layer. 0 means that weights and class means "
+        "point the same way, 2 that they are unrelated.",
+        source="Papyan et al. 2020, section 2 (NC3), squared",
+    ),
 )
 def nc3_duality(layer: Layer) -> Tensor:
     """Squared distance between the classifier and the class means, each of norm 1."""

@@ -4,24 +4,28 @@ import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction
+from worker.evaluation.measure import measure
 from worker.inputs.layer import Layer
 from worker.inputs.undefined import Undefined
-from worker.measures.geometry.family import measure_of_one_layer
+from worker.measures.geometry.family import one_layer_card
 from worker.similarity.class_means import class_means
 
 
-@measure_of_one_layer(
-    slug="nc4-agreement",
-    title="Neural collapse 4: nearest class mean",
-    formula=r"\frac1N\sum_i [\arg\max z_i = \arg\min_c \lVert h_i - \mu_c\rVert]",
-    bounds=(0.0, 1.0),
-    direction=Direction.NEITHER,
-    ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
-    needs_labels=True,
-    counts_events=True,
-    reliable_from="20 samples per class",
-    pitfalls="Class means come from the same samples. Only classes with samples are candidates.",
-    source="Papyan et al. 2020, section 2 (NC4)",
+@measure(
+    one_layer_card(
+        slug="nc4-agreement",
+        title="Neural collapse 4: nearest class mean",
+        formula=r"\frac1N\sum_i [\arg\max z_i = \arg\min_c \lVert h_i - \mu_c\rVert]",
+        low=0.0,
+        high=1.0,
+        direction=Direction.NEITHER,
+        ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
+        needs_labels=True,
+        counts_events=True,
+        reliable_from="20 samples per class",
+        pitfalls="Class means come from the same samples. Only classes with samples are candidates.",
+        source="Papyan et al. 2020, section 2 (NC4)",
+    ),
 )
 def nc4_agreement(layer: Layer) -> Tensor:
     """Share of samples that the network gives the class whose mean is nearest in this layer."""

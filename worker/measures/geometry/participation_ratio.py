@@ -4,21 +4,25 @@ import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction
+from worker.evaluation.measure import measure
 from worker.inputs.layer import Layer
-from worker.measures.geometry.family import measure_of_one_layer
+from worker.measures.geometry.family import one_layer_card
 from worker.similarity.kernels import centred
 
 
-@measure_of_one_layer(
-    slug="participation-ratio",
-    title="Participation ratio",
-    formula=r"\frac{\big(\sum_k \lambda_k\big)^2}{\sum_k \lambda_k^2}",
-    bounds=(1.0, None),
-    direction=Direction.NEITHER,
-    ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
-    reliable_from="ten samples per feature; it cannot exceed the number of samples",
-    pitfalls="Biased downwards when samples are few. Weighs strong directions more than RankMe does.",
-    source="Gao et al. 2017, equation 1; eigenvalues of the covariance",
+@measure(
+    one_layer_card(
+        slug="participation-ratio",
+        title="Participation ratio",
+        formula=r"\frac{\big(\sum_k \lambda_k\big)^2}{\sum_k \lambda_k^2}",
+        low=1.0,
+        high=None,
+        direction=Direction.NEITHER,
+        ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
+        reliable_from="ten samples per feature; it cannot exceed the number of samples",
+        pitfalls="Biased downwards when samples are few. Weighs strong directions more than RankMe does.",
+        source="Gao et al. 2017, equation 1; eigenvalues of the covariance",
+    ),
 )
 def participation_ratio(layer: Layer) -> Tensor:
     """How many directions share the variance of a layer."""

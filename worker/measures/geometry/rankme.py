@@ -4,21 +4,25 @@ import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction
+from worker.evaluation.measure import measure
 from worker.inputs.layer import Layer
-from worker.measures.geometry.family import measure_of_one_layer
+from worker.measures.geometry.family import one_layer_card
 from worker.similarity.kernels import as_given
 
 
-@measure_of_one_layer(
-    slug="rankme",
-    title="RankMe",
-    formula=r"\exp\Big(-\sum_k p_k \log p_k\Big),\quad p_k = \frac{\sigma_k}{\lVert\sigma\rVert_1}",
-    bounds=(1.0, None),
-    direction=Direction.NEITHER,
-    ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES},
-    reliable_from="ten samples per feature; it cannot exceed the number of samples",
-    pitfalls="Features as given: a common mean adds one strong direction. Grows with the width.",
-    source="Garrido et al. 2023, equation 2, without the constant added for stability",
+@measure(
+    one_layer_card(
+        slug="rankme",
+        title="RankMe",
+        formula=r"\exp\Big(-\sum_k p_k \log p_k\Big),\quad p_k = \frac{\sigma_k}{\lVert\sigma\rVert_1}",
+        low=1.0,
+        high=None,
+        direction=Direction.NEITHER,
+        ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES},
+        reliable_from="ten samples per feature; it cannot exceed the number of samples",
+        pitfalls="Features as given: a common mean adds one strong direction. Grows with the width.",
+        source="Garrido et al. 2023, equation 2, without the constant added for stability",
+    ),
 )
 def rankme(layer: Layer) -> Tensor:
     """How many directions a layer uses, from the entropy of its singular values."""

@@ -4,21 +4,25 @@ import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction
+from worker.evaluation.measure import measure
 from worker.inputs.layer import Layer
-from worker.measures.geometry.family import measure_of_one_layer
+from worker.measures.geometry.family import one_layer_card
 from worker.similarity.kernels import centred
 
 
-@measure_of_one_layer(
-    slug="stable-rank-features",
-    title="Stable rank of the features",
-    formula=r"\frac{\lVert X\rVert_F^2}{\lVert X\rVert_2^2}",
-    bounds=(1.0, None),
-    direction=Direction.NEITHER,
-    ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
-    reliable_from="ten samples per feature",
-    pitfalls="Governed by the largest direction alone: one outlying direction brings it to 1.",
-    source="Rudelson & Vershynin 2007, section 1; centred features",
+@measure(
+    one_layer_card(
+        slug="stable-rank-features",
+        title="Stable rank of the features",
+        formula=r"\frac{\lVert X\rVert_F^2}{\lVert X\rVert_2^2}",
+        low=1.0,
+        high=None,
+        direction=Direction.NEITHER,
+        ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
+        reliable_from="ten samples per feature",
+        pitfalls="Governed by the largest direction alone: one outlying direction brings it to 1.",
+        source="Rudelson & Vershynin 2007, section 1; centred features",
+    ),
 )
 def stable_rank_features(layer: Layer) -> Tensor:
     """Variance of a layer in units of its strongest direction."""

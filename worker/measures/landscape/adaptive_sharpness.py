@@ -7,10 +7,11 @@ from backend.contracts.cards import Change, Parameter
 from worker.curvature.group_means import group_means
 from worker.curvature.hessian_products import gradient_at
 from worker.curvature.vectors import all_weights, shifted
-from worker.evaluation.measure import Reading
+from worker.evaluation.measure import measure
+from worker.evaluation.measurement import Measurement
 from worker.inputs.subject import Subject
 from worker.inputs.undefined import Undefined
-from worker.measures.landscape.family import measure_of_minimum
+from worker.measures.landscape.family import minimum_card
 
 LINF = "linf"
 
@@ -28,25 +29,28 @@ def uphill(slope: Tensor, *, norm: str) -> Tensor:
     return slope.sign() if norm == LINF else slope / slope.norm().clamp_min(1e-300)
 
 
-@measure_of_minimum(
-    slug="adaptive-sharpness",
-    title="Adaptive sharpness",
-    formula=r"\max_{\lVert \varepsilon / |\theta| \rVert_p \le \rho} L(\theta + \varepsilon) - L(\theta)",
-    bounds=(0.0, None),
-    ignores={Change.PERMUTE_UNITS, Change.RESCALE_LAYERS},
-    needs_labels=True,
-    reliable_from="500 samples; a lower bound of the maximum, closer with more steps",
-    pitfalls="Weights that are exactly zero stay zero, so pruned networks have fewer directions. Projected ascent "
-    "finds a rise, not always the highest. The interval holds the step fixed.",
-    source="Kwon et al. 2021, equation 6; Andriushchenko et al. 2023, equation 2, without normalised logits",
-    parameters=(
-        Parameter(name="rho", default=0.01, minimum=1e-6, maximum=10, help="Radius, relative to each weight."),
-        Parameter(name="norm", default=LINF, choices=(LINF, "l2"), help="Norm of the ball."),
-        Parameter(name="steps", default=20, minimum=1, maximum=1000, help="Steps uphill."),
+@measure(
+    minimum_card(
+        slug="adaptive-sharpness",
+        title="Adaptive sharpness",
+        formula=r"\max_{\lVert \varepsilon / |\theta| \rVert_p \le \rho} L(\theta + \varepsilon) - L(\theta)",
+        low=0.0,
+        high=None,
+        ignores={Change.PERMUTE_UNITS, Change.RESCALE_LAYERS},
+        needs_labels=True,
+        reliable_from="500 samples; a lower bound of the maximum, closer with more steps",
+        pitfalls="Weights that are exactly zero stay zero, so pruned networks have fewer directions. Projected ascent "
+        "finds a rise, not always the highest. The interval holds the step fixed.",
+        source="Kwon et al. 2021, equation 6; Andriushchenko et al. 2023, equation 2, without normalised logits",
+        parameters=(
+            Parameter(name="rho", default=0.01, minimum=1e-6, maximum=10, help="Radius, relative to each weight."),
+            Parameter(name="norm", default=LINF, choices=(LINF, "l2"), help="Norm of the ball."),
+            Parameter(name="steps", default=20, minimum=1, maximum=1000, help="Steps uphill."),
+        ),
+        tolerance=1e-6,
     ),
-    tolerance=1e-6,
 )
-def adaptive_sharpness(subject: Subject, *, rho: float, norm: str, steps: int) -> Reading:
+def adaptive_sharpness(subject: Subject, *, rho: float, norm: str, steps: int) -> Measurement:
     """Worst rise of the loss when every weight may move by a share of its own size, in nats."""
     subject = subject.in_float64()
     sizes = all_weights(subject).abs()
@@ -65,6 +69,6 @@ def adaptive_sharpness(subject: Subject, *, rho: float, norm: str, steps: int) -
         rise = subject.losses(shifted(subject, sizes * step)) - base
         if float(rise.mean()) > float(best.mean()):
             best = rise
-    return Reading(
+    return Measurement(
         float(best.mean()), group_means(best.cpu(), subject), notes={"zero_weights": int((sizes == 0).sum())}
     )

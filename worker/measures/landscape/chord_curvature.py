@@ -4,28 +4,33 @@ from backend.contracts.cards import Direction, Pace
 from worker.curvature.directional_curvature import curvature_along
 from worker.curvature.linear_paths import same_architecture
 from worker.curvature.vectors import all_weights
-from worker.evaluation.measure import Reading
+from worker.evaluation.measure import measure
+from worker.evaluation.measurement import Measurement
 from worker.inputs.subject import Subject
 from worker.inputs.undefined import Undefined
-from worker.measures.landscape.family import measure_of_two_minima
+from worker.measures.landscape.family import two_minima_card
 
 
-@measure_of_two_minima(
-    slug="chord-curvature",
-    title="Curvature along the chord",
-    formula=r"\frac{d^\top H_a\, d}{\lVert d\rVert^2},\quad d = \theta_b - \theta_a",
-    bounds=(None, None),
-    direction=Direction.NEITHER,
-    symmetric=False,
-    needs_labels=True,
-    reliable_from="500 samples",
-    pitfalls="At the first network only, in the direction of the second: a small value does not mean that the way is "
-    "flat further on. Units are not matched. A network has no chord to itself.",
-    source="Second derivative of the loss along the straight line, by one Hessian product",
-    pace=Pace.PATH,
-    tolerance=1e-4,
+@measure(
+    two_minima_card(
+        slug="chord-curvature",
+        title="Curvature along the chord",
+        formula=r"\frac{d^\top H_a\, d}{\lVert d\rVert^2},\quad d = \theta_b - \theta_a",
+        low=None,
+        high=None,
+        direction=Direction.NEITHER,
+        symmetric=False,
+        needs_labels=True,
+        reliable_from="500 samples",
+        pitfalls="At the first network only, in the direction of the second: a small value does not mean that the "
+        "way is "
+        "flat further on. Units are not matched. A network has no chord to itself.",
+        source="Second derivative of the loss along the straight line, by one Hessian product",
+        pace=Pace.PATH,
+        tolerance=1e-4,
+    ),
 )
-def chord_curvature(start: Subject, end: Subject) -> Reading:
+def chord_curvature(start: Subject, end: Subject) -> Measurement:
     """How steeply the loss bends at one network towards another, in nats per squared weight."""
     same_architecture([start, end])
     chord = all_weights(end) - all_weights(start)
@@ -34,4 +39,4 @@ def chord_curvature(start: Subject, end: Subject) -> Reading:
         raise Undefined("Both have the same weights, so there is no direction from one to the other.")
     unit = chord / length
     value, replicates = curvature_along(start, unit)
-    return Reading(value, replicates, notes={"distance": length})
+    return Measurement(value, replicates, notes={"distance": length})

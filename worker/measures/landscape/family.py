@@ -2,11 +2,10 @@
 
 from functools import partial
 
-from backend.contracts.cards import Arity, Direction, Family, Input, Question, Role, Uncertainty
-from worker.evaluation.measure import measure
+from backend.contracts.cards import Arity, Card, Direction, Family, Input, Question, Role, Uncertainty
 
-measure_of_minimum = partial(
-    measure,
+minimum_card = partial(
+    Card,
     family=Family.LANDSCAPE,
     question=Question.MINIMUM,
     arity=Arity.MODEL,
@@ -15,8 +14,8 @@ measure_of_minimum = partial(
     role=Role.TRAIN,
     uncertainty=Uncertainty.JACKKNIFE,
 )
-measure_of_two_minima = partial(
-    measure,
+two_minima_card = partial(
+    Card,
     family=Family.LANDSCAPE,
     question=Question.MINIMUM,
     input=Input.NETWORK,

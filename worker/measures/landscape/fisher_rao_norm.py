@@ -4,26 +4,30 @@ from backend.contracts.cards import Change
 from worker.curvature.gauss_newton import gauss_newton_forms
 from worker.curvature.group_means import group_means
 from worker.curvature.vectors import all_weights
-from worker.evaluation.measure import Reading
+from worker.evaluation.measure import measure
+from worker.evaluation.measurement import Measurement
 from worker.inputs.subject import Subject
-from worker.measures.landscape.family import measure_of_minimum
+from worker.measures.landscape.family import minimum_card
 
 
-@measure_of_minimum(
-    slug="fisher-rao-norm",
-    title="Fisher-Rao norm",
-    formula=r"\sqrt{\theta^\top F\,\theta},\quad F = \mathbb{E}_x \mathbb{E}_{y\sim p}\,"
-    r"\nabla\ell\,\nabla\ell^\top",
-    bounds=(0.0, None),
-    ignores={Change.PERMUTE_UNITS, Change.RESCALE_LAYERS},
-    reliable_from="200 samples",
-    pitfalls="Uses the model's own Fisher matrix, not the labels: the label-based norm of some papers is "
-    "another number. Follows how confident the model is.",
-    source="Liang et al. 2019, definition 2; exact by one forward derivative along the weights",
-    tolerance=1e-4,
+@measure(
+    minimum_card(
+        slug="fisher-rao-norm",
+        title="Fisher-Rao norm",
+        formula=r"\sqrt{\theta^\top F\,\theta},\quad F = \mathbb{E}_x \mathbb{E}_{y\sim p}\,"
+        r"\nabla\ell\,\nabla\ell^\top",
+        low=0.0,
+        high=None,
+        ignores={Change.PERMUTE_UNITS, Change.RESCALE_LAYERS},
+        reliable_from="200 samples",
+        pitfalls="Uses the model's own Fisher matrix, not the labels: the label-based norm of some papers is "
+        "another number. Follows how confident the model is.",
+        source="Liang et al. 2019, definition 2; exact by one forward derivative along the weights",
+        tolerance=1e-4,
+    ),
 )
-def fisher_rao_norm(subject: Subject) -> Reading:
+def fisher_rao_norm(subject: Subject) -> Measurement:
     """Length of the weights measured by how much the answers depend on them."""
     samples = gauss_newton_forms(subject, all_weights(subject))
     left = group_means(samples, subject)
-    return Reading(float(samples.mean().sqrt()), None if left is None else left.sqrt())
+    return Measurement(float(samples.mean().sqrt()), None if left is None else left.sqrt())

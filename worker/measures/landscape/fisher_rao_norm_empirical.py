@@ -5,9 +5,10 @@ from torch import nn
 
 from backend.contracts.cards import Change
 from worker.curvature.group_means import group_means
-from worker.evaluation.measure import Reading
+from worker.evaluation.measure import measure
+from worker.evaluation.measurement import Measurement
 from worker.inputs.subject import Subject
-from worker.measures.landscape.family import measure_of_minimum
+from worker.measures.landscape.family import minimum_card
 
 
 def depth_of(module: nn.Module) -> int:
@@ -15,21 +16,27 @@ def depth_of(module: nn.Module) -> int:
     return sum(isinstance(m, nn.Linear | nn.modules.conv._ConvNd) for m in module.modules())
 
 
-@measure_of_minimum(
-    slug="fisher-rao-norm-empirical",
-    title="Fisher-Rao norm, empirical",
-    formula=r"D\,\sqrt{\tfrac1N\textstyle\sum_i \big(\langle p_i, z_i\rangle - z_{i,y_i}\big)^2}",
-    bounds=(0.0, None),
-    ignores={Change.PERMUTE_UNITS, Change.RESCALE_LAYERS},
-    needs_labels=True,
-    reliable_from="200 samples",
-    pitfalls="D is the number of linear and convolutional layers, written beside the value: code that fixes it for one "
-    "network is off by a factor on others. Equals the norm of the empirical Fisher matrix only without biases and norm "
-    "layers.",
-    source="Liang et al. 2019, theorem 3.1, for cross-entropy",
-    tolerance=1e-5,
+@measure(
+    minimum_card(
+        slug="fisher-rao-norm-empirical",
+        title="Fisher-Rao norm, empirical",
+        formula=r"D\,\sqrt{\tfrac1N\textstyle\sum_i \big(\langle p_i, z_i\rangle - z_{i,y_i}\big)^2}",
+        low=0.0,
+        high=None,
+        ignores={Change.PERMUTE_UNITS, Change.RESCALE_LAYERS},
+        needs_labels=True,
+        reliable_from="200 samples",
+        pitfalls="D is the number of linear and convolutional layers, written beside the value: code that fixes it "
+        "for one "
+        ""
+        "network is off by a factor on others. Equals the norm of the empirical Fisher matrix only without biases "
+        "and norm "
+        "layers.",
+        source="Liang et al. 2019, theorem 3.1, for cross-entropy",
+        tolerance=1e-5,
+    ),
 )
-def fisher_rao_norm_empirical(subject: Subject) -> Reading:
+def fisher_rao_norm_empirical(subject: Subject) -> Measurement:
     """How much the loss of the labels depends on the scale of the logits, times the depth."""
     depth = depth_of(subject.module)
     parts = []
@@ -41,6 +48,6 @@ def fisher_rao_norm_empirical(subject: Subject) -> Reading:
             parts.append(((logits.softmax(1) * logits).sum(1) - right).square())
     samples = torch.cat(parts).cpu()
     left = group_means(samples, subject)
-    return Reading(
+    return Measurement(
         depth * float(samples.mean().sqrt()), None if left is None else depth * left.sqrt(), notes={"depth": depth}
     )

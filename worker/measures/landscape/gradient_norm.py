@@ -4,25 +4,29 @@ import torch
 
 from backend.contracts.cards import Change
 from worker.curvature.hessian_products import group_gradient, loss_gradient
-from worker.evaluation.measure import Reading
+from worker.evaluation.measure import measure
+from worker.evaluation.measurement import Measurement
 from worker.inputs.subject import Subject
-from worker.measures.landscape.family import measure_of_minimum
+from worker.measures.landscape.family import minimum_card
 
 
-@measure_of_minimum(
-    slug="gradient-norm",
-    title="Gradient norm",
-    formula=r"\lVert \nabla_\theta L\rVert_2",
-    bounds=(0.0, None),
-    ignores={Change.PERMUTE_UNITS},
-    needs_labels=True,
-    reliable_from="500 samples; the norm of a mean over samples is biased upwards",
-    pitfalls="Not a curvature: how far from a minimum the network is. Several measures of sharpness are it in "
-    "disguise, so read them beside it. Rescaling layers changes it.",
-    source="Euclidean norm of the gradient of the mean loss over the whole probe set",
-    tolerance=1e-5,
+@measure(
+    minimum_card(
+        slug="gradient-norm",
+        title="Gradient norm",
+        formula=r"\lVert \nabla_\theta L\rVert_2",
+        low=0.0,
+        high=None,
+        ignores={Change.PERMUTE_UNITS},
+        needs_labels=True,
+        reliable_from="500 samples; the norm of a mean over samples is biased upwards",
+        pitfalls="Not a curvature: how far from a minimum the network is. Several measures of sharpness are it in "
+        "disguise, so read them beside it. Rescaling layers changes it.",
+        source="Euclidean norm of the gradient of the mean loss over the whole probe set",
+        tolerance=1e-5,
+    ),
 )
-def gradient_norm(subject: Subject) -> Reading:
+def gradient_norm(subject: Subject) -> Measurement:
     """How steep the loss is where the network stands."""
     replicates = None
     if len(subject.groups) > 1:
@@ -33,4 +37,4 @@ def gradient_norm(subject: Subject) -> Reading:
             for own, g in zip(sums, subject.groups, strict=True)
         ]
         replicates = torch.tensor(left, dtype=torch.float64)
-    return Reading(float(loss_gradient(subject).double().norm()), replicates)
+    return Measurement(float(loss_gradient(subject).double().norm()), replicates)

@@ -5,27 +5,31 @@ import torch
 from worker.curvature.hessian_products import summed_products
 from worker.curvature.spectral_density import DENSITY_PARAMETERS, density
 from worker.curvature.vectors import size_of, start_vectors
-from worker.evaluation.measure import Reading
+from worker.evaluation.measure import measure
+from worker.evaluation.measurement import Measurement
 from worker.inputs.subject import Subject
-from worker.measures.landscape.family import measure_of_minimum
+from worker.measures.landscape.family import minimum_card
 
 
-@measure_of_minimum(
-    slug="hessian-density",
-    title="Hessian spectrum: Frobenius norm",
-    formula=r"\lVert \nabla^2_\theta L\rVert_F = \sqrt{\textstyle\sum_i \lambda_i^2}",
-    bounds=(0.0, None),
-    needs_labels=True,
-    reliable_from="500 samples; the error over start vectors is given apart",
-    pitfalls="The picture is the density: nodes and weights of a quadrature, smoothed only when drawn. Most of it "
-    "lies at zero. Rescaling layers changes it without changing the function; reordering units moves it within the "
-    "error over start vectors.",
-    source="Ghorbani et al. 2019, algorithm 1 (stochastic Lanczos quadrature)",
+@measure(
+    minimum_card(
+        slug="hessian-density",
+        title="Hessian spectrum: Frobenius norm",
+        formula=r"\lVert \nabla^2_\theta L\rVert_F = \sqrt{\textstyle\sum_i \lambda_i^2}",
+        low=0.0,
+        high=None,
+        needs_labels=True,
+        reliable_from="500 samples; the error over start vectors is given apart",
+        pitfalls="The picture is the density: nodes and weights of a quadrature, smoothed only when drawn. Most of it "
+        "lies at zero. Rescaling layers changes it without changing the function; reordering units moves it within the "
+        "error over start vectors.",
+        source="Ghorbani et al. 2019, algorithm 1 (stochastic Lanczos quadrature)",
+        parameters=DENSITY_PARAMETERS,
+        tolerance=5e-2,
+    ),
     undefined="The Hessian is zero.",
-    parameters=DENSITY_PARAMETERS,
-    tolerance=5e-2,
 )
-def hessian_density(subject: Subject, *, probes: int, steps: int) -> Reading:
+def hessian_density(subject: Subject, *, probes: int, steps: int) -> Measurement:
     """How strong the curvatures are over all directions, with the density of their spectrum."""
     nodes, weights, warning = density(subject, probes=probes, steps=steps)
     size = size_of(subject)
@@ -34,7 +38,7 @@ def hessian_density(subject: Subject, *, probes: int, steps: int) -> Reading:
     replicates = None
     if subject.groups and value > 0:
         replicates = _without_each_group(subject, probes, size)
-    return Reading(
+    return Measurement(
         value,
         replicates,
         monte_carlo_error=float(energies.std() / probes**0.5) / (2 * value) if value > 0 else None,

@@ -11,49 +11,53 @@ from worker.curvature.hessian_products import hessian_product
 from worker.curvature.piecewise_linear import is_piecewise_linear
 from worker.curvature.vectors import size_of, start_vectors
 from worker.evaluation.intervals import leave_one_out_means
-from worker.evaluation.measure import Reading
+from worker.evaluation.measure import measure
+from worker.evaluation.measurement import Measurement
 from worker.inputs.subject import Subject
-from worker.measures.landscape.family import measure_of_minimum
+from worker.measures.landscape.family import minimum_card
 
 # Probes of the remainder are other draws than the starts of Krylov runs.
 FIRST_PROBE = 10_000
 
 
-@measure_of_minimum(
-    slug="hessian-trace",
-    title="Hessian trace",
-    formula=r"\operatorname{Tr}\nabla^2_\theta L",
-    bounds=(None, None),
-    ignores={Change.PERMUTE_UNITS},
-    needs_labels=True,
-    reliable_from="500 samples: a mean of per-sample traces that differ by orders of magnitude",
-    pitfalls="Rescaling layers changes it without changing the function. Exact for networks that are piecewise "
-    "linear in each weight; otherwise the Gauss-Newton part is exact and the rest is estimated from random "
-    "probes, whose error is given apart from the sampling interval.",
-    source="Hutchinson 1990 for the estimated part; Schraudolph 2002 for the Gauss-Newton matrix",
-    parameters=(
-        Parameter(
-            name="probes",
-            default=50,
-            minimum=2,
-            maximum=10000,
-            help="Random vectors for the part that is not exact; with as many as weights, all of it is.",
+@measure(
+    minimum_card(
+        slug="hessian-trace",
+        title="Hessian trace",
+        formula=r"\operatorname{Tr}\nabla^2_\theta L",
+        low=None,
+        high=None,
+        ignores={Change.PERMUTE_UNITS},
+        needs_labels=True,
+        reliable_from="500 samples: a mean of per-sample traces that differ by orders of magnitude",
+        pitfalls="Rescaling layers changes it without changing the function. Exact for networks that are piecewise "
+        "linear in each weight; otherwise the Gauss-Newton part is exact and the rest is estimated from random "
+        "probes, whose error is given apart from the sampling interval.",
+        source="Hutchinson 1990 for the estimated part; Schraudolph 2002 for the Gauss-Newton matrix",
+        parameters=(
+            Parameter(
+                name="probes",
+                default=50,
+                minimum=2,
+                maximum=10000,
+                help="Random vectors for the part that is not exact; with as many as weights, all of it is.",
+            ),
         ),
+        tolerance=1e-3,
     ),
-    tolerance=1e-3,
 )
-def hessian_trace(subject: Subject, *, probes: int) -> Reading:
+def hessian_trace(subject: Subject, *, probes: int) -> Measurement:
     """Sum of the loss's curvatures over all weights, in nats per squared weight."""
     traces = gauss_newton_traces(subject)
     samples = traces.samples
     value, replicates, error = float(samples.mean()), group_means(samples, subject), traces.monte_carlo_error
     if is_piecewise_linear(subject):
         notes: dict[str, float | int | str] = {"computed": "exact" if error is None else "from drawn classes"}
-        return Reading(value, replicates, monte_carlo_error=error, notes=notes)
+        return Measurement(value, replicates, monte_carlo_error=error, notes=notes)
     if size_of(subject) <= probes:
         # As many products as weights give the whole diagonal: nothing is left to chance.
         more = _diagonal(subject) - value
-        return Reading(
+        return Measurement(
             value + more,
             None if replicates is None else replicates + more,
             monte_carlo_error=error,
@@ -66,7 +70,7 @@ def hessian_trace(subject: Subject, *, probes: int) -> Reading:
     if replicates is not None:
         # The same probes for every group: what differs between them is the samples.
         replicates = replicates + leave_one_out_means(rest.mean(1), subject.groups)
-    return Reading(
+    return Measurement(
         value + float(by_probe.mean()),
         replicates,
         monte_carlo_error=(own**2 + (error or 0.0) ** 2) ** 0.5,

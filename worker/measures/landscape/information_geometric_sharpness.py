@@ -15,10 +15,11 @@ from worker.curvature.per_sample_gradients import (
     weights_without_rule,
 )
 from worker.evaluation.intervals import row_groups
-from worker.evaluation.measure import Reading
+from worker.evaluation.measure import measure
+from worker.evaluation.measurement import Measurement
 from worker.inputs.subject import Subject
 from worker.inputs.undefined import Undefined
-from worker.measures.landscape.family import measure_of_minimum
+from worker.measures.landscape.family import minimum_card
 
 LARGEST_GRAM = 4000
 VALUES_AT_ONCE = 1 << 26
@@ -90,25 +91,29 @@ def _layer_gram(layer: nn.Module, x: Tensor, slopes: Tensor, own: set[str]) -> T
     return out
 
 
-@measure_of_minimum(
-    slug="information-geometric-sharpness",
-    title="Information geometric sharpness",
-    formula=r"\tfrac1m\sum_i g_i^\top F_k^{+} g_i,\quad F = \tfrac1m\sum_i\sum_c p_{ic}\,\nabla\log p_{ic}"
-    r"\nabla\log p_{ic}^\top,\ g_i = \nabla\log p_{i y_i}",
-    bounds=(0.0, None),
-    ignores={Change.PERMUTE_UNITS},
-    needs_labels=True,
-    reliable_from="100 samples in the batch; it grows with the batch until the batch is larger than the weights allow",
-    pitfalls="With every eigenvector of a batch that the network can fit it is just Σ(1/p_y − 1), shown beside it. "
-    "Truncated to k eigenvectors it changes when layers are rescaled. The interval holds the eigenvectors fixed.",
-    source="Jang et al. 2022, equation 9, through the Gram matrix of the batch",
-    parameters=(
-        Parameter(name="k", default=50, minimum=0, maximum=100000, help="Largest eigenvectors to keep; 0 for all."),
-        Parameter(name="batch", default=100, minimum=1, maximum=10000, help="Samples of the batch, drawn by seed."),
+@measure(
+    minimum_card(
+        slug="information-geometric-sharpness",
+        title="Information geometric sharpness",
+        formula=r"\tfrac1m\sum_i g_i^\top F_k^{+} g_i,\quad F = \tfrac1m\sum_i\sum_c p_{ic}\,\nabla\log p_{ic}"
+        r"\nabla\log p_{ic}^\top,\ g_i = \nabla\log p_{i y_i}",
+        low=0.0,
+        high=None,
+        ignores={Change.PERMUTE_UNITS},
+        needs_labels=True,
+        reliable_from="100 samples in the batch; it grows with the batch until the batch is larger than the weights "
+        "allow",
+        pitfalls="With every eigenvector of a batch that the network can fit it is just Σ(1/p_y − 1), shown beside it. "
+        "Truncated to k eigenvectors it changes when layers are rescaled. The interval holds the eigenvectors fixed.",
+        source="Jang et al. 2022, equation 9, through the Gram matrix of the batch",
+        parameters=(
+            Parameter(name="k", default=50, minimum=0, maximum=100000, help="Largest eigenvectors to keep; 0 for all."),
+            Parameter(name="batch", default=100, minimum=1, maximum=10000, help="Samples of the batch, drawn by seed."),
+        ),
+        tolerance=1e-3,
     ),
-    tolerance=1e-3,
 )
-def information_geometric_sharpness(subject: Subject, *, k: int, batch: int) -> Reading:
+def information_geometric_sharpness(subject: Subject, *, k: int, batch: int) -> Measurement:
     """Size of the labels' gradients in the metric of the model's own Fisher matrix."""
     chosen = torch.randperm(subject.samples, generator=subject.generator())[:batch].sort().values
     part = subject.of_rows(chosen)
@@ -137,4 +142,4 @@ def information_geometric_sharpness(subject: Subject, *, k: int, batch: int) -> 
         "samples": len(chosen),
         "sum_of_inverse_odds": everything,
     }
-    return Reading(float(samples.mean()), replicates, notes=notes)
+    return Measurement(float(samples.mean()), replicates, notes=notes)

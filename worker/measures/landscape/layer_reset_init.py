@@ -3,29 +3,33 @@
 from backend.contracts.cards import Direction, Pace, Role
 from worker.curvature.layer_reset import BETWEEN, reset_reading, reset_table
 from worker.curvature.linear_paths import same_architecture
-from worker.evaluation.measure import Reading
+from worker.evaluation.measure import measure
+from worker.evaluation.measurement import Measurement
 from worker.inputs.subject import Subject
 from worker.measures.catalogue import catalogue
-from worker.measures.landscape.family import measure_of_two_minima
+from worker.measures.landscape.family import two_minima_card
 
 
-@measure_of_two_minima(
-    slug="layer-reset-init",
-    title="Layer reset to another checkpoint",
-    formula=r"\tfrac1L\sum_l d\big(f_{\theta_a}, f_{\theta_a[l \leftarrow \theta_{b,l}]}\big)",
-    bounds=(None, None),
-    direction=Direction.NEITHER,
-    symmetric=False,
-    role=Role.HELD_OUT,
-    reliable_from="200 samples",
-    pitfalls="The second checkpoint is the one the layers are put back to: the initial one, or any along training. "
-    "Running statistics stay those of the first. A mean over layers: read the bars.",
-    source="Zhang et al. 2022, are all layers created equal, section 3, as a measure of answers",
-    parameters=(BETWEEN,),
-    pace=Pace.PATH,
-    tolerance=1e-6,
+@measure(
+    two_minima_card(
+        slug="layer-reset-init",
+        title="Layer reset to another checkpoint",
+        formula=r"\tfrac1L\sum_l d\big(f_{\theta_a}, f_{\theta_a[l \leftarrow \theta_{b,l}]}\big)",
+        low=None,
+        high=None,
+        direction=Direction.NEITHER,
+        symmetric=False,
+        role=Role.HELD_OUT,
+        reliable_from="200 samples",
+        pitfalls="The second checkpoint is the one the layers are put back to: the initial one, or any along training. "
+        "Running statistics stay those of the first. A mean over layers: read the bars.",
+        source="Zhang et al. 2022, are all layers created equal, section 3, as a measure of answers",
+        parameters=(BETWEEN,),
+        pace=Pace.PATH,
+        tolerance=1e-6,
+    ),
 )
-def layer_reset_init(trained: Subject, initial: Subject, *, between: str) -> Reading:
+def layer_reset_init(trained: Subject, initial: Subject, *, between: str) -> Measurement:
     """How far a network's answers move when one layer is put back to another checkpoint, mean over layers."""
     same_architecture([trained, initial])
     return reset_reading(*reset_table(trained, [initial.weights], catalogue()[between]))

@@ -4,31 +4,35 @@ from torch import Tensor
 
 from backend.contracts.cards import Direction, Parameter, Role
 from worker.curvature.layer_reset import BETWEEN, reset_reading, reset_table
-from worker.evaluation.measure import Reading
+from worker.evaluation.measure import measure
+from worker.evaluation.measurement import Measurement
 from worker.inputs.subject import Subject
 from worker.inputs.undefined import Undefined
 from worker.measures.catalogue import catalogue
-from worker.measures.landscape.family import measure_of_minimum
+from worker.measures.landscape.family import minimum_card
 
 
-@measure_of_minimum(
-    slug="layer-reset-random",
-    title="Layer reset to random weights",
-    formula=r"\tfrac1L\sum_l \mathbb{E}_{w}\, d\big(f_\theta, f_{\theta[l \leftarrow w]}\big)",
-    bounds=(None, None),
-    direction=Direction.NEITHER,
-    role=Role.HELD_OUT,
-    reliable_from="200 samples and 5 draws; the error over draws is given apart",
-    pitfalls="Draws follow the architecture's own initialiser. Small layers (norms) reset with all of their own "
-    "weights. A mean over layers: read the bars.",
-    source="Zhang et al. 2022, are all layers created equal, section 3, as a measure of answers",
-    parameters=(
-        BETWEEN,
-        Parameter(name="draws", default=5, minimum=1, maximum=1000, help="New initial weights to try."),
+@measure(
+    minimum_card(
+        slug="layer-reset-random",
+        title="Layer reset to random weights",
+        formula=r"\tfrac1L\sum_l \mathbb{E}_{w}\, d\big(f_\theta, f_{\theta[l \leftarrow w]}\big)",
+        low=None,
+        high=None,
+        direction=Direction.NEITHER,
+        role=Role.HELD_OUT,
+        reliable_from="200 samples and 5 draws; the error over draws is given apart",
+        pitfalls="Draws follow the architecture's own initialiser. Small layers (norms) reset with all of their own "
+        "weights. A mean over layers: read the bars.",
+        source="Zhang et al. 2022, are all layers created equal, section 3, as a measure of answers",
+        parameters=(
+            BETWEEN,
+            Parameter(name="draws", default=5, minimum=1, maximum=1000, help="New initial weights to try."),
+        ),
+        tolerance=1e-6,
     ),
-    tolerance=1e-6,
 )
-def layer_reset_random(subject: Subject, *, between: str, draws: int) -> Reading:
+def layer_reset_random(subject: Subject, *, between: str, draws: int) -> Measurement:
     """How far the answers move when one layer gets new random weights, mean over layers and draws."""
     return reset_reading(*reset_table(subject, [_drawn(subject, k) for k in range(draws)], catalogue()[between]))
 

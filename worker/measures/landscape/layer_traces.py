@@ -6,27 +6,32 @@ from backend.contracts.cards import Change, Direction
 from worker.curvature.gauss_newton import gauss_newton_traces
 from worker.curvature.group_means import group_means
 from worker.evaluation.intervals import half_width
-from worker.evaluation.measure import Reading
+from worker.evaluation.measure import measure
+from worker.evaluation.measurement import Measurement
 from worker.inputs.subject import Subject
 from worker.inputs.undefined import Undefined
-from worker.measures.landscape.family import measure_of_minimum
+from worker.measures.landscape.family import minimum_card
 
 
-@measure_of_minimum(
-    slug="layer-traces",
-    title="Largest layer's share of the trace",
-    formula=r"\max_l \operatorname{Tr} G_{ll} / \operatorname{Tr} G",
-    bounds=(0.0, 1.0),
-    direction=Direction.NEITHER,
-    ignores={Change.PERMUTE_UNITS},
-    reliable_from="500 samples",
-    pitfalls="The table of layers is the point: the share of each weight tensor in the Gauss-Newton trace. Rescaling "
-    "layers moves curvature between them.",
-    source="Blocks of the Gauss-Newton matrix, exact from one backward pass per class",
+@measure(
+    minimum_card(
+        slug="layer-traces",
+        title="Largest layer's share of the trace",
+        formula=r"\max_l \operatorname{Tr} G_{ll} / \operatorname{Tr} G",
+        low=0.0,
+        high=1.0,
+        direction=Direction.NEITHER,
+        ignores={Change.PERMUTE_UNITS},
+        reliable_from="500 samples",
+        pitfalls="The table of layers is the point: the share of each weight tensor in the Gauss-Newton trace. "
+        "Rescaling "
+        "layers moves curvature between them.",
+        source="Blocks of the Gauss-Newton matrix, exact from one backward pass per class",
+        tolerance=1e-4,
+    ),
     undefined="The Gauss-Newton matrix is zero: the answers do not depend on the weights.",
-    tolerance=1e-4,
 )
-def layer_traces(subject: Subject) -> Reading:
+def layer_traces(subject: Subject) -> Measurement:
     """Share of the curvature that sits in the layer that has most of it."""
     blocks = gauss_newton_traces(subject).by_weight
     table = torch.stack(list(blocks.values()))
@@ -38,7 +43,7 @@ def layer_traces(subject: Subject) -> Reading:
     whole = group_means(total, subject)
     parts = [group_means(row, subject) for row in table]
     replicates = [p / whole for p in parts if p is not None and whole is not None]
-    return Reading(
+    return Measurement(
         float(shares[top]),
         replicates[top] if replicates else None,
         notes={"layer": list(blocks)[top]},

@@ -5,10 +5,12 @@ from dataclasses import replace
 
 from backend.contracts.cards import Change, Direction, Pace
 from worker.curvature.barrier import BARRIER_PARAMETERS, barrier
-from worker.evaluation.measure import Reading
+from worker.evaluation.measure import measure
+from worker.evaluation.measurement import Measurement
 from worker.inputs.subject import Subject
 from worker.inputs.undefined import Undefined
-from worker.measures.landscape.family import measure_of_two_minima
+from worker.measures.landscape.family import two_minima_card
+from worker.numerics.memo import Memo
 from worker.spectra.unit_matching import matched, orders_of, reordered
 
 
@@ -20,31 +22,34 @@ def with_matched_units(start: Subject, end: Subject) -> Subject:
     chosen = matched(start.weights, end.weights, orders)
     twin = copy.deepcopy(end.module)
     twin.load_state_dict(reordered(end.module.state_dict(), orders, chosen))
-    return replace(end, module=twin, kept={})
+    return replace(end, module=twin, memo=Memo())
 
 
-@measure_of_two_minima(
-    slug="loss-barrier-matched",
-    version=2,
-    title="Loss barrier, units matched",
-    formula=r"\max_\alpha L(\alpha\theta_1 + (1-\alpha)\,\pi(\theta_2)) - (\alpha L_1 + (1-\alpha) L_2)",
-    bounds=(0.0, None),
-    identical=0.0,
-    direction=Direction.LOWER_IS_ALIKE,
-    symmetric=False,
-    ignores={Change.PERMUTE_UNITS},
-    needs_labels=True,
-    reliable_from="25 points and 200 samples",
-    pitfalls="The second network's units are matched to the first's by their weights; a better order may exist. "
-    "Narrow networks keep a barrier even so. Interpolated BatchNorm statistics make barriers higher.",
-    source="Entezari et al. 2022, section 3; matching: Ainsworth et al. 2023, algorithm 1",
-    parameters=BARRIER_PARAMETERS,
-    pace=Pace.PATH,
-    tolerance=1e-4,
+@measure(
+    two_minima_card(
+        slug="loss-barrier-matched",
+        version=2,
+        title="Loss barrier, units matched",
+        formula=r"\max_\alpha L(\alpha\theta_1 + (1-\alpha)\,\pi(\theta_2)) - (\alpha L_1 + (1-\alpha) L_2)",
+        low=0.0,
+        high=None,
+        identical=0.0,
+        direction=Direction.LOWER_IS_ALIKE,
+        symmetric=False,
+        ignores={Change.PERMUTE_UNITS},
+        needs_labels=True,
+        reliable_from="25 points and 200 samples",
+        pitfalls="The second network's units are matched to the first's by their weights; a better order may exist. "
+        "Narrow networks keep a barrier even so. Interpolated BatchNorm statistics make barriers higher.",
+        source="Entezari et al. 2022, section 3; matching: Ainsworth et al. 2023, algorithm 1",
+        parameters=BARRIER_PARAMETERS,
+        pace=Pace.PATH,
+        tolerance=1e-4,
+    ),
 )
 def loss_barrier_matched(
     start: Subject, end: Subject, *, points: int, outcome: str, reference: str, statistics: str
-) -> Reading:
+) -> Measurement:
     """Highest rise of the loss on the line between two networks after the best reordering of units, in nats."""
     end = with_matched_units(start, end)
     return barrier(start, end, points=points, outcome=outcome, reference=reference, statistics=statistics)

@@ -7,34 +7,43 @@ from backend.contracts.cards import Direction, Parameter, Uncertainty
 from worker.curvature.directions import odd
 from worker.curvature.linear_paths import between, same_architecture
 from worker.curvature.vectors import all_weights
-from worker.evaluation.measure import Reading
+from worker.evaluation.measure import measure
+from worker.evaluation.measurement import Measurement
 from worker.inputs.subject import Subject
 from worker.inputs.undefined import Undefined
-from worker.measures.landscape.family import measure_of_minimum
+from worker.measures.landscape.family import minimum_card
 
 MARGIN = 0.2
 
 
-@measure_of_minimum(
-    slug="loss-plane",
-    title="Distance from the plane of three networks",
-    formula=r"\min_{\alpha,\beta} \lVert \theta - \theta_1 - \alpha(\theta_2 - \theta_1) - \beta(\theta_3 - \theta_1)"
-    r"\rVert_2",
-    bounds=(0.0, None),
-    direction=Direction.NEITHER,
-    needs_labels=True,
-    uncertainty=Uncertainty.EXACT,
-    reliable_from="any three different networks of one architecture",
-    pitfalls="The picture is the loss on the plane; other networks are drawn at their nearest point, and their "
-    "distance from the plane says how much of them it does not show. Units are not matched; BatchNorm statistics are "
-    "mixed.",
-    source="Garipov et al. 2018, appendix, plane through three checkpoints",
-    references=(3, 3),
-    references_help="the three that span the plane.",
-    parameters=(Parameter(name="points", default=21, minimum=3, maximum=201, help="Points to a side; an odd number."),),
-    tolerance=1e-4,
+@measure(
+    minimum_card(
+        slug="loss-plane",
+        title="Distance from the plane of three networks",
+        formula=r"\min_{\alpha,\beta} \lVert \theta - \theta_1 - \alpha(\theta_2 - \theta_1) - \beta(\theta_3 - "
+        r"\theta_1)"
+        r"\rVert_2",
+        low=0.0,
+        high=None,
+        direction=Direction.NEITHER,
+        needs_labels=True,
+        uncertainty=Uncertainty.EXACT,
+        reliable_from="any three different networks of one architecture",
+        pitfalls="The picture is the loss on the plane; other networks are drawn at their nearest point, and their "
+        ""
+        "distance from the plane says how much of them it does not show. Units are not matched; BatchNorm statistics "
+        "are "
+        "mixed.",
+        source="Garipov et al. 2018, appendix, plane through three checkpoints",
+        references=(3, 3),
+        references_help="the three that span the plane.",
+        parameters=(
+            Parameter(name="points", default=21, minimum=3, maximum=201, help="Points to a side; an odd number."),
+        ),
+        tolerance=1e-4,
+    ),
 )
-def loss_plane(subject: Subject, *, points: int) -> Reading:
+def loss_plane(subject: Subject, *, points: int) -> Measurement:
     """How far a network lies from the plane through three others, in the unit of the weights."""
     corners = subject.references
     same_architecture([subject, *corners])
@@ -51,7 +60,7 @@ def loss_plane(subject: Subject, *, points: int) -> Reading:
     if float(own.norm()) == 0:
         # The surface is the same for every network of the question; the first of the three carries it.
         series = _surface(corners, first, second, odd(points))
-    return Reading(float(away.norm()), notes=notes, series=series)
+    return Measurement(float(away.norm()), notes=notes, series=series)
 
 
 def _axes(u: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:

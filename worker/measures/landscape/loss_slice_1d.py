@@ -6,31 +6,36 @@ from backend.contracts.cards import Change, Parameter
 from worker.curvature.directions import DIRECTION, REACH, by_weight, directions, moved, odd
 from worker.curvature.group_means import group_means
 from worker.curvature.linear_paths import outcomes_at
-from worker.evaluation.measure import Reading
+from worker.evaluation.measure import measure
+from worker.evaluation.measurement import Measurement
 from worker.inputs.subject import Subject
 from worker.inputs.undefined import Undefined
-from worker.measures.landscape.family import measure_of_minimum
+from worker.measures.landscape.family import minimum_card
 
 
-@measure_of_minimum(
-    slug="loss-slice-1d",
-    title="Loss along a line",
-    formula=r"\frac{1}{2r}\int_{-r}^{r} L(\theta + \alpha d) - L(\theta)\, d\alpha",
-    bounds=(None, None),
-    ignores={Change.RESCALE_LAYERS},
-    needs_labels=True,
-    reliable_from="200 samples; one direction of very many",
-    pitfalls="The picture is the point: mean rise over the slice is a summary of it. Another seed, or another order of "
-    "units, draws another direction. Biases and norm layers stand still in filter directions.",
-    source="Li et al. 2018, section 4; an odd number of points, so the network itself is one of them",
-    parameters=(
-        DIRECTION,
-        REACH,
-        Parameter(name="points", default=41, minimum=3, maximum=1001, help="Points of the line; an odd number."),
+@measure(
+    minimum_card(
+        slug="loss-slice-1d",
+        title="Loss along a line",
+        formula=r"\frac{1}{2r}\int_{-r}^{r} L(\theta + \alpha d) - L(\theta)\, d\alpha",
+        low=None,
+        high=None,
+        ignores={Change.RESCALE_LAYERS},
+        needs_labels=True,
+        reliable_from="200 samples; one direction of very many",
+        pitfalls="The picture is the point: mean rise over the slice is a summary of it. Another seed, or another "
+        "order of "
+        "units, draws another direction. Biases and norm layers stand still in filter directions.",
+        source="Li et al. 2018, section 4; an odd number of points, so the network itself is one of them",
+        parameters=(
+            DIRECTION,
+            REACH,
+            Parameter(name="points", default=41, minimum=3, maximum=1001, help="Points of the line; an odd number."),
+        ),
+        tolerance=1e-3,
     ),
-    tolerance=1e-3,
 )
-def loss_slice_1d(subject: Subject, *, direction: str, reach: float, points: int) -> Reading:
+def loss_slice_1d(subject: Subject, *, direction: str, reach: float, points: int) -> Measurement:
     """Mean rise of the loss along a line through the network, in nats."""
     points = odd(points)
     along = by_weight(subject, directions(subject, direction, 1)[0])
@@ -44,7 +49,7 @@ def loss_slice_1d(subject: Subject, *, direction: str, reach: float, points: int
     rise = (losses - losses[points // 2])[finite].mean(0)
     accuracy = torch.stack([1 - r[1].mean() for r in rows]).masked_fill(~finite, float("nan"))
     gaps = int((~finite).sum())
-    return Reading(
+    return Measurement(
         float(rise.mean()),
         group_means(rise, subject),
         series={"step": steps.tolist(), "loss": losses.mean(1).tolist(), "accuracy": accuracy.tolist()},

@@ -8,32 +8,37 @@ from backend.contracts.cards import Change, Parameter
 from worker.curvature.directions import DIRECTION, REACH, by_weight, directions, odd
 from worker.curvature.group_means import group_means
 from worker.curvature.loss_evaluator import Traveller
-from worker.evaluation.measure import Reading
+from worker.evaluation.measure import measure
+from worker.evaluation.measurement import Measurement
 from worker.inputs.subject import Subject
 from worker.inputs.undefined import Undefined
-from worker.measures.landscape.family import measure_of_minimum
+from worker.measures.landscape.family import minimum_card
 
 
-@measure_of_minimum(
-    slug="loss-surface-2d",
-    title="Loss on a plane",
-    formula=r"\operatorname{mean}_{(\alpha,\beta) \in [-r,r]^2} L(\theta + \alpha d_1 + \beta d_2) - L(\theta)",
-    bounds=(None, None),
-    ignores={Change.RESCALE_LAYERS},
-    needs_labels=True,
-    reliable_from="200 samples; one plane of very many",
-    pitfalls="The picture is the point: the mean rise over the plane is a summary of it. Another seed, or another "
-    "order of units, draws other directions. Two random directions nearly always look smooth: most of the curvature is "
-    "elsewhere.",
-    source="Li et al. 2018, section 4; an odd number of points to a side, so the network itself is one of them",
-    parameters=(
-        DIRECTION,
-        REACH,
-        Parameter(name="points", default=17, minimum=3, maximum=201, help="Points to a side; an odd number."),
+@measure(
+    minimum_card(
+        slug="loss-surface-2d",
+        title="Loss on a plane",
+        formula=r"\operatorname{mean}_{(\alpha,\beta) \in [-r,r]^2} L(\theta + \alpha d_1 + \beta d_2) - L(\theta)",
+        low=None,
+        high=None,
+        ignores={Change.RESCALE_LAYERS},
+        needs_labels=True,
+        reliable_from="200 samples; one plane of very many",
+        pitfalls="The picture is the point: the mean rise over the plane is a summary of it. Another seed, or another "
+        "order of units, draws other directions. Two random directions nearly always look smooth: most of the "
+        "curvature is "
+        "elsewhere.",
+        source="Li et al. 2018, section 4; an odd number of points to a side, so the network itself is one of them",
+        parameters=(
+            DIRECTION,
+            REACH,
+            Parameter(name="points", default=17, minimum=3, maximum=201, help="Points to a side; an odd number."),
+        ),
+        tolerance=1e-3,
     ),
-    tolerance=1e-3,
 )
-def loss_surface_2d(subject: Subject, *, direction: str, reach: float, points: int) -> Reading:
+def loss_surface_2d(subject: Subject, *, direction: str, reach: float, points: int) -> Measurement:
     """Mean rise of the loss over a square around the network, in nats."""
     points = odd(points)
     first, second = (by_weight(subject, v) for v in directions(subject, direction, 2))
@@ -56,7 +61,7 @@ def loss_surface_2d(subject: Subject, *, direction: str, reach: float, points: i
             else:
                 gaps += 1
     rise = total / (len(places) - gaps) - base
-    return Reading(
+    return Measurement(
         float(rise.mean()),
         group_means(rise, subject),
         series={"x": [a for a, _ in places], "y": [b for _, b in places], "loss": means},

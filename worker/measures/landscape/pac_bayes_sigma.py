@@ -6,10 +6,11 @@ from torch import Tensor
 from backend.contracts.cards import Direction, Parameter, Uncertainty
 from worker.curvature.vectors import shifted, size_of
 from worker.evaluation.intervals import leave_one_out_means
-from worker.evaluation.measure import Reading
+from worker.evaluation.measure import measure
+from worker.evaluation.measurement import Measurement
 from worker.inputs.subject import Subject
 from worker.inputs.undefined import Undefined
-from worker.measures.landscape.family import measure_of_minimum
+from worker.measures.landscape.family import minimum_card
 from worker.robustness.accuracy import right_on
 
 SMALLEST, LARGEST = 1e-6, 1e2
@@ -17,26 +18,30 @@ HALVINGS = 14
 NUDGE = 1.1
 
 
-@measure_of_minimum(
-    slug="pac-bayes-sigma",
-    title="PAC-Bayes σ",
-    formula=r"\max\{\sigma : \mathrm{acc}(\theta) - \mathbb{E}_{\varepsilon \sim \mathcal N(0, \sigma^2 I)}\,"
-    r"\mathrm{acc}(\theta + \varepsilon) \le 0.1\}",
-    bounds=(0.0, None),
-    direction=Direction.NEITHER,
-    needs_labels=True,
-    uncertainty=Uncertainty.FIRST_ORDER,
-    reliable_from="500 samples and 10 draws; the error over draws is given apart",
-    pitfalls="Larger is flatter. The noise is absolute, so rescaling layers changes it. Found by bisection with the "
-    "same draws at every σ. Undefined where the accuracy is not above the drop.",
-    source="Dziugaite & Roy 2017; Jiang et al. 2020, sharpness bounds; σ is a standard deviation",
-    parameters=(
-        Parameter(name="drop", default=0.1, minimum=0.001, maximum=0.9, help="Accuracy that may be lost."),
-        Parameter(name="draws", default=10, minimum=2, maximum=1000, help="Noisy copies of the network."),
+@measure(
+    minimum_card(
+        slug="pac-bayes-sigma",
+        title="PAC-Bayes σ",
+        formula=r"\max\{\sigma : \mathrm{acc}(\theta) - \mathbb{E}_{\varepsilon \sim \mathcal N(0, \sigma^2 I)}\,"
+        r"\mathrm{acc}(\theta + \varepsilon) \le 0.1\}",
+        low=0.0,
+        high=None,
+        direction=Direction.NEITHER,
+        needs_labels=True,
+        uncertainty=Uncertainty.FIRST_ORDER,
+        reliable_from="500 samples and 10 draws; the error over draws is given apart",
+        pitfalls="Larger is flatter. The noise is absolute, so rescaling layers changes it. Found by bisection with "
+        "the "
+        "same draws at every σ. Undefined where the accuracy is not above the drop.",
+        source="Dziugaite & Roy 2017; Jiang et al. 2020, sharpness bounds; σ is a standard deviation",
+        parameters=(
+            Parameter(name="drop", default=0.1, minimum=0.001, maximum=0.9, help="Accuracy that may be lost."),
+            Parameter(name="draws", default=10, minimum=2, maximum=1000, help="Noisy copies of the network."),
+        ),
+        tolerance=1e-2,
     ),
-    tolerance=1e-2,
 )
-def pac_bayes_sigma(subject: Subject, *, drop: float, draws: int) -> Reading:
+def pac_bayes_sigma(subject: Subject, *, drop: float, draws: int) -> Measurement:
     """Largest standard deviation of noise on all weights that costs at most a tenth of the accuracy."""
     clean = right_on(subject, subject.x)
     if float(clean.mean()) <= drop:
@@ -51,13 +56,13 @@ def pac_bayes_sigma(subject: Subject, *, drop: float, draws: int) -> Reading:
     found = _noisy(subject, low, draws)
     slope = _slope(subject, low, draws)
     if not slope > 0:
-        return Reading(low)
+        return Measurement(low)
     replicates = None
     if subject.groups:
         lost = clean - found.mean(0)
         parts = torch.stack([lost[g].mean() for g in subject.groups])
         replicates = low - (leave_one_out_means(parts, subject.groups) - lost.mean()) / slope
-    return Reading(low, replicates, monte_carlo_error=float(found.mean(1).std() / draws**0.5) / slope)
+    return Measurement(low, replicates, monte_carlo_error=float(found.mean(1).std() / draws**0.5) / slope)
 
 
 def _noisy(subject: Subject, sigma: float, draws: int) -> Tensor:

@@ -9,26 +9,31 @@ from worker.curvature.group_means import group_means
 from worker.curvature.per_sample_gradients import factors, layers_with_rule, watch
 from worker.curvature.piecewise_linear import is_piecewise_linear
 from worker.evaluation.intervals import half_width
-from worker.evaluation.measure import Reading
+from worker.evaluation.measure import measure
+from worker.evaluation.measurement import Measurement
 from worker.inputs.subject import Subject
 from worker.inputs.undefined import Undefined
-from worker.measures.landscape.family import measure_of_minimum
+from worker.measures.landscape.family import minimum_card
 
 
-@measure_of_minimum(
-    slug="relative-flatness-layers",
-    title="Relative flatness, all layers",
-    formula=r"\sum_l \tfrac1N\sum_i\sum_c p_{ic}\, \lVert W_l^\top \nabla_{W_l}(z_{ic} - \bar z_i)\rVert_F^2",
-    bounds=(0.0, None),
-    ignores={Change.PERMUTE_UNITS, Change.RESCALE_LAYERS},
-    reliable_from="200 samples",
-    pitfalls="Linear and convolutional layers (a kernel's rows are its output channels), biases and norms left out; a "
-    "layer that is used twice is not in it. Of the Gauss-Newton matrix, which within a layer is the Hessian for "
-    "networks that are piecewise linear in their weights; the note says whether this one is.",
-    source="Petzka et al. 2021, definition 3, for each layer; exact from one backward pass per class",
-    tolerance=1e-4,
+@measure(
+    minimum_card(
+        slug="relative-flatness-layers",
+        title="Relative flatness, all layers",
+        formula=r"\sum_l \tfrac1N\sum_i\sum_c p_{ic}\, \lVert W_l^\top \nabla_{W_l}(z_{ic} - \bar z_i)\rVert_F^2",
+        low=0.0,
+        high=None,
+        ignores={Change.PERMUTE_UNITS, Change.RESCALE_LAYERS},
+        reliable_from="200 samples",
+        pitfalls="Linear and convolutional layers (a kernel's rows are its output channels), biases and norms left "
+        "out; a "
+        "layer that is used twice is not in it. Of the Gauss-Newton matrix, which within a layer is the Hessian for "
+        "networks that are piecewise linear in their weights; the note says whether this one is.",
+        source="Petzka et al. 2021, definition 3, for each layer; exact from one backward pass per class",
+        tolerance=1e-4,
+    ),
 )
-def relative_flatness_layers(subject: Subject) -> Reading:
+def relative_flatness_layers(subject: Subject) -> Measurement:
     """Curvature of the loss in each layer, weighed by the size of its weights, summed over layers."""
     layers: dict[str, nn.Module] = {
         n: m for n, m in layers_with_rule(subject).items() if isinstance(m, nn.Linear | nn.Conv2d)
@@ -40,7 +45,7 @@ def relative_flatness_layers(subject: Subject) -> Reading:
     total = table.sum(0)
     left = [group_means(row, subject) for row in table]
     exact = "Hessian" if is_piecewise_linear(subject) else "Gauss-Newton matrix"
-    return Reading(
+    return Measurement(
         float(total.mean()),
         group_means(total, subject),
         notes={"of": exact},

@@ -7,31 +7,38 @@ from backend.contracts.cards import Change, Parameter
 from worker.curvature.group_means import group_means
 from worker.curvature.hessian_products import group_gradient, loss_gradient
 from worker.curvature.vectors import shifted
-from worker.evaluation.measure import Reading
+from worker.evaluation.measure import measure
+from worker.evaluation.measurement import Measurement
 from worker.inputs.subject import Subject
 from worker.inputs.undefined import Undefined
-from worker.measures.landscape.family import measure_of_minimum
+from worker.measures.landscape.family import minimum_card
 
 
-@measure_of_minimum(
-    slug="sam-sharpness",
-    version=2,
-    title="SAM sharpness",
-    formula=r"L_B\!\left(\theta + \rho\,\frac{\nabla L_B}{\lVert\nabla L_B\rVert}\right) - L_B(\theta)",
-    bounds=(None, None),
-    ignores={Change.PERMUTE_UNITS},
-    needs_labels=True,
-    reliable_from="500 samples",
-    pitfalls="The gradient is that of the whole probe set unless a batch is named: smaller batches give larger values. "
-    "For small ρ it is ρ times the gradient norm. Rescaling layers changes it. The interval holds the direction fixed.",
-    source="Foret et al. 2021, equation 2; m-sharpness with a batch, section 4.1",
-    parameters=(
-        Parameter(name="rho", default=0.05, minimum=1e-6, maximum=10, help="Length of the step."),
-        Parameter(name="batch", default=0, minimum=0, maximum=1000000, help="Samples per step uphill; 0 for all."),
+@measure(
+    minimum_card(
+        slug="sam-sharpness",
+        version=2,
+        title="SAM sharpness",
+        formula=r"L_B\!\left(\theta + \rho\,\frac{\nabla L_B}{\lVert\nabla L_B\rVert}\right) - L_B(\theta)",
+        low=None,
+        high=None,
+        ignores={Change.PERMUTE_UNITS},
+        needs_labels=True,
+        reliable_from="500 samples",
+        pitfalls="The gradient is that of the whole probe set unless a batch is named: smaller batches give larger "
+        "values. "
+        ""
+        "For small ρ it is ρ times the gradient norm. Rescaling layers changes it. The interval holds the direction "
+        "fixed.",
+        source="Foret et al. 2021, equation 2; m-sharpness with a batch, section 4.1",
+        parameters=(
+            Parameter(name="rho", default=0.05, minimum=1e-6, maximum=10, help="Length of the step."),
+            Parameter(name="batch", default=0, minimum=0, maximum=1000000, help="Samples per step uphill; 0 for all."),
+        ),
+        tolerance=1e-6,
     ),
-    tolerance=1e-6,
 )
-def sam_sharpness(subject: Subject, *, rho: float, batch: int) -> Reading:
+def sam_sharpness(subject: Subject, *, rho: float, batch: int) -> Measurement:
     """Rise of the loss after one step of length ρ uphill, in nats."""
     subject = subject.in_float64()
     whole = loss_gradient(subject)
@@ -45,7 +52,7 @@ def sam_sharpness(subject: Subject, *, rho: float, batch: int) -> Reading:
         part = subject.of_rows(rows)
         rises[rows] = (part.losses(shifted(subject, step)) - part.losses(subject.weights)).cpu()
     notes: dict[str, float | int | str] = {"gradient_norm": float(whole.norm())}
-    return Reading(float(rises.mean()), group_means(rises, subject), notes=notes)
+    return Measurement(float(rises.mean()), group_means(rises, subject), notes=notes)
 
 
 def _batches(subject: Subject, batch: int) -> tuple[Tensor, ...]:

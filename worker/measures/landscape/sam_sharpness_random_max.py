@@ -1,31 +1,37 @@
 """Largest rise of the loss under random steps."""
 
 from backend.contracts.cards import Parameter
+from backend.statistics.jackknife import standard_error
 from worker.curvature.random_steps import group_changes, loss_changes
-from worker.evaluation.intervals import jackknife_error, leave_one_out_means
-from worker.evaluation.measure import Reading
+from worker.evaluation.intervals import leave_one_out_means
+from worker.evaluation.measure import measure
+from worker.evaluation.measurement import Measurement
 from worker.inputs.subject import Subject
-from worker.measures.landscape.family import measure_of_minimum
+from worker.measures.landscape.family import minimum_card
 
 
-@measure_of_minimum(
-    slug="sam-sharpness-random-max",
-    title="Random-step sharpness, maximum",
-    formula=r"\max_{k \le K} L(\theta + \varepsilon_k) - L(\theta),\quad "
-    r"\varepsilon_k \sim \mathcal N(0, \tfrac{\rho^2}{P} I)",
-    bounds=(None, None),
-    needs_labels=True,
-    reliable_from="many more draws than the default: one estimate of 20 draws varies by about 40 %",
-    pitfalls="A maximum over draws: it grows with their number, and its error over draws is large. Compare networks at "
-    "the same number of draws and the same seed.",
-    source="Random search in the ball of published comparisons of regularisers; error over draws by the jackknife",
-    parameters=(
-        Parameter(name="rho", default=0.05, minimum=1e-6, maximum=10, help="Typical length of a step."),
-        Parameter(name="draws", default=20, minimum=3, maximum=10000, help="Random steps."),
+@measure(
+    minimum_card(
+        slug="sam-sharpness-random-max",
+        title="Random-step sharpness, maximum",
+        formula=r"\max_{k \le K} L(\theta + \varepsilon_k) - L(\theta),\quad "
+        r"\varepsilon_k \sim \mathcal N(0, \tfrac{\rho^2}{P} I)",
+        low=None,
+        high=None,
+        needs_labels=True,
+        reliable_from="many more draws than the default: one estimate of 20 draws varies by about 40 %",
+        pitfalls="A maximum over draws: it grows with their number, and its error over draws is large. Compare "
+        "networks at "
+        "the same number of draws and the same seed.",
+        source="Random search in the ball of published comparisons of regularisers; error over draws by the jackknife",
+        parameters=(
+            Parameter(name="rho", default=0.05, minimum=1e-6, maximum=10, help="Typical length of a step."),
+            Parameter(name="draws", default=20, minimum=3, maximum=10000, help="Random steps."),
+        ),
+        tolerance=1e-6,
     ),
-    tolerance=1e-6,
 )
-def sam_sharpness_random_max(subject: Subject, *, rho: float, draws: int) -> Reading:
+def sam_sharpness_random_max(subject: Subject, *, rho: float, draws: int) -> Measurement:
     """Largest rise of the loss among a few random steps, in nats."""
     subject = subject.in_float64()
     changes = loss_changes(subject, rho=rho, draws=draws)
@@ -35,4 +41,4 @@ def sam_sharpness_random_max(subject: Subject, *, rho: float, draws: int) -> Rea
         replicates = leave_one_out_means(group_changes(changes, subject), subject.groups).amax(1)
     without_each = rises.amax().repeat(draws)
     without_each[rises.argmax()] = rises.sort().values[-2]
-    return Reading(float(rises.amax()), replicates, monte_carlo_error=float(jackknife_error(without_each)))
+    return Measurement(float(rises.amax()), replicates, monte_carlo_error=float(standard_error(without_each.numpy())))

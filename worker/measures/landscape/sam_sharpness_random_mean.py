@@ -7,29 +7,33 @@ from worker.curvature.hessian_products import loss_gradient
 from worker.curvature.random_steps import group_changes, loss_changes
 from worker.curvature.vectors import size_of
 from worker.evaluation.intervals import leave_one_out_means
-from worker.evaluation.measure import Reading
+from worker.evaluation.measure import measure
+from worker.evaluation.measurement import Measurement
 from worker.inputs.subject import Subject
-from worker.measures.landscape.family import measure_of_minimum
+from worker.measures.landscape.family import minimum_card
 
 
-@measure_of_minimum(
-    slug="sam-sharpness-random-mean",
-    title="Random-step sharpness, mean",
-    formula=r"\frac{1}{K\rho}\sum_k \lvert L(\theta + \varepsilon_k) - L(\theta)\rvert,\quad "
-    r"\varepsilon_k \sim \mathcal N(0, \tfrac{\rho^2}{P} I)",
-    bounds=(0.0, None),
-    needs_labels=True,
-    reliable_from="500 samples and 100 draws; the error over draws is given apart",
-    pitfalls="A gradient norm in disguise: its expectation is √(2/π)·‖∇L‖/√P, shown beside it. Only weights "
-    "move, running statistics do not.",
-    source="Sharpness of published comparisons of minima; expectation by first-order expansion",
-    parameters=(
-        Parameter(name="rho", default=0.005, minimum=1e-6, maximum=10, help="Typical length of a step."),
-        Parameter(name="draws", default=100, minimum=2, maximum=10000, help="Random steps."),
+@measure(
+    minimum_card(
+        slug="sam-sharpness-random-mean",
+        title="Random-step sharpness, mean",
+        formula=r"\frac{1}{K\rho}\sum_k \lvert L(\theta + \varepsilon_k) - L(\theta)\rvert,\quad "
+        r"\varepsilon_k \sim \mathcal N(0, \tfrac{\rho^2}{P} I)",
+        low=0.0,
+        high=None,
+        needs_labels=True,
+        reliable_from="500 samples and 100 draws; the error over draws is given apart",
+        pitfalls="A gradient norm in disguise: its expectation is √(2/π)·‖∇L‖/√P, shown beside it. Only weights "
+        "move, running statistics do not.",
+        source="Sharpness of published comparisons of minima; expectation by first-order expansion",
+        parameters=(
+            Parameter(name="rho", default=0.005, minimum=1e-6, maximum=10, help="Typical length of a step."),
+            Parameter(name="draws", default=100, minimum=2, maximum=10000, help="Random steps."),
+        ),
+        tolerance=1e-6,
     ),
-    tolerance=1e-6,
 )
-def sam_sharpness_random_mean(subject: Subject, *, rho: float, draws: int) -> Reading:
+def sam_sharpness_random_mean(subject: Subject, *, rho: float, draws: int) -> Measurement:
     """Mean change of the loss per unit length of a small random step, in nats."""
     # In float32 the changes would drown in rounding: they are a thousandth of the loss and less.
     subject = subject.in_float64()
@@ -40,7 +44,7 @@ def sam_sharpness_random_mean(subject: Subject, *, rho: float, draws: int) -> Re
         parts = leave_one_out_means(group_changes(changes, subject), subject.groups)
         replicates = parts.abs().mean(1) / rho
     slope = float(loss_gradient(subject).norm())
-    return Reading(
+    return Measurement(
         float(sizes.mean()),
         replicates,
         monte_carlo_error=float(sizes.std() / draws**0.5),

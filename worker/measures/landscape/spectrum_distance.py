@@ -7,49 +7,53 @@ from backend.contracts.cards import Direction, Pace, Parameter, Uncertainty
 from worker.curvature.dual_hessian import BEHIND
 from worker.curvature.spectral_density import DENSITY_PARAMETERS, density
 from worker.curvature.vectors import size_of
-from worker.evaluation.measure import Reading
+from worker.evaluation.measure import measure
+from worker.evaluation.measurement import Measurement
 from worker.inputs.subject import Subject
 from worker.inputs.undefined import Undefined
-from worker.measures.landscape.family import measure_of_two_minima
+from worker.measures.landscape.family import two_minima_card
 
 RAW = "raw"
 
 
-@measure_of_two_minima(
-    slug="spectrum-distance",
-    title="Distance of Hessian spectra",
-    formula=r"W_1\big(\mu_{H_a}, \mu_{H_b}\big)",
-    bounds=(0.0, None),
-    identical=0.0,
-    direction=Direction.LOWER_IS_ALIKE,
-    needs_labels=True,
-    uncertainty=Uncertainty.DRAWS,
-    reliable_from="500 samples and networks with the same number of weights",
-    pitfalls="Dead units move the density at zero more than another network does, and say nothing about the minimum. "
-    "Both spectra come from the same start vectors; the error over them is given, that of sampling is not. "
-    "Reordering units moves it within that error.",
-    source="Wasserstein-1 distance of the quadratures of both densities (Ghorbani et al. 2019 for those)",
-    parameters=(
-        *DENSITY_PARAMETERS,
-        Parameter(
-            name="scale",
-            default=RAW,
-            choices=(RAW, "trace"),
-            help="Eigenvalues as they are, or divided by their mean absolute value.",
+@measure(
+    two_minima_card(
+        slug="spectrum-distance",
+        title="Distance of Hessian spectra",
+        formula=r"W_1\big(\mu_{H_a}, \mu_{H_b}\big)",
+        low=0.0,
+        high=None,
+        identical=0.0,
+        direction=Direction.LOWER_IS_ALIKE,
+        needs_labels=True,
+        uncertainty=Uncertainty.DRAWS,
+        reliable_from="500 samples and networks with the same number of weights",
+        pitfalls="Dead units move the density at zero more than another network does, and say nothing about the "
+        "minimum. "
+        "Both spectra come from the same start vectors; the error over them is given, that of sampling is not. "
+        "Reordering units moves it within that error.",
+        source="Wasserstein-1 distance of the quadratures of both densities (Ghorbani et al. 2019 for those)",
+        parameters=(
+            *DENSITY_PARAMETERS,
+            Parameter(
+                name="scale",
+                default=RAW,
+                choices=(RAW, "trace"),
+                help="Eigenvalues as they are, or divided by their mean absolute value.",
+            ),
         ),
+        pace=Pace.PATH,
+        tolerance=5e-2,
     ),
-    pace=Pace.PATH,
-    tolerance=5e-2,
 )
-def spectrum_distance(first: Subject, second: Subject, *, probes: int, steps: int, scale: str) -> Reading:
+def spectrum_distance(first: Subject, second: Subject, *, probes: int, steps: int, scale: str) -> Measurement:
     """How far the curvatures of one minimum must be moved to become those of the other."""
     if size_of(first) != size_of(second):
         raise Undefined(f"Not comparable: {size_of(first):,} and {size_of(second):,} weights.")
     both = [density(s, probes=probes, steps=steps) for s in (first, second)]
     for subject in (first, second):
         # Many networks pass here: the basis of each would fill the memory, its density does not.
-        for made in (("krylov", 0), "gradient graph", BEHIND):
-            subject.kept.pop(made, None)
+        subject.memo.forget(("krylov", 0), "gradient graph", BEHIND)
     sides = [_scaled(nodes, weights, scale) for nodes, weights, _ in both]
     value = stats.wasserstein_distance(*(n.numpy() for n, _ in sides), *(w.numpy() for _, w in sides))
     parts = [(n.view(probes, -1), w.view(probes, -1)) for n, w in sides]
@@ -58,7 +62,7 @@ def spectrum_distance(first: Subject, second: Subject, *, probes: int, steps: in
         for k in range(probes)
     ]
     warning = " ".join(dict.fromkeys(w for _, _, w in both if w))
-    return Reading(float(value), monte_carlo_error=_error(alone), warning=warning)
+    return Measurement(float(value), monte_carlo_error=_error(alone), warning=warning)
 
 
 def _scaled(nodes: Tensor, weights: Tensor, scale: str) -> tuple[Tensor, Tensor]:

@@ -3,26 +3,30 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Uncertainty
-from worker.measures.representational.family import measure_of_layers
+from worker.evaluation.measure import measure
+from worker.measures.representational.family import layer_card
 from worker.similarity.kernels import narrowed
 from worker.similarity.rotation import polar
 
 
-@measure_of_layers(
-    slug="aligned-cosine",
-    title="Aligned cosine",
-    formula=r"\frac1N\sum_i \cos(x_i Q, y_i),\quad Q = \arg\min_{Q^\top Q = I} \lVert XQ - Y\rVert_F",
-    bounds=(-1.0, 1.0),
-    identical=1.0,
-    direction=Direction.HIGHER_IS_ALIKE,
-    ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES},
-    uncertainty=Uncertainty.JACKKNIFE,
-    reliable_from="samples well above the width",
-    pitfalls="Features as given, not centred: a common mean makes all layers alike. The narrower layer is "
-    "filled with zeros; samples that are zero in one layer are left out.",
-    source="Hamilton et al. 2016, section 3.2",
-    undefined="No sample is seen by both layers.",
+@measure(
+    layer_card(
+        slug="aligned-cosine",
+        title="Aligned cosine",
+        formula=r"\frac1N\sum_i \cos(x_i Q, y_i),\quad Q = \arg\min_{Q^\top Q = I} \lVert XQ - Y\rVert_F",
+        low=-1.0,
+        high=1.0,
+        identical=1.0,
+        direction=Direction.HIGHER_IS_ALIKE,
+        ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES},
+        uncertainty=Uncertainty.JACKKNIFE,
+        reliable_from="samples well above the width",
+        pitfalls="Features as given, not centred: a common mean makes all layers alike. The narrower layer is "
+        "filled with zeros; samples that are zero in one layer are left out.",
+        source="Hamilton et al. 2016, section 3.2",
+    ),
     prepare=narrowed,
+    undefined="No sample is seen by both layers.",
 )
 def aligned_cosine(x: Tensor, y: Tensor) -> Tensor:
     """Mean cosine between both views of a sample after the best rotation of one layer."""

@@ -6,8 +6,10 @@ import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Uncertainty
-from worker.evaluation.measure import Block, Together
-from worker.measures.representational.family import measure_of_layers
+from worker.evaluation.batch import PairResults
+from worker.evaluation.from_features import Features, FromFeatures
+from worker.evaluation.measure import measure
+from worker.measures.representational.family import layer_card
 from worker.similarity.canonical_correlations import over_pairs
 from worker.similarity.kernels import not_constant
 from worker.similarity.rotation import nuclear_norm, unit_centred
@@ -21,33 +23,35 @@ def angle(nuclear: Tensor) -> Tensor:
     return torch.where(nuclear > 1 - SAME, 0.0, nuclear.clamp(0, 1).arccos())
 
 
-def all_pairs(block: Block) -> Together:
+def all_pairs(batch: Features) -> PairResults:
     """Norms once per model; intervals from the influence of single samples."""
 
     def of_pair(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        whole, without = nuclear_norm(x, y, block.groups)
+        whole, without = nuclear_norm(x, y, batch.groups)
         return angle(whole), angle(without)
 
-    return over_pairs(block, unit_centred, of_pair)
+    return over_pairs(batch, unit_centred, of_pair)
 
 
-@measure_of_layers(
-    slug="angular-shape-distance",
-    title="Angular shape distance",
-    formula=r"\arccos \lVert X^\top Y\rVert_*",
-    bounds=(0.0, RIGHT_ANGLE),
-    identical=0.0,
-    direction=Direction.LOWER_IS_ALIKE,
-    ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
-    uncertainty=Uncertainty.FIRST_ORDER,
-    reliable_from="samples well above the width",
-    pitfalls="Centred, unit Frobenius norm. Rounding above 1 is cut before the arc cosine, whose slope is "
-    "infinite there: differences below 1e-7 mean nothing.",
-    source="Williams et al. 2021, section 2.2",
-    by_position="rows",
+@measure(
+    layer_card(
+        slug="angular-shape-distance",
+        title="Angular shape distance",
+        formula=r"\arccos \lVert X^\top Y\rVert_*",
+        low=0.0,
+        high=RIGHT_ANGLE,
+        identical=0.0,
+        direction=Direction.LOWER_IS_ALIKE,
+        ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
+        uncertainty=Uncertainty.FIRST_ORDER,
+        reliable_from="samples well above the width",
+        pitfalls="Centred, unit Frobenius norm. Rounding above 1 is cut before the arc cosine, whose slope is "
+        "infinite there: differences below 1e-7 mean nothing.",
+        source="Williams et al. 2021, section 2.2",
+        takes_positions=True,
+    ),
     prepare=unit_centred,
-    together=all_pairs,
-    check=not_constant,
+    all_pairs=FromFeatures(all_pairs, check=not_constant),
 )
 def angular_shape_distance(x: Tensor, y: Tensor) -> Tensor:
     """Angle between two layers, in radians, after the best rotation of one onto the other; a metric."""

@@ -7,8 +7,10 @@ import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Uncertainty
+from worker.evaluation.from_features import FromFeatures
+from worker.evaluation.measure import measure
 from worker.inputs.undefined import Undefined
-from worker.measures.representational.family import measure_of_layers
+from worker.measures.representational.family import layer_card
 from worker.similarity.neighbourhoods import (
     NEIGHBOURS,
     Near,
@@ -121,26 +123,29 @@ def score(near: Near, i: int, others: Tensor) -> Tensor:
     return torch.stack(out)
 
 
-@measure_of_layers(
-    slug="cknna",
-    title="Centred kernel nearest-neighbour alignment (CKNNA)",
-    formula=r"\frac{\mathrm{HSIC}_u(M\circ K,\ M\circ L)}{\sqrt{\mathrm{HSIC}_u(M_K\circ K, M_K\circ "
-    r"K)\,\mathrm{HSIC}_u(M_L\circ L, M_L\circ L)}},\ M = M_K\circ M_L",
-    bounds=(None, None),
-    identical=1.0,
-    direction=Direction.HIGHER_IS_ALIKE,
-    ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES},
-    uncertainty=Uncertainty.JACKKNIFE,
-    reliable_from="10·k samples",
-    pitfalls="Neighbours as in the authors' code: an edge counts when both layers have it in the same direction. "
-    "Averaged over both orders of the layers, which the code is not. Can be slightly negative or above 1. Cosine of "
-    "features as given. Intervals are up to 1.6 times too wide.",
-    source="Huh et al. 2024, appendix A",
-    parameters=NEIGHBOURS,
-    undefined="Neighbourhoods carry no structure: the alignment of a layer with itself is not positive.",
+@measure(
+    layer_card(
+        slug="cknna",
+        title="Centred kernel nearest-neighbour alignment (CKNNA)",
+        formula=r"\frac{\mathrm{HSIC}_u(M\circ K,\ M\circ L)}{\sqrt{\mathrm{HSIC}_u(M_K\circ K, M_K\circ "
+        r"K)\,\mathrm{HSIC}_u(M_L\circ L, M_L\circ L)}},\ M = M_K\circ M_L",
+        low=None,
+        high=None,
+        identical=1.0,
+        direction=Direction.HIGHER_IS_ALIKE,
+        ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES},
+        uncertainty=Uncertainty.JACKKNIFE,
+        reliable_from="10·k samples",
+        pitfalls="Neighbours as in the authors' code: an edge counts when both layers have it in the same direction. "
+        "Averaged over both orders of the layers, which the code is not. Can be slightly negative or above 1. Cosine "
+        "of "
+        "features as given. Intervals are up to 1.6 times too wide.",
+        source="Huh et al. 2024, appendix A",
+        parameters=NEIGHBOURS,
+    ),
     prepare=kernel,
-    together=by_neighbourhoods(score, in_order=False),
-    check=has_kernel,
+    all_pairs=FromFeatures(by_neighbourhoods(score, in_order=False), check=has_kernel),
+    undefined="Neighbourhoods carry no structure: the alignment of a layer with itself is not positive.",
 )
 def cknna(x: Kernel, y: Kernel, **_: object) -> Tensor:
     """Unbiased CKA of two layers, restricted to nearest neighbours that both share."""

@@ -6,7 +6,9 @@ import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Pace, Uncertainty
-from worker.measures.representational.family import measure_of_layers
+from worker.evaluation.measure import measure
+from worker.evaluation.prepared_matrix import PreparedMatrix
+from worker.measures.representational.family import layer_card
 
 
 def description(features: Tensor) -> Tensor:
@@ -21,22 +23,25 @@ def all_pairs(left: Sequence[Tensor], right: Sequence[Tensor], **_: object) -> T
     return (torch.stack(list(left))[:, None] - torch.stack(list(right))[None, :]).abs()
 
 
-@measure_of_layers(
-    slug="concentricity-difference",
-    title="Concentricity difference",
-    formula=r"\Big|\tfrac1N\sum_i \cos(x_i, \bar x) - \tfrac1N\sum_i \cos(y_i, \bar y)\Big|",
-    bounds=(0.0, None),
-    identical=0.0,
-    direction=Direction.LOWER_IS_ALIKE,
-    ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES},
-    uncertainty=Uncertainty.JACKKNIFE,
-    reliable_from="100 samples",
-    pitfalls="Weak: only how narrow the cone of samples is. Samples that are zero count as 0.",
-    source="Wang et al. 2020, section 3",
-    pace=Pace.PRODUCT,
-    has_chance_level=False,
+@measure(
+    layer_card(
+        slug="concentricity-difference",
+        title="Concentricity difference",
+        formula=r"\Big|\tfrac1N\sum_i \cos(x_i, \bar x) - \tfrac1N\sum_i \cos(y_i, \bar y)\Big|",
+        low=0.0,
+        high=None,
+        identical=0.0,
+        direction=Direction.LOWER_IS_ALIKE,
+        ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES},
+        uncertainty=Uncertainty.JACKKNIFE,
+        reliable_from="100 samples",
+        pitfalls="Weak: only how narrow the cone of samples is. Samples that are zero count as 0.",
+        source="Wang et al. 2020, section 3",
+        pace=Pace.PRODUCT,
+        has_chance_level=False,
+    ),
     prepare=description,
-    matrix=all_pairs,
+    all_pairs=PreparedMatrix(all_pairs),
 )
 def concentricity_difference(x: Tensor, y: Tensor) -> Tensor:
     """Difference of how closely samples point along their mean."""

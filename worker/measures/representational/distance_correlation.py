@@ -4,8 +4,10 @@ import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Pace, Parameter, Uncertainty
-from worker.evaluation.measure import Block, Together
-from worker.measures.representational.family import measure_of_layers
+from worker.evaluation.batch import PairResults
+from worker.evaluation.from_features import Features, FromFeatures
+from worker.evaluation.measure import measure
+from worker.measures.representational.family import layer_card
 from worker.similarity.hsic import alignment, distance_moments
 from worker.similarity.kernels import centred, double_centred, enough_for_unbiased, u_centred, unit_triangle
 
@@ -18,42 +20,44 @@ def unit_distances(features: Tensor, *, estimator: str) -> Tensor:
     return unit_triangle(middle, size=float(distances.norm()))
 
 
-def all_pairs(block: Block, *, estimator: str) -> Together:
+def all_pairs(batch: Features, *, estimator: str) -> PairResults:
     """Every pair from one pass over the tiles of all distance matrices."""
-    moments = distance_moments(block)
+    moments = distance_moments(batch)
     if estimator == "unbiased":
-        return alignment(moments.unbiased(), block, moments)
-    found = alignment(moments.biased(), block, moments)
+        return alignment(moments.unbiased(), batch, moments)
+    found = alignment(moments.biased(), batch, moments)
     assert found.replicates is not None
-    return Together(found.values.clamp_min(0).sqrt(), found.replicates.clamp_min(0).sqrt())
+    return PairResults(found.values.clamp_min(0).sqrt(), found.replicates.clamp_min(0).sqrt())
 
 
-@measure_of_layers(
-    slug="distance-correlation",
-    title="Distance correlation",
-    formula=r"\frac{\mathrm{dCov}^2(X,Y)}{\sqrt{\mathrm{dVar}^2(X)\,\mathrm{dVar}^2(Y)}}\ "
-    r"\text{(unbiased)},\quad \text{its root (biased)}",
-    bounds=(-1.0, 1.0),
-    identical=1.0,
-    direction=Direction.HIGHER_IS_ALIKE,
-    ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
-    uncertainty=Uncertainty.JACKKNIFE,
-    reliable_from="50 samples",
-    pitfalls="Unbiased: the squared correlation, about 0 for independent features, may be slightly negative. "
-    "Biased: its root as first published, 0.98 for independent Gaussians at N = 100, D = 512.",
-    source="Székely et al. 2007, definition 3; unbiased: Székely & Rizzo 2014, equation 3.2",
-    parameters=(
-        Parameter(
-            name="estimator",
-            default="unbiased",
-            choices=("unbiased", "biased"),
-            help="The U-statistic, or the published one with its bias.",
+@measure(
+    layer_card(
+        slug="distance-correlation",
+        title="Distance correlation",
+        formula=r"\frac{\mathrm{dCov}^2(X,Y)}{\sqrt{\mathrm{dVar}^2(X)\,\mathrm{dVar}^2(Y)}}\ "
+        r"\text{(unbiased)},\quad \text{its root (biased)}",
+        low=-1.0,
+        high=1.0,
+        identical=1.0,
+        direction=Direction.HIGHER_IS_ALIKE,
+        ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
+        uncertainty=Uncertainty.JACKKNIFE,
+        reliable_from="50 samples",
+        pitfalls="Unbiased: the squared correlation, about 0 for independent features, may be slightly negative. "
+        "Biased: its root as first published, 0.98 for independent Gaussians at N = 100, D = 512.",
+        source="Székely et al. 2007, definition 3; unbiased: Székely & Rizzo 2014, equation 3.2",
+        parameters=(
+            Parameter(
+                name="estimator",
+                default="unbiased",
+                choices=("unbiased", "biased"),
+                help="The U-statistic, or the published one with its bias.",
+            ),
         ),
+        pace=Pace.PRODUCT,
     ),
-    pace=Pace.PRODUCT,
     prepare=unit_distances,
-    together=all_pairs,
-    check=enough_for_unbiased,
+    all_pairs=FromFeatures(all_pairs, check=enough_for_unbiased),
 )
 def distance_correlation(x: Tensor, y: Tensor, *, estimator: str) -> Tensor:
     """Whether samples that are far apart in one layer are far apart in the other; 0 for independent features."""

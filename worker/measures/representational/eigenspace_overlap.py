@@ -3,7 +3,8 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Uncertainty
-from worker.measures.representational.family import measure_of_layers
+from worker.evaluation.measure import measure
+from worker.measures.representational.family import layer_card
 from worker.similarity.canonical_correlations import orthonormal
 from worker.similarity.kernels import as_given, few_samples
 
@@ -13,27 +14,30 @@ def span(features: Tensor, **_: object) -> Tensor:
     return orthonormal(as_given(features), like=features)
 
 
-@measure_of_layers(
-    slug="eigenspace-overlap",
-    title="Eigenspace overlap",
-    formula=r"\frac{\lVert U^\top V\rVert_F^2}{\max(\mathrm{rank}\,X, \mathrm{rank}\,Y)}",
-    bounds=(0.0, 1.0),
-    identical=1.0,
-    direction=Direction.HIGHER_IS_ALIKE,
-    ignores={
-        Change.PERMUTE_FEATURES,
-        Change.ROTATE_FEATURES,
-        Change.SCALE_FEATURES,
-        Change.SCALE_EACH_FEATURE,
-    },
-    uncertainty=Uncertainty.JACKKNIFE,
-    reliable_from="ten samples per feature",
-    pitfalls="Features as given. Directions of no variance count like the largest, and with fewer samples "
-    "than features everything overlaps.",
-    source="May et al. 2019, definition 2; ranks in place of widths",
-    by_position="rows",
-    small=few_samples,
+@measure(
+    layer_card(
+        slug="eigenspace-overlap",
+        title="Eigenspace overlap",
+        formula=r"\frac{\lVert U^\top V\rVert_F^2}{\max(\mathrm{rank}\,X, \mathrm{rank}\,Y)}",
+        low=0.0,
+        high=1.0,
+        identical=1.0,
+        direction=Direction.HIGHER_IS_ALIKE,
+        ignores={
+            Change.PERMUTE_FEATURES,
+            Change.ROTATE_FEATURES,
+            Change.SCALE_FEATURES,
+            Change.SCALE_EACH_FEATURE,
+        },
+        uncertainty=Uncertainty.JACKKNIFE,
+        reliable_from="ten samples per feature",
+        pitfalls="Features as given. Directions of no variance count like the largest, and with fewer samples "
+        "than features everything overlaps.",
+        source="May et al. 2019, definition 2; ranks in place of widths",
+        takes_positions=True,
+    ),
     prepare=span,
+    small=few_samples,
 )
 def eigenspace_overlap(x: Tensor, y: Tensor) -> Tensor:
     """Share of the space spanned by one layer that the other spans as well."""

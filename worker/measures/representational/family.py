@@ -2,9 +2,8 @@
 
 from functools import partial
 
-from backend.contracts.cards import Family, Input, Question, Role
-from worker.evaluation.measure import measure
+from backend.contracts.cards import Card, Family, Input, Question, Role
 
-measure_of_layers = partial(
-    measure, family=Family.REPRESENTATIONAL, question=Question.SEE_ALIKE, input=Input.FEATURES, role=Role.HELD_OUT
+layer_card = partial(
+    Card, family=Family.REPRESENTATIONAL, question=Question.SEE_ALIKE, input=Input.FEATURES, role=Role.HELD_OUT
 )

@@ -3,7 +3,9 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Uncertainty
-from worker.measures.representational.family import measure_of_layers
+from worker.evaluation.from_features import FromFeatures
+from worker.evaluation.measure import measure
+from worker.measures.representational.family import layer_card
 from worker.similarity.neighbourhoods import (
     NEIGHBOURS,
     Near,
@@ -21,23 +23,26 @@ def score(near: Near, i: int, others: Tensor) -> Tensor:
     return (both / (2 * near.order.shape[2] - both)).mean(1)
 
 
-@measure_of_layers(
-    slug="knn-jaccard",
-    title="Nearest-neighbour Jaccard",
-    formula=r"\frac{1}{N}\sum_i \frac{|N_k(x_i)\cap N_k(y_i)|}{|N_k(x_i)\cup N_k(y_i)|}",
-    bounds=(0.0, 1.0),
-    identical=1.0,
-    direction=Direction.HIGHER_IS_ALIKE,
-    ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES},
-    uncertainty=Uncertainty.JACKKNIFE,
-    reliable_from="10·k samples; chance is about k/(2N) while k is well below N",
-    pitfalls="Local: sees only each sample's closest neighbours. Cosine of features as given, so a shift changes it. "
-    "Ties go to the lower sample number. Intervals are up to 1.5 times too wide.",
-    source="Schumacher et al. 2020, section 3",
-    parameters=NEIGHBOURS,
+@measure(
+    layer_card(
+        slug="knn-jaccard",
+        title="Nearest-neighbour Jaccard",
+        formula=r"\frac{1}{N}\sum_i \frac{|N_k(x_i)\cap N_k(y_i)|}{|N_k(x_i)\cup N_k(y_i)|}",
+        low=0.0,
+        high=1.0,
+        identical=1.0,
+        direction=Direction.HIGHER_IS_ALIKE,
+        ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES},
+        uncertainty=Uncertainty.JACKKNIFE,
+        reliable_from="10·k samples; chance is about k/(2N) while k is well below N",
+        pitfalls="Local: sees only each sample's closest neighbours. Cosine of features as given, so a shift changes "
+        "it. "
+        "Ties go to the lower sample number. Intervals are up to 1.5 times too wide.",
+        source="Schumacher et al. 2020, section 3",
+        parameters=NEIGHBOURS,
+    ),
     prepare=neighbours,
-    together=by_neighbourhoods(score, in_order=False),
-    check=has_neighbours,
+    all_pairs=FromFeatures(by_neighbourhoods(score, in_order=False), check=has_neighbours),
 )
 def knn_jaccard(x: Tensor, y: Tensor, **_: object) -> Tensor:
     """Overlap of each sample's nearest neighbours in the two layers, over their union."""

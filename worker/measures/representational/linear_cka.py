@@ -3,37 +3,41 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Pace, Uncertainty
-from worker.evaluation.measure import Block, Together
-from worker.measures.representational.family import measure_of_layers
+from worker.evaluation.batch import PairResults
+from worker.evaluation.from_features import Features, FromFeatures
+from worker.evaluation.measure import measure
+from worker.measures.representational.family import layer_card
 from worker.similarity.hsic import alignment, linear_moments
 from worker.similarity.hsic_of_positions import cka_of_positions
 from worker.similarity.kernels import enough_for_unbiased, unit_u_gram
 
 
-def all_pairs(block: Block) -> Together:
+def all_pairs(batch: Features) -> PairResults:
     """Every pair from one pass over the tiles of all Gram matrices."""
-    moments = linear_moments(block)
-    return alignment(moments.unbiased(), block, moments)
+    moments = linear_moments(batch)
+    return alignment(moments.unbiased(), batch, moments)
 
 
-@measure_of_layers(
-    slug="linear-cka",
-    title="Linear CKA, unbiased",
-    formula=r"\frac{\mathrm{HSIC}_u(X,Y)}{\sqrt{\mathrm{HSIC}_u(X,X)\,\mathrm{HSIC}_u(Y,Y)}}",
-    bounds=(-1.0, 1.0),
-    identical=1.0,
-    direction=Direction.HIGHER_IS_ALIKE,
-    ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
-    uncertainty=Uncertainty.JACKKNIFE,
-    reliable_from="50 samples; about 0 for independent features at any width",
-    pitfalls="Small negative values are sampling noise around 0 and are kept. Dominated by the few "
-    "directions of largest variance. Of positions, pairs within one sample do not count.",
-    source="Kornblith et al. 2019, section 3; unbiased HSIC of Song et al. 2012, equation 5; Nguyen et al. 2021",
-    pace=Pace.PRODUCT,
+@measure(
+    layer_card(
+        slug="linear-cka",
+        title="Linear CKA, unbiased",
+        formula=r"\frac{\mathrm{HSIC}_u(X,Y)}{\sqrt{\mathrm{HSIC}_u(X,X)\,\mathrm{HSIC}_u(Y,Y)}}",
+        low=-1.0,
+        high=1.0,
+        identical=1.0,
+        direction=Direction.HIGHER_IS_ALIKE,
+        ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
+        uncertainty=Uncertainty.JACKKNIFE,
+        reliable_from="50 samples; about 0 for independent features at any width",
+        pitfalls="Small negative values are sampling noise around 0 and are kept. Dominated by the few "
+        "directions of largest variance. Of positions, pairs within one sample do not count.",
+        source="Kornblith et al. 2019, section 3; unbiased HSIC of Song et al. 2012, equation 5; Nguyen et al. 2021",
+        pace=Pace.PRODUCT,
+        takes_positions=True,
+    ),
     prepare=unit_u_gram,
-    together=all_pairs,
-    check=enough_for_unbiased,
-    by_position=cka_of_positions,
+    all_pairs=FromFeatures(all_pairs, check=enough_for_unbiased, positions=cka_of_positions),
 )
 def linear_cka(x: Tensor, y: Tensor) -> Tensor:
     """How far two layers order the similarities of samples alike; 0 for independent features."""

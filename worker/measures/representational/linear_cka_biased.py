@@ -3,8 +3,10 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Pace, Uncertainty
-from worker.evaluation.measure import Block, Together
-from worker.measures.representational.family import measure_of_layers
+from worker.evaluation.batch import PairResults
+from worker.evaluation.from_features import Features, FromFeatures
+from worker.evaluation.measure import measure
+from worker.measures.representational.family import layer_card
 from worker.similarity.hsic import alignment, linear_moments
 from worker.similarity.kernels import centred, double_centred, few_samples, not_constant, unit_triangle
 
@@ -16,29 +18,31 @@ def unit_gram(features: Tensor, **_: object) -> Tensor:
     return unit_triangle(double_centred(gram), size=float(gram.norm()))
 
 
-def all_pairs(block: Block) -> Together:
+def all_pairs(batch: Features) -> PairResults:
     """Every pair from one pass over the tiles of all Gram matrices."""
-    moments = linear_moments(block)
-    return alignment(moments.biased(), block, moments)
+    moments = linear_moments(batch)
+    return alignment(moments.biased(), batch, moments)
 
 
-@measure_of_layers(
-    slug="linear-cka-biased",
-    title="Linear CKA, biased (as published)",
-    formula=r"\frac{\lVert Y^\top X\rVert_F^2}{\lVert X^\top X\rVert_F\,\lVert Y^\top Y\rVert_F}",
-    bounds=(0.0, 1.0),
-    identical=1.0,
-    direction=Direction.HIGHER_IS_ALIKE,
-    ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
-    uncertainty=Uncertainty.JACKKNIFE,
-    reliable_from="five samples per feature of the wider layer",
-    pitfalls="Independent Gaussian features score 0.39 at N = 100, D = 64 and 0.84 at D = 512.",
-    source="Kornblith et al. 2019, equation 5",
-    by_position="rows",
-    pace=Pace.PRODUCT,
+@measure(
+    layer_card(
+        slug="linear-cka-biased",
+        title="Linear CKA, biased (as published)",
+        formula=r"\frac{\lVert Y^\top X\rVert_F^2}{\lVert X^\top X\rVert_F\,\lVert Y^\top Y\rVert_F}",
+        low=0.0,
+        high=1.0,
+        identical=1.0,
+        direction=Direction.HIGHER_IS_ALIKE,
+        ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
+        uncertainty=Uncertainty.JACKKNIFE,
+        reliable_from="five samples per feature of the wider layer",
+        pitfalls="Independent Gaussian features score 0.39 at N = 100, D = 64 and 0.84 at D = 512.",
+        source="Kornblith et al. 2019, equation 5",
+        pace=Pace.PRODUCT,
+        takes_positions=True,
+    ),
     prepare=unit_gram,
-    together=all_pairs,
-    check=not_constant,
+    all_pairs=FromFeatures(all_pairs, check=not_constant),
     small=few_samples,
 )
 def linear_cka_biased(x: Tensor, y: Tensor) -> Tensor:

@@ -5,8 +5,9 @@ from typing import NamedTuple
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Uncertainty
+from worker.evaluation.measure import measure
 from worker.inputs.undefined import Undefined
-from worker.measures.representational.family import measure_of_layers
+from worker.measures.representational.family import layer_card
 from worker.similarity.canonical_correlations import basis
 from worker.similarity.kernels import centred
 
@@ -23,33 +24,36 @@ def fitted(features: Tensor, **_: object) -> Fitted:
     return Fitted(basis(features), centred(features))
 
 
-@measure_of_layers(
-    slug="linear-regression",
-    title="Linear regression, leave-one-out",
-    formula=r"1 - \frac{\sum_i \lVert y_i - \hat y_{-i}\rVert^2}{\sum_i \lVert y_i - \bar "
-    r"y_{-i}\rVert^2},\quad \hat y_{-i} \text{ fitted without sample } i",
-    bounds=(None, 1.0),
-    identical=1.0,
-    direction=Direction.HIGHER_IS_ALIKE,
-    symmetric=False,
-    ignores={
-        Change.PERMUTE_FEATURES,
-        Change.ROTATE_FEATURES,
-        Change.SCALE_FEATURES,
-        Change.SHIFT_FEATURES,
-        Change.SCALE_EACH_FEATURE,
-    },
-    ignores_of_second={
-        Change.PERMUTE_FEATURES,
-        Change.ROTATE_FEATURES,
-        Change.SCALE_FEATURES,
-        Change.SHIFT_FEATURES,
-    },
-    uncertainty=Uncertainty.JACKKNIFE,
-    reliable_from="ten samples per feature of the first layer",
-    pitfalls="Directed: the first layer predicts the second. Below 0 where the mean predicts better, which "
-    "it does for independent features. In-sample R2 of independent features would be D/N.",
-    source="Kornblith et al. 2019, table 1; leave-one-out residuals: Allen 1974",
+@measure(
+    layer_card(
+        slug="linear-regression",
+        title="Linear regression, leave-one-out",
+        formula=r"1 - \frac{\sum_i \lVert y_i - \hat y_{-i}\rVert^2}{\sum_i \lVert y_i - \bar "
+        r"y_{-i}\rVert^2},\quad \hat y_{-i} \text{ fitted without sample } i",
+        low=None,
+        high=1.0,
+        identical=1.0,
+        direction=Direction.HIGHER_IS_ALIKE,
+        symmetric=False,
+        ignores={
+            Change.PERMUTE_FEATURES,
+            Change.ROTATE_FEATURES,
+            Change.SCALE_FEATURES,
+            Change.SHIFT_FEATURES,
+            Change.SCALE_EACH_FEATURE,
+        },
+        ignores_of_second={
+            Change.PERMUTE_FEATURES,
+            Change.ROTATE_FEATURES,
+            Change.SCALE_FEATURES,
+            Change.SHIFT_FEATURES,
+        },
+        uncertainty=Uncertainty.JACKKNIFE,
+        reliable_from="ten samples per feature of the first layer",
+        pitfalls="Directed: the first layer predicts the second. Below 0 where the mean predicts better, which "
+        "it does for independent features. In-sample R2 of independent features would be D/N.",
+        source="Kornblith et al. 2019, table 1; leave-one-out residuals: Allen 1974",
+    ),
     prepare=fitted,
 )
 def linear_regression(x: Fitted, y: Fitted) -> Tensor:

@@ -3,33 +3,37 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Uncertainty
-from worker.measures.representational.family import measure_of_layers
+from worker.evaluation.measure import measure
+from worker.measures.representational.family import layer_card
 from worker.similarity.canonical_correlations import basis, room_for_correlations
 from worker.similarity.kernels import few_samples
 
 
-@measure_of_layers(
-    slug="mean-squared-cca",
-    title="Mean squared CCA",
-    formula=r"\frac{1}{r}\sum_{k=1}^{r} \rho_k^2,\quad r = \min(\mathrm{rank}\,X, \mathrm{rank}\,Y)",
-    bounds=(0.0, 1.0),
-    identical=1.0,
-    direction=Direction.HIGHER_IS_ALIKE,
-    ignores={
-        Change.PERMUTE_FEATURES,
-        Change.ROTATE_FEATURES,
-        Change.SCALE_FEATURES,
-        Change.SHIFT_FEATURES,
-        Change.SCALE_EACH_FEATURE,
-    },
-    uncertainty=Uncertainty.JACKKNIFE,
-    reliable_from="ten samples per feature of both layers together",
-    pitfalls="Independent features score about the wider width over N: directions of no variance "
-    "count like the largest. Undefined unless there are more samples than both ranks together.",
-    source="Kornblith et al. 2019, table 1",
-    by_position="rows",
-    small=few_samples,
+@measure(
+    layer_card(
+        slug="mean-squared-cca",
+        title="Mean squared CCA",
+        formula=r"\frac{1}{r}\sum_{k=1}^{r} \rho_k^2,\quad r = \min(\mathrm{rank}\,X, \mathrm{rank}\,Y)",
+        low=0.0,
+        high=1.0,
+        identical=1.0,
+        direction=Direction.HIGHER_IS_ALIKE,
+        ignores={
+            Change.PERMUTE_FEATURES,
+            Change.ROTATE_FEATURES,
+            Change.SCALE_FEATURES,
+            Change.SHIFT_FEATURES,
+            Change.SCALE_EACH_FEATURE,
+        },
+        uncertainty=Uncertainty.JACKKNIFE,
+        reliable_from="ten samples per feature of both layers together",
+        pitfalls="Independent features score about the wider width over N: directions of no variance "
+        "count like the largest. Undefined unless there are more samples than both ranks together.",
+        source="Kornblith et al. 2019, table 1",
+        takes_positions=True,
+    ),
     prepare=basis,
+    small=few_samples,
 )
 def mean_squared_cca(x: Tensor, y: Tensor) -> Tensor:
     """Mean squared correlation of the best matching directions of two layers."""

@@ -3,7 +3,9 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Uncertainty
-from worker.measures.representational.family import measure_of_layers
+from worker.evaluation.from_features import FromFeatures
+from worker.evaluation.measure import measure
+from worker.measures.representational.family import layer_card
 from worker.similarity.neighbourhoods import (
     NEIGHBOURS,
     Near,
@@ -20,23 +22,25 @@ def score(near: Near, i: int, others: Tensor) -> Tensor:
     return overlaps(near, i, others).mean(1) / near.order.shape[2]
 
 
-@measure_of_layers(
-    slug="mutual-knn",
-    title="Mutual nearest neighbours",
-    formula=r"\frac{1}{Nk}\sum_i |N_k(x_i)\cap N_k(y_i)|",
-    bounds=(0.0, 1.0),
-    identical=1.0,
-    direction=Direction.HIGHER_IS_ALIKE,
-    ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES},
-    uncertainty=Uncertainty.JACKKNIFE,
-    reliable_from="10·k samples",
-    pitfalls="Chance is k/(N-1). Cosine of features as given, so a shift changes it. Ties go to the lower sample "
-    "number. Intervals are up to 1.5 times too wide.",
-    source="Huh et al. 2024, appendix A",
-    parameters=NEIGHBOURS,
+@measure(
+    layer_card(
+        slug="mutual-knn",
+        title="Mutual nearest neighbours",
+        formula=r"\frac{1}{Nk}\sum_i |N_k(x_i)\cap N_k(y_i)|",
+        low=0.0,
+        high=1.0,
+        identical=1.0,
+        direction=Direction.HIGHER_IS_ALIKE,
+        ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES},
+        uncertainty=Uncertainty.JACKKNIFE,
+        reliable_from="10·k samples",
+        pitfalls="Chance is k/(N-1). Cosine of features as given, so a shift changes it. Ties go to the lower sample "
+        "number. Intervals are up to 1.5 times too wide.",
+        source="Huh et al. 2024, appendix A",
+        parameters=NEIGHBOURS,
+    ),
     prepare=neighbours,
-    together=by_neighbourhoods(score, in_order=False),
-    check=has_neighbours,
+    all_pairs=FromFeatures(by_neighbourhoods(score, in_order=False), check=has_neighbours),
 )
 def mutual_knn(x: Tensor, y: Tensor, **_: object) -> Tensor:
     """Share of each sample's nearest neighbours that both layers agree on."""

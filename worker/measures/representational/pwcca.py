@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Uncertainty
-from worker.measures.representational.family import measure_of_layers
+from worker.evaluation.measure import measure
+from worker.measures.representational.family import layer_card
 from worker.similarity.canonical_correlations import basis, room_for_correlations
 from worker.similarity.kernels import centred
 
@@ -24,30 +25,34 @@ def weighed(features: Tensor, **_: object) -> Weighed:
     return Weighed(q, q.T @ centred(features))
 
 
-@measure_of_layers(
-    slug="pwcca",
-    title="PWCCA",
-    formula=r"\frac{\sum_k \alpha_k \rho_k}{\sum_k \alpha_k},\quad \alpha_k = \sum_j |\langle h_k, "
-    r"x_j\rangle|",
-    bounds=(0.0, 1.0),
-    identical=1.0,
-    direction=Direction.HIGHER_IS_ALIKE,
-    symmetric=False,
-    ignores={Change.PERMUTE_FEATURES, Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
-    ignores_of_second={
-        Change.PERMUTE_FEATURES,
-        Change.ROTATE_FEATURES,
-        Change.SCALE_FEATURES,
-        Change.SHIFT_FEATURES,
-        Change.SCALE_EACH_FEATURE,
-    },
-    uncertainty=Uncertainty.JACKKNIFE,
-    reliable_from="ten samples per feature of both layers together",
-    pitfalls="Directed: the first layer weighs. The weights sum over its units, so a rotation of the first layer "
-    "changes them; any invertible map of the second does not. Undefined unless there are more samples than both ranks "
-    "together. Intervals are up to 1.6 times too wide.",
-    source="Morcos et al. 2018, section 2.2",
-    by_position="rows",
+@measure(
+    layer_card(
+        slug="pwcca",
+        title="PWCCA",
+        formula=r"\frac{\sum_k \alpha_k \rho_k}{\sum_k \alpha_k},\quad \alpha_k = \sum_j |\langle h_k, "
+        r"x_j\rangle|",
+        low=0.0,
+        high=1.0,
+        identical=1.0,
+        direction=Direction.HIGHER_IS_ALIKE,
+        symmetric=False,
+        ignores={Change.PERMUTE_FEATURES, Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
+        ignores_of_second={
+            Change.PERMUTE_FEATURES,
+            Change.ROTATE_FEATURES,
+            Change.SCALE_FEATURES,
+            Change.SHIFT_FEATURES,
+            Change.SCALE_EACH_FEATURE,
+        },
+        uncertainty=Uncertainty.JACKKNIFE,
+        reliable_from="ten samples per feature of both layers together",
+        pitfalls="Directed: the first layer weighs. The weights sum over its units, so a rotation of the first layer "
+        "changes them; any invertible map of the second does not. Undefined unless there are more samples than both "
+        "ranks "
+        "together. Intervals are up to 1.6 times too wide.",
+        source="Morcos et al. 2018, section 2.2",
+        takes_positions=True,
+    ),
     prepare=weighed,
 )
 def pwcca(x: Weighed, y: Weighed) -> Tensor:

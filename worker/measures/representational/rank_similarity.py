@@ -3,7 +3,9 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Uncertainty
-from worker.measures.representational.family import measure_of_layers
+from worker.evaluation.from_features import FromFeatures
+from worker.evaluation.measure import measure
+from worker.measures.representational.family import layer_card
 from worker.similarity.neighbourhoods import NEIGHBOURS, Near, by_neighbourhoods, has_neighbours, neighbours
 from worker.similarity.rank_lists import in_block, of_lists
 
@@ -13,25 +15,28 @@ def score(near: Near, i: int, others: Tensor) -> Tensor:
     return in_block(near, i, others).mean(1)
 
 
-@measure_of_layers(
-    slug="rank-similarity",
-    title="Rank similarity of neighbours",
-    formula=r"\frac1N\sum_i \frac{1}{H_{|S_i|}} \sum_{j\in S_i} "
-    r"\frac{2}{(1+|r_{ij}-r^\prime_{ij}|)(r_{ij}+r^\prime_{ij})},\quad S_i = N_k(x_i)\cap "
-    r"N_k(y_i)",
-    bounds=(0.0, 1.0),
-    identical=1.0,
-    direction=Direction.HIGHER_IS_ALIKE,
-    ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES},
-    uncertainty=Uncertainty.JACKKNIFE,
-    reliable_from="10·k samples",
-    pitfalls="Normalised by the neighbours that are shared, not by k: one shared nearest neighbour already gives 1. "
-    "Read it beside knn-jaccard. Intervals are up to 1.5 times too wide.",
-    source="Wang et al. 2020, equations 4-5",
-    parameters=NEIGHBOURS,
+@measure(
+    layer_card(
+        slug="rank-similarity",
+        title="Rank similarity of neighbours",
+        formula=r"\frac1N\sum_i \frac{1}{H_{|S_i|}} \sum_{j\in S_i} "
+        r"\frac{2}{(1+|r_{ij}-r^\prime_{ij}|)(r_{ij}+r^\prime_{ij})},\quad S_i = N_k(x_i)\cap "
+        r"N_k(y_i)",
+        low=0.0,
+        high=1.0,
+        identical=1.0,
+        direction=Direction.HIGHER_IS_ALIKE,
+        ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES},
+        uncertainty=Uncertainty.JACKKNIFE,
+        reliable_from="10·k samples",
+        pitfalls="Normalised by the neighbours that are shared, not by k: one shared nearest neighbour already gives "
+        "1. "
+        "Read it beside knn-jaccard. Intervals are up to 1.5 times too wide.",
+        source="Wang et al. 2020, equations 4-5",
+        parameters=NEIGHBOURS,
+    ),
     prepare=neighbours,
-    together=by_neighbourhoods(score),
-    check=has_neighbours,
+    all_pairs=FromFeatures(by_neighbourhoods(score), check=has_neighbours),
 )
 def rank_similarity(x: Tensor, y: Tensor, **_: object) -> Tensor:
     """How far the shared nearest neighbours of a sample are equally near in both layers."""

@@ -3,8 +3,10 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Pace, Parameter, Uncertainty
-from worker.evaluation.measure import Block, Together
-from worker.measures.representational.family import measure_of_layers
+from worker.evaluation.batch import PairResults
+from worker.evaluation.from_features import Features, FromFeatures
+from worker.evaluation.measure import measure
+from worker.measures.representational.family import layer_card
 from worker.similarity.hsic import alignment, rbf_moments
 from worker.similarity.kernels import centred, double_centred, few_samples, not_constant, rbf_gram, unit_triangle
 
@@ -15,41 +17,43 @@ def unit_gram(features: Tensor, *, fraction: float) -> Tensor:
     return unit_triangle(double_centred(gram), size=float(gram.norm()))
 
 
-def all_pairs(block: Block, *, fraction: float) -> Together:
+def all_pairs(batch: Features, *, fraction: float) -> PairResults:
     """Every pair from one pass over the tiles of all kernel matrices."""
-    moments = rbf_moments(block, fraction=fraction)
-    return alignment(moments.biased(), block, moments)
+    moments = rbf_moments(batch, fraction=fraction)
+    return alignment(moments.biased(), batch, moments)
 
 
-@measure_of_layers(
-    slug="rbf-cka-biased",
-    title="RBF CKA, biased (as published)",
-    formula=r"\mathrm{CKA} \text{ with } K_{ij} = \exp\!\Big(-\frac{\lVert x_i - "
-    r"x_j\rVert^2}{2\sigma^2}\Big),\ \sigma = f \cdot \mathrm{median}_{i<j}\lVert x_i - x_j\rVert",
-    bounds=(0.0, 1.0),
-    identical=1.0,
-    direction=Direction.HIGHER_IS_ALIKE,
-    ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
-    uncertainty=Uncertainty.FIRST_ORDER,
-    reliable_from="five samples per feature of the wider layer",
-    pitfalls="Independent features score well above 0 when samples are few; use rbf-cka. The interval keeps "
-    "the bandwidth of all samples.",
-    source="Kornblith et al. 2019, section 3",
-    parameters=(
-        Parameter(
-            name="fraction",
-            default=1.0,
-            minimum=0.01,
-            maximum=100.0,
-            help="Bandwidth as a share of the median distance between two samples.",
+@measure(
+    layer_card(
+        slug="rbf-cka-biased",
+        title="RBF CKA, biased (as published)",
+        formula=r"\mathrm{CKA} \text{ with } K_{ij} = \exp\!\Big(-\frac{\lVert x_i - "
+        r"x_j\rVert^2}{2\sigma^2}\Big),\ \sigma = f \cdot \mathrm{median}_{i<j}\lVert x_i - x_j\rVert",
+        low=0.0,
+        high=1.0,
+        identical=1.0,
+        direction=Direction.HIGHER_IS_ALIKE,
+        ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
+        uncertainty=Uncertainty.FIRST_ORDER,
+        reliable_from="five samples per feature of the wider layer",
+        pitfalls="Independent features score well above 0 when samples are few; use rbf-cka. The interval keeps "
+        "the bandwidth of all samples.",
+        source="Kornblith et al. 2019, section 3",
+        parameters=(
+            Parameter(
+                name="fraction",
+                default=1.0,
+                minimum=0.01,
+                maximum=100.0,
+                help="Bandwidth as a share of the median distance between two samples.",
+            ),
         ),
+        pace=Pace.PRODUCT,
     ),
-    pace=Pace.PRODUCT,
+    prepare=unit_gram,
+    all_pairs=FromFeatures(all_pairs, check=not_constant),
     undefined="The median distance between two samples is 0, or all samples are equally far apart: 0/0.",
     small=few_samples,
-    prepare=unit_gram,
-    together=all_pairs,
-    check=not_constant,
 )
 def rbf_cka_biased(x: Tensor, y: Tensor, **_: object) -> Tensor:
     """Like the published linear CKA, but near samples count and far ones do not."""

@@ -3,7 +3,9 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Pace, Parameter, Uncertainty
-from worker.measures.representational.family import measure_of_layers
+from worker.evaluation.measure import measure
+from worker.evaluation.prepared_matrix import PreparedMatrix
+from worker.measures.representational.family import layer_card
 from worker.similarity.kernels import inner_products
 from worker.similarity.rdm import Ranked, clipped, dissimilarities, unit
 
@@ -14,36 +16,43 @@ def without_extremes(features: Tensor, *, inner: str, low: float, high: float) -
     return unit(Ranked(kept).ranks(), centre=True)
 
 
-@measure_of_layers(
-    slug="rsa-geo-topological",
-    title="Geo-topological RSA",
-    formula=r"\rho\big(f(\mathrm{RDM}(X)), f(\mathrm{RDM}(Y))\big),\quad f(d) = \mathrm{clip}\Big(\frac{d "
-    r"- q_l}{q_u - q_l}, 0, 1\Big)",
-    bounds=(-1.0, 1.0),
-    identical=1.0,
-    direction=Direction.HIGHER_IS_ALIKE,
-    ignores={Change.PERMUTE_FEATURES, Change.SCALE_FEATURES},
-    uncertainty=Uncertainty.JACKKNIFE,
-    reliable_from="50 samples",
-    pitfalls="Small dissimilarities count as none and large ones as equal, so it is between topology and "
-    "geometry. Each model has its own quantiles.",
-    source="Lin & Kriegeskorte 2024, section 2, with Spearman correlation",
-    parameters=(
-        Parameter(
-            name="inner",
-            default="correlation",
-            choices=("correlation", "euclidean", "cosine"),
-            help="How two samples of one model are compared.",
+@measure(
+    layer_card(
+        slug="rsa-geo-topological",
+        title="Geo-topological RSA",
+        formula=r"\rho\big(f(\mathrm{RDM}(X)), f(\mathrm{RDM}(Y))\big),\quad f(d) = \mathrm{clip}\Big(\frac{d "
+        r"- q_l}{q_u - q_l}, 0, 1\Big)",
+        low=-1.0,
+        high=1.0,
+        identical=1.0,
+        direction=Direction.HIGHER_IS_ALIKE,
+        ignores={Change.PERMUTE_FEATURES, Change.SCALE_FEATURES},
+        uncertainty=Uncertainty.JACKKNIFE,
+        reliable_from="50 samples",
+        pitfalls="Small dissimilarities count as none and large ones as equal, so it is between topology and "
+        "geometry. Each model has its own quantiles.",
+        source="Lin & Kriegeskorte 2024, section 2, with Spearman correlation",
+        parameters=(
+            Parameter(
+                name="inner",
+                default="correlation",
+                choices=("correlation", "euclidean", "cosine"),
+                help="How two samples of one model are compared.",
+            ),
+            Parameter(
+                name="low",
+                default=0.2,
+                minimum=0.0,
+                maximum=0.99,
+                help="Quantile below which dissimilarities become 0.",
+            ),
+            Parameter(name="high", default=0.8, minimum=0.01, maximum=1.0, help="Quantile above which they become 1."),
         ),
-        Parameter(
-            name="low", default=0.2, minimum=0.0, maximum=0.99, help="Quantile below which dissimilarities become 0."
-        ),
-        Parameter(name="high", default=0.8, minimum=0.01, maximum=1.0, help="Quantile above which they become 1."),
+        pace=Pace.PRODUCT,
     ),
-    pace=Pace.PRODUCT,
-    undefined="All pairs of samples are equally dissimilar, so their correlation is 0/0.",
     prepare=without_extremes,
-    matrix=inner_products,
+    all_pairs=PreparedMatrix(inner_products),
+    undefined="All pairs of samples are equally dissimilar, so their correlation is 0/0.",
 )
 def rsa_geo_topological(x: Tensor, y: Tensor, **_: object) -> Tensor:
     """Rank correlation of the two models' dissimilarities, the smallest and the largest made equal."""

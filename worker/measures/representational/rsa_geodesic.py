@@ -6,8 +6,10 @@ from scipy.sparse.csgraph import csgraph_from_dense, shortest_path
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Pace, Parameter, Uncertainty
+from worker.evaluation.measure import measure
+from worker.evaluation.prepared_matrix import PreparedMatrix
 from worker.inputs.undefined import Undefined
-from worker.measures.representational.family import measure_of_layers
+from worker.measures.representational.family import layer_card
 from worker.similarity.kernels import inner_products
 from worker.similarity.rdm import Ranked, clipped, condensed, dissimilarities, square, unit
 
@@ -23,37 +25,44 @@ def geodesics(features: Tensor, *, inner: str, low: float, high: float) -> Tenso
     return unit(Ranked(condensed(paths)).ranks(), centre=True)
 
 
-@measure_of_layers(
-    slug="rsa-geodesic",
-    title="Geodesic RSA",
-    formula=r"\rho\big(g(\mathrm{RDM}(X)), g(\mathrm{RDM}(Y))\big),\quad g = \text{shortest paths over "
-    r"pairs with } d < q_u",
-    bounds=(-1.0, 1.0),
-    identical=1.0,
-    direction=Direction.HIGHER_IS_ALIKE,
-    ignores={Change.PERMUTE_FEATURES, Change.SCALE_FEATURES},
-    uncertainty=Uncertainty.JACKKNIFE,
-    reliable_from="50 samples",
-    pitfalls="Pairs beyond the upper quantile have no edge; where the graph falls apart there is a reason, "
-    "not infinity. Pairs below the lower quantile have an edge of length 0. Slow above 500 samples. "
-    "Intervals are too wide, because paths jump when samples leave.",
-    source="Lin & Kriegeskorte 2024, section 2, with Spearman correlation",
-    parameters=(
-        Parameter(
-            name="inner",
-            default="correlation",
-            choices=("correlation", "euclidean", "cosine"),
-            help="How two samples of one model are compared.",
+@measure(
+    layer_card(
+        slug="rsa-geodesic",
+        title="Geodesic RSA",
+        formula=r"\rho\big(g(\mathrm{RDM}(X)), g(\mathrm{RDM}(Y))\big),\quad g = \text{shortest paths over "
+        r"pairs with } d < q_u",
+        low=-1.0,
+        high=1.0,
+        identical=1.0,
+        direction=Direction.HIGHER_IS_ALIKE,
+        ignores={Change.PERMUTE_FEATURES, Change.SCALE_FEATURES},
+        uncertainty=Uncertainty.JACKKNIFE,
+        reliable_from="50 samples",
+        pitfalls="Pairs beyond the upper quantile have no edge; where the graph falls apart there is a reason, "
+        "not infinity. Pairs below the lower quantile have an edge of length 0. Slow above 500 samples. "
+        "Intervals are too wide, because paths jump when samples leave.",
+        source="Lin & Kriegeskorte 2024, section 2, with Spearman correlation",
+        parameters=(
+            Parameter(
+                name="inner",
+                default="correlation",
+                choices=("correlation", "euclidean", "cosine"),
+                help="How two samples of one model are compared.",
+            ),
+            Parameter(
+                name="low",
+                default=0.0,
+                minimum=0.0,
+                maximum=0.99,
+                help="Quantile below which dissimilarities become 0.",
+            ),
+            Parameter(name="high", default=0.8, minimum=0.01, maximum=1.0, help="Quantile above which they become 1."),
         ),
-        Parameter(
-            name="low", default=0.0, minimum=0.0, maximum=0.99, help="Quantile below which dissimilarities become 0."
-        ),
-        Parameter(name="high", default=0.8, minimum=0.01, maximum=1.0, help="Quantile above which they become 1."),
+        pace=Pace.PRODUCT,
     ),
-    pace=Pace.PRODUCT,
-    undefined="All pairs of samples are equally dissimilar, so their correlation is 0/0.",
     prepare=geodesics,
-    matrix=inner_products,
+    all_pairs=PreparedMatrix(inner_products),
+    undefined="All pairs of samples are equally dissimilar, so their correlation is 0/0.",
 )
 def rsa_geodesic(x: Tensor, y: Tensor, **_: object) -> Tensor:
     """Rank correlation of the two models' dissimilarities, measured along chains of near samples."""

@@ -4,8 +4,10 @@ import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Parameter, Uncertainty
-from worker.evaluation.measure import Block, Together
-from worker.measures.representational.family import measure_of_layers
+from worker.evaluation.batch import PairResults
+from worker.evaluation.from_features import Features, FromFeatures
+from worker.evaluation.measure import measure
+from worker.measures.representational.family import layer_card
 from worker.numerics.progress import steps
 from worker.similarity.cosine_neighbours import unit_rows
 
@@ -36,55 +38,58 @@ def whole_matrix(features: Tensor, *, inner: str) -> Tensor:
     return similarities(x, x, inner=inner)
 
 
-def all_pairs(block: Block, *, inner: str) -> Together:
+def all_pairs(batch: Features, *, inner: str) -> PairResults:
     """Squared differences of strips of all matrices, by pair of groups: no whole matrix is ever held."""
-    n, device = len(block.items[0]), block.items[0].device
-    groups = block.groups or (torch.arange(n),)
+    n, device = len(batch.items[0]), batch.items[0].device
+    groups = batch.groups or (torch.arange(n),)
     order, sizes = torch.cat(list(groups)).to(device), [len(g) for g in groups]
-    xs = [rows_to_compare(x, inner=inner)[order] for x in block.items]
+    xs = [rows_to_compare(x, inner=inner)[order] for x in batch.items]
     others: dict[int, list[int]] = {}
-    for p, i in enumerate(block.pairs[:, 0].tolist()):
+    for p, i in enumerate(batch.pairs[:, 0].tolist()):
         others.setdefault(i, []).append(p)
     at_once = max(1, STRIP_BYTES // (8 * n * len(xs)))
     spans = [
         (g, rows) for g, some in enumerate(torch.arange(n, device=device).split(sizes)) for rows in some.split(at_once)
     ]
-    sums = torch.zeros(len(groups), len(groups), len(block.pairs), dtype=torch.float64)
+    sums = torch.zeros(len(groups), len(groups), len(batch.pairs), dtype=torch.float64)
     for g, rows in steps(spans):
         strips = torch.stack([similarities(x[rows], x, inner=inner) for x in xs])
         for i, places in others.items():
-            gaps = (strips[i] - strips[block.pairs[places, 1].to(device)]).square_().sum(1)
+            gaps = (strips[i] - strips[batch.pairs[places, 1].to(device)]).square_().sum(1)
             sums[g][:, places] += torch.stack([part.sum(1) for part in gaps.split(sizes, 1)]).cpu()
     whole = sums.sum((0, 1))
     # What stays is added up again: one sample that is far larger than all others would take all digits with it.
     stays = ~torch.eye(len(groups), dtype=torch.bool)
     without = [sums[stay][:, stay].sum((0, 1)).sqrt() / (n - size) for stay, size in zip(stays, sizes, strict=True)]
-    return Together(whole.sqrt() / n, torch.stack(without) if block.groups else None)
+    return PairResults(whole.sqrt() / n, torch.stack(without) if batch.groups else None)
 
 
-@measure_of_layers(
-    slug="rsm-norm-difference",
-    title="RSM norm difference",
-    formula=r"\frac{1}{N}\lVert S(X) - S(Y)\rVert_F",
-    bounds=(0.0, None),
-    identical=0.0,
-    direction=Direction.LOWER_IS_ALIKE,
-    ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES},
-    uncertainty=Uncertainty.JACKKNIFE,
-    reliable_from="100 samples",
-    pitfalls="Not scaled: a layer with larger features is far from every other. Frobenius norm, not the spectral norm.",
-    source="Yin & Shen 2018, definition 1 (inner products), divided by N",
-    parameters=(
-        Parameter(
-            name="inner",
-            default="dot",
-            choices=("dot", "cosine", "euclidean"),
-            help="How two samples of one model are compared.",
+@measure(
+    layer_card(
+        slug="rsm-norm-difference",
+        title="RSM norm difference",
+        formula=r"\frac{1}{N}\lVert S(X) - S(Y)\rVert_F",
+        low=0.0,
+        high=None,
+        identical=0.0,
+        direction=Direction.LOWER_IS_ALIKE,
+        ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES},
+        uncertainty=Uncertainty.JACKKNIFE,
+        reliable_from="100 samples",
+        pitfalls="Not scaled: a layer with larger features is far from every other. Frobenius norm, not the spectral "
+        "norm.",
+        source="Yin & Shen 2018, definition 1 (inner products), divided by N",
+        parameters=(
+            Parameter(
+                name="inner",
+                default="dot",
+                choices=("dot", "cosine", "euclidean"),
+                help="How two samples of one model are compared.",
+            ),
         ),
     ),
     prepare=whole_matrix,
-    together=all_pairs,
-    check=has_directions,
+    all_pairs=FromFeatures(all_pairs, check=has_directions),
 )
 def rsm_norm_difference(x: Tensor, y: Tensor, **_: object) -> Tensor:
     """Root of the summed squared differences of the two similarity matrices, per sample."""

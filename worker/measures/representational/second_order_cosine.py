@@ -6,7 +6,9 @@ import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Uncertainty
-from worker.measures.representational.family import measure_of_layers
+from worker.evaluation.from_features import FromFeatures
+from worker.evaluation.measure import measure
+from worker.measures.representational.family import layer_card
 from worker.similarity.neighbourhoods import (
     NEIGHBOURS,
     Cosines,
@@ -48,24 +50,26 @@ def score(near: Near, i: int, others: Tensor) -> Tensor:
     return torch.stack([of_union(mine, one).mean() for one in yours]).clamp(-1, 1)
 
 
-@measure_of_layers(
-    slug="second-order-cosine",
-    title="Second-order cosine",
-    formula=r"\frac1N\sum_i \cos\big(s_i, s^\prime_i\big),\quad s_{ij} = \cos(x_i, x_j),\ j \in "
-    r"N_k(x_i)\cup N_k(y_i)",
-    bounds=(-1.0, 1.0),
-    identical=1.0,
-    direction=Direction.HIGHER_IS_ALIKE,
-    ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES},
-    uncertainty=Uncertainty.JACKKNIFE,
-    reliable_from="10·k samples",
-    pitfalls="Similarities (not distances) to the union of both neighbourhoods. Crowds near 1, because "
-    "neighbours are similar by choice.",
-    source="Hamilton et al. 2016, section 3.3",
-    parameters=NEIGHBOURS,
+@measure(
+    layer_card(
+        slug="second-order-cosine",
+        title="Second-order cosine",
+        formula=r"\frac1N\sum_i \cos\big(s_i, s^\prime_i\big),\quad s_{ij} = \cos(x_i, x_j),\ j \in "
+        r"N_k(x_i)\cup N_k(y_i)",
+        low=-1.0,
+        high=1.0,
+        identical=1.0,
+        direction=Direction.HIGHER_IS_ALIKE,
+        ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES},
+        uncertainty=Uncertainty.JACKKNIFE,
+        reliable_from="10·k samples",
+        pitfalls="Similarities (not distances) to the union of both neighbourhoods. Crowds near 1, because "
+        "neighbours are similar by choice.",
+        source="Hamilton et al. 2016, section 3.3",
+        parameters=NEIGHBOURS,
+    ),
     prepare=local,
-    together=by_neighbourhoods(score),
-    check=has_neighbours,
+    all_pairs=FromFeatures(by_neighbourhoods(score), check=has_neighbours),
 )
 def second_order_cosine(x: Local, y: Local, **_: object) -> Tensor:
     """Whether a sample is equally similar to its nearest neighbours in both layers."""

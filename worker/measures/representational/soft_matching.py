@@ -3,33 +3,37 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Uncertainty
-from worker.measures.representational.family import measure_of_layers
+from worker.evaluation.measure import measure
+from worker.measures.representational.family import layer_card
 from worker.similarity.matching import products, transported, unit_columns
 
 
-@measure_of_layers(
-    slug="soft-matching",
-    title="Soft matching distance",
-    formula=r"\Big(\min_{T} \sum_{ij} T_{ij} \lVert x_i - y_j\rVert^2\Big)^{1/2},\quad T\mathbf 1 = "
-    r"\tfrac1D,\ T^\top\mathbf 1 = \tfrac1{D^\prime}",
-    bounds=(0.0, 2.0),
-    identical=0.0,
-    direction=Direction.LOWER_IS_ALIKE,
-    ignores={
-        Change.PERMUTE_FEATURES,
-        Change.SCALE_FEATURES,
-        Change.SHIFT_FEATURES,
-        Change.SCALE_EACH_FEATURE,
-    },
-    uncertainty=Uncertainty.JACKKNIFE,
-    reliable_from="100 samples",
-    pitfalls="Silent units are left out. Every unit is centred and scaled to length 1, so 1 minus half the "
-    "square is the mean correlation of matched units. Layers of different widths are refused above "
-    "250,000 pairs of units.",
-    source="Khosla & Williams 2024, section 3; units centred and of length 1",
-    by_position="rows",
-    undefined="No unit of one of the layers ever changes.",
+@measure(
+    layer_card(
+        slug="soft-matching",
+        title="Soft matching distance",
+        formula=r"\Big(\min_{T} \sum_{ij} T_{ij} \lVert x_i - y_j\rVert^2\Big)^{1/2},\quad T\mathbf 1 = "
+        r"\tfrac1D,\ T^\top\mathbf 1 = \tfrac1{D^\prime}",
+        low=0.0,
+        high=2.0,
+        identical=0.0,
+        direction=Direction.LOWER_IS_ALIKE,
+        ignores={
+            Change.PERMUTE_FEATURES,
+            Change.SCALE_FEATURES,
+            Change.SHIFT_FEATURES,
+            Change.SCALE_EACH_FEATURE,
+        },
+        uncertainty=Uncertainty.JACKKNIFE,
+        reliable_from="100 samples",
+        pitfalls="Silent units are left out. Every unit is centred and scaled to length 1, so 1 minus half the "
+        "square is the mean correlation of matched units. Layers of different widths are refused above "
+        "250,000 pairs of units.",
+        source="Khosla & Williams 2024, section 3; units centred and of length 1",
+        takes_positions=True,
+    ),
     prepare=unit_columns,
+    undefined="No unit of one of the layers ever changes.",
 )
 def soft_matching(x: Tensor, y: Tensor) -> Tensor:
     """Root of the mean squared distance of units after the cheapest transport of one layer onto the other."""

@@ -3,33 +3,37 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Parameter, Uncertainty
-from worker.measures.representational.family import measure_of_layers
+from worker.evaluation.measure import measure
+from worker.measures.representational.family import layer_card
 from worker.similarity.canonical_correlations import basis, canonical_correlations, room_for_correlations
 
 
-@measure_of_layers(
-    slug="svcca",
-    title="SVCCA",
-    formula=r"\frac{1}{r}\sum_{k=1}^{r} \rho_k \text{ of the principal components that hold 99 \% of the "
-    r"variance}",
-    bounds=(0.0, 1.0),
-    identical=1.0,
-    direction=Direction.HIGHER_IS_ALIKE,
-    ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
-    uncertainty=Uncertainty.JACKKNIFE,
-    reliable_from="ten samples per kept component",
-    pitfalls="The number of components kept jumps with the threshold. Saturates when samples are few. "
-    "Intervals are up to 1.6 times too wide.",
-    source="Raghu et al. 2017, section 2; variance, not singular values, decides what is kept",
-    by_position="rows",
-    parameters=(
-        Parameter(
-            name="variance",
-            default=0.99,
-            minimum=0.01,
-            maximum=1.0,
-            help="Share of the variance that the kept components hold.",
+@measure(
+    layer_card(
+        slug="svcca",
+        title="SVCCA",
+        formula=r"\frac{1}{r}\sum_{k=1}^{r} \rho_k \text{ of the principal components that hold 99 \% of the "
+        r"variance}",
+        low=0.0,
+        high=1.0,
+        identical=1.0,
+        direction=Direction.HIGHER_IS_ALIKE,
+        ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
+        uncertainty=Uncertainty.JACKKNIFE,
+        reliable_from="ten samples per kept component",
+        pitfalls="The number of components kept jumps with the threshold. Saturates when samples are few. "
+        "Intervals are up to 1.6 times too wide.",
+        source="Raghu et al. 2017, section 2; variance, not singular values, decides what is kept",
+        parameters=(
+            Parameter(
+                name="variance",
+                default=0.99,
+                minimum=0.01,
+                maximum=1.0,
+                help="Share of the variance that the kept components hold.",
+            ),
         ),
+        takes_positions=True,
     ),
     prepare=basis,
 )

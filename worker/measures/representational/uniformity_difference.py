@@ -7,7 +7,9 @@ import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Pace, Parameter, Uncertainty
-from worker.measures.representational.family import measure_of_layers
+from worker.evaluation.measure import measure
+from worker.evaluation.prepared_matrix import PreparedMatrix
+from worker.measures.representational.family import layer_card
 
 
 def description(features: Tensor, *, t: float) -> Tensor:
@@ -24,24 +26,28 @@ def all_pairs(left: Sequence[Tensor], right: Sequence[Tensor], **_: object) -> T
     return (torch.stack(list(left))[:, None] - torch.stack(list(right))[None, :]).abs()
 
 
-@measure_of_layers(
-    slug="uniformity-difference",
-    title="Uniformity difference",
-    formula=r"\Big|\log\tfrac1{N^2}\sum_{ij} e^{-t\lVert x_i-x_j\rVert^2} - \log\tfrac1{N^2}\sum_{ij} "
-    r"e^{-t\lVert y_i-y_j\rVert^2}\Big|",
-    bounds=(0.0, None),
-    identical=0.0,
-    direction=Direction.LOWER_IS_ALIKE,
-    ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SHIFT_FEATURES},
-    uncertainty=Uncertainty.JACKKNIFE,
-    reliable_from="100 samples",
-    pitfalls="Weak, and not scaled: features far apart all score log(1/N). A sample is compared with itself as well.",
-    source="Wang & Isola 2020, section 4.1.2",
-    parameters=(Parameter(name="t", default=2.0, minimum=0.001, maximum=1000.0, help="Sharpness of the kernel."),),
-    pace=Pace.PRODUCT,
-    has_chance_level=False,
+@measure(
+    layer_card(
+        slug="uniformity-difference",
+        title="Uniformity difference",
+        formula=r"\Big|\log\tfrac1{N^2}\sum_{ij} e^{-t\lVert x_i-x_j\rVert^2} - \log\tfrac1{N^2}\sum_{ij} "
+        r"e^{-t\lVert y_i-y_j\rVert^2}\Big|",
+        low=0.0,
+        high=None,
+        identical=0.0,
+        direction=Direction.LOWER_IS_ALIKE,
+        ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SHIFT_FEATURES},
+        uncertainty=Uncertainty.JACKKNIFE,
+        reliable_from="100 samples",
+        pitfalls="Weak, and not scaled: features far apart all score log(1/N). A sample is compared with itself as "
+        "well.",
+        source="Wang & Isola 2020, section 4.1.2",
+        parameters=(Parameter(name="t", default=2.0, minimum=0.001, maximum=1000.0, help="Sharpness of the kernel."),),
+        pace=Pace.PRODUCT,
+        has_chance_level=False,
+    ),
     prepare=description,
-    matrix=all_pairs,
+    all_pairs=PreparedMatrix(all_pairs),
 )
 def uniformity_difference(x: Tensor, y: Tensor, **_: object) -> Tensor:
     """Difference of how evenly samples fill their space."""

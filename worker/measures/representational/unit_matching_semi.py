@@ -3,30 +3,34 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Uncertainty
-from worker.measures.representational.family import measure_of_layers
+from worker.evaluation.measure import measure
+from worker.measures.representational.family import layer_card
 from worker.similarity.matching import products, unit_columns
 
 
-@measure_of_layers(
-    slug="unit-matching-semi",
-    title="Semi-matching of units",
-    formula=r"\frac{1}{D}\sum_i \max_j \mathrm{corr}(x_i, y_j)",
-    bounds=(-1.0, 1.0),
-    identical=1.0,
-    direction=Direction.HIGHER_IS_ALIKE,
-    symmetric=False,
-    ignores={
-        Change.PERMUTE_FEATURES,
-        Change.SCALE_FEATURES,
-        Change.SHIFT_FEATURES,
-        Change.SCALE_EACH_FEATURE,
-    },
-    uncertainty=Uncertainty.JACKKNIFE,
-    reliable_from="100 samples",
-    pitfalls="Directed: several units of the first layer may share a partner in the second. Silent units are "
-    "left out. The best of many partners is above 0 for independent features.",
-    source="Li et al. 2016, section 3.3",
-    by_position="rows",
+@measure(
+    layer_card(
+        slug="unit-matching-semi",
+        title="Semi-matching of units",
+        formula=r"\frac{1}{D}\sum_i \max_j \mathrm{corr}(x_i, y_j)",
+        low=-1.0,
+        high=1.0,
+        identical=1.0,
+        direction=Direction.HIGHER_IS_ALIKE,
+        symmetric=False,
+        ignores={
+            Change.PERMUTE_FEATURES,
+            Change.SCALE_FEATURES,
+            Change.SHIFT_FEATURES,
+            Change.SCALE_EACH_FEATURE,
+        },
+        uncertainty=Uncertainty.JACKKNIFE,
+        reliable_from="100 samples",
+        pitfalls="Directed: several units of the first layer may share a partner in the second. Silent units are "
+        "left out. The best of many partners is above 0 for independent features.",
+        source="Li et al. 2016, section 3.3",
+        takes_positions=True,
+    ),
     prepare=unit_columns,
 )
 def unit_matching_semi(x: Tensor, y: Tensor) -> Tensor:

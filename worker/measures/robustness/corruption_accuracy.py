@@ -5,10 +5,11 @@ from torch import Tensor
 
 from backend.contracts.cards import Parameter
 from worker.curvature.group_means import group_means
-from worker.evaluation.measure import Reading
+from worker.evaluation.measure import measure
+from worker.evaluation.measurement import Measurement
 from worker.inputs.subject import Subject
 from worker.inputs.undefined import Undefined
-from worker.measures.robustness.family import measure_of_robustness
+from worker.measures.robustness.family import robustness_card
 from worker.robustness.accuracy import right_on
 from worker.robustness.corruptions import CORRUPTIONS, SEVERITIES, corrupted
 from worker.robustness.samples import half_widths, raw_samples
@@ -16,24 +17,27 @@ from worker.robustness.samples import half_widths, raw_samples
 ALL = "all"
 
 
-@measure_of_robustness(
-    slug="corruption-accuracy",
-    title="Accuracy on corrupted images",
-    formula=r"\frac{1}{|K|\,5}\sum_{k \in K}\sum_{s=1}^{5} \mathrm{acc}\big(c_{k,s}(x)\big)",
-    reliable_from="100 images",
-    pitfalls="Strengths follow the usual families but the images are not those of a published corrupted data set: "
-    "compare networks here, not with tables elsewhere. Widths scale with the side of the image.",
-    source="Hendrycks & Dietterich 2019, section 3: kinds and five severities; arithmetic on the range of the samples",
-    parameters=(
-        Parameter(
-            name="corruption",
-            default=ALL,
-            choices=(ALL, *(n.replace(" ", "-") for n in CORRUPTIONS)),
-            help="One kind, or the mean over all.",
+@measure(
+    robustness_card(
+        slug="corruption-accuracy",
+        title="Accuracy on corrupted images",
+        formula=r"\frac{1}{|K|\,5}\sum_{k \in K}\sum_{s=1}^{5} \mathrm{acc}\big(c_{k,s}(x)\big)",
+        reliable_from="100 images",
+        pitfalls="Strengths follow the usual families but the images are not those of a published corrupted data set: "
+        "compare networks here, not with tables elsewhere. Widths scale with the side of the image.",
+        source="Hendrycks & Dietterich 2019, section 3: kinds and five severities; arithmetic on the range of the "
+        "samples",
+        parameters=(
+            Parameter(
+                name="corruption",
+                default=ALL,
+                choices=(ALL, *(n.replace(" ", "-") for n in CORRUPTIONS)),
+                help="One kind, or the mean over all.",
+            ),
         ),
     ),
 )
-def corruption_accuracy(subject: Subject, *, corruption: str) -> Reading:
+def corruption_accuracy(subject: Subject, *, corruption: str) -> Measurement:
     """Share of right answers when images are noisy, blurred, moved or changed in light, mean over kinds."""
     raw = raw_samples(subject)
     if raw.values.ndim != 4:
@@ -57,4 +61,4 @@ def corruption_accuracy(subject: Subject, *, corruption: str) -> Reading:
         "half_width": half_widths(table, subject),
     }
     notes: dict[str, float | int | str] = {"clean_accuracy": float(right_on(subject, subject.x).mean())}
-    return Reading(float(mean.mean()), group_means(mean, subject), notes=notes, series=series)
+    return Measurement(float(mean.mean()), group_means(mean, subject), notes=notes, series=series)

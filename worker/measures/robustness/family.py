@@ -4,6 +4,7 @@ from functools import partial
 
 from backend.contracts.cards import (
     Arity,
+    Card,
     Change,
     Direction,
     Family,
@@ -12,17 +13,17 @@ from backend.contracts.cards import (
     Role,
     Uncertainty,
 )
-from worker.evaluation.measure import measure
 
-measure_of_robustness = partial(
-    measure,
+robustness_card = partial(
+    Card,
     family=Family.ROBUSTNESS,
     question=Question.ROBUSTNESS,
     arity=Arity.MODEL,
     input=Input.NETWORK,
     role=Role.HELD_OUT,
     needs_labels=True,
-    bounds=(0.0, 1.0),
+    low=0.0,
+    high=1.0,
     direction=Direction.HIGHER_IS_BETTER,
     ignores={Change.PERMUTE_UNITS, Change.RESCALE_LAYERS},
     uncertainty=Uncertainty.MEAN_JACKKNIFE,

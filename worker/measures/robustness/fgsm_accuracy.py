@@ -2,31 +2,37 @@
 
 from backend.contracts.cards import Parameter
 from worker.curvature.group_means import group_means
-from worker.evaluation.measure import Reading
+from worker.evaluation.measure import measure
+from worker.evaluation.measurement import Measurement
 from worker.inputs.subject import Subject
-from worker.measures.robustness.family import measure_of_robustness
+from worker.measures.robustness.family import robustness_card
 from worker.robustness.accuracy import right_on
 from worker.robustness.attack import attacked
 from worker.robustness.samples import raw_samples
 
 
-@measure_of_robustness(
-    slug="fgsm-accuracy",
-    title="Accuracy after one adversarial step (FGSM)",
-    formula=r"\mathrm{acc}\big(x + \epsilon\,\mathrm{sign}\,\nabla_x \ell\big)",
-    reliable_from="200 samples",
-    pitfalls="A weak attack: a network that resists it may not resist several steps. ε is a share of the range of the "
-    "samples, to which the changed samples are clipped.",
-    source="Goodfellow et al. 2015, section 4",
-    parameters=(
-        Parameter(name="epsilon", default=8 / 255, minimum=0, maximum=1, help="Largest change, share of the range."),
+@measure(
+    robustness_card(
+        slug="fgsm-accuracy",
+        title="Accuracy after one adversarial step (FGSM)",
+        formula=r"\mathrm{acc}\big(x + \epsilon\,\mathrm{sign}\,\nabla_x \ell\big)",
+        reliable_from="200 samples",
+        pitfalls="A weak attack: a network that resists it may not resist several steps. ε is a share of the range "
+        "of the "
+        "samples, to which the changed samples are clipped.",
+        source="Goodfellow et al. 2015, section 4",
+        parameters=(
+            Parameter(
+                name="epsilon", default=8 / 255, minimum=0, maximum=1, help="Largest change, share of the range."
+            ),
+        ),
     ),
 )
-def fgsm_accuracy(subject: Subject, *, epsilon: float) -> Reading:
+def fgsm_accuracy(subject: Subject, *, epsilon: float) -> Measurement:
     """Share of right answers after every value moved a little in the direction that raises the loss."""
     raw = raw_samples(subject)
     size = epsilon * raw.span
     moved = attacked(raw, start=raw.values, radius=size, step=size, steps=1)
     right = right_on(subject, raw.normalised(moved))
     notes: dict[str, float | int | str] = {"clean_accuracy": float(right_on(subject, subject.x).mean())}
-    return Reading(float(right.mean()), group_means(right, subject), notes=notes)
+    return Measurement(float(right.mean()), group_means(right, subject), notes=notes)

@@ -4,27 +4,33 @@ import torch
 
 from backend.contracts.cards import Parameter
 from worker.curvature.group_means import group_means
-from worker.evaluation.measure import Reading
+from worker.evaluation.measure import measure
+from worker.evaluation.measurement import Measurement
 from worker.inputs.subject import Subject
-from worker.measures.robustness.family import measure_of_robustness
+from worker.measures.robustness.family import robustness_card
 from worker.robustness.accuracy import right_on
 from worker.robustness.samples import raw_samples
 
 
-@measure_of_robustness(
-    slug="noise-accuracy",
-    title="Accuracy under noise",
-    formula=r"\mathbb{E}_\varepsilon\, \mathrm{acc}(x + \varepsilon),\quad "
-    r"\varepsilon \sim \mathcal N(0, (\sigma\,\mathrm{sd}(x))^2 I)",
-    reliable_from="200 samples; the error over draws is given apart",
-    pitfalls="σ is in standard deviations of all values of the probe set. Values may leave the range of the samples.",
-    source="Additive Gaussian noise; mean over draws",
-    parameters=(
-        Parameter(name="sigma", default=0.5, minimum=0, maximum=100, help="Noise in standard deviations of the data."),
-        Parameter(name="draws", default=5, minimum=2, maximum=1000, help="Noisy copies of every sample."),
+@measure(
+    robustness_card(
+        slug="noise-accuracy",
+        title="Accuracy under noise",
+        formula=r"\mathbb{E}_\varepsilon\, \mathrm{acc}(x + \varepsilon),\quad "
+        r"\varepsilon \sim \mathcal N(0, (\sigma\,\mathrm{sd}(x))^2 I)",
+        reliable_from="200 samples; the error over draws is given apart",
+        pitfalls="σ is in standard deviations of all values of the probe set. Values may leave the range of the "
+        "samples.",
+        source="Additive Gaussian noise; mean over draws",
+        parameters=(
+            Parameter(
+                name="sigma", default=0.5, minimum=0, maximum=100, help="Noise in standard deviations of the data."
+            ),
+            Parameter(name="draws", default=5, minimum=2, maximum=1000, help="Noisy copies of every sample."),
+        ),
     ),
 )
-def noise_accuracy(subject: Subject, *, sigma: float, draws: int) -> Reading:
+def noise_accuracy(subject: Subject, *, sigma: float, draws: int) -> Measurement:
     """Share of right answers when noise is added to every value of a sample."""
     raw = raw_samples(subject)
     spread = sigma * float(raw.values.double().std())
@@ -35,7 +41,7 @@ def noise_accuracy(subject: Subject, *, sigma: float, draws: int) -> Reading:
         rights.append(right_on(subject, raw.normalised(raw.values + spread * noise)))
     table = torch.stack(rights)
     mean = table.mean(0)
-    return Reading(
+    return Measurement(
         float(mean.mean()),
         group_means(mean, subject),
         monte_carlo_error=float(table.mean(1).std() / draws**0.5),

@@ -4,9 +4,10 @@ import torch
 
 from backend.contracts.cards import Parameter
 from worker.curvature.group_means import group_means
-from worker.evaluation.measure import Reading
+from worker.evaluation.measure import measure
+from worker.evaluation.measurement import Measurement
 from worker.inputs.subject import Subject
-from worker.measures.robustness.family import measure_of_robustness
+from worker.measures.robustness.family import robustness_card
 from worker.robustness.accuracy import right_on
 from worker.robustness.attack import attacked
 from worker.robustness.samples import raw_samples
@@ -14,21 +15,26 @@ from worker.robustness.samples import raw_samples
 REACH = 2.5
 
 
-@measure_of_robustness(
-    slug="pgd-accuracy",
-    title="Accuracy after several adversarial steps (PGD)",
-    formula=r"\mathrm{acc}(x_T),\quad x_{t+1} = \Pi_{\lVert x - x_0\rVert_\infty \le \epsilon}"
-    r"\big(x_t + \tfrac{2.5\,\epsilon}{T}\,\mathrm{sign}\,\nabla_x \ell\big)",
-    reliable_from="200 samples",
-    pitfalls="An upper bound of what an attacker leaves: more steps or other starts may find more. One random start "
-    "from the seed. ε is a share of the range of the samples.",
-    source="Madry et al. 2018, equation 2 and section 5",
-    parameters=(
-        Parameter(name="epsilon", default=8 / 255, minimum=0, maximum=1, help="Largest change, share of the range."),
-        Parameter(name="steps", default=10, minimum=1, maximum=1000, help="Steps uphill."),
+@measure(
+    robustness_card(
+        slug="pgd-accuracy",
+        title="Accuracy after several adversarial steps (PGD)",
+        formula=r"\mathrm{acc}(x_T),\quad x_{t+1} = \Pi_{\lVert x - x_0\rVert_\infty \le \epsilon}"
+        r"\big(x_t + \tfrac{2.5\,\epsilon}{T}\,\mathrm{sign}\,\nabla_x \ell\big)",
+        reliable_from="200 samples",
+        pitfalls="An upper bound of what an attacker leaves: more steps or other starts may find more. One random "
+        "start "
+        "from the seed. ε is a share of the range of the samples.",
+        source="Madry et al. 2018, equation 2 and section 5",
+        parameters=(
+            Parameter(
+                name="epsilon", default=8 / 255, minimum=0, maximum=1, help="Largest change, share of the range."
+            ),
+            Parameter(name="steps", default=10, minimum=1, maximum=1000, help="Steps uphill."),
+        ),
     ),
 )
-def pgd_accuracy(subject: Subject, *, epsilon: float, steps: int) -> Reading:
+def pgd_accuracy(subject: Subject, *, epsilon: float, steps: int) -> Measurement:
     """Share of right answers after repeated small steps in the direction that raises the loss."""
     raw = raw_samples(subject)
     size = epsilon * raw.span
@@ -37,4 +43,4 @@ def pgd_accuracy(subject: Subject, *, epsilon: float, steps: int) -> Reading:
     moved = attacked(raw, start=start, radius=size, step=REACH * size / steps, steps=steps)
     right = right_on(subject, raw.normalised(moved))
     notes: dict[str, float | int | str] = {"clean_accuracy": float(right_on(subject, subject.x).mean())}
-    return Reading(float(right.mean()), group_means(right, subject), notes=notes)
+    return Measurement(float(right.mean()), group_means(right, subject), notes=notes)

@@ -1,24 +1,28 @@
 """Power-law exponent of the weights."""
 
 from backend.contracts.cards import Change
-from worker.evaluation.measure import Reading
-from worker.measures.weights.family import measure_of_matrices
+from worker.evaluation.measure import measure
+from worker.evaluation.measurement import Measurement
+from worker.measures.weights.family import matrices_card
 from worker.spectra.eigenvalues import Spectrum, alpha_of, spectra
 from worker.spectra.layers import by_layer
 
 
-@measure_of_matrices(
-    slug="alpha",
-    title="Power-law exponent of the weights",
-    formula=r"\rho(\lambda) \sim \lambda^{-\alpha}\ \text{ on the tail of } \lambda(W^\top W)",
-    bounds=(1.0, None),
-    ignores={Change.SCALE_WEIGHTS},
-    reliable_from="20 or more eigenvalues in a layer; smaller layers are left out",
-    pitfalls="The exponent of a fit that always exists: read the distance of the fit beside it. A kernel counts "
-    "as one matrix per position, pooled. Means over layers hide which one is heavy.",
-    source="Martin & Mahoney 2021; Clauset, Shalizi & Newman 2009, section 3",
+@measure(
+    matrices_card(
+        slug="alpha",
+        title="Power-law exponent of the weights",
+        formula=r"\rho(\lambda) \sim \lambda^{-\alpha}\ \text{ on the tail of } \lambda(W^\top W)",
+        low=1.0,
+        high=None,
+        ignores={Change.SCALE_WEIGHTS},
+        reliable_from="20 or more eigenvalues in a layer; smaller layers are left out",
+        pitfalls="The exponent of a fit that always exists: read the distance of the fit beside it. A kernel counts "
+        "as one matrix per position, pooled. Means over layers hide which one is heavy.",
+        source="Martin & Mahoney 2021; Clauset, Shalizi & Newman 2009, section 3",
+    ),
     prepare=spectra,
 )
-def alpha(found: dict[str, Spectrum]) -> Reading:
+def alpha(found: dict[str, Spectrum]) -> Measurement:
     """How fast the tails of the matrices' spectra fall, mean over layers."""
     return by_layer(found, alpha_of)

@@ -2,8 +2,9 @@
 
 import math
 
-from worker.evaluation.measure import Reading
-from worker.measures.weights.family import measure_of_matrices
+from worker.evaluation.measure import measure
+from worker.evaluation.measurement import Measurement
+from worker.measures.weights.family import matrices_card
 from worker.spectra.eigenvalues import Spectrum, alpha_of, spectra
 from worker.spectra.layers import by_layer
 
@@ -14,17 +15,20 @@ def weighted_alpha_of(spectrum: Spectrum) -> float | None:
     return None if exponent is None else exponent * math.log10(spectrum.largest)
 
 
-@measure_of_matrices(
-    slug="alpha-weighted",
-    title="Weighted power-law exponent",
-    formula=r"\frac1L\sum_l \alpha_l \log_{10}\lambda_{\max,l}",
-    bounds=(None, None),
-    reliable_from="20 or more eigenvalues in a layer; smaller layers are left out",
-    pitfalls="Scale of the weights and shape of the spectrum in one number; negative where the largest "
-    "eigenvalue is below 1.",
-    source="Martin, Peng & Mahoney 2021, equation 3",
+@measure(
+    matrices_card(
+        slug="alpha-weighted",
+        title="Weighted power-law exponent",
+        formula=r"\frac1L\sum_l \alpha_l \log_{10}\lambda_{\max,l}",
+        low=None,
+        high=None,
+        reliable_from="20 or more eigenvalues in a layer; smaller layers are left out",
+        pitfalls="Scale of the weights and shape of the spectrum in one number; negative where the largest "
+        "eigenvalue is below 1.",
+        source="Martin, Peng & Mahoney 2021, equation 3",
+    ),
     prepare=spectra,
 )
-def alpha_weighted(found: dict[str, Spectrum]) -> Reading:
+def alpha_weighted(found: dict[str, Spectrum]) -> Measurement:
     """Power-law exponents weighed by the logarithm of the largest eigenvalue, mean over layers."""
     return by_layer(found, weighted_alpha_of)

@@ -3,10 +3,11 @@
 import math
 
 from backend.contracts.cards import Direction
-from worker.evaluation.measure import Reading
+from worker.evaluation.measure import measure
+from worker.evaluation.measurement import Measurement
 from worker.inputs.undefined import Undefined
 from worker.inputs.weights import Weights
-from worker.measures.weights.family import measure_of_weights
+from worker.measures.weights.family import weights_card
 from worker.spectra.flat_weights import Flat, check_alike, flat
 from worker.spectra.layers import layer_name
 
@@ -16,21 +17,24 @@ def all_parameters(weights: Weights, **_: object) -> Flat:
     return flat(weights, tensors="all")
 
 
-@measure_of_weights(
-    slug="distance-from-init",
-    title="Distance from the initial weights",
-    formula=r"\lVert\theta_b - \theta_a\rVert_2 \,/\, \lVert\theta_a\rVert_2",
-    bounds=(0.0, None),
-    identical=0.0,
-    direction=Direction.LOWER_IS_ALIKE,
-    symmetric=False,
-    reliable_from="any number of weights",
-    pitfalls="Relative to the first checkpoint, which is the initial one; the absolute distance is the L2 distance "
-    "of weights. Units are not matched.",
-    source="Nagarajan & Kolter 2019, section 3, divided by the length of the initial weights",
+@measure(
+    weights_card(
+        slug="distance-from-init",
+        title="Distance from the initial weights",
+        formula=r"\lVert\theta_b - \theta_a\rVert_2 \,/\, \lVert\theta_a\rVert_2",
+        low=0.0,
+        high=None,
+        identical=0.0,
+        direction=Direction.LOWER_IS_ALIKE,
+        symmetric=False,
+        reliable_from="any number of weights",
+        pitfalls="Relative to the first checkpoint, which is the initial one; the absolute distance is the L2 distance "
+        "of weights. Units are not matched.",
+        source="Nagarajan & Kolter 2019, section 3, divided by the length of the initial weights",
+    ),
     prepare=all_parameters,
 )
-def distance_from_init(initial: Flat, trained: Flat) -> Reading:
+def distance_from_init(initial: Flat, trained: Flat) -> Measurement:
     """How far the second network's weights lie from the first's, in lengths of the first's."""
     check_alike(initial, trained)
     length = float(initial.values.norm())
@@ -43,4 +47,6 @@ def distance_from_init(initial: Flat, trained: Flat) -> Reading:
         own = float(a.norm())
         layers.append(layer_name(name))
         values.append(float((b - a).norm()) / own if own > 0 else None)
-    return Reading(float((trained.values - initial.values).norm()) / length, series={"layer": layers, "value": values})
+    return Measurement(
+        float((trained.values - initial.values).norm()) / length, series={"layer": layers, "value": values}
+    )

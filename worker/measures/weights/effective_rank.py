@@ -3,8 +3,9 @@
 import math
 
 from backend.contracts.cards import Change
-from worker.evaluation.measure import Reading
-from worker.measures.weights.family import measure_of_matrices
+from worker.evaluation.measure import measure
+from worker.evaluation.measurement import Measurement
+from worker.measures.weights.family import matrices_card
 from worker.spectra.eigenvalues import Spectrum, spectra
 from worker.spectra.entropy import entropy
 from worker.spectra.layers import by_layer
@@ -17,18 +18,21 @@ def effective_rank_of(spectrum: Spectrum) -> float | None:
     return math.exp(entropy(sizes / total)) if total > 0 else None
 
 
-@measure_of_matrices(
-    slug="effective-rank",
-    title="Effective rank of the weights",
-    formula=r"\exp\!\Big(-\sum_i p_i \ln p_i\Big),\quad p_i = \sigma_i / \textstyle\sum_j \sigma_j",
-    bounds=(1.0, None),
-    ignores={Change.SCALE_WEIGHTS},
-    reliable_from="any matrix; at most its smaller side",
-    pitfalls="Of the singular values themselves, not of their squares, so small ones count more than in the "
-    "stable rank. Matrices of different sizes enter one mean: read the table.",
-    source="Roy & Vetterli 2007, definition 1",
+@measure(
+    matrices_card(
+        slug="effective-rank",
+        title="Effective rank of the weights",
+        formula=r"\exp\!\Big(-\sum_i p_i \ln p_i\Big),\quad p_i = \sigma_i / \textstyle\sum_j \sigma_j",
+        low=1.0,
+        high=None,
+        ignores={Change.SCALE_WEIGHTS},
+        reliable_from="any matrix; at most its smaller side",
+        pitfalls="Of the singular values themselves, not of their squares, so small ones count more than in the "
+        "stable rank. Matrices of different sizes enter one mean: read the table.",
+        source="Roy & Vetterli 2007, definition 1",
+    ),
     prepare=spectra,
 )
-def effective_rank(found: dict[str, Spectrum]) -> Reading:
+def effective_rank(found: dict[str, Spectrum]) -> Measurement:
     """How many directions the matrices use, judged by the entropy of their singular values."""
     return by_layer(found, effective_rank_of)

@@ -2,11 +2,10 @@
 
 from functools import partial
 
-from backend.contracts.cards import Arity, Direction, Family, Input, Question, Role, Uncertainty
-from worker.evaluation.measure import measure
+from backend.contracts.cards import Arity, Card, Direction, Family, Input, Question, Role, Uncertainty
 
-measure_of_weights = partial(
-    measure,
+weights_card = partial(
+    Card,
     family=Family.WEIGHTS,
     question=Question.WEIGHTS_ALIKE,
     input=Input.WEIGHTS,
@@ -15,8 +14,8 @@ measure_of_weights = partial(
 )
 
 
-measure_of_matrices = partial(
-    measure,
+matrices_card = partial(
+    Card,
     family=Family.WEIGHTS,
     question=Question.WEIGHTS,
     arity=Arity.MODEL,

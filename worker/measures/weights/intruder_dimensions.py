@@ -6,9 +6,10 @@ import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Parameter
+from worker.evaluation.measure import measure
 from worker.inputs.undefined import Undefined
 from worker.inputs.weights import Weights
-from worker.measures.weights.family import measure_of_weights
+from worker.measures.weights.family import weights_card
 from worker.spectra.flat_weights import matrices
 
 
@@ -33,30 +34,37 @@ def _left_vectors(matrix: Tensor) -> Tensor:
     return u[:, s > threshold]
 
 
-@measure_of_weights(
-    slug="intruder-dimensions",
-    title="Intruder dimensions",
-    formula=r"\sum_{W} \#\{j \le k : \max_i |\langle u^{b}_j, u^{a}_i\rangle| < \varepsilon\}",
-    bounds=(0.0, None),
-    identical=0.0,
-    direction=Direction.LOWER_IS_ALIKE,
-    symmetric=False,
-    ignores={Change.SCALE_WEIGHTS},
-    reliable_from="any network and one tuned from it",
-    pitfalls="Directed: the first is the base, the second is tuned from it. Convolutions are matrices (out, "
-    "in·height·width). Vectors of singular value 0 do not count. For unrelated networks nearly every "
-    "vector is an intruder.",
-    source="Shuttleworth et al. 2024, section 3; left singular vectors, summed over matrices",
-    parameters=(
-        Parameter(
-            name="k", default=10, minimum=1, maximum=10000, help="Strongest vectors of each matrix that are looked at."
-        ),
-        Parameter(
-            name="epsilon",
-            default=0.5,
-            minimum=0.0,
-            maximum=1.0,
-            help="Largest cosine of an intruder with any base vector.",
+@measure(
+    weights_card(
+        slug="intruder-dimensions",
+        title="Intruder dimensions",
+        formula=r"\sum_{W} \#\{j \le k : \max_i |\langle u^{b}_j, u^{a}_i\rangle| < \varepsilon\}",
+        low=0.0,
+        high=None,
+        identical=0.0,
+        direction=Direction.LOWER_IS_ALIKE,
+        symmetric=False,
+        ignores={Change.SCALE_WEIGHTS},
+        reliable_from="any network and one tuned from it",
+        pitfalls="Directed: the first is the base, the second is tuned from it. Convolutions are matrices (out, "
+        "in·height·width). Vectors of singular value 0 do not count. For unrelated networks nearly every "
+        "vector is an intruder.",
+        source="Shuttleworth et al. 2024, section 3; left singular vectors, summed over matrices",
+        parameters=(
+            Parameter(
+                name="k",
+                default=10,
+                minimum=1,
+                maximum=10000,
+                help="Strongest vectors of each matrix that are looked at.",
+            ),
+            Parameter(
+                name="epsilon",
+                default=0.5,
+                minimum=0.0,
+                maximum=1.0,
+                help="Largest cosine of an intruder with any base vector.",
+            ),
         ),
     ),
     prepare=spectra,

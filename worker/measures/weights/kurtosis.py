@@ -4,27 +4,31 @@ import torch
 from torch import Tensor
 
 from backend.contracts.cards import Change
-from worker.evaluation.measure import Reading
+from worker.evaluation.measure import measure
+from worker.evaluation.measurement import Measurement
 from worker.inputs.undefined import Undefined
-from worker.measures.weights.family import measure_of_matrices
+from worker.measures.weights.family import matrices_card
 from worker.spectra.kurtosis import kurtosis_of
 from worker.spectra.layers import every_matrix, profile
 
 
-@measure_of_matrices(
-    slug="kurtosis",
-    title="Kurtosis of the weights",
-    formula=r"\frac{\mathbb{E}(w-\bar w)^4}{\big(\mathbb{E}(w-\bar w)^2\big)^2}",
-    bounds=(1.0, None),
-    ignores={Change.SCALE_WEIGHTS},
-    reliable_from="any number of weights; a normal distribution gives 3",
-    pitfalls="Pearson's kurtosis, not the excess above 3. Of all matrices pooled; the table gives each on its own.",
-    source="Pearson 1905",
+@measure(
+    matrices_card(
+        slug="kurtosis",
+        title="Kurtosis of the weights",
+        formula=r"\frac{\mathbb{E}(w-\bar w)^4}{\big(\mathbb{E}(w-\bar w)^2\big)^2}",
+        low=1.0,
+        high=None,
+        ignores={Change.SCALE_WEIGHTS},
+        reliable_from="any number of weights; a normal distribution gives 3",
+        pitfalls="Pearson's kurtosis, not the excess above 3. Of all matrices pooled; the table gives each on its own.",
+        source="Pearson 1905",
+    ),
     prepare=every_matrix,
 )
-def kurtosis(weights: dict[str, Tensor]) -> Reading:
+def kurtosis(weights: dict[str, Tensor]) -> Measurement:
     """How heavy the tails of the weights are, all matrices together."""
     whole = kurtosis_of(torch.cat([w.flatten() for w in weights.values()]))
     if whole is None:
         raise Undefined("All weights are equal, so they have no kurtosis.")
-    return Reading(whole, series=profile({n: kurtosis_of(w) for n, w in weights.items()}))
+    return Measurement(whole, series=profile({n: kurtosis_of(w) for n, w in weights.items()}))

@@ -3,24 +3,29 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change
-from worker.evaluation.measure import Reading
-from worker.measures.weights.family import measure_of_matrices
+from worker.evaluation.measure import measure
+from worker.evaluation.measurement import Measurement
+from worker.measures.weights.family import matrices_card
 from worker.spectra.kurtosis import kurtosis_over_layers
 from worker.spectra.layers import every_matrix, profile
 
 
-@measure_of_matrices(
-    slug="kurtosis-of-kurtoses",
-    title="Kurtosis of kurtoses",
-    formula=r"K_2 = \operatorname{kurt}\big(\{\operatorname{kurt}(W_l)\}_l\big)",
-    bounds=(1.0, None),
-    ignores={Change.SCALE_WEIGHTS},
-    reliable_from="ten or more matrices; with L matrices it cannot exceed L - 2 + 1/(L - 1)",
-    pitfalls="One number per layer goes in, so few layers say little and its largest value grows with their number.",
-    source="Mason-Williams & Dahlqvist 2024, what makes a good prune; Pearson's kurtosis twice",
+@measure(
+    matrices_card(
+        slug="kurtosis-of-kurtoses",
+        title="Kurtosis of kurtoses",
+        formula=r"K_2 = \operatorname{kurt}\big(\{\operatorname{kurt}(W_l)\}_l\big)",
+        low=1.0,
+        high=None,
+        ignores={Change.SCALE_WEIGHTS},
+        reliable_from="ten or more matrices; with L matrices it cannot exceed L - 2 + 1/(L - 1)",
+        pitfalls="One number per layer goes in, so few layers say little and its largest value grows with their "
+        "number.",
+        source="Mason-Williams & Dahlqvist 2024, what makes a good prune; Pearson's kurtosis twice",
+    ),
     prepare=every_matrix,
 )
-def kurtosis_of_kurtoses(weights: dict[str, Tensor]) -> Reading:
+def kurtosis_of_kurtoses(weights: dict[str, Tensor]) -> Measurement:
     """Whether a few layers have far heavier tails than the others."""
     found, each = kurtosis_over_layers(weights)
-    return Reading(found, series=profile(each))
+    return Measurement(found, series=profile(each))

@@ -2,8 +2,9 @@
 
 import math
 
-from worker.evaluation.measure import Reading
-from worker.measures.weights.family import measure_of_matrices
+from worker.evaluation.measure import measure
+from worker.evaluation.measurement import Measurement
+from worker.measures.weights.family import matrices_card
 from worker.spectra.eigenvalues import Spectrum, alpha_of, spectra
 from worker.spectra.layers import by_layer
 
@@ -17,16 +18,19 @@ def alpha_norm_of(spectrum: Spectrum) -> float | None:
     return float(powers) / math.log(10)
 
 
-@measure_of_matrices(
-    slug="log-alpha-norm",
-    title="Log alpha-norm of the weights",
-    formula=r"\frac1L\sum_l \log_{10}\sum_i \lambda_{i,l}^{\alpha_l}",
-    bounds=(None, None),
-    reliable_from="20 or more eigenvalues in a layer; smaller layers are left out",
-    pitfalls="Dominated by the largest eigenvalue where the exponent is large.",
-    source="Martin, Peng & Mahoney 2021, equation 4",
+@measure(
+    matrices_card(
+        slug="log-alpha-norm",
+        title="Log alpha-norm of the weights",
+        formula=r"\frac1L\sum_l \log_{10}\sum_i \lambda_{i,l}^{\alpha_l}",
+        low=None,
+        high=None,
+        reliable_from="20 or more eigenvalues in a layer; smaller layers are left out",
+        pitfalls="Dominated by the largest eigenvalue where the exponent is large.",
+        source="Martin, Peng & Mahoney 2021, equation 4",
+    ),
     prepare=spectra,
 )
-def log_alpha_norm(found: dict[str, Spectrum]) -> Reading:
+def log_alpha_norm(found: dict[str, Spectrum]) -> Measurement:
     """Logarithm of the sum of eigenvalues raised to the power-law exponent, mean over layers."""
     return by_layer(found, alpha_norm_of)

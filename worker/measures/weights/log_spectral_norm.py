@@ -2,8 +2,9 @@
 
 import math
 
-from worker.evaluation.measure import Reading
-from worker.measures.weights.family import measure_of_matrices
+from worker.evaluation.measure import measure
+from worker.evaluation.measurement import Measurement
+from worker.measures.weights.family import matrices_card
 from worker.spectra.eigenvalues import Spectrum, spectra
 from worker.spectra.layers import by_layer
 
@@ -13,17 +14,20 @@ def log_spectral_norm_of(spectrum: Spectrum) -> float | None:
     return math.log10(spectrum.largest) if spectrum.largest > 0 else None
 
 
-@measure_of_matrices(
-    slug="log-spectral-norm",
-    title="Log spectral norm of the weights",
-    formula=r"\frac1L\sum_l \log_{10}\lVert W_l\rVert_2^2",
-    bounds=(None, None),
-    reliable_from="any matrix that is not zero",
-    pitfalls="The squared largest singular value; for a kernel the largest of its positions, which is not the "
-    "norm of the convolution.",
-    source="Martin, Peng & Mahoney 2021, equation 2",
+@measure(
+    matrices_card(
+        slug="log-spectral-norm",
+        title="Log spectral norm of the weights",
+        formula=r"\frac1L\sum_l \log_{10}\lVert W_l\rVert_2^2",
+        low=None,
+        high=None,
+        reliable_from="any matrix that is not zero",
+        pitfalls="The squared largest singular value; for a kernel the largest of its positions, which is not the "
+        "norm of the convolution.",
+        source="Martin, Peng & Mahoney 2021, equation 2",
+    ),
     prepare=spectra,
 )
-def log_spectral_norm(found: dict[str, Spectrum]) -> Reading:
+def log_spectral_norm(found: dict[str, Spectrum]) -> Measurement:
     """Decimal logarithm of the largest eigenvalue of the matrices, mean over layers."""
     return by_layer(found, log_spectral_norm_of)

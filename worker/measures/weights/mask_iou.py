@@ -3,9 +3,10 @@
 from typing import NamedTuple
 
 from backend.contracts.cards import Change, Direction
-from worker.evaluation.measure import Reading
+from worker.evaluation.measure import measure
+from worker.evaluation.measurement import Measurement
 from worker.inputs.weights import Weights
-from worker.measures.weights.family import measure_of_weights
+from worker.measures.weights.family import weights_card
 from worker.spectra.flat_weights import Flat, check_alike, flat
 
 
@@ -21,28 +22,31 @@ def mask(weights: Weights, **_: object) -> Mask:
     return Mask(Flat((found.values != 0).double(), found.names))
 
 
-@measure_of_weights(
-    slug="mask-iou",
-    title="Mask overlap",
-    formula=r"\frac{|M_a \cap M_b|}{|M_a \cup M_b|},\quad M = \{\theta \ne 0\}",
-    bounds=(0.0, 1.0),
-    identical=1.0,
-    direction=Direction.HIGHER_IS_ALIKE,
-    ignores={Change.SCALE_WEIGHTS},
-    reliable_from="two pruned networks of one architecture",
-    pitfalls="Two networks that are not pruned overlap entirely; the density of each mask and the overlap of "
-    "independent masks of these densities stand beside the value.",
-    source="Jaccard 1912 on the weights that are not zero; chance: independent masks of the same densities",
-    undefined="Both networks have no weight left.",
+@measure(
+    weights_card(
+        slug="mask-iou",
+        title="Mask overlap",
+        formula=r"\frac{|M_a \cap M_b|}{|M_a \cup M_b|},\quad M = \{\theta \ne 0\}",
+        low=0.0,
+        high=1.0,
+        identical=1.0,
+        direction=Direction.HIGHER_IS_ALIKE,
+        ignores={Change.SCALE_WEIGHTS},
+        reliable_from="two pruned networks of one architecture",
+        pitfalls="Two networks that are not pruned overlap entirely; the density of each mask and the overlap of "
+        "independent masks of these densities stand beside the value.",
+        source="Jaccard 1912 on the weights that are not zero; chance: independent masks of the same densities",
+    ),
     prepare=mask,
+    undefined="Both networks have no weight left.",
 )
-def mask_iou(a: Mask, b: Mask) -> Reading:
+def mask_iou(a: Mask, b: Mask) -> Measurement:
     """Share of the kept weights that both networks kept."""
     check_alike(a.kept, b.kept)
     x, y = a.kept.values > 0, b.kept.values > 0
     both, either = int((x & y).sum()), int((x | y).sum())
     if either == 0:
-        return Reading(float("nan"))
+        return Measurement(float("nan"))
     p, q = float(x.double().mean()), float(y.double().mean())
     chance = p * q / (p + q - p * q)
-    return Reading(both / either, notes={"density_a": p, "density_b": q, "chance": chance})
+    return Measurement(both / either, notes={"density_a": p, "density_b": q, "chance": chance})

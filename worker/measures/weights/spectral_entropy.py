@@ -3,8 +3,9 @@
 import math
 
 from backend.contracts.cards import Change
-from worker.evaluation.measure import Reading
-from worker.measures.weights.family import measure_of_matrices
+from worker.evaluation.measure import measure
+from worker.evaluation.measurement import Measurement
+from worker.measures.weights.family import matrices_card
 from worker.spectra.eigenvalues import Spectrum, spectra
 from worker.spectra.entropy import entropy
 from worker.spectra.layers import by_layer
@@ -17,17 +18,20 @@ def spectral_entropy_of(spectrum: Spectrum) -> float | None:
     return entropy(spectrum.energies / spectrum.total) / math.log(len(spectrum.energies))
 
 
-@measure_of_matrices(
-    slug="spectral-entropy",
-    title="Spectral entropy of the weights",
-    formula=r"-\frac{1}{\ln R}\sum_i p_i \ln p_i,\quad p_i = \lambda_i / \textstyle\sum_j \lambda_j",
-    bounds=(0.0, 1.0),
-    ignores={Change.SCALE_WEIGHTS},
-    reliable_from="matrices with 20 or more singular values",
-    pitfalls="Of the squared singular values, over the logarithm of how many there are (zeros too).",
-    source="Martin & Mahoney 2021, matrix entropy",
+@measure(
+    matrices_card(
+        slug="spectral-entropy",
+        title="Spectral entropy of the weights",
+        formula=r"-\frac{1}{\ln R}\sum_i p_i \ln p_i,\quad p_i = \lambda_i / \textstyle\sum_j \lambda_j",
+        low=0.0,
+        high=1.0,
+        ignores={Change.SCALE_WEIGHTS},
+        reliable_from="matrices with 20 or more singular values",
+        pitfalls="Of the squared singular values, over the logarithm of how many there are (zeros too).",
+        source="Martin & Mahoney 2021, matrix entropy",
+    ),
     prepare=spectra,
 )
-def spectral_entropy(found: dict[str, Spectrum]) -> Reading:
+def spectral_entropy(found: dict[str, Spectrum]) -> Measurement:
     """How evenly the energy of the matrices is spread over directions, mean over layers."""
     return by_layer(found, spectral_entropy_of)

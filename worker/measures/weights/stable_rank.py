@@ -1,8 +1,9 @@
 """Stable rank of the weights."""
 
 from backend.contracts.cards import Change
-from worker.evaluation.measure import Reading
-from worker.measures.weights.family import measure_of_matrices
+from worker.evaluation.measure import measure
+from worker.evaluation.measurement import Measurement
+from worker.measures.weights.family import matrices_card
 from worker.spectra.eigenvalues import Spectrum, spectra
 from worker.spectra.layers import by_layer
 
@@ -12,18 +13,21 @@ def stable_rank_of(spectrum: Spectrum) -> float | None:
     return spectrum.total / spectrum.largest if spectrum.largest > 0 else None
 
 
-@measure_of_matrices(
-    slug="stable-rank",
-    title="Stable rank of the weights",
-    formula=r"\frac1L\sum_l \frac{\lVert W_l\rVert_F^2}{\lVert W_l\rVert_2^2}",
-    bounds=(1.0, None),
-    ignores={Change.SCALE_WEIGHTS},
-    reliable_from="any matrix; at most its smaller side",
-    pitfalls="One large singular value makes it small whatever the others are. Values of a kernel's positions "
-    "are pooled. Matrices of different sizes enter one mean: read the table.",
-    source="Rudelson & Vershynin 2007, section 1",
+@measure(
+    matrices_card(
+        slug="stable-rank",
+        title="Stable rank of the weights",
+        formula=r"\frac1L\sum_l \frac{\lVert W_l\rVert_F^2}{\lVert W_l\rVert_2^2}",
+        low=1.0,
+        high=None,
+        ignores={Change.SCALE_WEIGHTS},
+        reliable_from="any matrix; at most its smaller side",
+        pitfalls="One large singular value makes it small whatever the others are. Values of a kernel's positions "
+        "are pooled. Matrices of different sizes enter one mean: read the table.",
+        source="Rudelson & Vershynin 2007, section 1",
+    ),
     prepare=spectra,
 )
-def stable_rank(found: dict[str, Spectrum]) -> Reading:
+def stable_rank(found: dict[str, Spectrum]) -> Measurement:
     """How many directions the matrices use, judged by the largest, mean over layers."""
     return by_layer(found, stable_rank_of)

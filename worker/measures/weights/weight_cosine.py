@@ -3,9 +3,10 @@
 from torch import Tensor
 
 from backend.contracts.cards import Change, Direction, Parameter
+from worker.evaluation.measure import measure
 from worker.inputs.undefined import Undefined
 from worker.inputs.weights import Weights
-from worker.measures.weights.family import measure_of_weights
+from worker.measures.weights.family import weights_card
 from worker.spectra.flat_weights import Flat, check_alike, flat
 
 
@@ -19,25 +20,28 @@ def unit_weights(weights: Weights, *, tensors: str) -> Flat:
     return Flat(values / length, found.names)
 
 
-@measure_of_weights(
-    slug="weight-cosine",
-    title="Weight cosine",
-    formula=r"\frac{\langle \theta_a, \theta_b\rangle}{\lVert\theta_a\rVert\,\lVert\theta_b\rVert}",
-    bounds=(-1.0, 1.0),
-    identical=1.0,
-    direction=Direction.HIGHER_IS_ALIKE,
-    ignores={Change.SCALE_WEIGHTS},
-    reliable_from="any two networks of one architecture",
-    pitfalls="Independent networks score near 0 even when they compute the same function: units are not "
-    "matched. A training start stays visible for long, so an untrained network is close to its "
-    "descendants. Rounding outside the range is cut.",
-    source="Cosine similarity of all trained parameters; running statistics are left out",
-    parameters=(
-        Parameter(
-            name="tensors",
-            default="all",
-            choices=("all", "matrices"),
-            help="All trained parameters, or only those with two or more dimensions.",
+@measure(
+    weights_card(
+        slug="weight-cosine",
+        title="Weight cosine",
+        formula=r"\frac{\langle \theta_a, \theta_b\rangle}{\lVert\theta_a\rVert\,\lVert\theta_b\rVert}",
+        low=-1.0,
+        high=1.0,
+        identical=1.0,
+        direction=Direction.HIGHER_IS_ALIKE,
+        ignores={Change.SCALE_WEIGHTS},
+        reliable_from="any two networks of one architecture",
+        pitfalls="Independent networks score near 0 even when they compute the same function: units are not "
+        "matched. A training start stays visible for long, so an untrained network is close to its "
+        "descendants. Rounding outside the range is cut.",
+        source="Cosine similarity of all trained parameters; running statistics are left out",
+        parameters=(
+            Parameter(
+                name="tensors",
+                default="all",
+                choices=("all", "matrices"),
+                help="All trained parameters, or only those with two or more dimensions.",
+            ),
         ),
     ),
     prepare=unit_weights,

@@ -2,8 +2,9 @@
 
 import torch
 
-from backend.contracts.cards import Change, Direction, Family, Input, Pace, Question, Role, Uncertainty
-from worker.evaluation.measure import Reading, measure
+from backend.contracts.cards import Card, Change, Direction, Family, Input, Pace, Question, Role, Uncertainty
+from worker.evaluation.measure import measure
+from worker.evaluation.measurement import Measurement
 from worker.inputs.subject import Subject
 from worker.inputs.undefined import Undefined
 from worker.spectra.flat_weights import check_alike, flat
@@ -11,29 +12,32 @@ from worker.spectra.unit_matching import matched, orders_of, reordered
 
 
 @measure(
-    slug="weight-cosine-matched",
-    title="Weight cosine, units matched",
-    family=Family.WEIGHTS,
-    question=Question.WEIGHTS_ALIKE,
-    formula=r"\frac{\langle \theta_a, \pi(\theta_b)\rangle}{\lVert\theta_a\rVert\,\lVert\theta_b\rVert},\quad "
-    r"\pi = \arg\max_\pi \langle \theta_a, \pi(\theta_b)\rangle",
-    input=Input.NETWORK,
-    bounds=(-1.0, 1.0),
-    identical=1.0,
-    direction=Direction.HIGHER_IS_ALIKE,
-    symmetric=False,
-    ignores={Change.PERMUTE_UNITS},
-    role=Role.HELD_OUT,
-    uncertainty=Uncertainty.EXACT,
-    reliable_from="any two networks of one architecture",
-    pitfalls="The second network's units are matched to the first's, one layer after the other; this finds a "
-    "local best, so the other direction can differ slightly. Layers that share units through shortcuts move "
-    "together; what the graph does not show (attention, padded shortcuts) keeps its order. The best of many "
-    "orders is above 0 for independent networks. Reads no samples.",
-    source="Ainsworth et al. 2023, algorithm 1 (weight matching)",
-    pace=Pace.PATH,
+    Card(
+        slug="weight-cosine-matched",
+        title="Weight cosine, units matched",
+        family=Family.WEIGHTS,
+        question=Question.WEIGHTS_ALIKE,
+        formula=r"\frac{\langle \theta_a, \pi(\theta_b)\rangle}{\lVert\theta_a\rVert\,\lVert\theta_b\rVert},\quad "
+        r"\pi = \arg\max_\pi \langle \theta_a, \pi(\theta_b)\rangle",
+        input=Input.NETWORK,
+        low=-1.0,
+        high=1.0,
+        identical=1.0,
+        direction=Direction.HIGHER_IS_ALIKE,
+        symmetric=False,
+        ignores={Change.PERMUTE_UNITS},
+        role=Role.HELD_OUT,
+        uncertainty=Uncertainty.EXACT,
+        reliable_from="any two networks of one architecture",
+        pitfalls="The second network's units are matched to the first's, one layer after the other; this finds a "
+        "local best, so the other direction can differ slightly. Layers that share units through shortcuts move "
+        "together; what the graph does not show (attention, padded shortcuts) keeps its order. The best of many "
+        "orders is above 0 for independent networks. Reads no samples.",
+        source="Ainsworth et al. 2023, algorithm 1 (weight matching)",
+        pace=Pace.PATH,
+    ),
 )
-def weight_cosine_matched(a: Subject, b: Subject) -> Reading:
+def weight_cosine_matched(a: Subject, b: Subject) -> Measurement:
     """Cosine of the angle between two networks' parameters after the best reordering of units."""
     first, second = (flat(s.weights, tensors="all") for s in (a, b))
     check_alike(first, second)
@@ -51,4 +55,4 @@ def weight_cosine_matched(a: Subject, b: Subject) -> Reading:
     cosine = float((first.values @ there.values / lengths).clamp(-1, 1))
     before = float((first.values @ second.values / lengths).clamp(-1, 1))
     units = sum(orders.sizes.values())
-    return Reading(cosine, notes={"before_matching": before, "units": units, "units_moved": moved})
+    return Measurement(cosine, notes={"before_matching": before, "units": units, "units_moved": moved})

@@ -1,0 +1,83 @@
+"""The cell of one network, or of two, on a probe set."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from backend.contracts.cells import Cell
+from worker.evaluation.cells import not_applicable
+from worker.evaluation.intervals import estimate
+from worker.evaluation.measure import Measure, Settings
+from worker.evaluation.models import as_measurement
+from worker.inputs.subject import Subject
+from worker.inputs.undefined import Undefined
+
+OUT_OF_MEMORY = ("out of memory", "can't allocate memory")
+# Two passes of so many samples tell whether a network draws noise; with fewer in one pass nothing is saved.
+FEWEST_PER_PASS = 4
+
+
+def evaluate_network(measure: Measure, subjects: Sequence[Subject], settings: Settings) -> Cell:
+    """The cell of one network, or of a pair of networks, on a probe set."""
+    try:
+        with torch.random.fork_rng(devices=[]):
+            for subject in subjects:
+                _check_subject(subject, needs_labels=measure.card.needs_labels)
+            found = _with_smaller_passes(measure, subjects, settings)
+    except Undefined as sentence:
+        return not_applicable(str(sentence))
+    except NotImplementedError as error:
+        return not_applicable(f"A layer of the network has no derivative of this kind: {str(error)[:120]}")
+    except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
+        return not_applicable("The computation did not converge: numbers in it grew beyond what a float can hold.")
+    measurement = as_measurement(found)
+    if not math.isfinite(measurement.value):
+        return not_applicable(measure.undefined)
+    return estimate(measure.card, measurement, samples=subjects[0].samples)
+
+
+def _check_steady(subject: Subject) -> None:
+    """Refuse a network whose two passes differ: it draws noise in eval mode too."""
+
+    def is_steady() -> bool:
+        with torch.no_grad():
+            one, two = (subject.logits(subject.weights, subject.x[:FEWEST_PER_PASS]) for _ in range(2))
+        return torch.allclose(one, two, rtol=1e-4, atol=1e-6, equal_nan=True)
+
+    if not subject.once("steady", is_steady):
+        raise Undefined("The network answers the same samples differently each time, so it has no number of its own.")
+
+
+def _with_smaller_passes(measure: Measure, subjects: Sequence[Subject], settings: Settings) -> Any:
+    """The number, with fewer samples in one pass whenever memory runs out."""
+    while True:
+        try:
+            for subject in subjects:
+                _check_steady(subject)
+            return measure.compute(*subjects, **settings)
+        except RuntimeError as error:
+            if not any(words in str(error) for words in OUT_OF_MEMORY):
+                raise
+            if all(s.chunk <= FEWEST_PER_PASS for s in subjects):
+                raise Undefined(
+                    f"There is not enough memory for this network, even with {FEWEST_PER_PASS} samples at a time."
+                ) from error
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        smaller = [s.in_smaller_passes() for s in subjects]
+        for subject in subjects:
+            # Graphs and bases of the pass that failed would fill the memory again.
+            subject.memo.forget()
+        subjects = smaller
+
+
+def _check_subject(subject: Subject, *, needs_labels: bool) -> None:
+    bad = sum(int(w.numel() - w.isfinite().sum()) for w in subject.weights.values())
+    if bad:
+        raise Undefined(f"{bad} weights are NaN or infinite.")
+    if not subject.weights:
+        raise Undefined("The network has no trained parameters.")
+    if needs_labels and subject.y.numel() == 0:
+        raise Undefined("This measure needs labels, and the probe set has none.")
