@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from celery import Celery
 from kombu.exceptions import OperationalError
 
-from backend.contracts.jobs import JobKind, Queue
+from kinscape.backend.contracts.jobs import JobKind, Queue
 
 TASK = "kinscape.job"
 log = logging.getLogger("kinscape.queue")

@@ -114,8 +114,8 @@ def traces() -> Iterator[Case]:
 
 def product(network: Network) -> Callable[[Tensor], Tensor]:
     """Exact Hessian products in float64."""
-    from worker.curvature.hessian_products import hessian_product
-    from worker.inputs.subject import Subject
+    from kinscape.worker.curvature.hessian_products import hessian_product
+    from kinscape.worker.inputs.subject import Subject
 
     return hessian_product(Subject(*network.given).in_float64())
 
@@ -297,9 +297,9 @@ def weights() -> Iterator[Case]:
     import weightwatcher
 
     from kinscape import build
-    from worker.evaluation.models import evaluate_model
-    from worker.measures.catalogue import catalogue
-    from worker.numerics.memo import Memo
+    from kinscape.worker.evaluation.models import evaluate_model
+    from kinscape.worker.measures.catalogue import catalogue
+    from kinscape.worker.numerics.memo import Memo
 
     torch.manual_seed(0)
     perceptron = nn.Sequential(nn.Linear(784, 300), nn.ReLU(), nn.Linear(300, 100), nn.ReLU(), nn.Linear(100, 30))

@@ -14,19 +14,19 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from backend.contracts.cards import Arity, Input
 from kinscape import Client, build
+from kinscape.backend.contracts.cards import Arity, Input
 from kinscape.demo.running import MEASURES
 from kinscape.local.launcher import Launcher, Wishes
-from worker.evaluation.batch import Batch
-from worker.evaluation.cells import evaluate_pairs
-from worker.evaluation.intervals import row_groups
-from worker.evaluation.models import evaluate_model
-from worker.evaluation.networks import evaluate_network
-from worker.inputs.outputs import Outputs
-from worker.inputs.subject import Subject
-from worker.loading.builtin import digits
-from worker.measures.catalogue import catalogue
+from kinscape.worker.evaluation.batch import Batch
+from kinscape.worker.evaluation.cells import evaluate_pairs
+from kinscape.worker.evaluation.intervals import row_groups
+from kinscape.worker.evaluation.models import evaluate_model
+from kinscape.worker.evaluation.networks import evaluate_network
+from kinscape.worker.inputs.outputs import Outputs
+from kinscape.worker.inputs.subject import Subject
+from kinscape.worker.loading.builtin import digits
+from kinscape.worker.measures.catalogue import catalogue
 
 LAYERS = ("features.3", "classifier.3")
 

@@ -24,11 +24,11 @@ from kinscape import Client, build
 from kinscape.client import Comparison, Project
 from kinscape.local import programs
 from kinscape.local.launcher import Launcher, Wishes, usual_workers
-from worker.evaluation.batch import Batch
-from worker.evaluation.cells import evaluate_pairs
-from worker.evaluation.intervals import row_groups
-from worker.inputs.outputs import Outputs
-from worker.measures.catalogue import catalogue
+from kinscape.worker.evaluation.batch import Batch
+from kinscape.worker.evaluation.cells import evaluate_pairs
+from kinscape.worker.evaluation.intervals import row_groups
+from kinscape.worker.inputs.outputs import Outputs
+from kinscape.worker.measures.catalogue import catalogue
 
 MEASURES = ["disagreement", "js-divergence", "linear-cka", "procrustes", "knn-jaccard", "weight-cosine"]
 SHAPE = {"inputs": 20, "classes": 10, "width": 32, "depth": 2}

@@ -259,7 +259,7 @@ def layers() -> Iterator[Case]:
     from torch.utils.data import DataLoader
 
     from kinscape import build, measure
-    from worker.engine.forward import forward
+    from kinscape.worker.engine.forward import forward
 
     torch.manual_seed(0)
     networks = [build("resnet-cifar", depth=20, width=64).eval() for _ in range(4)]

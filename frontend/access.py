@@ -7,8 +7,8 @@ from threading import Lock
 from cachetools import LRUCache
 from dash.backends._fastapi import get_current_request
 
-from backend.contracts.cards import Card
-from backend.contracts.matrices import Reading
+from kinscape.backend.contracts.cards import Card
+from kinscape.backend.contracts.matrices import Reading
 from kinscape.client import Client, Comparison, PackedMatrix
 from kinscape.client.http import connections
 

@@ -6,15 +6,15 @@ from typing import Any
 from dash import Dash, Input, Output, State, html
 from fastapi import FastAPI
 
-from frontend.access import Access
-from frontend.components import frame
-from frontend.components.words import nothing, trouble
-from frontend.pages import compare, comparison, library, simple
-from frontend.pages.opened import OpenedComparison, comparison_of
-from frontend.pages.pictures import multiples_tab
-from frontend.view import View
-from frontend.wiring import on, on_error
 from kinscape.client import Client, ClientError, Project
+from kinscape.frontend.access import Access
+from kinscape.frontend.components import frame
+from kinscape.frontend.components.words import nothing, trouble
+from kinscape.frontend.pages import compare, comparison, library, simple
+from kinscape.frontend.pages.opened import OpenedComparison, comparison_of
+from kinscape.frontend.pages.pictures import multiples_tab
+from kinscape.frontend.view import View
+from kinscape.frontend.wiring import on, on_error
 
 ASSETS = Path(__file__).with_name("assets")
 INDEX = """<!DOCTYPE html>

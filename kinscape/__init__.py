@@ -26,4 +26,12 @@ def __getattr__(name: str) -> Any:
     """Load a public name when it is first used."""
     if name not in _HOMES:
         raise AttributeError(f"module 'kinscape' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    try:
+        home = importlib.import_module(_HOMES[name])
+    except ModuleNotFoundError as error:
+        if name == "Client" or (error.name or "").startswith("kinscape"):
+            raise
+        raise ModuleNotFoundError(
+            f"kinscape.{name} needs {error.name}: pip install 'kinscape[measures]'", name=error.name
+        ) from error
+    return getattr(home, name)

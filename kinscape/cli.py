@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from backend.contracts.comparisons import ComparisonState
-from backend.contracts.uploads import State
+from kinscape.backend.contracts.comparisons import ComparisonState
+from kinscape.backend.contracts.uploads import State
 from kinscape.client import Client, ClientError, Comparison, Project
 
 URL = "http://127.0.0.1:8050"
@@ -237,8 +237,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.verb == "up":
             return start(given)
         if given.verb == "migrate":
-            from backend.settings import StoreSettings, read_settings
-            from migrations.moving import migrate
+            from kinscape.backend.settings import StoreSettings, read_settings
+            from kinscape.migrations.moving import migrate
 
             migrate(read_settings(StoreSettings).database_url)
             return 0
@@ -247,6 +247,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
             return run(given.url, given.token)
         return talk(given)
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("kinscape"):
+            raise
+        print(f"kinscape: {given.verb} needs {error.name}: pip install 'kinscape[server]'", file=sys.stderr)
+        return 1
     except (ClientError, OSError) as error:
         print(f"kinscape: {error}", file=sys.stderr)
         return 1

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from backend.contracts.cards import Card, Change, Question
+from kinscape.backend.contracts.cards import Card, Change, Question
 from kinscape.library import measures
 from kinscape.peers import PEERS
 

@@ -10,14 +10,14 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from backend.contracts.problems import Unprocessable
-from worker.evaluation.cells import finite
-from worker.inputs.layer import Layer
-from worker.inputs.outputs import Outputs
-from worker.inputs.passes import samples_per_pass
-from worker.inputs.subject import Subject
-from worker.inputs.undefined import Undefined
-from worker.loading.room import room_bytes
+from kinscape.backend.contracts.problems import Unprocessable
+from kinscape.worker.evaluation.cells import finite
+from kinscape.worker.inputs.layer import Layer
+from kinscape.worker.inputs.outputs import Outputs
+from kinscape.worker.inputs.passes import samples_per_pass
+from kinscape.worker.inputs.subject import Subject
+from kinscape.worker.inputs.undefined import Undefined
+from kinscape.worker.loading.room import room_bytes
 
 Array = Tensor | npt.NDArray[Any] | Sequence[Any]
 Kind = Literal["logits", "probabilities"]

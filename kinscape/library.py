@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from backend.contracts.cards import Arity, Card, Input, Pace, Role
-from backend.contracts.cells import Cell, Estimate
-from backend.contracts.problems import Unprocessable
+from kinscape.backend.contracts.cards import Arity, Card, Input, Pace, Role
+from kinscape.backend.contracts.cells import Cell, Estimate
+from kinscape.backend.contracts.problems import Unprocessable
 from kinscape.given import (
     Array,
     Kind,
@@ -25,22 +25,22 @@ from kinscape.given import (
     weights_of,
 )
 from kinscape.matrix import Matrix
-from worker.evaluation.batch import Batch, PairResults
-from worker.evaluation.cells import evaluate_pairs, not_applicable
-from worker.evaluation.intervals import bounds, row_groups
-from worker.evaluation.measure import Measure
-from worker.evaluation.models import evaluate_both, evaluate_model
-from worker.evaluation.networks import evaluate_network
-from worker.evaluation.results import results_of
-from worker.evaluation.sample_means import SampleMeans
-from worker.inputs.layer import Layer
-from worker.inputs.outputs import Outputs
-from worker.inputs.undefined import Undefined
-from worker.loading.registry import build
-from worker.measures.catalogue import catalogue
-from worker.numerics.memo import Memo
-from worker.numerics.progress import Listener, told
-from worker.numerics.threads import CPU, side_by_side
+from kinscape.worker.evaluation.batch import Batch, PairResults
+from kinscape.worker.evaluation.cells import evaluate_pairs, not_applicable
+from kinscape.worker.evaluation.intervals import bounds, row_groups
+from kinscape.worker.evaluation.measure import Measure
+from kinscape.worker.evaluation.models import evaluate_both, evaluate_model
+from kinscape.worker.evaluation.networks import evaluate_network
+from kinscape.worker.evaluation.results import results_of
+from kinscape.worker.evaluation.sample_means import SampleMeans
+from kinscape.worker.inputs.layer import Layer
+from kinscape.worker.inputs.outputs import Outputs
+from kinscape.worker.inputs.undefined import Undefined
+from kinscape.worker.loading.registry import build
+from kinscape.worker.measures.catalogue import catalogue
+from kinscape.worker.numerics.memo import Memo
+from kinscape.worker.numerics.progress import Listener, told
+from kinscape.worker.numerics.threads import CPU, side_by_side
 
 __all__ = ["BoundMeasure", "Matrix", "build", "matrices", "measure", "measures"]
 BESIDE = ("inputs", "logits", "head")

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from backend.contracts.cells import Estimate, IntervalKind
-from backend.contracts.problems import Unprocessable
+from kinscape.backend.contracts.cells import Estimate, IntervalKind
+from kinscape.backend.contracts.problems import Unprocessable
 
 Floats = npt.NDArray[np.float64]
 
@@ -55,7 +55,7 @@ class Matrix:
         value = float(self.values[first] - self.values[second])
         if not len(self.replicates):
             return Estimate(value=value, method="no interval: values alone were asked for")
-        from backend.statistics.jackknife import half_width  # scipy: what a server sends has no replicates
+        from kinscape.backend.statistics.jackknife import half_width  # scipy: what a server sends has no replicates
 
         gaps = self.replicates[:, *first] - self.replicates[:, *second]
         half = float(half_width(gaps))

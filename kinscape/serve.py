@@ -5,15 +5,15 @@ import logging
 import uvicorn
 from starlette.types import ASGIApp
 
-from backend.api.app import create_app, guarded
-from backend.api.parts import Parts
-from backend.queue import CeleryQueue
-from backend.settings import WebSettings, read_settings
-from backend.store.database import Database
-from backend.store.files import Files
-from frontend.access import Access
-from frontend.app import content_security_policy, create_dashboard
-from migrations.moving import head
+from kinscape.backend.api.app import create_app, guarded
+from kinscape.backend.api.parts import Parts
+from kinscape.backend.queue import CeleryQueue
+from kinscape.backend.settings import WebSettings, read_settings
+from kinscape.backend.store.database import Database
+from kinscape.backend.store.files import Files
+from kinscape.frontend.access import Access
+from kinscape.frontend.app import content_security_policy, create_dashboard
+from kinscape.migrations.moving import head
 
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104
 

@@ -3,7 +3,7 @@
 from alembic import context
 from sqlalchemy import create_engine
 
-from backend.store.tables import Base
+from kinscape.backend.store.tables import Base
 
 
 def run() -> None:

@@ -12,7 +12,7 @@ LOCK = 5_201_963
 
 def _config(url: str = "") -> Config:
     config = Config()
-    config.set_main_option("script_location", str(files("migrations")))
+    config.set_main_option("script_location", str(files("kinscape.migrations")))
     config.attributes["url"] = url
     return config
 

@@ -147,7 +147,7 @@ def networks(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 def save_networks(folder: Path, count: int, *, metadata: bool = True) -> list[Path]:
     """Safetensors files of lenets after a few steps on random digits."""
-    from worker.loading.builtin import digits
+    from kinscape.worker.loading.builtin import digits
 
     x, y = (torch.from_numpy(a) for a in digits("train"))
     files = []
@@ -169,7 +169,7 @@ def save_networks(folder: Path, count: int, *, metadata: bool = True) -> list[Pa
 @pytest.fixture(scope="session")
 def probe_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two hundred digits as an .npz."""
-    from worker.loading.builtin import digits
+    from kinscape.worker.loading.builtin import digits
 
     x, y = digits("held-out")
     path = tmp_path_factory.mktemp("probe") / "digits.npz"
@@ -180,7 +180,7 @@ def probe_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def digits_train(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three hundred training digits as an .npz."""
-    from worker.loading.builtin import digits
+    from kinscape.worker.loading.builtin import digits
 
     x, y = digits("train")
     path = tmp_path_factory.mktemp("probe") / "digits-train.npz"

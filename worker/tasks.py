@@ -18,9 +18,9 @@ from celery import Celery
 from celery.signals import worker_process_init, worker_process_shutdown
 from sqlalchemy.exc import SQLAlchemyError
 
-from backend.contracts.cell_arrays import Cells
-from backend.contracts.cells import Reason, Why
-from backend.contracts.jobs import (
+from kinscape.backend.contracts.cell_arrays import Cells
+from kinscape.backend.contracts.cells import Reason, Why
+from kinscape.backend.contracts.jobs import (
     AddBuiltin,
     Forward,
     InspectCheckpoint,
@@ -31,23 +31,23 @@ from backend.contracts.jobs import (
     Summarise,
     Tile,
 )
-from backend.contracts.problems import Problem
-from backend.queue import TASK, CeleryQueue, celery_app
-from backend.settings import WorkerSettings, read_settings
-from backend.store import cards, jobs, matrices
-from backend.store.database import Database, queue_after_commit
-from backend.store.files import Files
-from backend.store.jobs import Claim
-from worker.engine.asked import missing_places
-from worker.engine.inspection import inspect_checkpoint, inspect_probe, refuse
-from worker.engine.materials import Materials
-from worker.engine.models import run_model
-from worker.engine.orders import order_matrices
-from worker.engine.passes import run_forward
-from worker.engine.summaries import summarise
-from worker.engine.tiles import run_tile
-from worker.loading import registry
-from worker.measures.catalogue import catalogue
+from kinscape.backend.contracts.problems import Problem
+from kinscape.backend.queue import TASK, CeleryQueue, celery_app
+from kinscape.backend.settings import WorkerSettings, read_settings
+from kinscape.backend.store import cards, jobs, matrices
+from kinscape.backend.store.database import Database, queue_after_commit
+from kinscape.backend.store.files import Files
+from kinscape.backend.store.jobs import Claim
+from kinscape.worker.engine.asked import missing_places
+from kinscape.worker.engine.inspection import inspect_checkpoint, inspect_probe, refuse
+from kinscape.worker.engine.materials import Materials
+from kinscape.worker.engine.models import run_model
+from kinscape.worker.engine.orders import order_matrices
+from kinscape.worker.engine.passes import run_forward
+from kinscape.worker.engine.summaries import summarise
+from kinscape.worker.engine.tiles import run_tile
+from kinscape.worker.loading import registry
+from kinscape.worker.measures.catalogue import catalogue
 
 # Well below a third of a lease (backend/store/jobs.py).
 BEAT_S = 8

@@ -6,13 +6,13 @@ import numpy as np
 from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
-from backend.actions import measures
-from backend.contracts.associations import Agreements, Associations
-from backend.contracts.cells import Cell, Estimate, Reason, Why
-from backend.contracts.comparisons import ComparisonState
-from backend.contracts.matrices import MissingCell, Numbers, Profile
-from backend.contracts.problems import NotFound, Unprocessable
-from backend.store import comparisons, matrices, summaries
+from kinscape.backend.actions import measures
+from kinscape.backend.contracts.associations import Agreements, Associations
+from kinscape.backend.contracts.cells import Cell, Estimate, Reason, Why
+from kinscape.backend.contracts.comparisons import ComparisonState
+from kinscape.backend.contracts.matrices import MissingCell, Numbers, Profile
+from kinscape.backend.contracts.problems import NotFound, Unprocessable
+from kinscape.backend.store import comparisons, matrices, summaries
 
 Summary = TypeVar("Summary", bound=BaseModel)
 

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 from sqlalchemy.orm import Session
 
-from backend.actions.uploads import check_architecture, short
-from backend.contracts.checkpoints import Checkpoint, CheckpointChange
-from backend.contracts.jobs import InspectCheckpoint
-from backend.contracts.problems import Conflict, Unprocessable
-from backend.contracts.uploads import State
-from backend.store import checkpoints, comparisons, jobs, projects
-from backend.store.tables import CheckpointRow
+from kinscape.backend.actions.uploads import check_architecture, short
+from kinscape.backend.contracts.checkpoints import Checkpoint, CheckpointChange
+from kinscape.backend.contracts.jobs import InspectCheckpoint
+from kinscape.backend.contracts.problems import Conflict, Unprocessable
+from kinscape.backend.contracts.uploads import State
+from kinscape.backend.store import checkpoints, comparisons, jobs, projects
+from kinscape.backend.store.tables import CheckpointRow
 
 
 def of_project(session: Session, project: int) -> list[Checkpoint]:

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from backend.actions import plans
-from backend.contracts.cards import Arity
-from backend.contracts.comparisons import (
+from kinscape.backend.actions import plans
+from kinscape.backend.contracts.cards import Arity
+from kinscape.backend.contracts.comparisons import (
     AskedMeasure,
     Comparison,
     ComparisonCreate,
@@ -15,12 +15,12 @@ from backend.contracts.comparisons import (
     Counts,
     Progress,
 )
-from backend.contracts.jobs import ENDED, OPEN, JobKind, JobState
-from backend.contracts.plans import Plan
-from backend.contracts.problems import Conflict
-from backend.store import cards, checkpoints, comparisons, jobs, probes, projects, questions
-from backend.store.jobs import Tally
-from backend.store.tables import ComparisonRow
+from kinscape.backend.contracts.jobs import ENDED, OPEN, JobKind, JobState
+from kinscape.backend.contracts.plans import Plan
+from kinscape.backend.contracts.problems import Conflict
+from kinscape.backend.store import cards, checkpoints, comparisons, jobs, probes, projects, questions
+from kinscape.backend.store.jobs import Tally
+from kinscape.backend.store.tables import ComparisonRow
 
 # Before three pieces are done, their mean time says little of those to come.
 FEWEST_FOR_ESTIMATE = 3

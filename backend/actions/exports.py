@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from backend.actions.matrices import MatrixArrays
-from backend.contracts.matrices import PackedHeader
+from kinscape.backend.actions.matrices import MatrixArrays
+from kinscape.backend.contracts.matrices import PackedHeader
 
 
 def as_csv(matrix: MatrixArrays) -> str:

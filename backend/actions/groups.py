@@ -6,15 +6,15 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy.orm import Session
 
-from backend.actions import measures
-from backend.actions.measures import AskedQuestion
-from backend.contracts.cards import Arity
-from backend.contracts.cell_arrays import Ints
-from backend.contracts.groups import Band, Contrast, GroupMean, Groups
-from backend.contracts.problems import NotFound, Unprocessable
-from backend.statistics import groups as statistics
-from backend.statistics.jackknife import FEWEST_GROUPS, half_width
-from backend.store import checkpoints
+from kinscape.backend.actions import measures
+from kinscape.backend.actions.measures import AskedQuestion
+from kinscape.backend.contracts.cards import Arity
+from kinscape.backend.contracts.cell_arrays import Ints
+from kinscape.backend.contracts.groups import Band, Contrast, GroupMean, Groups
+from kinscape.backend.contracts.problems import NotFound, Unprocessable
+from kinscape.backend.statistics import groups as statistics
+from kinscape.backend.statistics.jackknife import FEWEST_GROUPS, half_width
+from kinscape.backend.store import checkpoints
 
 Floats = npt.NDArray[np.float64]
 FEWEST_SEEDS = 3

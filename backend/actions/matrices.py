@@ -6,15 +6,15 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy.orm import Session
 
-from backend.actions import groups, measures
-from backend.actions.measures import AskedQuestion
-from backend.contracts.cards import Arity
-from backend.contracts.cell_arrays import Cells, Ints
-from backend.contracts.cells import Provenance, Reason, Why
-from backend.contracts.groups import Band
-from backend.contracts.matrices import Matrix, MatrixHeader, MissingCell, Numbers, Reading
-from backend.contracts.problems import NotFound, Unprocessable
-from backend.store import cards, comparisons, matrices, questions
+from kinscape.backend.actions import groups, measures
+from kinscape.backend.actions.measures import AskedQuestion
+from kinscape.backend.contracts.cards import Arity
+from kinscape.backend.contracts.cell_arrays import Cells, Ints
+from kinscape.backend.contracts.cells import Provenance, Reason, Why
+from kinscape.backend.contracts.groups import Band
+from kinscape.backend.contracts.matrices import Matrix, MatrixHeader, MissingCell, Numbers, Reading
+from kinscape.backend.contracts.problems import NotFound, Unprocessable
+from kinscape.backend.store import cards, comparisons, matrices, questions
 
 Floats = npt.NDArray[np.float64]
 # Chance and identity closer than this leave nothing between them that is not rounding.

@@ -4,13 +4,13 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
 
-from backend.contracts.cards import Card
-from backend.contracts.cell_arrays import Cells, joined
-from backend.contracts.cells import Reason, Why
-from backend.contracts.comparisons import ComparisonState
-from backend.contracts.problems import NotFound, Unprocessable
-from backend.store import cards, checkpoints, comparisons, matrices, questions
-from backend.store.tables import ComparisonRow, QuestionRow
+from kinscape.backend.contracts.cards import Card
+from kinscape.backend.contracts.cell_arrays import Cells, joined
+from kinscape.backend.contracts.cells import Reason, Why
+from kinscape.backend.contracts.comparisons import ComparisonState
+from kinscape.backend.contracts.problems import NotFound, Unprocessable
+from kinscape.backend.store import cards, checkpoints, comparisons, matrices, questions
+from kinscape.backend.store.tables import ComparisonRow, QuestionRow
 
 
 @dataclass(frozen=True)

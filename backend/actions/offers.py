@@ -3,8 +3,8 @@
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from backend.contracts.cards import ArchitectureCard, Card
-from backend.store import cards
+from kinscape.backend.contracts.cards import ArchitectureCard, Card
+from kinscape.backend.store import cards
 
 
 def measures(session: Session) -> list[Card]:

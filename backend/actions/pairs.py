@@ -3,17 +3,17 @@
 import numpy as np
 from sqlalchemy.orm import Session
 
-from backend.actions import measures
-from backend.actions.measures import AskedQuestion
-from backend.actions.uploads import short
-from backend.contracts.cards import Arity, Card
-from backend.contracts.cell_arrays import Cells
-from backend.contracts.cells import Cell, Estimate
-from backend.contracts.pairs import Difference, PairCell, PairDifference
-from backend.contracts.problems import NotFound, Unprocessable
-from backend.statistics.jackknife import paired_difference
-from backend.store import cards, comparisons, matrices, questions
-from backend.store.tables import QuestionRow
+from kinscape.backend.actions import measures
+from kinscape.backend.actions.measures import AskedQuestion
+from kinscape.backend.actions.uploads import short
+from kinscape.backend.contracts.cards import Arity, Card
+from kinscape.backend.contracts.cell_arrays import Cells
+from kinscape.backend.contracts.cells import Cell, Estimate
+from kinscape.backend.contracts.pairs import Difference, PairCell, PairDifference
+from kinscape.backend.contracts.problems import NotFound, Unprocessable
+from kinscape.backend.statistics.jackknife import paired_difference
+from kinscape.backend.store import cards, comparisons, matrices, questions
+from kinscape.backend.store.tables import QuestionRow
 
 Pair = tuple[int, int]
 

@@ -7,10 +7,10 @@ from itertools import product
 import numpy as np
 from sqlalchemy.orm import Session
 
-from backend.actions.uploads import short
-from backend.contracts.cards import Arity, Card, Input, Pace, Role
-from backend.contracts.cell_arrays import Ints
-from backend.contracts.comparisons import (
+from kinscape.backend.actions.uploads import short
+from kinscape.backend.contracts.cards import Arity, Card, Input, Pace, Role
+from kinscape.backend.contracts.cell_arrays import Ints
+from kinscape.backend.contracts.comparisons import (
     OUTPUT,
     PENULTIMATE,
     ComparisonCreate,
@@ -20,12 +20,12 @@ from backend.contracts.comparisons import (
     Specification,
     SpecifiedMeasure,
 )
-from backend.contracts.jobs import Forward, Job, ModelJob, Tile, TilePart
-from backend.contracts.problems import NotFound, Unprocessable
-from backend.contracts.uploads import State
-from backend.store import cards, checkpoints, matrices, probes, projects, questions
-from backend.store.questions import Question
-from backend.store.tables import CheckpointRow, ProbeRow
+from kinscape.backend.contracts.jobs import Forward, Job, ModelJob, Tile, TilePart
+from kinscape.backend.contracts.problems import NotFound, Unprocessable
+from kinscape.backend.contracts.uploads import State
+from kinscape.backend.store import cards, checkpoints, matrices, probes, projects, questions
+from kinscape.backend.store.questions import Question
+from kinscape.backend.store.tables import CheckpointRow, ProbeRow
 
 # Most cells of one question in one job: some ten seconds of work on small networks. A job that takes too long for
 # its time limit is split (worker/tasks.py), so this need not be exact.

@@ -2,13 +2,13 @@
 
 from sqlalchemy.orm import Session
 
-from backend.actions.uploads import short
-from backend.contracts.jobs import AddBuiltin
-from backend.contracts.probes import Probe, ProbeDescription, ProbeFacts
-from backend.contracts.problems import Conflict
-from backend.contracts.uploads import State
-from backend.store import jobs, probes, projects
-from backend.store.tables import ProbeRow
+from kinscape.backend.actions.uploads import short
+from kinscape.backend.contracts.jobs import AddBuiltin
+from kinscape.backend.contracts.probes import Probe, ProbeDescription, ProbeFacts
+from kinscape.backend.contracts.problems import Conflict
+from kinscape.backend.contracts.uploads import State
+from kinscape.backend.store import jobs, probes, projects
+from kinscape.backend.store.tables import ProbeRow
 
 
 def of_project(session: Session, project: int) -> list[Probe]:

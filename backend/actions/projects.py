@@ -2,9 +2,9 @@
 
 from sqlalchemy.orm import Session
 
-from backend.contracts.projects import Project
-from backend.store import projects
-from backend.store.tables import ProjectRow
+from kinscape.backend.contracts.projects import Project
+from kinscape.backend.store import projects
+from kinscape.backend.store.tables import ProjectRow
 
 
 def create(session: Session, name: str) -> Project:

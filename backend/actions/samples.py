@@ -6,12 +6,12 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from sqlalchemy.orm import Session
 
-from backend.actions import measures
-from backend.contracts.pairs import DisagreeingSample, Disagreements, Prediction
-from backend.contracts.problems import NotFound
-from backend.store import checkpoints, comparisons, probes
-from backend.store.artifacts import outputs_key
-from backend.store.files import Files
+from kinscape.backend.actions import measures
+from kinscape.backend.contracts.pairs import DisagreeingSample, Disagreements, Prediction
+from kinscape.backend.contracts.problems import NotFound
+from kinscape.backend.store import checkpoints, comparisons, probes
+from kinscape.backend.store.artifacts import outputs_key
+from kinscape.backend.store.files import Files
 
 # As many as fit a page; each is a small image.
 MOST_SAMPLES = 24

@@ -6,10 +6,10 @@ import secrets
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from backend.contracts.problems import Conflict, NotFound
-from backend.contracts.shares import NewShare, Share, ShareCreate
-from backend.store import comparisons, shares
-from backend.store.tables import ShareRow
+from kinscape.backend.contracts.problems import Conflict, NotFound
+from kinscape.backend.contracts.shares import NewShare, Share, ShareCreate
+from kinscape.backend.store import comparisons, shares
+from kinscape.backend.store.tables import ShareRow
 
 
 def describe(row: ShareRow) -> Share:

@@ -14,20 +14,20 @@ from typing import Any
 from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
-from backend.contracts.checkpoints import CheckpointDescription, CheckpointFacts
-from backend.contracts.jobs import InspectCheckpoint, InspectProbe, Job
-from backend.contracts.probes import ProbeDescription, ProbeFacts
-from backend.contracts.problems import (
+from kinscape.backend.contracts.checkpoints import CheckpointDescription, CheckpointFacts
+from kinscape.backend.contracts.jobs import InspectCheckpoint, InspectProbe, Job
+from kinscape.backend.contracts.probes import ProbeDescription, ProbeFacts
+from kinscape.backend.contracts.problems import (
     Conflict,
     FileRefused,
     Problem,
     TooLarge,
     Unprocessable,
 )
-from backend.contracts.uploads import State, UploadKind
-from backend.store import cards, checkpoints, jobs, probes, projects, uploads
-from backend.store.files import Files, hash_of
-from backend.store.tables import CheckpointRow, ProbeRow, UploadRow
+from kinscape.backend.contracts.uploads import State, UploadKind
+from kinscape.backend.store import cards, checkpoints, jobs, probes, projects, uploads
+from kinscape.backend.store.files import Files, hash_of
+from kinscape.backend.store.tables import CheckpointRow, ProbeRow, UploadRow
 
 
 class OffsetMismatch(Conflict):

@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 from starlette.exceptions import HTTPException
 
-from backend.contracts.problems import Problem
+from kinscape.backend.contracts.problems import Problem
 
 MEDIA_TYPE = "application/problem+json"
 log = logging.getLogger("kinscape.api")

@@ -11,15 +11,15 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp
 
-from backend.actions import shares as links
-from backend.actions import uploads as incoming
-from backend.api import answers
-from backend.api.guard import Guard
-from backend.api.parts import Parts
-from backend.api.routes import checkpoints, comparisons, offers, probes, projects, results, shares, uploads
-from backend.contracts.problems import NotFound
-from backend.contracts.shares import Share
-from backend.store import jobs
+from kinscape.backend.actions import shares as links
+from kinscape.backend.actions import uploads as incoming
+from kinscape.backend.api import answers
+from kinscape.backend.api.guard import Guard
+from kinscape.backend.api.parts import Parts
+from kinscape.backend.api.routes import checkpoints, comparisons, offers, probes, projects, results, shares, uploads
+from kinscape.backend.contracts.problems import NotFound
+from kinscape.backend.contracts.shares import Share
+from kinscape.backend.store import jobs
 
 RECONCILE_EVERY_S = 5
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]

@@ -16,9 +16,9 @@ from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from backend.api.answers import plain_problem, problem_response
-from backend.contracts.shares import Share
-from backend.settings import LOOPBACK, WebSettings
+from kinscape.backend.api.answers import plain_problem, problem_response
+from kinscape.backend.contracts.shares import Share
+from kinscape.backend.settings import LOOPBACK, WebSettings
 
 OWNER_COOKIE = "kinscape_owner"
 SHARE_COOKIE = "kinscape_share"

@@ -7,10 +7,10 @@ from typing import Annotated
 from fastapi import Depends, Path, Request
 from sqlalchemy.orm import Session
 
-from backend.queue import CeleryQueue
-from backend.settings import WebSettings
-from backend.store.database import Database
-from backend.store.files import Files
+from kinscape.backend.queue import CeleryQueue
+from kinscape.backend.settings import WebSettings
+from kinscape.backend.store.database import Database
+from kinscape.backend.store.files import Files
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, Field
 
-from backend.contracts.matrices import Numbers
+from kinscape.backend.contracts.matrices import Numbers
 
 
 class Correlation(BaseModel):

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from backend.contracts.problems import Unprocessable
+from kinscape.backend.contracts.problems import Unprocessable
 
 FEWEST_LETTERS = 3
 

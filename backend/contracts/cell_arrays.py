@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from backend.contracts.cards import Arity, Card
-from backend.contracts.cells import Cell, Detail, Estimate, Provenance, Reason, Told, Why
+from kinscape.backend.contracts.cards import Arity, Card
+from kinscape.backend.contracts.cells import Cell, Detail, Estimate, Provenance, Reason, Told, Why
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from backend.contracts.projects import Id, Name, Number, Tags
-from backend.contracts.uploads import State
+from kinscape.backend.contracts.projects import Id, Name, Number, Tags
+from kinscape.backend.contracts.uploads import State
 
 
 class CheckpointDescription(BaseModel):

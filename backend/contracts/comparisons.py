@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from backend.contracts.cards import Arity, Slug
-from backend.contracts.projects import Id
+from kinscape.backend.contracts.cards import Arity, Slug
+from kinscape.backend.contracts.projects import Id
 
 PENULTIMATE = "penultimate"
 OUTPUT = "output"

@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from backend.contracts.comparisons import Precision, Reduction
-from backend.contracts.projects import Id
+from kinscape.backend.contracts.comparisons import Precision, Reduction
+from kinscape.backend.contracts.projects import Id
 
 
 class Queue(enum.StrEnum):

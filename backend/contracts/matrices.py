@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, Field
 
-from backend.contracts.cells import Reason
-from backend.contracts.groups import Band
-from backend.contracts.projects import Id
+from kinscape.backend.contracts.cells import Reason
+from kinscape.backend.contracts.groups import Band
+from kinscape.backend.contracts.projects import Id
 
 
 class Reading(enum.StrEnum):

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from backend.contracts.cells import Cell
+from kinscape.backend.contracts.cells import Cell
 
 
 class PairCell(BaseModel):

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, Field
 
-from backend.contracts.comparisons import Counts
+from kinscape.backend.contracts.comparisons import Counts
 
 
 class Plan(BaseModel):

@@ -5,8 +5,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from backend.contracts.projects import Id, Name
-from backend.contracts.uploads import State
+from kinscape.backend.contracts.projects import Id, Name
+from kinscape.backend.contracts.uploads import State
 
 
 class ProbeDescription(BaseModel):

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from backend.contracts.projects import Id
+from kinscape.backend.contracts.projects import Id
 
 
 class ShareCreate(BaseModel):

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from backend.contracts.associations import Association, Correlation
-from backend.statistics.ranks import Floats, benjamini_yekutieli, kendall, partial, pearson, ranks, spearman
+from kinscape.backend.contracts.associations import Association, Correlation
+from kinscape.backend.statistics.ranks import Floats, benjamini_yekutieli, kendall, partial, pearson, ranks, spearman
 
 DRAWS = 1000
 PERMUTATIONS = 5000

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from backend.statistics.ranks import VALUES_AT_ONCE, Floats, benjamini_yekutieli, ranks
+from kinscape.backend.statistics.ranks import VALUES_AT_ONCE, Floats, benjamini_yekutieli, ranks
 
 PERMUTATIONS = 2000
 SEED = 0

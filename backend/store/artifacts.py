@@ -3,7 +3,7 @@
 import hashlib
 import json
 
-from backend.store.tables import CheckpointRow, ProbeRow
+from kinscape.backend.store.tables import CheckpointRow, ProbeRow
 
 CODES = {"F32": "f", "F64": "d", "I64": "q", "I32": "i", "U8": "B"}
 LONGEST_HEADER = 100 << 20

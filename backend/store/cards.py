@@ -7,8 +7,8 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from backend.contracts.cards import ArchitectureCard, Card
-from backend.store.tables import ArchitectureRow, CardRow, WorkerRow
+from kinscape.backend.contracts.cards import ArchitectureCard, Card
+from kinscape.backend.store.tables import ArchitectureRow, CardRow, WorkerRow
 
 # Three reports of a worker may be lost before it counts as gone.
 AWAY = dt.timedelta(seconds=45)

@@ -6,9 +6,9 @@ from sqlalchemy import func, select, type_coerce
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
-from backend.contracts.problems import NotFound
-from backend.contracts.uploads import State
-from backend.store.tables import CheckpointRow, ComparisonRow
+from kinscape.backend.contracts.problems import NotFound
+from kinscape.backend.contracts.uploads import State
+from kinscape.backend.store.tables import CheckpointRow, ComparisonRow
 
 # Twice as many as one comparison may hold.
 LIST_LIMIT = 2000

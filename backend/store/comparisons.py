@@ -3,9 +3,9 @@
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from backend.contracts.comparisons import ComparisonState
-from backend.contracts.problems import NotFound
-from backend.store.tables import ComparisonRow
+from kinscape.backend.contracts.comparisons import ComparisonState
+from kinscape.backend.contracts.problems import NotFound
+from kinscape.backend.store.tables import ComparisonRow
 
 LIST_LIMIT = 500
 

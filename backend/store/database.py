@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.orm import Session
 
-from backend.contracts.jobs import JobKind
-from backend.contracts.problems import Unavailable
+from kinscape.backend.contracts.jobs import JobKind
+from kinscape.backend.contracts.problems import Unavailable
 
 Wake = Callable[[Sequence[tuple[int, JobKind]]], None]
 OUTBOX = "jobs to wake after the commit"

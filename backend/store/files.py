@@ -5,7 +5,7 @@ import os
 import shutil
 from pathlib import Path
 
-from backend.contracts.problems import NotFound
+from kinscape.backend.contracts.problems import NotFound
 
 CHUNK = 1 << 20
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from sqlalchemy import and_, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from backend.contracts.comparisons import ComparisonState
-from backend.contracts.jobs import OPEN, Job, JobKind, JobState, Summarise
-from backend.store.database import queue_after_commit
-from backend.store.tables import ComparisonJobRow, ComparisonRow, JobRow
+from kinscape.backend.contracts.comparisons import ComparisonState
+from kinscape.backend.contracts.jobs import OPEN, Job, JobKind, JobState, Summarise
+from kinscape.backend.store.database import queue_after_commit
+from kinscape.backend.store.tables import ComparisonJobRow, ComparisonRow, JobRow
 
 # A worker extends its lease every eight seconds (worker/tasks.py), so three extensions may be lost.
 LEASE = dt.timedelta(seconds=30)

@@ -9,9 +9,9 @@ from sqlalchemy import and_, or_, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, undefer
 
-from backend.contracts.cell_arrays import Cells, Ints, among, is_lasting, joined, merged
-from backend.contracts.cells import Cell, Detail
-from backend.store.tables import CellDetailRow, MatrixRow
+from kinscape.backend.contracts.cell_arrays import Cells, Ints, among, is_lasting, joined, merged
+from kinscape.backend.contracts.cells import Cell, Detail
+from kinscape.backend.store.tables import CellDetailRow, MatrixRow
 
 # Arrays of one statement stay below some ten megabytes for a thousand checkpoints with intervals.
 ROWS_PER_STATEMENT = 100

@@ -3,8 +3,8 @@
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from backend.contracts.problems import NotFound
-from backend.store.tables import ProbeRow
+from kinscape.backend.contracts.problems import NotFound
+from kinscape.backend.store.tables import ProbeRow
 
 LIST_LIMIT = 2000
 

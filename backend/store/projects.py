@@ -3,8 +3,8 @@
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from backend.contracts.problems import Conflict, NotFound
-from backend.store.tables import CheckpointRow, ComparisonRow, ProjectRow
+from kinscape.backend.contracts.problems import Conflict, NotFound
+from kinscape.backend.store.tables import CheckpointRow, ComparisonRow, ProjectRow
 
 # More than any group has kept; a page that lists them stays below a megabyte.
 LIST_LIMIT = 2000

@@ -10,9 +10,9 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from backend.contracts.cards import Arity, Card, Input, Role
-from backend.contracts.cell_arrays import Ints, places
-from backend.store.tables import ComparisonQuestionRow, OrderRow, QuestionRow
+from kinscape.backend.contracts.cards import Arity, Card, Input, Role
+from kinscape.backend.contracts.cell_arrays import Ints, places
+from kinscape.backend.store.tables import ComparisonQuestionRow, OrderRow, QuestionRow
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ import hashlib
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from backend.contracts.problems import NotFound
-from backend.store.tables import ShareRow
+from kinscape.backend.contracts.problems import NotFound
+from kinscape.backend.store.tables import ShareRow
 
 LIST_LIMIT = 500
 

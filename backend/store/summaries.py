@@ -6,7 +6,7 @@ from pydantic import BaseModel
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from backend.store.tables import SummaryRow
+from kinscape.backend.store.tables import SummaryRow
 
 Summary = TypeVar("Summary", bound=BaseModel)
 

@@ -7,14 +7,14 @@ from sqlalchemy import BigInteger, DateTime, ForeignKey, Identity, Index, MetaDa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from backend.contracts.cards import ArchitectureCard, Arity, Card, Input, Role
-from backend.contracts.cells import Column, Told
-from backend.contracts.checkpoints import CheckpointFacts
-from backend.contracts.comparisons import ComparisonState, Specification
-from backend.contracts.jobs import JOB, Job, JobKind, JobState
-from backend.contracts.probes import ProbeFacts
-from backend.contracts.uploads import State, UploadKind
-from backend.store.types import Record, Word
+from kinscape.backend.contracts.cards import ArchitectureCard, Arity, Card, Input, Role
+from kinscape.backend.contracts.cells import Column, Told
+from kinscape.backend.contracts.checkpoints import CheckpointFacts
+from kinscape.backend.contracts.comparisons import ComparisonState, Specification
+from kinscape.backend.contracts.jobs import JOB, Job, JobKind, JobState
+from kinscape.backend.contracts.probes import ProbeFacts
+from kinscape.backend.contracts.uploads import State, UploadKind
+from kinscape.backend.store.types import Record, Word
 
 CONVENTION = {
     "ix": "ix_%(column_0_label)s",

@@ -6,9 +6,9 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from backend.contracts.problems import NotFound
-from backend.contracts.uploads import UploadKind
-from backend.store.tables import UploadRow
+from kinscape.backend.contracts.problems import NotFound
+from kinscape.backend.contracts.uploads import UploadKind
+from kinscape.backend.store.tables import UploadRow
 
 LIFETIME = dt.timedelta(days=1)
 

@@ -5,9 +5,9 @@ from typing import Any
 import dash_mantine_components as dmc
 from dash import dcc, html
 
-from backend.contracts.cards import Card
-from frontend.components.words import fact
-from frontend.figures.look import number
+from kinscape.backend.contracts.cards import Card
+from kinscape.frontend.components.words import fact
+from kinscape.frontend.figures.look import number
 
 
 def named(card: Card, text: str = "") -> Any:

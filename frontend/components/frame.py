@@ -5,7 +5,7 @@ from typing import Any
 import dash_mantine_components as dmc
 from dash import dcc, html
 
-from frontend.components.cards import pointed_at
+from kinscape.frontend.components.cards import pointed_at
 
 THEME = {
     "primaryColor": "indigo",

@@ -5,9 +5,9 @@ from typing import Any
 import dash_mantine_components as dmc
 from dash import html
 
-from backend.contracts.cells import Cell, Reason
-from backend.contracts.pairs import Difference
-from frontend.figures.look import number
+from kinscape.backend.contracts.cells import Cell, Reason
+from kinscape.backend.contracts.pairs import Difference
+from kinscape.frontend.figures.look import number
 
 STATE_COLOURS = {
     "ready": "teal",

@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from frontend.figures.look import ACCENT, INK, LINE, QUIET, dressed, number, safe
+from kinscape.frontend.figures.look import ACCENT, INK, LINE, QUIET, dressed, number, safe
 
 SECOND = "#c77d2e"
 COLOURS = (ACCENT, SECOND)

@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
 
-from backend.contracts.cards import Card
-from frontend.figures.look import GROUPS, PAPER, QUIET, dressed, number, safe, scale_of, span_of
+from kinscape.backend.contracts.cards import Card
+from kinscape.frontend.figures.look import GROUPS, PAPER, QUIET, dressed, number, safe, scale_of, span_of
 
 Floats = npt.NDArray[np.float64]
 MOST_WITH_TEXT = 14

@@ -3,9 +3,9 @@
 import numpy as np
 import plotly.graph_objects as go
 
-from backend.contracts.cards import Card
-from frontend.figures.heatmap import Floats, margin, short
-from frontend.figures.look import dressed, number, safe, scale_of, span_of
+from kinscape.backend.contracts.cards import Card
+from kinscape.frontend.figures.heatmap import Floats, margin, short
+from kinscape.frontend.figures.look import dressed, number, safe, scale_of, span_of
 
 
 def layer_heatmap(values: Floats, layers: list[str], card: Card, *, names: tuple[str, str], scheme: str) -> go.Figure:

@@ -7,7 +7,7 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly import colors
 
-from backend.contracts.cards import Card, Direction
+from kinscape.backend.contracts.cards import Card, Direction
 
 FONT = "Inter, system-ui, -apple-system, 'Segoe UI', sans-serif"
 INK = {"light": "#1d2430", "dark": "#d7dce4"}

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from frontend.figures.look import GROUPS, INK, LINE, dressed, safe
+from kinscape.frontend.figures.look import GROUPS, INK, LINE, dressed, safe
 
 ROOM_X, ROOM_Y = 0.16, 0.035
 

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from backend.contracts.cards import Card
-from frontend.figures.heatmap import Block, margin, short
-from frontend.figures.look import INK, LINE, dressed, number, safe
+from kinscape.backend.contracts.cards import Card
+from kinscape.frontend.figures.heatmap import Block, margin, short
+from kinscape.frontend.figures.look import INK, LINE, dressed, number, safe
 
 
 def models_table(columns: Sequence[tuple[str, Card, Block]], *, scheme: str, beside: float | None = None) -> go.Figure:

@@ -3,8 +3,8 @@
 import numpy as np
 import plotly.graph_objects as go
 
-from backend.contracts.cards import Card
-from frontend.figures.look import QUIET, dressed, number, scale_of, span_of
+from kinscape.backend.contracts.cards import Card
+from kinscape.frontend.figures.look import QUIET, dressed, number, scale_of, span_of
 
 BINS = 40
 

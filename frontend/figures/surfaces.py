@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from frontend.figures.curves import Curve, framed
-from frontend.figures.heatmap import Floats, margin, short
-from frontend.figures.look import CIVIDIS, GROUPS, INK, PAPER, SIGNED, dressed, number, safe
+from kinscape.frontend.figures.curves import Curve, framed
+from kinscape.frontend.figures.heatmap import Floats, margin, short
+from kinscape.frontend.figures.look import CIVIDIS, GROUPS, INK, PAPER, SIGNED, dressed, number, safe
 
 LEVELS = 14
 LINES = "rgba(255,255,255,0.35)"

@@ -5,17 +5,17 @@ from typing import Any
 import numpy as np
 from dash import html
 
-from backend.contracts.associations import Association, Associations, Correlation
-from backend.contracts.comparisons import AskedMeasure
-from frontend.components.cards import named
-from frontend.components.frame import link
-from frontend.components.words import nothing, trouble
-from frontend.figures import surfaces
-from frontend.figures.look import number
-from frontend.figures.surfaces import BELIEVED
-from frontend.pages.opened import OpenedComparison
-from frontend.pages.pictures import graph
+from kinscape.backend.contracts.associations import Association, Associations, Correlation
+from kinscape.backend.contracts.comparisons import AskedMeasure
 from kinscape.client import ClientError
+from kinscape.frontend.components.cards import named
+from kinscape.frontend.components.frame import link
+from kinscape.frontend.components.words import nothing, trouble
+from kinscape.frontend.figures import surfaces
+from kinscape.frontend.figures.look import number
+from kinscape.frontend.figures.surfaces import BELIEVED
+from kinscape.frontend.pages.opened import OpenedComparison
+from kinscape.frontend.pages.pictures import graph
 
 ROW = 26
 

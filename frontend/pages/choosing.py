@@ -4,9 +4,9 @@ from typing import Any
 
 from dash import html
 
-from frontend.components.cards import named
-from frontend.components.frame import link
-from frontend.pages.opened import OpenedComparison
+from kinscape.frontend.components.cards import named
+from kinscape.frontend.components.frame import link
+from kinscape.frontend.pages.opened import OpenedComparison
 
 ONE_MEASURE = ("matrix", "map", "groups")
 READ = ("matrix", "multiples")

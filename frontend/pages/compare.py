@@ -6,17 +6,17 @@ import dash_ag_grid as dag
 import dash_mantine_components as dmc
 from dash import Dash, Input, Output, State, ctx, html, no_update
 
-from backend.contracts.cards import Card, Question
-from backend.contracts.comparisons import PENULTIMATE
-from backend.contracts.probes import Probe
-from frontend.access import Access
-from frontend.components.cards import named
-from frontend.components.words import nothing, trouble
-from frontend.filtering import matches
-from frontend.pages.library import GRID, row_of
-from frontend.wiring import on
+from kinscape.backend.contracts.cards import Card, Question
+from kinscape.backend.contracts.comparisons import PENULTIMATE
+from kinscape.backend.contracts.probes import Probe
 from kinscape.client import Client, ClientError, Project
 from kinscape.client.project import Asked
+from kinscape.frontend.access import Access
+from kinscape.frontend.components.cards import named
+from kinscape.frontend.components.words import nothing, trouble
+from kinscape.frontend.filtering import matches
+from kinscape.frontend.pages.library import GRID, row_of
+from kinscape.frontend.wiring import on
 
 FIRST_MEASURES = ("disagreement", "linear-cka", "accuracy")
 COST = {"product": "fast", "pair": "moderate", "path": "slow"}

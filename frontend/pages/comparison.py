@@ -5,20 +5,20 @@ from typing import Any
 import dash_mantine_components as dmc
 from dash import ALL, Dash, Input, Output, State, ctx, html, no_update
 
-from backend.contracts.comparisons import Progress
-from frontend.access import Access
-from frontend.components.frame import link
-from frontend.components.words import fact, state_badge, trouble
-from frontend.pages import pictures
-from frontend.pages.associated import agreement_tab, associations_tab, profile_tab
-from frontend.pages.choosing import WHOLE, choices
-from frontend.pages.curves import curves_tab, path_picture
-from frontend.pages.grouped import groups_tab
-from frontend.pages.more import register_more
-from frontend.pages.opened import OpenedComparison
-from frontend.view import View
-from frontend.wiring import on
+from kinscape.backend.contracts.comparisons import Progress
 from kinscape.client import ClientError
+from kinscape.frontend.access import Access
+from kinscape.frontend.components.frame import link
+from kinscape.frontend.components.words import fact, state_badge, trouble
+from kinscape.frontend.pages import pictures
+from kinscape.frontend.pages.associated import agreement_tab, associations_tab, profile_tab
+from kinscape.frontend.pages.choosing import WHOLE, choices
+from kinscape.frontend.pages.curves import curves_tab, path_picture
+from kinscape.frontend.pages.grouped import groups_tab
+from kinscape.frontend.pages.more import register_more
+from kinscape.frontend.pages.opened import OpenedComparison
+from kinscape.frontend.view import View
+from kinscape.frontend.wiring import on
 
 TAB_NAMES = {
     "matrix": "Matrix",

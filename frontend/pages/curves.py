@@ -6,18 +6,18 @@ from typing import Any
 import dash_mantine_components as dmc
 from dash import html
 
-from backend.contracts.cells import Reason
-from backend.contracts.comparisons import AskedMeasure
-from frontend.components.cards import named
-from frontend.components.frame import link
-from frontend.components.words import nothing
-from frontend.figures import curves as draw
-from frontend.figures import surfaces
-from frontend.figures.curves import Curve
-from frontend.pages.opened import OpenedComparison
-from frontend.pages.pictures import graph
+from kinscape.backend.contracts.cells import Reason
+from kinscape.backend.contracts.comparisons import AskedMeasure
 from kinscape.client import ClientError
 from kinscape.client.project import Asked
+from kinscape.frontend.components.cards import named
+from kinscape.frontend.components.frame import link
+from kinscape.frontend.components.words import nothing
+from kinscape.frontend.figures import curves as draw
+from kinscape.frontend.figures import surfaces
+from kinscape.frontend.figures.curves import Curve
+from kinscape.frontend.pages.opened import OpenedComparison
+from kinscape.frontend.pages.pictures import graph
 
 Maker = Callable[[OpenedComparison, Sequence[int], str], Any]
 

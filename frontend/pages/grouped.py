@@ -4,13 +4,13 @@ from typing import Any
 
 from dash import html
 
-from backend.contracts.groups import Contrast, GroupMean, Groups
-from frontend.components.cards import named
-from frontend.components.frame import link
-from frontend.components.words import nothing, trouble
-from frontend.figures.look import number
-from frontend.pages.opened import OpenedComparison
+from kinscape.backend.contracts.groups import Contrast, GroupMean, Groups
 from kinscape.client import ClientError
+from kinscape.frontend.components.cards import named
+from kinscape.frontend.components.frame import link
+from kinscape.frontend.components.words import nothing, trouble
+from kinscape.frontend.figures.look import number
+from kinscape.frontend.pages.opened import OpenedComparison
 
 
 def groups_tab(page: OpenedComparison, _scheme: str) -> Any:

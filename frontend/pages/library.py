@@ -6,14 +6,14 @@ import dash_ag_grid as dag
 import dash_mantine_components as dmc
 from dash import Dash, Input, Output, State, dcc, html
 
-from backend.contracts.checkpoints import Checkpoint
-from backend.contracts.probes import Probe
-from frontend.access import Access
-from frontend.components.frame import link
-from frontend.components.words import nothing, state_badge, trouble
-from frontend.filtering import matches
-from frontend.wiring import on
+from kinscape.backend.contracts.checkpoints import Checkpoint
+from kinscape.backend.contracts.probes import Probe
 from kinscape.client import ClientError, Project
+from kinscape.frontend.access import Access
+from kinscape.frontend.components.frame import link
+from kinscape.frontend.components.words import nothing, state_badge, trouble
+from kinscape.frontend.filtering import matches
+from kinscape.frontend.wiring import on
 
 COLUMNS = [
     {"field": "name", "pinned": "left", "minWidth": 170, "flex": 2},

@@ -4,14 +4,14 @@ from typing import Any
 
 from dash import Dash, Input, Output, State, no_update
 
-from frontend.access import Access
-from frontend.components.words import trouble
-from frontend.pages.curves import plane_of
-from frontend.pages.opened import OpenedComparison
-from frontend.view import View
-from frontend.wiring import on
 from kinscape.client import ClientError
 from kinscape.client.project import Asked
+from kinscape.frontend.access import Access
+from kinscape.frontend.components.words import trouble
+from kinscape.frontend.pages.curves import plane_of
+from kinscape.frontend.pages.opened import OpenedComparison
+from kinscape.frontend.view import View
+from kinscape.frontend.wiring import on
 
 
 def register_more(app: Dash, access: Access) -> None:

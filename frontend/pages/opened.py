@@ -5,14 +5,14 @@ from functools import cached_property
 
 import numpy as np
 
-from backend.contracts.cards import Arity, Card, Change, Direction, Family, Input
-from backend.contracts.checkpoints import Checkpoint
-from backend.contracts.comparisons import AskedMeasure
-from backend.contracts.matrices import Reading
-from frontend.access import Access
-from frontend.figures.heatmap import Block
-from frontend.view import View
+from kinscape.backend.contracts.cards import Arity, Card, Change, Direction, Family, Input
+from kinscape.backend.contracts.checkpoints import Checkpoint
+from kinscape.backend.contracts.comparisons import AskedMeasure
+from kinscape.backend.contracts.matrices import Reading
 from kinscape.client import Client, ClientError, Comparison, PackedMatrix, Project
+from kinscape.frontend.access import Access
+from kinscape.frontend.figures.heatmap import Block
+from kinscape.frontend.view import View
 
 SUMMARIES = {
     Reading.ABOVE_CHANCE: "0 is what shuffled samples score, 1 is identity; the same scale for every measure.",

@@ -5,20 +5,20 @@ from typing import Any
 import dash_mantine_components as dmc
 from dash import dcc, html
 
-from backend.contracts.comparisons import AskedMeasure
-from backend.contracts.matrices import MatrixHeader
-from frontend.components.cards import named
-from frontend.components.frame import link
-from frontend.components.words import difference, estimate, nothing, trouble
-from frontend.figures.heatmap import heatmap, miniature, top_of
-from frontend.figures.layers import layer_heatmap
-from frontend.figures.look import CONFIG, number
-from frontend.figures.map import model_map
-from frontend.figures.models import models_table
-from frontend.figures.samples import picture
-from frontend.figures.scale import scale_histogram
-from frontend.pages.opened import OpenedComparison
+from kinscape.backend.contracts.comparisons import AskedMeasure
+from kinscape.backend.contracts.matrices import MatrixHeader
 from kinscape.client import ClientError
+from kinscape.frontend.components.cards import named
+from kinscape.frontend.components.frame import link
+from kinscape.frontend.components.words import difference, estimate, nothing, trouble
+from kinscape.frontend.figures.heatmap import heatmap, miniature, top_of
+from kinscape.frontend.figures.layers import layer_heatmap
+from kinscape.frontend.figures.look import CONFIG, number
+from kinscape.frontend.figures.map import model_map
+from kinscape.frontend.figures.models import models_table
+from kinscape.frontend.figures.samples import picture
+from kinscape.frontend.figures.scale import scale_histogram
+from kinscape.frontend.pages.opened import OpenedComparison
 
 FILL = {"height": "100%", "width": "100%"}
 MOST_BESIDE = 14

@@ -5,13 +5,13 @@ from typing import Any
 import dash_mantine_components as dmc
 from dash import Dash, Input, Output, State, html, no_update
 
-from backend.contracts.cards import Question
-from frontend.access import Access
-from frontend.components.cards import card_of
-from frontend.components.frame import link
-from frontend.components.words import nothing, state_badge, trouble
-from frontend.wiring import on
+from kinscape.backend.contracts.cards import Question
 from kinscape.client import Client, ClientError, Project
+from kinscape.frontend.access import Access
+from kinscape.frontend.components.cards import card_of
+from kinscape.frontend.components.frame import link
+from kinscape.frontend.components.words import nothing, state_badge, trouble
+from kinscape.frontend.wiring import on
 
 
 def new_project() -> Any:

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import httpx
 
-from backend.contracts.cards import ArchitectureCard, Card
+from kinscape.backend.contracts.cards import ArchitectureCard, Card
 from kinscape.client.comparison import Comparison
 from kinscape.client.http import ClientError, Http
 from kinscape.client.project import Project

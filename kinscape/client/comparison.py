@@ -11,14 +11,14 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import TypeAdapter
 
-from backend.contracts import comparisons as contract
-from backend.contracts.associations import Agreements, Associations
-from backend.contracts.cells import Cell
-from backend.contracts.checkpoints import Checkpoint
-from backend.contracts.groups import Contrast, Groups
-from backend.contracts.matrices import Matrix as MatrixDocument
-from backend.contracts.matrices import PackedHeader, Profile, Reading
-from backend.contracts.pairs import Difference, Disagreements, PairCell, PairDifference
+from kinscape.backend.contracts import comparisons as contract
+from kinscape.backend.contracts.associations import Agreements, Associations
+from kinscape.backend.contracts.cells import Cell
+from kinscape.backend.contracts.checkpoints import Checkpoint
+from kinscape.backend.contracts.groups import Contrast, Groups
+from kinscape.backend.contracts.matrices import Matrix as MatrixDocument
+from kinscape.backend.contracts.matrices import PackedHeader, Profile, Reading
+from kinscape.backend.contracts.pairs import Difference, Disagreements, PairCell, PairDifference
 from kinscape.client.http import ClientError, Http
 from kinscape.client.share import Share
 from kinscape.matrix import Matrix

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict, Unpack
 
-from backend.contracts.checkpoints import Checkpoint
-from backend.contracts.plans import Plan
-from backend.contracts.probes import Probe
-from backend.contracts.projects import Project as ProjectData
-from backend.contracts.uploads import State
+from kinscape.backend.contracts.checkpoints import Checkpoint
+from kinscape.backend.contracts.plans import Plan
+from kinscape.backend.contracts.probes import Probe
+from kinscape.backend.contracts.projects import Project as ProjectData
+from kinscape.backend.contracts.uploads import State
 from kinscape.client import upload
 from kinscape.client.comparison import Comparison
 from kinscape.client.http import ClientError, Http

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from worker.loading.builtin import digits
-from worker.loading.registry import build
+from kinscape.worker.loading.builtin import digits
+from kinscape.worker.loading.registry import build
 
 EPOCHS = 40
 BATCH = 64

@@ -214,7 +214,7 @@ class Launcher:
                 "-m",
                 "celery",
                 "-A",
-                "worker.tasks",
+                "kinscape.worker.tasks",
                 "worker",
                 "--queues",
                 queue,

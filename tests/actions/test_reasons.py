@@ -2,9 +2,9 @@
 
 import pytest
 
-from backend.actions.measures import reason_of_nothing
-from backend.contracts.cells import Why
-from backend.contracts.comparisons import ComparisonState
+from kinscape.backend.actions.measures import reason_of_nothing
+from kinscape.backend.contracts.cells import Why
+from kinscape.backend.contracts.comparisons import ComparisonState
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,11 @@
 
 import pytest
 
-from backend.actions.comparisons import progress_from
-from backend.contracts.comparisons import ComparisonState
-from backend.contracts.jobs import JobKind, JobState
-from backend.store.jobs import Tally
-from backend.store.tables import ComparisonRow
+from kinscape.backend.actions.comparisons import progress_from
+from kinscape.backend.contracts.comparisons import ComparisonState
+from kinscape.backend.contracts.jobs import JobKind, JobState
+from kinscape.backend.store.jobs import Tally
+from kinscape.backend.store.tables import ComparisonRow
 
 DONE, QUEUED, RUNNING = JobState.DONE, JobState.QUEUED, JobState.RUNNING
 

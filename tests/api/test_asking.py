@@ -7,8 +7,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from backend.contracts.checkpoints import Checkpoint
 from kinscape import Client, build, measure
+from kinscape.backend.contracts.checkpoints import Checkpoint
 from kinscape.client import ClientError, Project
 
 PAIRWISE = ["disagreement", "linear-cka", "weight-cosine"]

@@ -8,16 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from frontend.pages import compare
 from kinscape import Client
+from kinscape.frontend.pages import compare
 from tests.conftest import Server, free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 GOOD = '''"""Half of the disagreement."""
 
-from backend.contracts.cards import Card, Change, Direction, Family, Input, Question, Role, Uncertainty
-from worker.evaluation.measure import measure
-from worker.similarity.outputs import one_hot_predictions
+from kinscape.backend.contracts.cards import Card, Change, Direction, Family, Input, Question, Role, Uncertainty
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.similarity.outputs import one_hot_predictions
 
 
 @measure(
@@ -39,7 +39,7 @@ def half_disagreement(p, q):
 def copy(tmp_path: Path) -> Path:
     """A copy of the source that a test may add to."""
     for room in ("backend", "worker", "frontend", "migrations", "kinscape", "tests"):
-        shutil.copytree(ROOT / room, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / room, tmp_path / room, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     return tmp_path
 
@@ -93,7 +93,7 @@ def test_what_takes_too_long_fails_alone(copy: Path, tmp_path: Path, networks: l
     endless = GOOD.replace("half-disagreement", "endless").replace("Half disagreement", "Endless")
     endless = endless.replace("    return (1", "    while True:\n        time.sleep(0.1)\n    return (1")
     (copy / "worker/measures/functional/endless.py").write_text(
-        endless.replace("from worker", "import time\nfrom worker", 1)
+        endless.replace("from kinscape", "import time\nfrom kinscape", 1)
     )
     (copy / "worker/measures/functional/half_disagreement.py").write_text(GOOD)
     limits = {"PYTHONPATH": str(copy), "KINSCAPE_TIME_LIMIT_S": "5"}
@@ -122,7 +122,7 @@ def test_what_takes_too_long_fails_alone(copy: Path, tmp_path: Path, networks: l
             "ignored_changes_are_exactly",
         ),
         ("identical=0.0", "identical=0.2", "itself_scores_the_value"),
-        ("bounds=(0.0, 0.5)", "bounds=(0.0, 0.1)", "within_the_bounds"),
+        ("high=0.5", "high=0.1", "within_the_bounds"),
         ('source="An example"', 'source=""', "comes without source"),
         ('slug="half-disagreement"', 'slug="disagreement"', "slugs are unique"),
     ],

@@ -14,8 +14,8 @@ from dash import Dash
 from fastapi import FastAPI
 from plotly.offline import get_plotlyjs_version
 
-from frontend.access import Access
-from frontend.app import create_dashboard
+from kinscape.frontend.access import Access
+from kinscape.frontend.app import create_dashboard
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("backend", "worker", "frontend", "kinscape", "migrations")
@@ -48,7 +48,7 @@ def test_the_client_loads_neither_torch_nor_dash_nor_sqlalchemy() -> None:
 
 
 def test_the_backend_loads_no_torch() -> None:
-    code = "import sys, backend.api.app; print('torch' in sys.modules)"
+    code = "import sys, kinscape.backend.api.app; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 
@@ -60,14 +60,15 @@ BAD_IMPORTS = {
     "worker/measures/bad_example.py": "import time",
     "worker/door/bad_example.py": "import torch",
     "frontend/figures/bad_example.py": "import dash",
-    "frontend/bad_example.py": "from backend.store import files",
+    "frontend/bad_example.py": "from kinscape.backend.store import files",
     "kinscape/client/bad_example.py": "import torch",
 }
 
 
 def test_the_import_rules_bite(tmp_path: Path) -> None:
     for room in ROOMS:
-        shutil.copytree(ROOT / room, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__", "vendor"))
+        ignored = shutil.ignore_patterns("__pycache__", "vendor")
+        shutil.copytree(ROOT / room, tmp_path / room, symlinks=True, ignore=ignored)
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     for name, line in BAD_IMPORTS.items():
         (tmp_path / name).write_text(f'"""A bad example."""\n\n{line}\n')
@@ -76,7 +77,8 @@ def test_the_import_rules_bite(tmp_path: Path) -> None:
     assert done.returncode != 0
     said = re.sub(r"\s+", " ", done.stdout)
     for name in BAD_IMPORTS:
-        assert name.removesuffix(".py").replace("/", ".") in said, f"{name} went unnoticed"
+        module = name.removesuffix(".py").replace("/", ".")
+        assert f"kinscape.{module.removeprefix('kinscape.')}" in said, f"{name} went unnoticed"
 
 
 def test_the_lint_rules_bite(tmp_path: Path) -> None:
@@ -141,6 +143,7 @@ def test_the_docs_name_only_files_that_exist() -> None:
             assert (ROOT / name).exists(), f"{page.name} names {name}"
 
 
-def test_torch_is_pinned_exactly_once() -> None:
+def test_torch_is_exact_for_us_and_a_range_for_others() -> None:
     assert metadata.version("torch").split("+")[0] == "2.13.0"
-    assert 'torch==2.13.0"' in (ROOT / "pyproject.toml").read_text()
+    assert "torch==2.13.0" in (ROOT / "Makefile").read_text()
+    assert '"torch>=2.6"' in (ROOT / "pyproject.toml").read_text()

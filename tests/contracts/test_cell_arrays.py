@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.contracts.cell_arrays import Cells, among, joined, merged
-from backend.contracts.cells import Cell, Estimate, IntervalKind, Reason, Why
+from kinscape.backend.contracts.cell_arrays import Cells, among, joined, merged
+from kinscape.backend.contracts.cells import Cell, Estimate, IntervalKind, Reason, Why
 
 FAILED = Reason(why=Why.FAILED, sentence="Something broke.")
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from frontend.figures import curves as draw
-from frontend.figures import surfaces
-from frontend.figures.curves import Curve
 from kinscape import build, measure
+from kinscape.frontend.figures import curves as draw
+from kinscape.frontend.figures import surfaces
+from kinscape.frontend.figures.curves import Curve
 
 RNG = torch.Generator().manual_seed(0)
 X = torch.rand(60, 1, 8, 8, generator=RNG)

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from frontend.figures import heatmap, look, samples, scale
-from frontend.figures.map import labelled
-from frontend.filtering import matches
-from frontend.view import CONTROLS, ORDERS, SCALES, TABS, View
 from kinscape import measures
+from kinscape.frontend.figures import heatmap, look, samples, scale
+from kinscape.frontend.figures.map import labelled
+from kinscape.frontend.filtering import matches
+from kinscape.frontend.view import CONTROLS, ORDERS, SCALES, TABS, View
 
 CARDS = measures()
 VIEWS = st.builds(

@@ -78,7 +78,11 @@ def test_a_wrong_setting_ends_a_program_with_a_sentence(tmp_path: Path) -> None:
     environment = {**os.environ, "KINSCAPE_DATABASE_URL": "postgresql://x", "KINSCAPE_BROKER_URL": "redis://x"}
     environment |= {"KINSCAPE_FILES": str(tmp_path), "KINSCAPE_TIME_LIMIT_S": "soon"}
     done = subprocess.run(
-        [sys.executable, "-c", "import worker.tasks"], env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-c", "import kinscape.worker.tasks"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 1
     assert done.stderr.startswith("KINSCAPE_TIME_LIMIT_S: Input should be a valid integer")

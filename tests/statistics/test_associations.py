@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from backend.statistics.associations import Column, associations, axes_of, granulated
-from backend.statistics.mantel import mantel
-from backend.statistics.ranks import benjamini_yekutieli, kendall, partial, spearman
+from kinscape.backend.statistics.associations import Column, associations, axes_of, granulated
+from kinscape.backend.statistics.mantel import mantel
+from kinscape.backend.statistics.ranks import benjamini_yekutieli, kendall, partial, spearman
 
 RNG = np.random.default_rng(0)
 

@@ -5,7 +5,7 @@ from itertools import combinations, product
 import numpy as np
 import pytest
 
-from backend.statistics import groups
+from kinscape.backend.statistics import groups
 
 RNG = np.random.default_rng(5)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from backend.statistics.jackknife import half_width, paired_difference, standard_error
+from kinscape.backend.statistics.jackknife import half_width, paired_difference, standard_error
 
 RNG = np.random.default_rng(2)
 

@@ -5,12 +5,12 @@ import time
 import pytest
 from sqlalchemy.orm import Session
 
-from backend.contracts.comparisons import ComparisonState, LayerPairs, Precision, Reduction, Specification
-from backend.contracts.jobs import JobState, Tile, TilePart
-from backend.store import jobs
-from backend.store.database import Database
-from backend.store.projects import add as add_project
-from backend.store.tables import ComparisonRow
+from kinscape.backend.contracts.comparisons import ComparisonState, LayerPairs, Precision, Reduction, Specification
+from kinscape.backend.contracts.jobs import JobState, Tile, TilePart
+from kinscape.backend.store import jobs
+from kinscape.backend.store.database import Database
+from kinscape.backend.store.projects import add as add_project
+from kinscape.backend.store.tables import ComparisonRow
 from kinscape.local import programs
 from tests.conftest import Server
 

@@ -12,14 +12,22 @@ from alembic import command
 from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.orm import Session
 
-from backend.contracts.cells import Estimate, Reason, Why
-from backend.contracts.jobs import AddBuiltin, InspectCheckpoint, InspectProbe, ModelJob, Summarise, Tile, TilePart
-from backend.contracts.problems import Unavailable
-from backend.store import matrices
-from backend.store.database import Database
-from backend.store.tables import JobRow
+from kinscape.backend.contracts.cells import Estimate, Reason, Why
+from kinscape.backend.contracts.jobs import (
+    AddBuiltin,
+    InspectCheckpoint,
+    InspectProbe,
+    ModelJob,
+    Summarise,
+    Tile,
+    TilePart,
+)
+from kinscape.backend.contracts.problems import Unavailable
+from kinscape.backend.store import matrices
+from kinscape.backend.store.database import Database
+from kinscape.backend.store.tables import JobRow
 from kinscape.local import programs
-from migrations.moving import _config, head, migrate
+from kinscape.migrations.moving import _config, head, migrate
 from tests.conftest import Server
 
 

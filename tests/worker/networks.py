@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from kinscape import build
-from worker.inputs.subject import exact_attention
+from kinscape.worker.inputs.subject import exact_attention
 
 
 def explicit_hessian(module: nn.Module, x: Tensor, y: Tensor) -> Tensor:

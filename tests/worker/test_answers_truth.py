@@ -6,11 +6,11 @@ import torch
 from scipy import stats
 from sklearn.metrics import cohen_kappa_score, log_loss
 
-from backend.contracts.problems import Unprocessable
 from kinscape import matrices, measure
-from worker.evaluation import sample_means
-from worker.inputs.outputs import Outputs
-from worker.measures.catalogue import catalogue
+from kinscape.backend.contracts.problems import Unprocessable
+from kinscape.worker.evaluation import sample_means
+from kinscape.worker.inputs.outputs import Outputs
+from kinscape.worker.measures.catalogue import catalogue
 
 N, C = 90, 5
 LABELS = np.random.default_rng(5).integers(0, C, N)

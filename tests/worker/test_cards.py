@@ -9,22 +9,22 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from backend.contracts.cards import Arity, Card, Change, Input, Role, Uncertainty
-from backend.statistics.jackknife import standard_error
 from kinscape import build
+from kinscape.backend.contracts.cards import Arity, Card, Change, Input, Role, Uncertainty
+from kinscape.backend.statistics.jackknife import standard_error
 from kinscape.library import BoundMeasure
-from worker.evaluation.batch import Batch
-from worker.evaluation.intervals import row_groups
-from worker.evaluation.measure import Measure
-from worker.evaluation.measure import measure as declare
-from worker.evaluation.measurement import Measurement
-from worker.evaluation.networks import evaluate_network
-from worker.evaluation.pair_by_pair import PairByPair
-from worker.evaluation.results import results_of
-from worker.inputs.layer import Layer
-from worker.inputs.outputs import Outputs
-from worker.inputs.subject import Subject
-from worker.measures.catalogue import catalogue
+from kinscape.worker.evaluation.batch import Batch
+from kinscape.worker.evaluation.intervals import row_groups
+from kinscape.worker.evaluation.measure import Measure
+from kinscape.worker.evaluation.measure import measure as declare
+from kinscape.worker.evaluation.measurement import Measurement
+from kinscape.worker.evaluation.networks import evaluate_network
+from kinscape.worker.evaluation.pair_by_pair import PairByPair
+from kinscape.worker.evaluation.results import results_of
+from kinscape.worker.inputs.layer import Layer
+from kinscape.worker.inputs.outputs import Outputs
+from kinscape.worker.inputs.subject import Subject
+from kinscape.worker.measures.catalogue import catalogue
 
 SAMPLES, CLASSES, WIDTH = 80, 6, 9
 ALL = list(catalogue().values())

@@ -9,12 +9,12 @@ from scipy import optimize, stats
 from sklearn.calibration import calibration_curve
 from torch import Tensor, nn
 
-from backend.contracts.problems import Unprocessable
 from kinscape import build, measure
+from kinscape.backend.contracts.problems import Unprocessable
+from kinscape.worker.inputs.subject import Subject
+from kinscape.worker.robustness.corruptions import CORRUPTIONS, corrupted
+from kinscape.worker.robustness.samples import raw_samples
 from tests.worker.networks import trained_mlp
-from worker.inputs.subject import Subject
-from worker.robustness.corruptions import CORRUPTIONS, corrupted
-from worker.robustness.samples import raw_samples
 
 N, C = 400, 4
 

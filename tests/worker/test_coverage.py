@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from backend.contracts.cards import Arity, Family, Input, Role, Uncertainty
 from kinscape import measure, measures
+from kinscape.backend.contracts.cards import Arity, Family, Input, Role, Uncertainty
 from tests.worker.networks import explicit_hessian, small_networks, trained_mlp
 
 DRAWS, SAMPLES, WIDTH, CLASSES = 120, 400, 6, 5

@@ -17,9 +17,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from kinscape import build
-from worker.door import unpickler
-from worker.door.refusal import Refusal
-from worker.loading import sandbox
+from kinscape.worker.door import unpickler
+from kinscape.worker.door.refusal import Refusal
+from kinscape.worker.loading import sandbox
 
 
 def opened(path: Path, tmp_path: Path, kind: str = "checkpoint") -> sandbox.Opened:

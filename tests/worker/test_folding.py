@@ -7,11 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from kinscape import build
+from kinscape.worker.curvature.batchnorm_folding import folded
+from kinscape.worker.curvature.gauss_newton import gauss_newton_forms
+from kinscape.worker.curvature.hessian_products import hessian_product
+from kinscape.worker.inputs.subject import Subject
 from tests.worker.networks import explicit_hessian
-from worker.curvature.batchnorm_folding import folded
-from worker.curvature.gauss_newton import gauss_newton_forms
-from worker.curvature.hessian_products import hessian_product
-from worker.inputs.subject import Subject
 
 
 class Reused(nn.Module):

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from worker.engine.forward import forward, reduced
-from worker.inputs.undefined import Undefined
+from kinscape.worker.engine.forward import forward, reduced
+from kinscape.worker.inputs.undefined import Undefined
 
 TOKENS = torch.arange(24.0).view(2, 3, 4)
 

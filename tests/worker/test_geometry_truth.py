@@ -8,8 +8,8 @@ import torch
 from scipy import stats
 from scipy.spatial.distance import cdist
 
-from backend.contracts.problems import Unprocessable
 from kinscape import build, measure
+from kinscape.backend.contracts.problems import Unprocessable
 from tests.worker.test_layers_truth import BASE, LABELS, N, X
 
 RNG = np.random.default_rng(11)

@@ -10,15 +10,15 @@ import torch
 from scipy import stats
 from torch import Tensor, nn
 
-from backend.contracts.problems import Unprocessable
 from kinscape import build, measure
+from kinscape.backend.contracts.problems import Unprocessable
+from kinscape.worker.curvature.directional_curvature import group_curvatures
+from kinscape.worker.curvature.gauss_newton import gauss_newton_traces
+from kinscape.worker.curvature.linear_paths import reestimated
+from kinscape.worker.curvature.vectors import start_vector
+from kinscape.worker.evaluation.intervals import row_groups
+from kinscape.worker.inputs.subject import Subject
 from tests.worker.networks import explicit_hessian, small_networks, trained_mlp
-from worker.curvature.directional_curvature import group_curvatures
-from worker.curvature.gauss_newton import gauss_newton_traces
-from worker.curvature.linear_paths import reestimated
-from worker.curvature.vectors import start_vector
-from worker.evaluation.intervals import row_groups
-from worker.inputs.subject import Subject
 
 KINDS = list(small_networks())
 
@@ -269,8 +269,8 @@ def test_slices_and_surfaces_pass_through_the_network_itself() -> None:
 
 
 def test_filter_directions_are_as_long_as_the_filters_and_leave_biases_alone() -> None:
-    from worker.curvature.directions import filter_normalised
-    from worker.curvature.vectors import unflat
+    from kinscape.worker.curvature.directions import filter_normalised
+    from kinscape.worker.curvature.vectors import unflat
 
     module, x, y = given("batch-norm")
     subject = Subject(module, x, y)
@@ -389,8 +389,8 @@ def test_classes_are_drawn_where_there_are_too_many() -> None:
     ],
 )
 def test_samples_in_chunks_give_the_same_number(slug: str) -> None:
-    from worker.evaluation.networks import evaluate_network
-    from worker.measures.catalogue import catalogue
+    from kinscape.worker.evaluation.networks import evaluate_network
+    from kinscape.worker.measures.catalogue import catalogue
 
     module, x, y = given("attention") if slug == "hessian-trace" else trained_mlp()
     found = catalogue()[slug]
@@ -406,8 +406,8 @@ def test_samples_in_chunks_give_the_same_number(slug: str) -> None:
 
 
 def test_measures_of_one_network_share_one_krylov_run() -> None:
-    from worker.evaluation.networks import evaluate_network
-    from worker.measures.catalogue import catalogue
+    from kinscape.worker.evaluation.networks import evaluate_network
+    from kinscape.worker.measures.catalogue import catalogue
 
     module, x, y = trained_mlp()
     known = catalogue()
@@ -490,7 +490,7 @@ def test_smaller_passes_are_tried_when_memory_runs_out_and_then_there_is_a_reaso
 
 
 def test_passes_are_sized_by_what_a_sample_leaves_behind() -> None:
-    from worker.inputs.passes import samples_per_pass
+    from kinscape.worker.inputs.passes import samples_per_pass
 
     module = nn.Sequential(nn.Linear(10, 1000), nn.ReLU(), nn.Linear(1000, 3))
     x = torch.randn(50, 10)

@@ -11,8 +11,8 @@ from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import LeaveOneOut, cross_val_predict
 from sklearn.neighbors import NearestNeighbors
 
-from backend.contracts.problems import Unprocessable
 from kinscape import measure
+from kinscape.backend.contracts.problems import Unprocessable
 from tests.worker.test_truth import hsic_u
 
 RNG = np.random.default_rng(3)

@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from kinscape import measure
-from worker.evaluation.intervals import others, row_groups
-from worker.measures.catalogue import catalogue
-from worker.measures.representational import cknna, rsm_norm_difference
-from worker.similarity import neighbourhoods
+from kinscape.worker.evaluation.intervals import others, row_groups
+from kinscape.worker.measures.catalogue import catalogue
+from kinscape.worker.measures.representational import cknna, rsm_norm_difference
+from kinscape.worker.similarity import neighbourhoods
 
 ROOMS = [
     (cknna, "ENTRIES_AT_ONCE"),

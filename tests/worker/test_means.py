@@ -6,13 +6,13 @@ import pytest
 import torch
 
 from kinscape import measure
-from worker.evaluation import sample_means
-from worker.evaluation.batch import Batch
-from worker.evaluation.intervals import row_groups
-from worker.evaluation.results import results_of
-from worker.evaluation.sample_means import SampleMeans
-from worker.inputs.outputs import Outputs
-from worker.measures.catalogue import catalogue
+from kinscape.worker.evaluation import sample_means
+from kinscape.worker.evaluation.batch import Batch
+from kinscape.worker.evaluation.intervals import row_groups
+from kinscape.worker.evaluation.results import results_of
+from kinscape.worker.evaluation.sample_means import SampleMeans
+from kinscape.worker.inputs.outputs import Outputs
+from kinscape.worker.measures.catalogue import catalogue
 
 SAMPLES, CLASSES = 90, 5
 SLUGS = [s for s, m in catalogue().items() if isinstance(m.all_pairs, SampleMeans)]

@@ -7,16 +7,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from backend.contracts.problems import Unprocessable
 from kinscape import build, measure
+from kinscape.backend.contracts.problems import Unprocessable
+from kinscape.worker.curvature.hessian_products import hessian_product
+from kinscape.worker.curvature.lanczos import Krylov, Plain
+from kinscape.worker.curvature.vectors import start_vector
+from kinscape.worker.evaluation.intervals import row_groups
+from kinscape.worker.evaluation.networks import evaluate_network
+from kinscape.worker.inputs.subject import Subject
+from kinscape.worker.measures.catalogue import catalogue
 from tests.worker.networks import explicit_hessian, trained_mlp
-from worker.curvature.hessian_products import hessian_product
-from worker.curvature.lanczos import Krylov, Plain
-from worker.curvature.vectors import start_vector
-from worker.evaluation.intervals import row_groups
-from worker.evaluation.networks import evaluate_network
-from worker.inputs.subject import Subject
-from worker.measures.catalogue import catalogue
 
 
 def number(slug: str, subject: Subject, **settings: object) -> object:
@@ -57,7 +57,7 @@ def test_what_was_asked_before_changes_nothing(slug: str) -> None:
 def test_a_run_that_lacks_memory_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     module, x, y = trained_mlp()
     size = sum(p.numel() for p in module.parameters())
-    monkeypatch.setattr("worker.curvature.lanczos.MOST_BYTES", 6 * 8 * size)
+    monkeypatch.setattr("kinscape.worker.curvature.lanczos.MOST_BYTES", 6 * 8 * size)
     found = measure("hessian-top-eigenvalue")(module, x, y, k=3, tolerance=1e-8)
     assert "for want of memory after 6 products" in found.warning
     subject = Subject(module, x, y)

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from backend.contracts.problems import Unprocessable
 from kinscape import measure
-from worker.similarity.cosine_neighbours import _Keys, nearest_rows, unit_rows
+from kinscape.backend.contracts.problems import Unprocessable
+from kinscape.worker.similarity.cosine_neighbours import _Keys, nearest_rows, unit_rows
 
 
 @pytest.mark.parametrize("spread", [1.0, 1e-3, 1e-6, 0.0])

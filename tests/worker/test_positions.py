@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from backend.contracts.cards import Arity, Input
-from backend.contracts.problems import Unprocessable
 from kinscape import measure, measures
-from worker.engine.forward import reduced
-from worker.evaluation.intervals import row_groups
+from kinscape.backend.contracts.cards import Arity, Input
+from kinscape.backend.contracts.problems import Unprocessable
+from kinscape.worker.engine.forward import reduced
+from kinscape.worker.evaluation.intervals import row_groups
 
 FEATURES = {s: c for s, c in measures().items() if c.input is Input.FEATURES and c.arity is Arity.PAIR}
 TAKERS = sorted(s for s, c in FEATURES.items() if c.takes_positions)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from worker.numerics.gram_product import eigenvalues, products_of_rows
+from kinscape.worker.numerics.gram_product import eigenvalues, products_of_rows
 
 
 @pytest.mark.parametrize("rows", [1, 5, 256, 257, 600])

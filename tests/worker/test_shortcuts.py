@@ -7,18 +7,18 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from backend.contracts.problems import Unprocessable
 from kinscape import measure
+from kinscape.backend.contracts.problems import Unprocessable
+from kinscape.worker.curvature.directional_curvature import sample_curvatures
+from kinscape.worker.curvature.directions import moved
+from kinscape.worker.curvature.dual_hessian import BEHIND, seen_hessian
+from kinscape.worker.curvature.hessian_products import hessian_product
+from kinscape.worker.curvature.lanczos import Krylov, Plain
+from kinscape.worker.curvature.loss_evaluator import Traveller
+from kinscape.worker.curvature.spectral_density import hessian_krylov
+from kinscape.worker.curvature.vectors import size_of, start_vector
+from kinscape.worker.inputs.subject import Subject
 from tests.worker.networks import explicit_hessian
-from worker.curvature.directional_curvature import sample_curvatures
-from worker.curvature.directions import moved
-from worker.curvature.dual_hessian import BEHIND, seen_hessian
-from worker.curvature.hessian_products import hessian_product
-from worker.curvature.lanczos import Krylov, Plain
-from worker.curvature.loss_evaluator import Traveller
-from worker.curvature.spectral_density import hessian_krylov
-from worker.curvature.vectors import size_of, start_vector
-from worker.inputs.subject import Subject
 
 TRACES = ["hessian-trace", "gauss-newton-trace", "hessian-top-eigenvalue"]
 

@@ -9,10 +9,10 @@ import pytest
 import threadpoolctl
 import torch
 
-from backend.contracts.problems import Unprocessable
 from kinscape import matrices, measure, measures
-from worker.numerics.progress import told
-from worker.numerics.threads import side_by_side
+from kinscape.backend.contracts.problems import Unprocessable
+from kinscape.worker.numerics.progress import told
+from kinscape.worker.numerics.threads import side_by_side
 
 
 @pytest.fixture

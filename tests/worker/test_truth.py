@@ -9,12 +9,12 @@ from scipy.spatial.distance import jensenshannon, pdist
 from sklearn.metrics import cohen_kappa_score, log_loss
 from torch import Tensor, nn
 
-from backend.contracts.problems import Unprocessable
 from kinscape import build, measure
+from kinscape.backend.contracts.problems import Unprocessable
+from kinscape.worker.curvature.gauss_newton import gauss_newton_traces
+from kinscape.worker.curvature.piecewise_linear import is_piecewise_linear
+from kinscape.worker.inputs.subject import Subject
 from tests.worker.networks import explicit_hessian, small_networks, trained_mlp
-from worker.curvature.gauss_newton import gauss_newton_traces
-from worker.curvature.piecewise_linear import is_piecewise_linear
-from worker.inputs.subject import Subject
 
 RNG = np.random.default_rng(0)
 N, C = 120, 5

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from kinscape import build, measure
-from worker.spectra.unit_matching import matched, orders_of, reordered
+from kinscape.worker.spectra.unit_matching import matched, orders_of, reordered
 
 NETWORKS = {
     "mlp": (build("mlp", inputs=6, classes=3, width=8, depth=3), (6,)),

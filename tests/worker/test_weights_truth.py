@@ -9,10 +9,10 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from backend.contracts.problems import Unprocessable
 from kinscape import build, measure
-from worker.spectra.eigenvalues import _eigenvalues, _eigenvalues_on_card
-from worker.spectra.power_law import fit_power_law
+from kinscape.backend.contracts.problems import Unprocessable
+from kinscape.worker.spectra.eigenvalues import _eigenvalues, _eigenvalues_on_card
+from kinscape.worker.spectra.power_law import fit_power_law
 
 
 def state(seed: int = 0) -> dict[str, Tensor]:
@@ -52,7 +52,7 @@ def test_ties_and_small_steps_do_not_change_the_best_tail(monkeypatch: pytest.Mo
     values = torch.from_numpy(np.sort(np.random.default_rng(1).integers(1, 9, 60).astype(float)))
     whole = fit_power_law(values)
     assert whole is not None
-    monkeypatch.setattr("worker.spectra.power_law.ENTRIES_AT_ONCE", 180)  # three tails at a time
+    monkeypatch.setattr("kinscape.worker.spectra.power_law.ENTRIES_AT_ONCE", 180)  # three tails at a time
     assert fit_power_law(values) == whole
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -6,9 +6,9 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from backend.contracts.cards import Parameter
-from worker.evaluation.measurement import Measurement
-from worker.inputs.outputs import Outputs
+from kinscape.backend.contracts.cards import Parameter
+from kinscape.worker.evaluation.measurement import Measurement
+from kinscape.worker.inputs.outputs import Outputs
 
 NULL_DRAWS = 200
 BINS = (Parameter(name="bins", default=15, minimum=1, maximum=1000, help="Equal-width bins."),)

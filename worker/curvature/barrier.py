@@ -3,12 +3,12 @@
 import torch
 from torch import Tensor
 
-from backend.contracts.cards import Parameter
-from worker.curvature.linear_paths import INTERPOLATED, between
-from worker.evaluation.intervals import leave_one_out_means
-from worker.evaluation.measurement import Measurement
-from worker.inputs.subject import Subject
-from worker.inputs.undefined import Undefined
+from kinscape.backend.contracts.cards import Parameter
+from kinscape.worker.curvature.linear_paths import INTERPOLATED, between
+from kinscape.worker.evaluation.intervals import leave_one_out_means
+from kinscape.worker.evaluation.measurement import Measurement
+from kinscape.worker.inputs.subject import Subject
+from kinscape.worker.inputs.undefined import Undefined
 
 ERROR = "error"
 CHORD = "line"

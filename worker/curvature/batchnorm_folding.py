@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from worker.curvature.broken import BROKEN
-from worker.curvature.layer_calls import single_calls
-from worker.inputs.subject import Subject
-from worker.inputs.weights import Weights
+from kinscape.worker.curvature.broken import BROKEN
+from kinscape.worker.curvature.layer_calls import single_calls
+from kinscape.worker.inputs.subject import Subject
+from kinscape.worker.inputs.weights import Weights
 
 STEP = 0.1
 TOLERANCE = 1e-9

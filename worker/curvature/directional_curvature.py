@@ -11,13 +11,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from worker.curvature.batchnorm_folding import folded
-from worker.curvature.broken import BROKEN
-from worker.curvature.hessian_products import Graph, gradient_graph, passes, product_with, summed_products
-from worker.curvature.vectors import flat, unflat
-from worker.evaluation.intervals import leave_one_out_means
-from worker.inputs.subject import Subject, exact_attention
-from worker.inputs.weights import Weights
+from kinscape.worker.curvature.batchnorm_folding import folded
+from kinscape.worker.curvature.broken import BROKEN
+from kinscape.worker.curvature.hessian_products import Graph, gradient_graph, passes, product_with, summed_products
+from kinscape.worker.curvature.vectors import flat, unflat
+from kinscape.worker.evaluation.intervals import leave_one_out_means
+from kinscape.worker.inputs.subject import Subject, exact_attention
+from kinscape.worker.inputs.weights import Weights
 
 NESTED = "nested derivatives"
 TRIED_SAMPLES = 3

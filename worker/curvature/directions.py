@@ -3,12 +3,12 @@
 import torch
 from torch import Tensor
 
-from backend.contracts.cards import Parameter
-from worker.curvature.spectral_density import hessian_krylov
-from worker.curvature.vectors import flat, unflat
-from worker.inputs.subject import Subject
-from worker.inputs.undefined import Undefined
-from worker.inputs.weights import Weights
+from kinscape.backend.contracts.cards import Parameter
+from kinscape.worker.curvature.spectral_density import hessian_krylov
+from kinscape.worker.curvature.vectors import flat, unflat
+from kinscape.worker.inputs.subject import Subject
+from kinscape.worker.inputs.undefined import Undefined
+from kinscape.worker.inputs.weights import Weights
 
 FILTER = "filter"
 EIGENVECTORS = "eigenvectors"

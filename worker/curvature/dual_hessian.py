@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from worker.curvature.batchnorm_folding import is_folded
-from worker.curvature.broken import BROKEN
-from worker.curvature.hessian_products import Graph, product_with, summed_gradient
-from worker.curvature.lanczos import LostDigits
-from worker.curvature.layer_calls import first_layer
-from worker.curvature.vectors import flat, unflat
-from worker.inputs.subject import Subject
-from worker.numerics.gram_product import products_of_rows
+from kinscape.worker.curvature.batchnorm_folding import is_folded
+from kinscape.worker.curvature.broken import BROKEN
+from kinscape.worker.curvature.hessian_products import Graph, product_with, summed_gradient
+from kinscape.worker.curvature.lanczos import LostDigits
+from kinscape.worker.curvature.layer_calls import first_layer
+from kinscape.worker.curvature.vectors import flat, unflat
+from kinscape.worker.inputs.subject import Subject
+from kinscape.worker.numerics.gram_product import products_of_rows
 
 BEHIND = "behind the first layer"
 USUAL_STEPS = 20

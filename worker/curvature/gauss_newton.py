@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from worker.curvature.batchnorm_folding import folded
-from worker.curvature.per_sample_gradients import (
+from kinscape.worker.curvature.batchnorm_folding import folded
+from kinscape.worker.curvature.per_sample_gradients import (
     Watched,
     layers_with_rule,
     rows_by_sample,
@@ -16,8 +16,8 @@ from worker.curvature.per_sample_gradients import (
     watch,
     weights_without_rule,
 )
-from worker.curvature.vectors import Product, flat, unflat
-from worker.inputs.subject import Subject, exact_attention
+from kinscape.worker.curvature.vectors import Product, flat, unflat
+from kinscape.worker.inputs.subject import Subject, exact_attention
 
 MOST_VALUES = 1 << 26
 MOST_VALUES_OF_ROWS = 1 << 24

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from worker.evaluation.intervals import leave_one_out_means
-from worker.inputs.subject import Subject
+from kinscape.worker.evaluation.intervals import leave_one_out_means
+from kinscape.worker.inputs.subject import Subject
 
 
 def group_means(samples: Tensor, subject: Subject) -> Tensor | None:

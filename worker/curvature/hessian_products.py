@@ -10,10 +10,10 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
-from worker.curvature.batchnorm_folding import folded
-from worker.curvature.vectors import Product, flat
-from worker.inputs.subject import Subject
-from worker.inputs.weights import Weights
+from kinscape.worker.curvature.batchnorm_folding import folded
+from kinscape.worker.curvature.vectors import Product, flat
+from kinscape.worker.inputs.subject import Subject
+from kinscape.worker.inputs.weights import Weights
 
 Graph = tuple[list[Tensor], Tensor]
 

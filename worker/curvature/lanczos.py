@@ -10,8 +10,8 @@ import torch
 from scipy.linalg import lapack
 from torch import Tensor
 
-from worker.curvature.vectors import Product
-from worker.inputs.undefined import Undefined
+from kinscape.worker.curvature.vectors import Product
+from kinscape.worker.inputs.undefined import Undefined
 
 Numbers = npt.NDArray[np.float64]
 MOST_BYTES = 2 << 30

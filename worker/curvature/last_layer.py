@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from worker.inputs.subject import Subject
-from worker.inputs.undefined import Undefined
+from kinscape.worker.inputs.subject import Subject
+from kinscape.worker.inputs.undefined import Undefined
 
 
 def last_linear(subject: Subject) -> tuple[Tensor, Tensor, Tensor]:

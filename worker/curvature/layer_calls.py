@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from worker.inputs.subject import Subject
+from kinscape.worker.inputs.subject import Subject
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,14 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
-from backend.contracts.cards import Parameter
-from worker.evaluation.intervals import FEWEST_GROUPS, half_width
-from worker.evaluation.measure import Measure
-from worker.evaluation.measurement import Measurement
-from worker.inputs.outputs import Outputs
-from worker.inputs.subject import Subject
-from worker.inputs.undefined import Undefined
-from worker.inputs.weights import Weights
+from kinscape.backend.contracts.cards import Parameter
+from kinscape.worker.evaluation.intervals import FEWEST_GROUPS, half_width
+from kinscape.worker.evaluation.measure import Measure
+from kinscape.worker.evaluation.measurement import Measurement
+from kinscape.worker.inputs.outputs import Outputs
+from kinscape.worker.inputs.subject import Subject
+from kinscape.worker.inputs.undefined import Undefined
+from kinscape.worker.inputs.weights import Weights
 
 # Measures of outputs that may tell how much a network lost.
 BETWEEN = Parameter(

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from worker.inputs.subject import Subject
-from worker.inputs.undefined import Undefined
-from worker.inputs.weights import Weights
+from kinscape.worker.inputs.subject import Subject
+from kinscape.worker.inputs.undefined import Undefined
+from kinscape.worker.inputs.weights import Weights
 
 INTERPOLATED = "interpolated"
 MOST_RESTIMATED = 512

@@ -7,11 +7,11 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from worker.curvature.broken import BROKEN
-from worker.curvature.layer_calls import first_layer
-from worker.inputs.subject import Subject
-from worker.inputs.weights import Weights
-from worker.numerics.memo import Memo
+from kinscape.worker.curvature.broken import BROKEN
+from kinscape.worker.curvature.layer_calls import first_layer
+from kinscape.worker.inputs.subject import Subject
+from kinscape.worker.inputs.weights import Weights
+from kinscape.worker.numerics.memo import Memo
 
 TRIED_STEP = 0.3
 

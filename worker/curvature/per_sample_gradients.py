@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from worker.curvature.layer_calls import single_calls
-from worker.inputs.subject import Subject, exact_attention
-from worker.inputs.undefined import Undefined
+from kinscape.worker.curvature.layer_calls import single_calls
+from kinscape.worker.inputs.subject import Subject, exact_attention
+from kinscape.worker.inputs.undefined import Undefined
 
 SAMPLES_PER_MAP = 16
 

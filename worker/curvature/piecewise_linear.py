@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from worker.inputs.subject import Subject, exact_attention
+from kinscape.worker.inputs.subject import Subject, exact_attention
 
 aten = torch.ops.aten
 Sources = frozenset[int]

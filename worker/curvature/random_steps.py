@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from worker.curvature.vectors import shifted, size_of
-from worker.inputs.subject import Subject
+from kinscape.worker.curvature.vectors import shifted, size_of
+from kinscape.worker.inputs.subject import Subject
 
 
 def loss_changes(subject: Subject, *, rho: float, draws: int) -> Tensor:

@@ -3,12 +3,12 @@
 import torch
 from torch import Tensor
 
-from backend.contracts.cards import Parameter
-from worker.curvature.dual_hessian import seen_hessian
-from worker.curvature.hessian_products import hessian_product
-from worker.curvature.lanczos import ASYMMETRY, Krylov, Plain
-from worker.curvature.vectors import size_of, start_vector
-from worker.inputs.subject import Subject
+from kinscape.backend.contracts.cards import Parameter
+from kinscape.worker.curvature.dual_hessian import seen_hessian
+from kinscape.worker.curvature.hessian_products import hessian_product
+from kinscape.worker.curvature.lanczos import ASYMMETRY, Krylov, Plain
+from kinscape.worker.curvature.vectors import size_of, start_vector
+from kinscape.worker.inputs.subject import Subject
 
 # Goes up with every change of how it is made: densities are kept on disk.
 DENSITY_VERSION = 2

@@ -1,9 +1,9 @@
 """The largest eigenvalues of a Krylov run."""
 
-from backend.contracts.cards import Parameter
-from worker.curvature.lanczos import Krylov
-from worker.curvature.spectral_density import warning_of
-from worker.evaluation.measurement import Measurement
+from kinscape.backend.contracts.cards import Parameter
+from kinscape.worker.curvature.lanczos import Krylov
+from kinscape.worker.curvature.spectral_density import warning_of
+from kinscape.worker.evaluation.measurement import Measurement
 
 TOP_PARAMETERS = (
     Parameter(name="k", default=1, minimum=1, maximum=100, help="How many of the largest eigenvalues to find."),

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 from torch import Tensor
 
-from worker.inputs.subject import Subject
+from kinscape.worker.inputs.subject import Subject
 
 MOST_BYTES = 1 << 30
 

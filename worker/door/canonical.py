@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from worker.door.refusal import Refusal, quoted
+from kinscape.worker.door.refusal import Refusal, quoted
 
 ITEM_BYTES = {
     "F64": 8,

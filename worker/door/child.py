@@ -6,9 +6,9 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from worker.door import canonical, safetensors_file, torch_file
-from worker.door.canonical import Tensor
-from worker.door.refusal import Refusal
+from kinscape.worker.door import canonical, safetensors_file, torch_file
+from kinscape.worker.door.canonical import Tensor
+from kinscape.worker.door.refusal import Refusal
 
 KNOWN = "upload a .safetensors file, or a state_dict written by torch.save"
 EXPORTED = ("/models/model.json", "serialized_exported_program.json")
@@ -46,7 +46,7 @@ def checkpoint(path: Path, *, pickles: bool) -> tuple[dict[str, Tensor], dict[st
 
 def probe(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The samples of an uploaded probe set and what was found in them."""
-    from worker.door import probe_file  # numpy, which most checkpoints do without
+    from kinscape.worker.door import probe_file  # numpy, which most checkpoints do without
 
     return probe_file.read(path)
 

@@ -7,8 +7,8 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
-from worker.door.canonical import Tensor
-from worker.door.refusal import Refusal, quoted
+from kinscape.worker.door.canonical import Tensor
+from kinscape.worker.door.refusal import Refusal, quoted
 
 LARGEST = 2 << 30
 MOST_SAMPLES = 1_000_000

@@ -6,8 +6,8 @@ import struct
 from pathlib import Path
 from typing import Any
 
-from worker.door.canonical import ITEM_BYTES, Tensor, count
-from worker.door.refusal import Refusal, quoted
+from kinscape.worker.door.canonical import ITEM_BYTES, Tensor, count
+from kinscape.worker.door.refusal import Refusal, quoted
 
 LONGEST_HEADER = 100 << 20
 MOST_TENSORS = 200_000

@@ -4,10 +4,10 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from worker.door import unpickler
-from worker.door.canonical import ITEM_BYTES, Tensor, count
-from worker.door.refusal import Refusal, quoted
-from worker.door.unpickler import Made, Named, Persistent
+from kinscape.worker.door import unpickler
+from kinscape.worker.door.canonical import ITEM_BYTES, Tensor, count
+from kinscape.worker.door.refusal import Refusal, quoted
+from kinscape.worker.door.unpickler import Made, Named, Persistent
 
 SAVE = "save it with torch.save(model.state_dict(), path), or with safetensors.torch.save_file"
 STORAGES = {

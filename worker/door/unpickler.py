@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from worker.door.refusal import Refusal, quoted
+from kinscape.worker.door.refusal import Refusal, quoted
 
 MOST_OPCODES = 5_000_000
 MARK = object()

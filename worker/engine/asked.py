@@ -8,17 +8,17 @@ import numpy as np
 from sqlalchemy.orm import Session
 from torch import Tensor
 
-from backend.contracts.cell_arrays import Ints
-from backend.contracts.jobs import Job, ModelJob, Tile, TilePart
-from backend.contracts.problems import NotFound
-from backend.store import checkpoints, matrices, probes, questions
-from backend.store.tables import CheckpointRow, ProbeRow, QuestionRow
-from worker.engine.materials import LruCache, Materials, memo_of
-from worker.evaluation.measure import Measure
-from worker.inputs.subject import Subject
-from worker.inputs.undefined import Undefined
-from worker.measures.catalogue import catalogue
-from worker.numerics.memo import Memo
+from kinscape.backend.contracts.cell_arrays import Ints
+from kinscape.backend.contracts.jobs import Job, ModelJob, Tile, TilePart
+from kinscape.backend.contracts.problems import NotFound
+from kinscape.backend.store import checkpoints, matrices, probes, questions
+from kinscape.backend.store.tables import CheckpointRow, ProbeRow, QuestionRow
+from kinscape.worker.engine.materials import LruCache, Materials, memo_of
+from kinscape.worker.evaluation.measure import Measure
+from kinscape.worker.inputs.subject import Subject
+from kinscape.worker.inputs.undefined import Undefined
+from kinscape.worker.measures.catalogue import catalogue
+from kinscape.worker.numerics.memo import Memo
 
 
 @dataclass(frozen=True)

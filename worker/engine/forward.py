@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from backend.contracts.comparisons import Reduction
-from worker.inputs.passes import samples_in_cache
-from worker.inputs.undefined import Undefined
+from kinscape.backend.contracts.comparisons import Reduction
+from kinscape.worker.inputs.passes import samples_in_cache
+from kinscape.worker.inputs.undefined import Undefined
 
 
 def reduced(values: Tensor, reduction: str) -> Tensor:

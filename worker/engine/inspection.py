@@ -13,18 +13,18 @@ from safetensors import safe_open
 from sqlalchemy.orm import Session
 from torch import nn
 
-from backend.contracts.checkpoints import CheckpointFacts, Mismatch
-from backend.contracts.jobs import AddBuiltin, InspectCheckpoint, InspectProbe
-from backend.contracts.probes import ProbeFacts
-from backend.contracts.problems import Unprocessable
-from backend.contracts.uploads import State, UploadKind
-from backend.store import checkpoints, probes
-from backend.store.database import Database
-from backend.store.files import Files
-from backend.store.tables import CheckpointRow, ProbeRow
-from worker.door.refusal import Refusal, quoted
-from worker.loading import registry, sandbox
-from worker.loading.builtin import digits
+from kinscape.backend.contracts.checkpoints import CheckpointFacts, Mismatch
+from kinscape.backend.contracts.jobs import AddBuiltin, InspectCheckpoint, InspectProbe
+from kinscape.backend.contracts.probes import ProbeFacts
+from kinscape.backend.contracts.problems import Unprocessable
+from kinscape.backend.contracts.uploads import State, UploadKind
+from kinscape.backend.store import checkpoints, probes
+from kinscape.backend.store.database import Database
+from kinscape.backend.store.files import Files
+from kinscape.backend.store.tables import CheckpointRow, ProbeRow
+from kinscape.worker.door.refusal import Refusal, quoted
+from kinscape.worker.loading import registry, sandbox
+from kinscape.worker.loading.builtin import digits
 
 MOST_LISTED = 50
 

@@ -11,19 +11,19 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from backend.contracts.comparisons import OUTPUT, PENULTIMATE
-from backend.store.artifacts import features_key, findings_key, outputs_key
-from backend.store.files import Files
-from backend.store.tables import CheckpointRow, ProbeRow
-from worker.engine.forward import forward
-from worker.evaluation.intervals import row_groups
-from worker.inputs.layer import Layer
-from worker.inputs.outputs import Outputs
-from worker.inputs.passes import samples_per_pass
-from worker.inputs.subject import Subject
-from worker.loading import registry
-from worker.loading.room import room_bytes
-from worker.numerics.memo import Memo
+from kinscape.backend.contracts.comparisons import OUTPUT, PENULTIMATE
+from kinscape.backend.store.artifacts import features_key, findings_key, outputs_key
+from kinscape.backend.store.files import Files
+from kinscape.backend.store.tables import CheckpointRow, ProbeRow
+from kinscape.worker.engine.forward import forward
+from kinscape.worker.evaluation.intervals import row_groups
+from kinscape.worker.inputs.layer import Layer
+from kinscape.worker.inputs.outputs import Outputs
+from kinscape.worker.inputs.passes import samples_per_pass
+from kinscape.worker.inputs.subject import Subject
+from kinscape.worker.loading import registry
+from kinscape.worker.loading.room import room_bytes
+from kinscape.worker.numerics.memo import Memo
 
 MOST_SHARED = 512
 PRECISIONS = {"float32": torch.float32, "float64": torch.float64}

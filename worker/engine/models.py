@@ -4,22 +4,22 @@ from collections.abc import Callable
 
 import numpy as np
 
-from backend.contracts.cards import Input, Role
-from backend.contracts.cell_arrays import Cells
-from backend.contracts.cells import Cell
-from backend.contracts.jobs import ModelJob
-from backend.store import matrices
-from backend.store.database import Database
-from backend.store.tables import CheckpointRow, QuestionRow
-from worker.engine.asked import Asked, measure_of, sound
-from worker.engine.materials import MOST_SHARED, LruCache, Materials, memo_of
-from worker.evaluation.cells import not_applicable
-from worker.evaluation.intervals import row_groups
-from worker.evaluation.models import evaluate_both, evaluate_model
-from worker.evaluation.networks import evaluate_network
-from worker.inputs.layer import Layer
-from worker.inputs.outputs import Outputs
-from worker.inputs.undefined import Undefined
+from kinscape.backend.contracts.cards import Input, Role
+from kinscape.backend.contracts.cell_arrays import Cells
+from kinscape.backend.contracts.cells import Cell
+from kinscape.backend.contracts.jobs import ModelJob
+from kinscape.backend.store import matrices
+from kinscape.backend.store.database import Database
+from kinscape.backend.store.tables import CheckpointRow, QuestionRow
+from kinscape.worker.engine.asked import Asked, measure_of, sound
+from kinscape.worker.engine.materials import MOST_SHARED, LruCache, Materials, memo_of
+from kinscape.worker.evaluation.cells import not_applicable
+from kinscape.worker.evaluation.intervals import row_groups
+from kinscape.worker.evaluation.models import evaluate_both, evaluate_model
+from kinscape.worker.evaluation.networks import evaluate_network
+from kinscape.worker.inputs.layer import Layer
+from kinscape.worker.inputs.outputs import Outputs
+from kinscape.worker.inputs.undefined import Undefined
 
 
 def run_model(database: Database, materials: Materials, job: ModelJob, check: Callable[[], None]) -> None:

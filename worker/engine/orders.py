@@ -5,12 +5,12 @@ import numpy.typing as npt
 from scipy.cluster import hierarchy
 from scipy.spatial.distance import squareform
 
-from backend.contracts.cards import Arity, Card
-from backend.contracts.cell_arrays import Cells
-from backend.store import comparisons, matrices, questions
-from backend.store.database import Database
-from backend.store.tables import OrderRow
-from worker.measures.catalogue import catalogue
+from kinscape.backend.contracts.cards import Arity, Card
+from kinscape.backend.contracts.cell_arrays import Cells
+from kinscape.backend.store import comparisons, matrices, questions
+from kinscape.backend.store.database import Database
+from kinscape.backend.store.tables import OrderRow
+from kinscape.worker.measures.catalogue import catalogue
 
 # Optimal leaf order of 1,000 models takes a second, of 2,000 a quarter of a minute.
 MOST_FOR_OPTIMAL = 1000

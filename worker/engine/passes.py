@@ -1,10 +1,10 @@
 """Forward passes as jobs."""
 
-from backend.contracts.jobs import Forward
-from backend.store import checkpoints, probes
-from backend.store.database import Database
-from worker.engine.materials import Materials
-from worker.inputs.undefined import Undefined
+from kinscape.backend.contracts.jobs import Forward
+from kinscape.backend.store import checkpoints, probes
+from kinscape.backend.store.database import Database
+from kinscape.worker.engine.materials import Materials
+from kinscape.worker.inputs.undefined import Undefined
 
 
 def run_forward(database: Database, materials: Materials, job: Forward) -> None:

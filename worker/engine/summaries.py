@@ -6,17 +6,17 @@ from dataclasses import dataclass
 import numpy as np
 from sqlalchemy.orm import Session
 
-from backend.contracts.associations import Agreements, Associations, GroupRow
-from backend.contracts.cards import Arity, Card, Family, Role
-from backend.contracts.matrices import Numbers
-from backend.statistics.associations import FEWEST, METHOD, Column, associations
-from backend.statistics.mantel import PERMUTATIONS as SHUFFLES
-from backend.statistics.mantel import mantel
-from backend.statistics.ranks import Floats
-from backend.store import checkpoints, comparisons, matrices, questions, summaries
-from backend.store.database import Database
-from backend.store.tables import CheckpointRow, QuestionRow
-from worker.measures.catalogue import catalogue
+from kinscape.backend.contracts.associations import Agreements, Associations, GroupRow
+from kinscape.backend.contracts.cards import Arity, Card, Family, Role
+from kinscape.backend.contracts.matrices import Numbers
+from kinscape.backend.statistics.associations import FEWEST, METHOD, Column, associations
+from kinscape.backend.statistics.mantel import PERMUTATIONS as SHUFFLES
+from kinscape.backend.statistics.mantel import mantel
+from kinscape.backend.statistics.ranks import Floats
+from kinscape.backend.store import checkpoints, comparisons, matrices, questions, summaries
+from kinscape.backend.store.database import Database
+from kinscape.backend.store.tables import CheckpointRow, QuestionRow
+from kinscape.worker.measures.catalogue import catalogue
 
 OUTCOMES = (Family.CALIBRATION, Family.ROBUSTNESS)
 CONTROL = "train-loss"

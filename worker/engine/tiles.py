@@ -7,21 +7,21 @@ from typing import Any
 
 import numpy as np
 
-from backend.contracts.cards import Input, Pace
-from backend.contracts.cell_arrays import Cells, Ints, joined
-from backend.contracts.cells import Reason, Why
-from backend.contracts.jobs import Tile
-from backend.store import matrices
-from backend.store.database import Database
-from backend.store.tables import CheckpointRow, QuestionRow
-from worker.engine.asked import Asked, measure_of, sound
-from worker.engine.materials import Materials
-from worker.evaluation.batch import Batch
-from worker.evaluation.cells import evaluate_pairs, finite
-from worker.evaluation.intervals import row_groups
-from worker.evaluation.measure import Measure
-from worker.evaluation.networks import evaluate_network
-from worker.inputs.undefined import Undefined
+from kinscape.backend.contracts.cards import Input, Pace
+from kinscape.backend.contracts.cell_arrays import Cells, Ints, joined
+from kinscape.backend.contracts.cells import Reason, Why
+from kinscape.backend.contracts.jobs import Tile
+from kinscape.backend.store import matrices
+from kinscape.backend.store.database import Database
+from kinscape.backend.store.tables import CheckpointRow, QuestionRow
+from kinscape.worker.engine.asked import Asked, measure_of, sound
+from kinscape.worker.engine.materials import Materials
+from kinscape.worker.evaluation.batch import Batch
+from kinscape.worker.evaluation.cells import evaluate_pairs, finite
+from kinscape.worker.evaluation.intervals import row_groups
+from kinscape.worker.evaluation.measure import Measure
+from kinscape.worker.evaluation.networks import evaluate_network
+from kinscape.worker.inputs.undefined import Undefined
 
 # Pairs of the first block, before it is known how long one takes.
 FIRST_BLOCK = {Pace.PRODUCT: 4096, Pace.PAIR: 256, Pace.PATH: 4}

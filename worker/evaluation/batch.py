@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from worker.evaluation.intervals import FEWEST_GROUPS, NAN, take_rows
-from worker.inputs.outputs import Outputs
-from worker.inputs.undefined import Undefined
-from worker.numerics.memo import Memo
+from kinscape.worker.evaluation.intervals import FEWEST_GROUPS, NAN, take_rows
+from kinscape.worker.inputs.outputs import Outputs
+from kinscape.worker.inputs.undefined import Undefined
+from kinscape.worker.numerics.memo import Memo
 
 Pair = tuple[int, int]
 Data = Any

@@ -7,17 +7,17 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from backend.contracts.cards import Uncertainty
-from backend.contracts.cell_arrays import Cells
-from backend.contracts.cells import Detail, IntervalKind, Provenance, Reason, Told, Why
-from worker.evaluation.batch import Batch, PairResults
-from worker.evaluation.chance import chance_levels
-from worker.evaluation.intervals import FEWEST_GROUPS, NAN, RULE_OF_THREE, bounds, column
-from worker.evaluation.measure import Measure, Settings
-from worker.evaluation.results import results_of
-from worker.inputs.layer import Layer
-from worker.inputs.outputs import Outputs
-from worker.inputs.undefined import Undefined
+from kinscape.backend.contracts.cards import Uncertainty
+from kinscape.backend.contracts.cell_arrays import Cells
+from kinscape.backend.contracts.cells import Detail, IntervalKind, Provenance, Reason, Told, Why
+from kinscape.worker.evaluation.batch import Batch, PairResults
+from kinscape.worker.evaluation.chance import chance_levels
+from kinscape.worker.evaluation.intervals import FEWEST_GROUPS, NAN, RULE_OF_THREE, bounds, column
+from kinscape.worker.evaluation.measure import Measure, Settings
+from kinscape.worker.evaluation.results import results_of
+from kinscape.worker.inputs.layer import Layer
+from kinscape.worker.inputs.outputs import Outputs
+from kinscape.worker.inputs.undefined import Undefined
 
 Floats = npt.NDArray[np.float64]
 Given = TypeVar("Given", bound=Outputs | Layer | Tensor)

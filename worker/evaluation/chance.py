@@ -6,12 +6,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from backend.contracts.cards import Pace
-from worker.evaluation.batch import Batch
-from worker.evaluation.intervals import NAN, take_rows
-from worker.evaluation.measure import Measure
-from worker.evaluation.results import results_of
-from worker.inputs.outputs import Outputs
+from kinscape.backend.contracts.cards import Pace
+from kinscape.worker.evaluation.batch import Batch
+from kinscape.worker.evaluation.intervals import NAN, take_rows
+from kinscape.worker.evaluation.measure import Measure
+from kinscape.worker.evaluation.results import results_of
+from kinscape.worker.inputs.outputs import Outputs
 
 # With fewer samples per class, a shuffle within classes changes next to nothing.
 FEWEST_PER_CLASS = 5

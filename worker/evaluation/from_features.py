@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from worker.evaluation.batch import Batch, PairResults
-from worker.evaluation.pair_by_pair import PairByPair
-from worker.inputs.undefined import Undefined
-from worker.numerics.memo import Memo
+from kinscape.worker.evaluation.batch import Batch, PairResults
+from kinscape.worker.evaluation.pair_by_pair import PairByPair
+from kinscape.worker.inputs.undefined import Undefined
+from kinscape.worker.numerics.memo import Memo
 
 if TYPE_CHECKING:
-    from worker.evaluation.measure import Measure
+    from kinscape.worker.evaluation.measure import Measure
 
 
 @dataclass(frozen=True)

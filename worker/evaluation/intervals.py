@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from backend.contracts.cards import Card, Uncertainty
-from backend.contracts.cells import Estimate, IntervalKind
-from backend.statistics import jackknife
-from worker.evaluation.measurement import Measurement
+from kinscape.backend.contracts.cards import Card, Uncertainty
+from kinscape.backend.contracts.cells import Estimate, IntervalKind
+from kinscape.backend.statistics import jackknife
+from kinscape.worker.evaluation.measurement import Measurement
 
 GROUPS = 20
 FEWEST_GROUPS = jackknife.FEWEST_GROUPS

@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from backend.contracts.cards import Card
-from worker.evaluation.batch import Batch, PairResults
-from worker.evaluation.measurement import Measurement
-from worker.evaluation.pair_by_pair import PairByPair
+from kinscape.backend.contracts.cards import Card
+from kinscape.worker.evaluation.batch import Batch, PairResults
+from kinscape.worker.evaluation.measurement import Measurement
+from kinscape.worker.evaluation.pair_by_pair import PairByPair
 
 Settings = dict[str, Any]
 

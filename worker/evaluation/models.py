@@ -8,10 +8,10 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from backend.contracts.cards import Uncertainty
-from backend.contracts.cells import Cell
-from worker.evaluation.cells import finite, not_applicable, size_of
-from worker.evaluation.intervals import (
+from kinscape.backend.contracts.cards import Uncertainty
+from kinscape.backend.contracts.cells import Cell
+from kinscape.worker.evaluation.cells import finite, not_applicable, size_of
+from kinscape.worker.evaluation.intervals import (
     FEWEST_GROUPS,
     GROUPS,
     estimate,
@@ -20,13 +20,13 @@ from worker.evaluation.intervals import (
     row_groups,
     take_rows,
 )
-from worker.evaluation.measure import Measure, Settings
-from worker.evaluation.measurement import Measurement
-from worker.inputs.layer import Layer
-from worker.inputs.outputs import Outputs
-from worker.inputs.undefined import Undefined
-from worker.inputs.weights import Weights
-from worker.numerics.memo import Memo
+from kinscape.worker.evaluation.measure import Measure, Settings
+from kinscape.worker.evaluation.measurement import Measurement
+from kinscape.worker.inputs.layer import Layer
+from kinscape.worker.inputs.outputs import Outputs
+from kinscape.worker.inputs.undefined import Undefined
+from kinscape.worker.inputs.weights import Weights
+from kinscape.worker.numerics.memo import Memo
 
 
 def evaluate_model(

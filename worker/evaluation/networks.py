@@ -6,13 +6,13 @@ from typing import Any
 
 import torch
 
-from backend.contracts.cells import Cell
-from worker.evaluation.cells import not_applicable
-from worker.evaluation.intervals import estimate
-from worker.evaluation.measure import Measure, Settings
-from worker.evaluation.models import as_measurement
-from worker.inputs.subject import Subject
-from worker.inputs.undefined import Undefined
+from kinscape.backend.contracts.cells import Cell
+from kinscape.worker.evaluation.cells import not_applicable
+from kinscape.worker.evaluation.intervals import estimate
+from kinscape.worker.evaluation.measure import Measure, Settings
+from kinscape.worker.evaluation.models import as_measurement
+from kinscape.worker.inputs.subject import Subject
+from kinscape.worker.inputs.undefined import Undefined
 
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory")
 # Two passes of so many samples tell whether a network draws noise; with fewer in one pass nothing is saved.

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from worker.evaluation.batch import Batch, Pair, PairResults
-from worker.evaluation.intervals import NAN, others
-from worker.evaluation.measurement import Measurement
-from worker.inputs.undefined import Undefined
-from worker.numerics.progress import steps
+from kinscape.worker.evaluation.batch import Batch, Pair, PairResults
+from kinscape.worker.evaluation.intervals import NAN, others
+from kinscape.worker.evaluation.measurement import Measurement
+from kinscape.worker.inputs.undefined import Undefined
+from kinscape.worker.numerics.progress import steps
 
 if TYPE_CHECKING:
-    from worker.evaluation.measure import Measure
+    from kinscape.worker.evaluation.measure import Measure
 
 
 @dataclass(frozen=True)

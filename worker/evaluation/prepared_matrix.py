@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from backend.contracts.cards import Pace
-from worker.evaluation.batch import Pair, PairResults
-from worker.evaluation.pair_by_pair import PairByPair
-from worker.numerics.progress import steps
+from kinscape.backend.contracts.cards import Pace
+from kinscape.worker.evaluation.batch import Pair, PairResults
+from kinscape.worker.evaluation.pair_by_pair import PairByPair
+from kinscape.worker.numerics.progress import steps
 
 if TYPE_CHECKING:
-    from worker.evaluation.measure import Measure
+    from kinscape.worker.evaluation.measure import Measure
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from backend.contracts.cards import Card, Uncertainty
-from worker.evaluation.batch import Batch, PairResults, groups_for, not_comparable
-from worker.evaluation.from_features import FromFeatures
-from worker.evaluation.measure import Measure
+from kinscape.backend.contracts.cards import Card, Uncertainty
+from kinscape.worker.evaluation.batch import Batch, PairResults, groups_for, not_comparable
+from kinscape.worker.evaluation.from_features import FromFeatures
+from kinscape.worker.evaluation.measure import Measure
 
 # Beyond the ends of its range a value is wrong; this far beyond, it is rounded.
 ROUNDING = 1e-6

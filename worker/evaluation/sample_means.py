@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from backend.contracts.cards import Pace
-from worker.evaluation.batch import Batch, Pair, PairResults, Prepared
-from worker.evaluation.prepared_matrix import positions
-from worker.numerics.progress import steps
+from kinscape.backend.contracts.cards import Pace
+from kinscape.worker.evaluation.batch import Batch, Pair, PairResults, Prepared
+from kinscape.worker.evaluation.prepared_matrix import positions
+from kinscape.worker.numerics.progress import steps
 
 if TYPE_CHECKING:
-    from worker.evaluation.measure import Measure
+    from kinscape.worker.evaluation.measure import Measure
 
 # Half of a core's second-level cache, so that a piece of every model and the results stay in it.
 CACHED_BYTES = 4 << 20

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from worker.inputs.undefined import Undefined
+from kinscape.worker.inputs.undefined import Undefined
 
 
 @dataclass(frozen=True)

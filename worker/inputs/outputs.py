@@ -6,7 +6,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from worker.inputs.undefined import Undefined
+from kinscape.worker.inputs.undefined import Undefined
 
 FEW_CLASSES = 32
 

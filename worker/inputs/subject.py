@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from worker.inputs.passes import MOST_PER_PASS, samples_in_cache
-from worker.inputs.weights import Weights
-from worker.numerics.memo import Memo
+from kinscape.worker.inputs.passes import MOST_PER_PASS, samples_in_cache
+from kinscape.worker.inputs.weights import Weights
+from kinscape.worker.numerics.memo import Memo
 
 
 @dataclass(frozen=True)

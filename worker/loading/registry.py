@@ -9,18 +9,18 @@ from typing import Any
 import torch
 from torch import nn
 
-import worker.loading.architectures
-from backend.contracts.cards import ArchitectureCard
-from backend.contracts.checkpoints import Mismatch, Proposal
-from backend.contracts.problems import Unprocessable
-from worker.loading.architectures.architecture import Architecture, Shapes
+import kinscape.worker.loading.architectures as package
+from kinscape.backend.contracts.cards import ArchitectureCard
+from kinscape.backend.contracts.checkpoints import Mismatch, Proposal
+from kinscape.backend.contracts.problems import Unprocessable
+from kinscape.worker.loading.architectures.architecture import Architecture, Shapes
 
 
 @cache
 def architectures() -> dict[str, Architecture]:
     """Every architecture of the registry by name."""
     found = {}
-    for info in pkgutil.iter_modules(worker.loading.architectures.__path__, "worker.loading.architectures."):
+    for info in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
         one = getattr(importlib.import_module(info.name), "ARCHITECTURE", None)
         if isinstance(one, Architecture):
             found[one.name] = one

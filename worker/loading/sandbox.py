@@ -13,13 +13,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from worker.door.refusal import Refusal
+import kinscape
+from kinscape.worker.door.refusal import Refusal
 
 WALL_S = 120
 CPU_S = 100
 MEMORY_BYTES = 8 << 30
 SLACK_BYTES = 64 << 20
-ROOT = Path(__file__).resolve().parents[2]
+# Where the package lies; its folders may be links to others.
+PACKAGE = Path(kinscape.__file__).parent
 BOOT = """
 import json, resource, sys
 limits, paths, arguments = json.loads(sys.argv[1])
@@ -28,7 +30,7 @@ for name, value in limits.items():
 sys.path += paths
 sys.argv = ["child", *arguments]
 from pathlib import Path
-from worker.door.child import main
+from kinscape.worker.door.child import main
 main(Path(arguments[0]), Path(arguments[1]), kind=arguments[2], pickles=arguments[3] == "yes")
 """
 DAMAGED = "The file could not be read within the limits of time and memory; it is damaged or not a checkpoint."
@@ -93,9 +95,8 @@ def bubblewrap(command: list[str], *, source: Path, out: Path) -> list[str]:
             argv += ["--ro-bind", str(place), str(place)]
     for root in roots():
         argv += ["--ro-bind", str(root), str(root)]
-    code = ROOT / "worker"
-    argv += ["--ro-bind", str(code / "__init__.py"), str(code / "__init__.py")]
-    argv += ["--ro-bind", str(code / "door"), str(code / "door")]
+    for name in ("__init__.py", "worker/__init__.py", "worker/door"):
+        argv += ["--ro-bind", str(PACKAGE / name), str(PACKAGE / name)]
     argv += ["--ro-bind", str(source), str(source), "--bind", str(out), str(out)]
     return [*argv, "--proc", "/proc", "--dev", "/dev", "--remount-ro", "/", "--chdir", str(out), "--", *command]
 
@@ -147,7 +148,7 @@ def _run(source: Path, out: Path, *, kind: str, jailed: bool) -> None:
         "RLIMIT_NOFILE": 64,
         "RLIMIT_FSIZE": 4 * size + SLACK_BYTES if kind == "checkpoint" else (8 << 30) + SLACK_BYTES,
     }
-    paths = [str(ROOT), sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
+    paths = [str(PACKAGE.parent), sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
     arguments = [str(source), str(out), kind, "yes" if jailed else "no"]
     command = [sys.executable, "-I", "-S", "-B", "-X", "utf8", "-c", BOOT, json.dumps([limits, paths, arguments])]
     argv = bubblewrap(command, source=source, out=out) if jailed else command

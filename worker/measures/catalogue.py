@@ -4,16 +4,18 @@ import importlib
 import pkgutil
 from functools import cache
 
-import worker.measures
-from worker.evaluation.measure import Measure
+import kinscape.worker.measures as package
+from kinscape.worker.evaluation.measure import Measure
 
 
 @cache
 def catalogue() -> dict[str, Measure]:
     """Every measure by slug, sorted by family and slug."""
     found: dict[str, Measure] = {}
-    for info in pkgutil.walk_packages(worker.measures.__path__, "worker.measures."):
-        if info.ispkg or info.name.count(".") < 3:
+    prefix = f"{package.__name__}."
+    for info in pkgutil.walk_packages(package.__path__, prefix):
+        # Measures lie in the folders of their families.
+        if info.ispkg or "." not in info.name.removeprefix(prefix):
             continue
         module = importlib.import_module(info.name)
         for value in vars(module).values():

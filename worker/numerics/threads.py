@@ -8,7 +8,7 @@ from typing import TypeVar, cast
 import threadpoolctl
 import torch
 
-from worker.numerics.progress import steps
+from kinscape.worker.numerics.progress import steps
 
 Found = TypeVar("Found")
 MOST_AT_ONCE = 4

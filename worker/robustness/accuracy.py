@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from worker.inputs.subject import Subject
-from worker.inputs.weights import Weights
+from kinscape.worker.inputs.subject import Subject
+from kinscape.worker.inputs.weights import Weights
 
 
 def right_on(subject: Subject, x: Tensor, *, weights: Weights | None = None) -> Tensor:

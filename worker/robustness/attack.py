@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from worker.inputs.undefined import Undefined
-from worker.robustness.samples import Raw
+from kinscape.worker.inputs.undefined import Undefined
+from kinscape.worker.robustness.samples import Raw
 
 
 def wrong_margins(logits: Tensor, y: Tensor) -> Tensor:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from worker.evaluation.intervals import half_width, leave_one_out_means
-from worker.inputs.subject import Subject
-from worker.inputs.undefined import Undefined
+from kinscape.worker.evaluation.intervals import half_width, leave_one_out_means
+from kinscape.worker.inputs.subject import Subject
+from kinscape.worker.inputs.undefined import Undefined
 
 
 @dataclass(frozen=True)

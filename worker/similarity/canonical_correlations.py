@@ -6,12 +6,12 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from worker.evaluation.batch import PairResults
-from worker.evaluation.from_features import Features
-from worker.inputs.undefined import Undefined
-from worker.numerics.threads import side_by_side
-from worker.similarity.kernels import centred
-from worker.similarity.rotation import singular_values
+from kinscape.worker.evaluation.batch import PairResults
+from kinscape.worker.evaluation.from_features import Features
+from kinscape.worker.inputs.undefined import Undefined
+from kinscape.worker.numerics.threads import side_by_side
+from kinscape.worker.similarity.kernels import centred
+from kinscape.worker.similarity.rotation import singular_values
 
 
 def basis(features: Tensor, *, variance: float = 1.0, **_: object) -> Tensor:

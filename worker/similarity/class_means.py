@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from worker.inputs.layer import Layer
-from worker.inputs.undefined import Undefined
-from worker.similarity.kernels import as_given
+from kinscape.worker.inputs.layer import Layer
+from kinscape.worker.inputs.undefined import Undefined
+from kinscape.worker.similarity.kernels import as_given
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from worker.inputs.undefined import Undefined
-from worker.numerics.gram_product import products_of_rows
+from kinscape.worker.inputs.undefined import Undefined
+from kinscape.worker.numerics.gram_product import products_of_rows
 
 DIGITS = 1e12  # cosines equal to so many digits tie, whatever the order of summation was
 MOST_ROOM = 1e-3  # of thousands of features float32 would leave nearly every sample unsure

@@ -15,12 +15,12 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from worker.evaluation.batch import PairResults
-from worker.evaluation.from_features import Features
-from worker.numerics.gram_product import products_of_rows
-from worker.numerics.progress import steps
-from worker.numerics.threads import side_by_side
-from worker.similarity.kernels import median_distance
+from kinscape.worker.evaluation.batch import PairResults
+from kinscape.worker.evaluation.from_features import Features
+from kinscape.worker.numerics.gram_product import products_of_rows
+from kinscape.worker.numerics.progress import steps
+from kinscape.worker.numerics.threads import side_by_side
+from kinscape.worker.similarity.kernels import median_distance
 
 TILE_BYTES = 96 << 20
 MOST_ROWS = 256

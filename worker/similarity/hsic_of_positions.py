@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from worker.evaluation.batch import PairResults
-from worker.evaluation.from_features import Features
-from worker.inputs.undefined import Undefined
-from worker.numerics.progress import steps
+from kinscape.worker.evaluation.batch import PairResults
+from kinscape.worker.evaluation.from_features import Features
+from kinscape.worker.inputs.undefined import Undefined
+from kinscape.worker.numerics.progress import steps
 
 VALUES_AT_ONCE = 1 << 23
 FEWEST = 4

@@ -8,8 +8,8 @@ from scipy.optimize import linear_sum_assignment, linprog
 from scipy.sparse import eye_array, kron, vstack
 from torch import Tensor
 
-from worker.inputs.undefined import Undefined
-from worker.similarity.kernels import centred
+from kinscape.worker.inputs.undefined import Undefined
+from kinscape.worker.similarity.kernels import centred
 
 MOST_COPIES = 1024
 MOST_PAIRS = 250_000

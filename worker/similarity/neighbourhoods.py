@@ -7,14 +7,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from backend.contracts.cards import Parameter
-from worker.evaluation.batch import PairResults
-from worker.evaluation.from_features import Features
-from worker.inputs.undefined import Undefined
-from worker.numerics.gram_product import products_of_rows
-from worker.numerics.memo import Memo
-from worker.numerics.progress import steps
-from worker.similarity.cosine_neighbours import nearest_rows, unit_rows
+from kinscape.backend.contracts.cards import Parameter
+from kinscape.worker.evaluation.batch import PairResults
+from kinscape.worker.evaluation.from_features import Features
+from kinscape.worker.inputs.undefined import Undefined
+from kinscape.worker.numerics.gram_product import products_of_rows
+from kinscape.worker.numerics.memo import Memo
+from kinscape.worker.numerics.progress import steps
+from kinscape.worker.similarity.cosine_neighbours import nearest_rows, unit_rows
 
 NEIGHBOURS = (Parameter(name="k", default=10, minimum=1, maximum=200, help="Neighbours per sample."),)
 ENTRIES_AT_ONCE = 1 << 25

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from worker.inputs.outputs import Outputs
-from worker.inputs.undefined import Undefined
-from worker.numerics.gram_product import products_of_rows
+from kinscape.worker.inputs.outputs import Outputs
+from kinscape.worker.inputs.undefined import Undefined
+from kinscape.worker.numerics.gram_product import products_of_rows
 
 LN_2 = 0.6931471805599453
 NO_LOGIT = -1e29  # stands for the logit of a probability of zero

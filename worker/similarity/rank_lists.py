@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from worker.similarity.neighbourhoods import Near
+from kinscape.worker.similarity.neighbourhoods import Near
 
 
 def of_ranks(first: Tensor, second: Tensor, *, k: int) -> Tensor:

@@ -6,10 +6,10 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from worker.evaluation.batch import PairResults
-from worker.evaluation.from_features import Features
-from worker.inputs.undefined import Undefined
-from worker.numerics.gram_product import products_of_rows
+from kinscape.worker.evaluation.batch import PairResults
+from kinscape.worker.evaluation.from_features import Features
+from kinscape.worker.inputs.undefined import Undefined
+from kinscape.worker.numerics.gram_product import products_of_rows
 
 HELD_BYTES = 1 << 30
 DIGITS = 1e12  # dissimilarities equal to twelve digits tie

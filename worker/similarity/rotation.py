@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from worker.numerics.gram_product import eigenvalues, products_of_rows
-from worker.similarity.kernels import centred
+from kinscape.worker.numerics.gram_product import eigenvalues, products_of_rows
+from kinscape.worker.similarity.kernels import centred
 
 SAFE = 1e-10  # ratio of eigenvalues of MᵀM from which their roots are good to 1e-11 of the largest
 

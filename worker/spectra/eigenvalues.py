@@ -8,9 +8,9 @@ import torch
 from scipy.linalg import blas
 from torch import Tensor
 
-from worker.inputs.undefined import Undefined
-from worker.inputs.weights import Weights
-from worker.spectra.power_law import PowerLaw, fit_power_law
+from kinscape.worker.inputs.undefined import Undefined
+from kinscape.worker.inputs.weights import Weights
+from kinscape.worker.spectra.power_law import PowerLaw, fit_power_law
 
 ROUNDING = 1e-10
 

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from worker.inputs.undefined import Undefined
-from worker.inputs.weights import Weights, is_parameter_name
+from kinscape.worker.inputs.undefined import Undefined
+from kinscape.worker.inputs.weights import Weights, is_parameter_name
 
 
 class Flat(NamedTuple):

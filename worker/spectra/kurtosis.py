@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from worker.inputs.undefined import Undefined
+from kinscape.worker.inputs.undefined import Undefined
 
 
 def kurtosis_of(values: Tensor) -> float | None:

@@ -5,10 +5,10 @@ from typing import TypeVar
 
 from torch import Tensor
 
-from worker.evaluation.measurement import Measurement
-from worker.inputs.undefined import Undefined
-from worker.inputs.weights import Weights
-from worker.spectra.flat_weights import matrices
+from kinscape.worker.evaluation.measurement import Measurement
+from kinscape.worker.inputs.undefined import Undefined
+from kinscape.worker.inputs.weights import Weights
+from kinscape.worker.spectra.flat_weights import matrices
 
 Given = TypeVar("Given")
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from worker.inputs.undefined import Undefined
-from worker.spectra.kurtosis import kurtosis_over_layers
+from kinscape.worker.inputs.undefined import Undefined
+from kinscape.worker.spectra.kurtosis import kurtosis_over_layers
 
 POINTS = 201
 

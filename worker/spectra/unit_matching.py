@@ -13,7 +13,7 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor, fx, nn
 
-from worker.inputs.undefined import Undefined
+from kinscape.worker.inputs.undefined import Undefined
 
 MOST_SWEEPS = 50
 KEEPS = (

@@ -2,9 +2,9 @@
 
 from fastapi import APIRouter, Response
 
-from backend.actions import checkpoints
-from backend.api.parts import RowId, Transaction
-from backend.contracts.checkpoints import Checkpoint, CheckpointChange
+from kinscape.backend.actions import checkpoints
+from kinscape.backend.api.parts import RowId, Transaction
+from kinscape.backend.contracts.checkpoints import Checkpoint, CheckpointChange
 
 router = APIRouter(tags=["library"])
 

@@ -9,11 +9,11 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
-from backend.actions import comparisons
-from backend.api.parts import Parts, RowId, Transaction, parts_of
-from backend.contracts.comparisons import Comparison, ComparisonCreate, ComparisonState, Progress
-from backend.contracts.plans import Plan
-from backend.contracts.projects import Id
+from kinscape.backend.actions import comparisons
+from kinscape.backend.api.parts import Parts, RowId, Transaction, parts_of
+from kinscape.backend.contracts.comparisons import Comparison, ComparisonCreate, ComparisonState, Progress
+from kinscape.backend.contracts.plans import Plan
+from kinscape.backend.contracts.projects import Id
 
 router = APIRouter(tags=["comparisons"])
 # How often a stream looks for news; a page draws at most once a second.

@@ -2,9 +2,9 @@
 
 from fastapi import APIRouter
 
-from backend.actions import offers
-from backend.api.parts import Opened, Transaction
-from backend.contracts.cards import ArchitectureCard, Card
+from kinscape.backend.actions import offers
+from kinscape.backend.api.parts import Opened, Transaction
+from kinscape.backend.contracts.cards import ArchitectureCard, Card
 
 router = APIRouter(tags=["library"])
 

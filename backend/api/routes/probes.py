@@ -2,9 +2,9 @@
 
 from fastapi import APIRouter
 
-from backend.actions import probes
-from backend.api.parts import RowId, Transaction
-from backend.contracts.probes import Probe, ProbeDescription
+from kinscape.backend.actions import probes
+from kinscape.backend.api.parts import RowId, Transaction
+from kinscape.backend.contracts.probes import Probe, ProbeDescription
 
 router = APIRouter(tags=["library"])
 

@@ -2,9 +2,9 @@
 
 from fastapi import APIRouter
 
-from backend.actions import projects
-from backend.api.parts import RowId, Transaction
-from backend.contracts.projects import Project, ProjectCreate
+from kinscape.backend.actions import projects
+from kinscape.backend.api.parts import RowId, Transaction
+from kinscape.backend.contracts.projects import Project, ProjectCreate
 
 router = APIRouter(tags=["library"])
 

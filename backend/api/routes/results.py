@@ -5,15 +5,15 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from backend.actions import associations as summaries
-from backend.actions import exports, matrices, pairs, samples
-from backend.actions import groups as grouped
-from backend.api.parts import Opened, RowId, Transaction
-from backend.contracts.associations import Agreements, Associations
-from backend.contracts.cells import Cell
-from backend.contracts.groups import Contrast, Groups
-from backend.contracts.matrices import Matrix, Profile, Reading
-from backend.contracts.pairs import Difference, Disagreements, PairCell, PairDifference
+from kinscape.backend.actions import associations as summaries
+from kinscape.backend.actions import exports, matrices, pairs, samples
+from kinscape.backend.actions import groups as grouped
+from kinscape.backend.api.parts import Opened, RowId, Transaction
+from kinscape.backend.contracts.associations import Agreements, Associations
+from kinscape.backend.contracts.cells import Cell
+from kinscape.backend.contracts.groups import Contrast, Groups
+from kinscape.backend.contracts.matrices import Matrix, Profile, Reading
+from kinscape.backend.contracts.pairs import Difference, Disagreements, PairCell, PairDifference
 
 router = APIRouter(tags=["comparisons"])
 Measure = Annotated[str, Query(min_length=1, max_length=300)]

@@ -3,11 +3,11 @@
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from backend.actions import shares
-from backend.api.guard import SHARE_COOKIE
-from backend.api.parts import Opened, RowId, Transaction
-from backend.contracts.problems import NotFound
-from backend.contracts.shares import NewShare, Share, ShareCreate
+from kinscape.backend.actions import shares
+from kinscape.backend.api.guard import SHARE_COOKIE
+from kinscape.backend.api.parts import Opened, RowId, Transaction
+from kinscape.backend.contracts.problems import NotFound
+from kinscape.backend.contracts.shares import NewShare, Share, ShareCreate
 
 router = APIRouter(tags=["shares"])
 door = APIRouter()

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request, Response
 
-from backend.actions import uploads
-from backend.api.parts import Opened, Parts, RowId, Transaction, parts_of
-from backend.contracts.problems import Problem, TooLarge
-from backend.store.tables import UploadRow
+from kinscape.backend.actions import uploads
+from kinscape.backend.api.parts import Opened, Parts, RowId, Transaction, parts_of
+from kinscape.backend.contracts.problems import Problem, TooLarge
+from kinscape.backend.store.tables import UploadRow
 
 LARGEST_PIECE = 64 << 20
 VERSION = "1.0.0"

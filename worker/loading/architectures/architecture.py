@@ -6,8 +6,8 @@ from typing import Any
 
 from torch import nn
 
-from backend.contracts.cards import ArchitectureArgument
-from backend.contracts.checkpoints import Accepts
+from kinscape.backend.contracts.cards import ArchitectureArgument
+from kinscape.backend.contracts.checkpoints import Accepts
 
 Shapes = Mapping[str, tuple[int, ...]]
 Arguments = dict[str, int]

@@ -2,8 +2,8 @@
 
 from torch import Tensor, nn
 
-from backend.contracts.checkpoints import Accepts
-from worker.loading.architectures.architecture import CHANNELS, CLASSES, Architecture, Arguments, Shapes, side
+from kinscape.backend.contracts.checkpoints import Accepts
+from kinscape.worker.loading.architectures.architecture import CHANNELS, CLASSES, Architecture, Arguments, Shapes, side
 
 
 class LeNet(nn.Module):

@@ -2,8 +2,8 @@
 
 from torch import Tensor, nn
 
-from backend.contracts.checkpoints import Accepts
-from worker.loading.architectures.architecture import (
+from kinscape.backend.contracts.checkpoints import Accepts
+from kinscape.worker.loading.architectures.architecture import (
     CLASSES,
     COLOURS,
     Architecture,

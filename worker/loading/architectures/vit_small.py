@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from backend.contracts.checkpoints import Accepts
-from worker.loading.architectures.architecture import (
+from kinscape.backend.contracts.checkpoints import Accepts
+from kinscape.worker.loading.architectures.architecture import (
     CLASSES,
     COLOURS,
     Architecture,

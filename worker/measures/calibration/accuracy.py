@@ -2,9 +2,9 @@
 
 from torch import Tensor
 
-from backend.contracts.cards import Arity, Card, Change, Direction, Family, Input, Question, Role, Uncertainty
-from worker.evaluation.measure import measure
-from worker.inputs.outputs import Outputs
+from kinscape.backend.contracts.cards import Arity, Card, Change, Direction, Family, Input, Question, Role, Uncertainty
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.inputs.outputs import Outputs
 
 
 def right_answers(outputs: Outputs, **_: object) -> Tensor:

@@ -2,11 +2,11 @@
 
 from torch import Tensor, nn
 
-from backend.contracts.cards import Change, Direction, Uncertainty
-from worker.evaluation.measure import measure
-from worker.inputs.outputs import Outputs
-from worker.inputs.undefined import Undefined
-from worker.measures.calibration.family import confidence_card
+from kinscape.backend.contracts.cards import Change, Direction, Uncertainty
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.inputs.outputs import Outputs
+from kinscape.worker.inputs.undefined import Undefined
+from kinscape.worker.measures.calibration.family import confidence_card
 
 
 @measure(

@@ -2,11 +2,11 @@
 
 from torch import Tensor
 
-from backend.contracts.cards import Direction, Parameter
-from worker.calibration.bins import confidence_of, few_per_bin, in_equal_bins
-from worker.evaluation.measure import measure
-from worker.inputs.outputs import Outputs
-from worker.measures.calibration.family import calibration_card
+from kinscape.backend.contracts.cards import Direction, Parameter
+from kinscape.worker.calibration.bins import confidence_of, few_per_bin, in_equal_bins
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.inputs.outputs import Outputs
+from kinscape.worker.measures.calibration.family import calibration_card
 
 
 @measure(

@@ -3,11 +3,11 @@
 import torch
 from torch import Tensor
 
-from backend.contracts.cards import Direction
-from worker.calibration.bins import BINS, confidence_of, in_bins, places
-from worker.evaluation.measure import measure
-from worker.inputs.outputs import Outputs
-from worker.measures.calibration.family import calibration_card
+from kinscape.backend.contracts.cards import Direction
+from kinscape.worker.calibration.bins import BINS, confidence_of, in_bins, places
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.inputs.outputs import Outputs
+from kinscape.worker.measures.calibration.family import calibration_card
 
 # The c for which a standard normal z has E sgn(z² - c) √|z² - c| = 0.
 CHANCE = 0.72574016

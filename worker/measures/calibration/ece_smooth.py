@@ -5,11 +5,11 @@ import math
 import torch
 from torch import Tensor
 
-from backend.contracts.cards import Direction
-from worker.calibration.bins import confidence_of
-from worker.evaluation.measure import measure
-from worker.inputs.outputs import Outputs
-from worker.measures.calibration.family import calibration_card
+from kinscape.backend.contracts.cards import Direction
+from kinscape.worker.calibration.bins import confidence_of
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.inputs.outputs import Outputs
+from kinscape.worker.measures.calibration.family import calibration_card
 
 GRID = 512
 HALVINGS = 30

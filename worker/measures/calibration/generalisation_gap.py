@@ -3,11 +3,11 @@
 import torch
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Parameter, Role, Uncertainty
-from worker.evaluation.measure import measure
-from worker.inputs.outputs import Outputs
-from worker.inputs.undefined import Undefined
-from worker.measures.calibration.family import confidence_card
+from kinscape.backend.contracts.cards import Change, Direction, Parameter, Role, Uncertainty
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.inputs.outputs import Outputs
+from kinscape.worker.inputs.undefined import Undefined
+from kinscape.worker.measures.calibration.family import confidence_card
 
 
 def means_of(outputs: Outputs, **_: object) -> Tensor:

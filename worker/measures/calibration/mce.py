@@ -2,11 +2,11 @@
 
 from torch import Tensor
 
-from backend.contracts.cards import Direction
-from worker.calibration.bins import BINS, confidence_of, few_per_bin, in_bins
-from worker.evaluation.measure import measure
-from worker.inputs.outputs import Outputs
-from worker.measures.calibration.family import calibration_card
+from kinscape.backend.contracts.cards import Direction
+from kinscape.worker.calibration.bins import BINS, confidence_of, few_per_bin, in_bins
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.inputs.outputs import Outputs
+from kinscape.worker.measures.calibration.family import calibration_card
 
 
 @measure(

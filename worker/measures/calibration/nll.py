@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor, nn
 
-from backend.contracts.cards import Arity, Card, Change, Direction, Family, Input, Question, Role, Uncertainty
-from worker.evaluation.measure import measure
-from worker.inputs.outputs import Outputs
-from worker.inputs.undefined import Undefined
+from kinscape.backend.contracts.cards import Arity, Card, Change, Direction, Family, Input, Question, Role, Uncertainty
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.inputs.outputs import Outputs
+from kinscape.worker.inputs.undefined import Undefined
 
 
 @measure(

@@ -5,13 +5,13 @@ import math
 import torch
 from torch import Tensor, nn
 
-from backend.contracts.cards import Change, Direction, Uncertainty
-from worker.calibration.bins import confidence_of, in_bins
-from worker.evaluation.measure import measure
-from worker.evaluation.measurement import Measurement
-from worker.inputs.outputs import Outputs
-from worker.inputs.undefined import Undefined
-from worker.measures.calibration.family import confidence_card
+from kinscape.backend.contracts.cards import Change, Direction, Uncertainty
+from kinscape.worker.calibration.bins import confidence_of, in_bins
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.evaluation.measurement import Measurement
+from kinscape.worker.inputs.outputs import Outputs
+from kinscape.worker.inputs.undefined import Undefined
+from kinscape.worker.measures.calibration.family import confidence_card
 
 COLDEST, HOTTEST = 1e-2, 1e2
 HALVINGS = 60

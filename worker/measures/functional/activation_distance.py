@@ -2,11 +2,11 @@
 
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Uncertainty
-from worker.evaluation.measure import measure
-from worker.evaluation.sample_means import SampleMeans
-from worker.measures.functional.family import output_card
-from worker.similarity.outputs import distances, mean_distances_among, probabilities, row_means
+from kinscape.backend.contracts.cards import Change, Direction, Uncertainty
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.evaluation.sample_means import SampleMeans
+from kinscape.worker.measures.functional.family import output_card
+from kinscape.worker.similarity.outputs import distances, mean_distances_among, probabilities, row_means
 
 ROOT_2 = 2**0.5
 

@@ -5,13 +5,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Pace, Uncertainty
-from worker.evaluation.measure import measure
-from worker.evaluation.sample_means import SampleMeans
-from worker.inputs.outputs import Outputs
-from worker.inputs.undefined import Undefined
-from worker.measures.functional.family import output_card
-from worker.similarity.outputs import mean_products, spread
+from kinscape.backend.contracts.cards import Change, Direction, Pace, Uncertainty
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.evaluation.sample_means import SampleMeans
+from kinscape.worker.inputs.outputs import Outputs
+from kinscape.worker.inputs.undefined import Undefined
+from kinscape.worker.measures.functional.family import output_card
+from kinscape.worker.similarity.outputs import mean_products, spread
 
 
 class Supported(NamedTuple):

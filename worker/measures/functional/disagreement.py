@@ -2,11 +2,11 @@
 
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Pace, Uncertainty
-from worker.evaluation.measure import measure
-from worker.evaluation.sample_means import SampleMeans
-from worker.measures.functional.family import output_card
-from worker.similarity.outputs import mean_products, one_hot_predictions
+from kinscape.backend.contracts.cards import Change, Direction, Pace, Uncertainty
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.evaluation.sample_means import SampleMeans
+from kinscape.worker.measures.functional.family import output_card
+from kinscape.worker.similarity.outputs import mean_products, one_hot_predictions
 
 
 def all_pairs(left: Tensor, right: Tensor) -> Tensor:

@@ -3,11 +3,11 @@
 import torch
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Pace, Uncertainty
-from worker.evaluation.measure import measure
-from worker.evaluation.sample_means import SampleMeans
-from worker.measures.functional.family import output_card
-from worker.similarity.outputs import Judged, disagreement_and_accuracies, judged
+from kinscape.backend.contracts.cards import Change, Direction, Pace, Uncertainty
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.evaluation.sample_means import SampleMeans
+from kinscape.worker.measures.functional.family import output_card
+from kinscape.worker.similarity.outputs import Judged, disagreement_and_accuracies, judged
 
 
 def ratio(disagree: Tensor, error: Tensor) -> Tensor:

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Pace, Parameter, Uncertainty
-from worker.calibration.bins import calibration_error
-from worker.evaluation.measure import measure
-from worker.evaluation.prepared_matrix import PreparedMatrix
-from worker.measures.functional.family import output_card
+from kinscape.backend.contracts.cards import Change, Direction, Pace, Parameter, Uncertainty
+from kinscape.worker.calibration.bins import calibration_error
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.evaluation.prepared_matrix import PreparedMatrix
+from kinscape.worker.measures.functional.family import output_card
 
 
 def differences(left: Sequence[Tensor], right: Sequence[Tensor], **_: object) -> Tensor:

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from backend.contracts.cards import Card, Family, Input, Question, Role
+from kinscape.backend.contracts.cards import Card, Family, Input, Question, Role
 
 output_card = partial(
     Card, family=Family.FUNCTIONAL, question=Question.ANSWER_ALIKE, input=Input.OUTPUTS, role=Role.HELD_OUT

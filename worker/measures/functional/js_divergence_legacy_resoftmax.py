@@ -11,12 +11,12 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Pace, Uncertainty
-from worker.evaluation.measure import measure
-from worker.evaluation.sample_means import SampleMeans, bytes_at_once
-from worker.inputs.outputs import Outputs
-from worker.measures.functional.family import output_card
-from worker.similarity.outputs import LN_2, mean_square_distances
+from kinscape.backend.contracts.cards import Change, Direction, Pace, Uncertainty
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.evaluation.sample_means import SampleMeans, bytes_at_once
+from kinscape.worker.inputs.outputs import Outputs
+from kinscape.worker.measures.functional.family import output_card
+from kinscape.worker.similarity.outputs import LN_2, mean_square_distances
 
 POWERS = 18  # polynomials of so many terms leave 1e-15 between 1 and e
 LEAST_SHARE = 1e-14  # of the largest coordinate, squared; below, rounding begins

@@ -2,11 +2,11 @@
 
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Uncertainty
-from worker.evaluation.measure import measure
-from worker.inputs.outputs import Outputs
-from worker.inputs.undefined import Undefined
-from worker.measures.functional.family import output_card
+from kinscape.backend.contracts.cards import Change, Direction, Uncertainty
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.inputs.outputs import Outputs
+from kinscape.worker.inputs.undefined import Undefined
+from kinscape.worker.measures.functional.family import output_card
 
 
 def asymmetry(student: Outputs, teacher: Outputs) -> Tensor:

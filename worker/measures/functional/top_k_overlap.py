@@ -2,12 +2,12 @@
 
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Pace, Parameter, Uncertainty
-from worker.evaluation.measure import measure
-from worker.evaluation.sample_means import SampleMeans
-from worker.inputs.outputs import Outputs
-from worker.measures.functional.family import output_card
-from worker.similarity.outputs import mean_products
+from kinscape.backend.contracts.cards import Change, Direction, Pace, Parameter, Uncertainty
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.evaluation.sample_means import SampleMeans
+from kinscape.worker.inputs.outputs import Outputs
+from kinscape.worker.measures.functional.family import output_card
+from kinscape.worker.similarity.outputs import mean_products
 
 
 def likely(outputs: Outputs, *, k: int) -> Tensor:

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from backend.contracts.cards import Arity, Card, Family, Input, Question, Role, Uncertainty
+from kinscape.backend.contracts.cards import Arity, Card, Family, Input, Question, Role, Uncertainty
 
 one_layer_card = partial(
     Card,

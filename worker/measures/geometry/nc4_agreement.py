@@ -3,12 +3,12 @@
 import torch
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction
-from worker.evaluation.measure import measure
-from worker.inputs.layer import Layer
-from worker.inputs.undefined import Undefined
-from worker.measures.geometry.family import one_layer_card
-from worker.similarity.class_means import class_means
+from kinscape.backend.contracts.cards import Change, Direction
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.inputs.layer import Layer
+from kinscape.worker.inputs.undefined import Undefined
+from kinscape.worker.measures.geometry.family import one_layer_card
+from kinscape.worker.similarity.class_means import class_means
 
 
 @measure(

@@ -3,11 +3,11 @@
 import torch
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction
-from worker.evaluation.measure import measure
-from worker.inputs.layer import Layer
-from worker.measures.geometry.family import one_layer_card
-from worker.similarity.kernels import centred
+from kinscape.backend.contracts.cards import Change, Direction
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.inputs.layer import Layer
+from kinscape.worker.measures.geometry.family import one_layer_card
+from kinscape.worker.similarity.kernels import centred
 
 
 @measure(

@@ -3,15 +3,15 @@
 import torch
 from torch import Tensor
 
-from backend.contracts.cards import Change, Parameter
-from worker.curvature.group_means import group_means
-from worker.curvature.hessian_products import gradient_at
-from worker.curvature.vectors import all_weights, shifted
-from worker.evaluation.measure import measure
-from worker.evaluation.measurement import Measurement
-from worker.inputs.subject import Subject
-from worker.inputs.undefined import Undefined
-from worker.measures.landscape.family import minimum_card
+from kinscape.backend.contracts.cards import Change, Parameter
+from kinscape.worker.curvature.group_means import group_means
+from kinscape.worker.curvature.hessian_products import gradient_at
+from kinscape.worker.curvature.vectors import all_weights, shifted
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.evaluation.measurement import Measurement
+from kinscape.worker.inputs.subject import Subject
+from kinscape.worker.inputs.undefined import Undefined
+from kinscape.worker.measures.landscape.family import minimum_card
 
 LINF = "linf"
 

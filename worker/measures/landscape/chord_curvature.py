@@ -1,14 +1,14 @@
 """Curvature of one minimum in the direction of another network."""
 
-from backend.contracts.cards import Direction, Pace
-from worker.curvature.directional_curvature import curvature_along
-from worker.curvature.linear_paths import same_architecture
-from worker.curvature.vectors import all_weights
-from worker.evaluation.measure import measure
-from worker.evaluation.measurement import Measurement
-from worker.inputs.subject import Subject
-from worker.inputs.undefined import Undefined
-from worker.measures.landscape.family import two_minima_card
+from kinscape.backend.contracts.cards import Direction, Pace
+from kinscape.worker.curvature.directional_curvature import curvature_along
+from kinscape.worker.curvature.linear_paths import same_architecture
+from kinscape.worker.curvature.vectors import all_weights
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.evaluation.measurement import Measurement
+from kinscape.worker.inputs.subject import Subject
+from kinscape.worker.inputs.undefined import Undefined
+from kinscape.worker.measures.landscape.family import two_minima_card
 
 
 @measure(

@@ -1,13 +1,13 @@
 """The Fisher-Rao norm."""
 
-from backend.contracts.cards import Change
-from worker.curvature.gauss_newton import gauss_newton_forms
-from worker.curvature.group_means import group_means
-from worker.curvature.vectors import all_weights
-from worker.evaluation.measure import measure
-from worker.evaluation.measurement import Measurement
-from worker.inputs.subject import Subject
-from worker.measures.landscape.family import minimum_card
+from kinscape.backend.contracts.cards import Change
+from kinscape.worker.curvature.gauss_newton import gauss_newton_forms
+from kinscape.worker.curvature.group_means import group_means
+from kinscape.worker.curvature.vectors import all_weights
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.evaluation.measurement import Measurement
+from kinscape.worker.inputs.subject import Subject
+from kinscape.worker.measures.landscape.family import minimum_card
 
 
 @measure(

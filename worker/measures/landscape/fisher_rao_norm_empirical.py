@@ -3,12 +3,12 @@
 import torch
 from torch import nn
 
-from backend.contracts.cards import Change
-from worker.curvature.group_means import group_means
-from worker.evaluation.measure import measure
-from worker.evaluation.measurement import Measurement
-from worker.inputs.subject import Subject
-from worker.measures.landscape.family import minimum_card
+from kinscape.backend.contracts.cards import Change
+from kinscape.worker.curvature.group_means import group_means
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.evaluation.measurement import Measurement
+from kinscape.worker.inputs.subject import Subject
+from kinscape.worker.measures.landscape.family import minimum_card
 
 
 def depth_of(module: nn.Module) -> int:

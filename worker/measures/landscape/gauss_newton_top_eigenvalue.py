@@ -2,16 +2,16 @@
 
 from dataclasses import replace
 
-from backend.contracts.cards import Change
-from worker.curvature.gauss_newton import gauss_newton_forms, gauss_newton_product
-from worker.curvature.group_means import group_means
-from worker.curvature.lanczos import Krylov, Plain
-from worker.curvature.top_eigenvalue import TOP_PARAMETERS, top_reading
-from worker.curvature.vectors import size_of, start_vector
-from worker.evaluation.measure import measure
-from worker.evaluation.measurement import Measurement
-from worker.inputs.subject import Subject
-from worker.measures.landscape.family import minimum_card
+from kinscape.backend.contracts.cards import Change
+from kinscape.worker.curvature.gauss_newton import gauss_newton_forms, gauss_newton_product
+from kinscape.worker.curvature.group_means import group_means
+from kinscape.worker.curvature.lanczos import Krylov, Plain
+from kinscape.worker.curvature.top_eigenvalue import TOP_PARAMETERS, top_reading
+from kinscape.worker.curvature.vectors import size_of, start_vector
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.evaluation.measurement import Measurement
+from kinscape.worker.inputs.subject import Subject
+from kinscape.worker.measures.landscape.family import minimum_card
 
 
 @measure(

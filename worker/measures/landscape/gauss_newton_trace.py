@@ -1,12 +1,12 @@
 """The trace of the Gauss-Newton matrix."""
 
-from backend.contracts.cards import Change
-from worker.curvature.gauss_newton import CLASS_DRAWS, gauss_newton_traces
-from worker.curvature.group_means import group_means
-from worker.evaluation.measure import measure
-from worker.evaluation.measurement import Measurement
-from worker.inputs.subject import Subject
-from worker.measures.landscape.family import minimum_card
+from kinscape.backend.contracts.cards import Change
+from kinscape.worker.curvature.gauss_newton import CLASS_DRAWS, gauss_newton_traces
+from kinscape.worker.curvature.group_means import group_means
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.evaluation.measurement import Measurement
+from kinscape.worker.inputs.subject import Subject
+from kinscape.worker.measures.landscape.family import minimum_card
 
 
 @measure(

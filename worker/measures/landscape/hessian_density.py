@@ -2,13 +2,13 @@
 
 import torch
 
-from worker.curvature.hessian_products import summed_products
-from worker.curvature.spectral_density import DENSITY_PARAMETERS, density
-from worker.curvature.vectors import size_of, start_vectors
-from worker.evaluation.measure import measure
-from worker.evaluation.measurement import Measurement
-from worker.inputs.subject import Subject
-from worker.measures.landscape.family import minimum_card
+from kinscape.worker.curvature.hessian_products import summed_products
+from kinscape.worker.curvature.spectral_density import DENSITY_PARAMETERS, density
+from kinscape.worker.curvature.vectors import size_of, start_vectors
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.evaluation.measurement import Measurement
+from kinscape.worker.inputs.subject import Subject
+from kinscape.worker.measures.landscape.family import minimum_card
 
 
 @measure(

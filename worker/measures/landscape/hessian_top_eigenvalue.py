@@ -1,13 +1,13 @@
 """The largest eigenvalues of the Hessian of the loss."""
 
-from backend.contracts.cards import Change
-from worker.curvature.directional_curvature import around, group_curvatures
-from worker.curvature.spectral_density import hessian_krylov
-from worker.curvature.top_eigenvalue import TOP_PARAMETERS, top_reading
-from worker.evaluation.measure import measure
-from worker.evaluation.measurement import Measurement
-from worker.inputs.subject import Subject
-from worker.measures.landscape.family import minimum_card
+from kinscape.backend.contracts.cards import Change
+from kinscape.worker.curvature.directional_curvature import around, group_curvatures
+from kinscape.worker.curvature.spectral_density import hessian_krylov
+from kinscape.worker.curvature.top_eigenvalue import TOP_PARAMETERS, top_reading
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.evaluation.measurement import Measurement
+from kinscape.worker.inputs.subject import Subject
+from kinscape.worker.measures.landscape.family import minimum_card
 
 
 @measure(

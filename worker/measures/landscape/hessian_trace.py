@@ -3,18 +3,18 @@
 import torch
 from torch import Tensor
 
-from backend.contracts.cards import Change, Parameter
-from worker.curvature.directional_curvature import group_curvatures
-from worker.curvature.gauss_newton import gauss_newton_forms, gauss_newton_traces
-from worker.curvature.group_means import group_means
-from worker.curvature.hessian_products import hessian_product
-from worker.curvature.piecewise_linear import is_piecewise_linear
-from worker.curvature.vectors import size_of, start_vectors
-from worker.evaluation.intervals import leave_one_out_means
-from worker.evaluation.measure import measure
-from worker.evaluation.measurement import Measurement
-from worker.inputs.subject import Subject
-from worker.measures.landscape.family import minimum_card
+from kinscape.backend.contracts.cards import Change, Parameter
+from kinscape.worker.curvature.directional_curvature import group_curvatures
+from kinscape.worker.curvature.gauss_newton import gauss_newton_forms, gauss_newton_traces
+from kinscape.worker.curvature.group_means import group_means
+from kinscape.worker.curvature.hessian_products import hessian_product
+from kinscape.worker.curvature.piecewise_linear import is_piecewise_linear
+from kinscape.worker.curvature.vectors import size_of, start_vectors
+from kinscape.worker.evaluation.intervals import leave_one_out_means
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.evaluation.measurement import Measurement
+from kinscape.worker.inputs.subject import Subject
+from kinscape.worker.measures.landscape.family import minimum_card
 
 # Probes of the remainder are other draws than the starts of Krylov runs.
 FIRST_PROBE = 10_000

@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor, nn
 
-from backend.contracts.cards import Change, Parameter
-from worker.curvature.group_means import group_means
-from worker.curvature.per_sample_gradients import (
+from kinscape.backend.contracts.cards import Change, Parameter
+from kinscape.worker.curvature.group_means import group_means
+from kinscape.worker.curvature.per_sample_gradients import (
     factors,
     layers_with_rule,
     norm_rows,
@@ -14,12 +14,12 @@ from worker.curvature.per_sample_gradients import (
     watch,
     weights_without_rule,
 )
-from worker.evaluation.intervals import row_groups
-from worker.evaluation.measure import measure
-from worker.evaluation.measurement import Measurement
-from worker.inputs.subject import Subject
-from worker.inputs.undefined import Undefined
-from worker.measures.landscape.family import minimum_card
+from kinscape.worker.evaluation.intervals import row_groups
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.evaluation.measurement import Measurement
+from kinscape.worker.inputs.subject import Subject
+from kinscape.worker.inputs.undefined import Undefined
+from kinscape.worker.measures.landscape.family import minimum_card
 
 LARGEST_GRAM = 4000
 VALUES_AT_ONCE = 1 << 26

@@ -1,13 +1,13 @@
 """Layers put back to where they began."""
 
-from backend.contracts.cards import Direction, Pace, Role
-from worker.curvature.layer_reset import BETWEEN, reset_reading, reset_table
-from worker.curvature.linear_paths import same_architecture
-from worker.evaluation.measure import measure
-from worker.evaluation.measurement import Measurement
-from worker.inputs.subject import Subject
-from worker.measures.catalogue import catalogue
-from worker.measures.landscape.family import two_minima_card
+from kinscape.backend.contracts.cards import Direction, Pace, Role
+from kinscape.worker.curvature.layer_reset import BETWEEN, reset_reading, reset_table
+from kinscape.worker.curvature.linear_paths import same_architecture
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.evaluation.measurement import Measurement
+from kinscape.worker.inputs.subject import Subject
+from kinscape.worker.measures.catalogue import catalogue
+from kinscape.worker.measures.landscape.family import two_minima_card
 
 
 @measure(

@@ -2,14 +2,14 @@
 
 from torch import Tensor
 
-from backend.contracts.cards import Direction, Parameter, Role
-from worker.curvature.layer_reset import BETWEEN, reset_reading, reset_table
-from worker.evaluation.measure import measure
-from worker.evaluation.measurement import Measurement
-from worker.inputs.subject import Subject
-from worker.inputs.undefined import Undefined
-from worker.measures.catalogue import catalogue
-from worker.measures.landscape.family import minimum_card
+from kinscape.backend.contracts.cards import Direction, Parameter, Role
+from kinscape.worker.curvature.layer_reset import BETWEEN, reset_reading, reset_table
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.evaluation.measurement import Measurement
+from kinscape.worker.inputs.subject import Subject
+from kinscape.worker.inputs.undefined import Undefined
+from kinscape.worker.measures.catalogue import catalogue
+from kinscape.worker.measures.landscape.family import minimum_card
 
 
 @measure(

@@ -2,15 +2,15 @@
 
 import torch
 
-from backend.contracts.cards import Change, Direction
-from worker.curvature.gauss_newton import gauss_newton_traces
-from worker.curvature.group_means import group_means
-from worker.evaluation.intervals import half_width
-from worker.evaluation.measure import measure
-from worker.evaluation.measurement import Measurement
-from worker.inputs.subject import Subject
-from worker.inputs.undefined import Undefined
-from worker.measures.landscape.family import minimum_card
+from kinscape.backend.contracts.cards import Change, Direction
+from kinscape.worker.curvature.gauss_newton import gauss_newton_traces
+from kinscape.worker.curvature.group_means import group_means
+from kinscape.worker.evaluation.intervals import half_width
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.evaluation.measurement import Measurement
+from kinscape.worker.inputs.subject import Subject
+from kinscape.worker.inputs.undefined import Undefined
+from kinscape.worker.measures.landscape.family import minimum_card
 
 
 @measure(

@@ -1,11 +1,11 @@
 """Loss barrier: the hill on the straight line between two networks."""
 
-from backend.contracts.cards import Direction, Pace
-from worker.curvature.barrier import BARRIER_PARAMETERS, barrier
-from worker.evaluation.measure import measure
-from worker.evaluation.measurement import Measurement
-from worker.inputs.subject import Subject
-from worker.measures.landscape.family import two_minima_card
+from kinscape.backend.contracts.cards import Direction, Pace
+from kinscape.worker.curvature.barrier import BARRIER_PARAMETERS, barrier
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.evaluation.measurement import Measurement
+from kinscape.worker.inputs.subject import Subject
+from kinscape.worker.measures.landscape.family import two_minima_card
 
 
 @measure(

@@ -3,15 +3,15 @@
 import copy
 from dataclasses import replace
 
-from backend.contracts.cards import Change, Direction, Pace
-from worker.curvature.barrier import BARRIER_PARAMETERS, barrier
-from worker.evaluation.measure import measure
-from worker.evaluation.measurement import Measurement
-from worker.inputs.subject import Subject
-from worker.inputs.undefined import Undefined
-from worker.measures.landscape.family import two_minima_card
-from worker.numerics.memo import Memo
-from worker.spectra.unit_matching import matched, orders_of, reordered
+from kinscape.backend.contracts.cards import Change, Direction, Pace
+from kinscape.worker.curvature.barrier import BARRIER_PARAMETERS, barrier
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.evaluation.measurement import Measurement
+from kinscape.worker.inputs.subject import Subject
+from kinscape.worker.inputs.undefined import Undefined
+from kinscape.worker.measures.landscape.family import two_minima_card
+from kinscape.worker.numerics.memo import Memo
+from kinscape.worker.spectra.unit_matching import matched, orders_of, reordered
 
 
 def with_matched_units(start: Subject, end: Subject) -> Subject:

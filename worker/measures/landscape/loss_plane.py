@@ -3,15 +3,15 @@
 import torch
 from torch import Tensor
 
-from backend.contracts.cards import Direction, Parameter, Uncertainty
-from worker.curvature.directions import odd
-from worker.curvature.linear_paths import between, same_architecture
-from worker.curvature.vectors import all_weights
-from worker.evaluation.measure import measure
-from worker.evaluation.measurement import Measurement
-from worker.inputs.subject import Subject
-from worker.inputs.undefined import Undefined
-from worker.measures.landscape.family import minimum_card
+from kinscape.backend.contracts.cards import Direction, Parameter, Uncertainty
+from kinscape.worker.curvature.directions import odd
+from kinscape.worker.curvature.linear_paths import between, same_architecture
+from kinscape.worker.curvature.vectors import all_weights
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.evaluation.measurement import Measurement
+from kinscape.worker.inputs.subject import Subject
+from kinscape.worker.inputs.undefined import Undefined
+from kinscape.worker.measures.landscape.family import minimum_card
 
 MARGIN = 0.2
 

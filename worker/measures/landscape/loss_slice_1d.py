@@ -2,15 +2,15 @@
 
 import torch
 
-from backend.contracts.cards import Change, Parameter
-from worker.curvature.directions import DIRECTION, REACH, by_weight, directions, moved, odd
-from worker.curvature.group_means import group_means
-from worker.curvature.linear_paths import outcomes_at
-from worker.evaluation.measure import measure
-from worker.evaluation.measurement import Measurement
-from worker.inputs.subject import Subject
-from worker.inputs.undefined import Undefined
-from worker.measures.landscape.family import minimum_card
+from kinscape.backend.contracts.cards import Change, Parameter
+from kinscape.worker.curvature.directions import DIRECTION, REACH, by_weight, directions, moved, odd
+from kinscape.worker.curvature.group_means import group_means
+from kinscape.worker.curvature.linear_paths import outcomes_at
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.evaluation.measurement import Measurement
+from kinscape.worker.inputs.subject import Subject
+from kinscape.worker.inputs.undefined import Undefined
+from kinscape.worker.measures.landscape.family import minimum_card
 
 
 @measure(

@@ -3,15 +3,15 @@
 import torch
 from torch import Tensor
 
-from backend.contracts.cards import Direction, Parameter, Uncertainty
-from worker.curvature.vectors import shifted, size_of
-from worker.evaluation.intervals import leave_one_out_means
-from worker.evaluation.measure import measure
-from worker.evaluation.measurement import Measurement
-from worker.inputs.subject import Subject
-from worker.inputs.undefined import Undefined
-from worker.measures.landscape.family import minimum_card
-from worker.robustness.accuracy import right_on
+from kinscape.backend.contracts.cards import Direction, Parameter, Uncertainty
+from kinscape.worker.curvature.vectors import shifted, size_of
+from kinscape.worker.evaluation.intervals import leave_one_out_means
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.evaluation.measurement import Measurement
+from kinscape.worker.inputs.subject import Subject
+from kinscape.worker.inputs.undefined import Undefined
+from kinscape.worker.measures.landscape.family import minimum_card
+from kinscape.worker.robustness.accuracy import right_on
 
 SMALLEST, LARGEST = 1e-6, 1e2
 HALVINGS = 14

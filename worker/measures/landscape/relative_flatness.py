@@ -1,12 +1,12 @@
 """Relative flatness of the last linear layer."""
 
-from backend.contracts.cards import Change, Parameter
-from worker.curvature.group_means import group_means
-from worker.curvature.last_layer import last_linear
-from worker.evaluation.measure import measure
-from worker.evaluation.measurement import Measurement
-from worker.inputs.subject import Subject
-from worker.measures.landscape.family import minimum_card
+from kinscape.backend.contracts.cards import Change, Parameter
+from kinscape.worker.curvature.group_means import group_means
+from kinscape.worker.curvature.last_layer import last_linear
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.evaluation.measurement import Measurement
+from kinscape.worker.inputs.subject import Subject
+from kinscape.worker.measures.landscape.family import minimum_card
 
 UNIT_VARIANCE = "unit-variance"
 

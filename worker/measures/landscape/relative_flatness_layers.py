@@ -3,17 +3,17 @@
 import torch
 from torch import Tensor, nn
 
-from backend.contracts.cards import Change
-from worker.curvature.gauss_newton import MOST_VALUES, samples_at_once
-from worker.curvature.group_means import group_means
-from worker.curvature.per_sample_gradients import factors, layers_with_rule, watch
-from worker.curvature.piecewise_linear import is_piecewise_linear
-from worker.evaluation.intervals import half_width
-from worker.evaluation.measure import measure
-from worker.evaluation.measurement import Measurement
-from worker.inputs.subject import Subject
-from worker.inputs.undefined import Undefined
-from worker.measures.landscape.family import minimum_card
+from kinscape.backend.contracts.cards import Change
+from kinscape.worker.curvature.gauss_newton import MOST_VALUES, samples_at_once
+from kinscape.worker.curvature.group_means import group_means
+from kinscape.worker.curvature.per_sample_gradients import factors, layers_with_rule, watch
+from kinscape.worker.curvature.piecewise_linear import is_piecewise_linear
+from kinscape.worker.evaluation.intervals import half_width
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.evaluation.measurement import Measurement
+from kinscape.worker.inputs.subject import Subject
+from kinscape.worker.inputs.undefined import Undefined
+from kinscape.worker.measures.landscape.family import minimum_card
 
 
 @measure(

@@ -1,13 +1,13 @@
 """Largest rise of the loss under random steps."""
 
-from backend.contracts.cards import Parameter
-from backend.statistics.jackknife import standard_error
-from worker.curvature.random_steps import group_changes, loss_changes
-from worker.evaluation.intervals import leave_one_out_means
-from worker.evaluation.measure import measure
-from worker.evaluation.measurement import Measurement
-from worker.inputs.subject import Subject
-from worker.measures.landscape.family import minimum_card
+from kinscape.backend.contracts.cards import Parameter
+from kinscape.backend.statistics.jackknife import standard_error
+from kinscape.worker.curvature.random_steps import group_changes, loss_changes
+from kinscape.worker.evaluation.intervals import leave_one_out_means
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.evaluation.measurement import Measurement
+from kinscape.worker.inputs.subject import Subject
+from kinscape.worker.measures.landscape.family import minimum_card
 
 
 @measure(

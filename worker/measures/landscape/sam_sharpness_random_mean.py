@@ -2,15 +2,15 @@
 
 import math
 
-from backend.contracts.cards import Parameter
-from worker.curvature.hessian_products import loss_gradient
-from worker.curvature.random_steps import group_changes, loss_changes
-from worker.curvature.vectors import size_of
-from worker.evaluation.intervals import leave_one_out_means
-from worker.evaluation.measure import measure
-from worker.evaluation.measurement import Measurement
-from worker.inputs.subject import Subject
-from worker.measures.landscape.family import minimum_card
+from kinscape.backend.contracts.cards import Parameter
+from kinscape.worker.curvature.hessian_products import loss_gradient
+from kinscape.worker.curvature.random_steps import group_changes, loss_changes
+from kinscape.worker.curvature.vectors import size_of
+from kinscape.worker.evaluation.intervals import leave_one_out_means
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.evaluation.measurement import Measurement
+from kinscape.worker.inputs.subject import Subject
+from kinscape.worker.measures.landscape.family import minimum_card
 
 
 @measure(

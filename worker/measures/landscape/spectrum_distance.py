@@ -3,15 +3,15 @@
 from scipy import stats
 from torch import Tensor
 
-from backend.contracts.cards import Direction, Pace, Parameter, Uncertainty
-from worker.curvature.dual_hessian import BEHIND
-from worker.curvature.spectral_density import DENSITY_PARAMETERS, density
-from worker.curvature.vectors import size_of
-from worker.evaluation.measure import measure
-from worker.evaluation.measurement import Measurement
-from worker.inputs.subject import Subject
-from worker.inputs.undefined import Undefined
-from worker.measures.landscape.family import two_minima_card
+from kinscape.backend.contracts.cards import Direction, Pace, Parameter, Uncertainty
+from kinscape.worker.curvature.dual_hessian import BEHIND
+from kinscape.worker.curvature.spectral_density import DENSITY_PARAMETERS, density
+from kinscape.worker.curvature.vectors import size_of
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.evaluation.measurement import Measurement
+from kinscape.worker.inputs.subject import Subject
+from kinscape.worker.inputs.undefined import Undefined
+from kinscape.worker.measures.landscape.family import two_minima_card
 
 RAW = "raw"
 

@@ -1,12 +1,12 @@
 """The loss where sharpness is measured."""
 
-from backend.contracts.cards import Change, Direction, Uncertainty
-from worker.curvature.group_means import group_means
-from worker.curvature.linear_paths import outcomes_at
-from worker.evaluation.measure import measure
-from worker.evaluation.measurement import Measurement
-from worker.inputs.subject import Subject
-from worker.measures.landscape.family import minimum_card
+from kinscape.backend.contracts.cards import Change, Direction, Uncertainty
+from kinscape.worker.curvature.group_means import group_means
+from kinscape.worker.curvature.linear_paths import outcomes_at
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.evaluation.measurement import Measurement
+from kinscape.worker.inputs.subject import Subject
+from kinscape.worker.measures.landscape.family import minimum_card
 
 
 @measure(

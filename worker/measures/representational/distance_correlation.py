@@ -3,13 +3,13 @@
 import torch
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Pace, Parameter, Uncertainty
-from worker.evaluation.batch import PairResults
-from worker.evaluation.from_features import Features, FromFeatures
-from worker.evaluation.measure import measure
-from worker.measures.representational.family import layer_card
-from worker.similarity.hsic import alignment, distance_moments
-from worker.similarity.kernels import centred, double_centred, enough_for_unbiased, u_centred, unit_triangle
+from kinscape.backend.contracts.cards import Change, Direction, Pace, Parameter, Uncertainty
+from kinscape.worker.evaluation.batch import PairResults
+from kinscape.worker.evaluation.from_features import Features, FromFeatures
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.measures.representational.family import layer_card
+from kinscape.worker.similarity.hsic import alignment, distance_moments
+from kinscape.worker.similarity.kernels import centred, double_centred, enough_for_unbiased, u_centred, unit_triangle
 
 
 def unit_distances(features: Tensor, *, estimator: str) -> Tensor:

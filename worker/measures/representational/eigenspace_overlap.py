@@ -2,11 +2,11 @@
 
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Uncertainty
-from worker.evaluation.measure import measure
-from worker.measures.representational.family import layer_card
-from worker.similarity.canonical_correlations import orthonormal
-from worker.similarity.kernels import as_given, few_samples
+from kinscape.backend.contracts.cards import Change, Direction, Uncertainty
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.measures.representational.family import layer_card
+from kinscape.worker.similarity.canonical_correlations import orthonormal
+from kinscape.worker.similarity.kernels import as_given, few_samples
 
 
 def span(features: Tensor, **_: object) -> Tensor:

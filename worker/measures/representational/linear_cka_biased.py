@@ -2,13 +2,13 @@
 
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Pace, Uncertainty
-from worker.evaluation.batch import PairResults
-from worker.evaluation.from_features import Features, FromFeatures
-from worker.evaluation.measure import measure
-from worker.measures.representational.family import layer_card
-from worker.similarity.hsic import alignment, linear_moments
-from worker.similarity.kernels import centred, double_centred, few_samples, not_constant, unit_triangle
+from kinscape.backend.contracts.cards import Change, Direction, Pace, Uncertainty
+from kinscape.worker.evaluation.batch import PairResults
+from kinscape.worker.evaluation.from_features import Features, FromFeatures
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.measures.representational.family import layer_card
+from kinscape.worker.similarity.hsic import alignment, linear_moments
+from kinscape.worker.similarity.kernels import centred, double_centred, few_samples, not_constant, unit_triangle
 
 
 def unit_gram(features: Tensor, **_: object) -> Tensor:

@@ -4,12 +4,12 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Uncertainty
-from worker.evaluation.measure import measure
-from worker.inputs.undefined import Undefined
-from worker.measures.representational.family import layer_card
-from worker.similarity.canonical_correlations import basis
-from worker.similarity.kernels import centred
+from kinscape.backend.contracts.cards import Change, Direction, Uncertainty
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.inputs.undefined import Undefined
+from kinscape.worker.measures.representational.family import layer_card
+from kinscape.worker.similarity.canonical_correlations import basis
+from kinscape.worker.similarity.kernels import centred
 
 
 class Fitted(NamedTuple):

@@ -2,11 +2,11 @@
 
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Uncertainty
-from worker.evaluation.measure import measure
-from worker.measures.representational.family import layer_card
-from worker.similarity.matching import best_match, products
-from worker.similarity.rotation import unit_frobenius
+from kinscape.backend.contracts.cards import Change, Direction, Uncertainty
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.measures.representational.family import layer_card
+from kinscape.worker.similarity.matching import best_match, products
+from kinscape.worker.similarity.rotation import unit_frobenius
 
 
 @measure(

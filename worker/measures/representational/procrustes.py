@@ -3,14 +3,14 @@
 import torch
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Uncertainty
-from worker.evaluation.batch import PairResults
-from worker.evaluation.from_features import Features, FromFeatures
-from worker.evaluation.measure import measure
-from worker.measures.representational.family import layer_card
-from worker.similarity.canonical_correlations import over_pairs
-from worker.similarity.kernels import not_constant
-from worker.similarity.rotation import nuclear_norm, unit_centred
+from kinscape.backend.contracts.cards import Change, Direction, Uncertainty
+from kinscape.worker.evaluation.batch import PairResults
+from kinscape.worker.evaluation.from_features import Features, FromFeatures
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.measures.representational.family import layer_card
+from kinscape.worker.similarity.canonical_correlations import over_pairs
+from kinscape.worker.similarity.kernels import not_constant
+from kinscape.worker.similarity.rotation import nuclear_norm, unit_centred
 
 
 def all_pairs(batch: Features) -> PairResults:

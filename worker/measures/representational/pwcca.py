@@ -5,11 +5,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Uncertainty
-from worker.evaluation.measure import measure
-from worker.measures.representational.family import layer_card
-from worker.similarity.canonical_correlations import basis, room_for_correlations
-from worker.similarity.kernels import centred
+from kinscape.backend.contracts.cards import Change, Direction, Uncertainty
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.measures.representational.family import layer_card
+from kinscape.worker.similarity.canonical_correlations import basis, room_for_correlations
+from kinscape.worker.similarity.kernels import centred
 
 
 class Weighed(NamedTuple):

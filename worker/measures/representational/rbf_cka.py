@@ -2,13 +2,13 @@
 
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Pace, Parameter, Uncertainty
-from worker.evaluation.batch import PairResults
-from worker.evaluation.from_features import Features, FromFeatures
-from worker.evaluation.measure import measure
-from worker.measures.representational.family import layer_card
-from worker.similarity.hsic import alignment, rbf_moments
-from worker.similarity.kernels import centred, enough_for_unbiased, rbf_gram, u_centred, unit_triangle
+from kinscape.backend.contracts.cards import Change, Direction, Pace, Parameter, Uncertainty
+from kinscape.worker.evaluation.batch import PairResults
+from kinscape.worker.evaluation.from_features import Features, FromFeatures
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.measures.representational.family import layer_card
+from kinscape.worker.similarity.hsic import alignment, rbf_moments
+from kinscape.worker.similarity.kernels import centred, enough_for_unbiased, rbf_gram, u_centred, unit_triangle
 
 
 def unit_u_gram(features: Tensor, *, fraction: float) -> Tensor:

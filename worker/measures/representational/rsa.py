@@ -4,12 +4,12 @@ from functools import partial
 
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Pace, Parameter, Uncertainty
-from worker.evaluation.batch import PairResults
-from worker.evaluation.from_features import Features, FromFeatures
-from worker.evaluation.measure import measure
-from worker.measures.representational.family import layer_card
-from worker.similarity.rdm import Ranked, dissimilarities, kendall, over_subsets, unit, varied
+from kinscape.backend.contracts.cards import Change, Direction, Pace, Parameter, Uncertainty
+from kinscape.worker.evaluation.batch import PairResults
+from kinscape.worker.evaluation.from_features import Features, FromFeatures
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.measures.representational.family import layer_card
+from kinscape.worker.similarity.rdm import Ranked, dissimilarities, kendall, over_subsets, unit, varied
 
 
 def all_pairs(batch: Features, *, inner: str, outer: str) -> PairResults:

@@ -2,12 +2,12 @@
 
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Pace, Parameter, Uncertainty
-from worker.evaluation.measure import measure
-from worker.evaluation.prepared_matrix import PreparedMatrix
-from worker.measures.representational.family import layer_card
-from worker.similarity.kernels import inner_products
-from worker.similarity.rdm import Ranked, clipped, dissimilarities, unit
+from kinscape.backend.contracts.cards import Change, Direction, Pace, Parameter, Uncertainty
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.evaluation.prepared_matrix import PreparedMatrix
+from kinscape.worker.measures.representational.family import layer_card
+from kinscape.worker.similarity.kernels import inner_products
+from kinscape.worker.similarity.rdm import Ranked, clipped, dissimilarities, unit
 
 
 def without_extremes(features: Tensor, *, inner: str, low: float, high: float) -> Tensor:

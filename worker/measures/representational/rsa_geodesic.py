@@ -5,13 +5,13 @@ import torch
 from scipy.sparse.csgraph import csgraph_from_dense, shortest_path
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Pace, Parameter, Uncertainty
-from worker.evaluation.measure import measure
-from worker.evaluation.prepared_matrix import PreparedMatrix
-from worker.inputs.undefined import Undefined
-from worker.measures.representational.family import layer_card
-from worker.similarity.kernels import inner_products
-from worker.similarity.rdm import Ranked, clipped, condensed, dissimilarities, square, unit
+from kinscape.backend.contracts.cards import Change, Direction, Pace, Parameter, Uncertainty
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.evaluation.prepared_matrix import PreparedMatrix
+from kinscape.worker.inputs.undefined import Undefined
+from kinscape.worker.measures.representational.family import layer_card
+from kinscape.worker.similarity.kernels import inner_products
+from kinscape.worker.similarity.rdm import Ranked, clipped, condensed, dissimilarities, square, unit
 
 
 def geodesics(features: Tensor, *, inner: str, low: float, high: float) -> Tensor:

@@ -3,13 +3,13 @@
 import torch
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Parameter, Uncertainty
-from worker.evaluation.batch import PairResults
-from worker.evaluation.from_features import Features, FromFeatures
-from worker.evaluation.measure import measure
-from worker.measures.representational.family import layer_card
-from worker.numerics.progress import steps
-from worker.similarity.cosine_neighbours import unit_rows
+from kinscape.backend.contracts.cards import Change, Direction, Parameter, Uncertainty
+from kinscape.worker.evaluation.batch import PairResults
+from kinscape.worker.evaluation.from_features import Features, FromFeatures
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.measures.representational.family import layer_card
+from kinscape.worker.numerics.progress import steps
+from kinscape.worker.similarity.cosine_neighbours import unit_rows
 
 STRIP_BYTES = 64 << 20
 

@@ -2,10 +2,10 @@
 
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Uncertainty
-from worker.evaluation.measure import measure
-from worker.measures.representational.family import layer_card
-from worker.similarity.matching import products, transported, unit_columns
+from kinscape.backend.contracts.cards import Change, Direction, Uncertainty
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.measures.representational.family import layer_card
+from kinscape.worker.similarity.matching import products, transported, unit_columns
 
 
 @measure(

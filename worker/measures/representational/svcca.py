@@ -2,10 +2,10 @@
 
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Parameter, Uncertainty
-from worker.evaluation.measure import measure
-from worker.measures.representational.family import layer_card
-from worker.similarity.canonical_correlations import basis, canonical_correlations, room_for_correlations
+from kinscape.backend.contracts.cards import Change, Direction, Parameter, Uncertainty
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.measures.representational.family import layer_card
+from kinscape.worker.similarity.canonical_correlations import basis, canonical_correlations, room_for_correlations
 
 
 @measure(

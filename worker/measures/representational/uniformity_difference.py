@@ -6,10 +6,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Pace, Parameter, Uncertainty
-from worker.evaluation.measure import measure
-from worker.evaluation.prepared_matrix import PreparedMatrix
-from worker.measures.representational.family import layer_card
+from kinscape.backend.contracts.cards import Change, Direction, Pace, Parameter, Uncertainty
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.evaluation.prepared_matrix import PreparedMatrix
+from kinscape.worker.measures.representational.family import layer_card
 
 
 def description(features: Tensor, *, t: float) -> Tensor:

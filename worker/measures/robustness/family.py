@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from backend.contracts.cards import (
+from kinscape.backend.contracts.cards import (
     Arity,
     Card,
     Change,

@@ -1,14 +1,14 @@
 """Accuracy after one adversarial step."""
 
-from backend.contracts.cards import Parameter
-from worker.curvature.group_means import group_means
-from worker.evaluation.measure import measure
-from worker.evaluation.measurement import Measurement
-from worker.inputs.subject import Subject
-from worker.measures.robustness.family import robustness_card
-from worker.robustness.accuracy import right_on
-from worker.robustness.attack import attacked
-from worker.robustness.samples import raw_samples
+from kinscape.backend.contracts.cards import Parameter
+from kinscape.worker.curvature.group_means import group_means
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.evaluation.measurement import Measurement
+from kinscape.worker.inputs.subject import Subject
+from kinscape.worker.measures.robustness.family import robustness_card
+from kinscape.worker.robustness.accuracy import right_on
+from kinscape.worker.robustness.attack import attacked
+from kinscape.worker.robustness.samples import raw_samples
 
 
 @measure(

@@ -1,11 +1,11 @@
 """Power-law exponent of the weights."""
 
-from backend.contracts.cards import Change
-from worker.evaluation.measure import measure
-from worker.evaluation.measurement import Measurement
-from worker.measures.weights.family import matrices_card
-from worker.spectra.eigenvalues import Spectrum, alpha_of, spectra
-from worker.spectra.layers import by_layer
+from kinscape.backend.contracts.cards import Change
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.evaluation.measurement import Measurement
+from kinscape.worker.measures.weights.family import matrices_card
+from kinscape.worker.spectra.eigenvalues import Spectrum, alpha_of, spectra
+from kinscape.worker.spectra.layers import by_layer
 
 
 @measure(

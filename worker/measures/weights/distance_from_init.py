@@ -2,14 +2,14 @@
 
 import math
 
-from backend.contracts.cards import Direction
-from worker.evaluation.measure import measure
-from worker.evaluation.measurement import Measurement
-from worker.inputs.undefined import Undefined
-from worker.inputs.weights import Weights
-from worker.measures.weights.family import weights_card
-from worker.spectra.flat_weights import Flat, check_alike, flat
-from worker.spectra.layers import layer_name
+from kinscape.backend.contracts.cards import Direction
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.evaluation.measurement import Measurement
+from kinscape.worker.inputs.undefined import Undefined
+from kinscape.worker.inputs.weights import Weights
+from kinscape.worker.measures.weights.family import weights_card
+from kinscape.worker.spectra.flat_weights import Flat, check_alike, flat
+from kinscape.worker.spectra.layers import layer_name
 
 
 def all_parameters(weights: Weights, **_: object) -> Flat:

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from backend.contracts.cards import Arity, Card, Direction, Family, Input, Question, Role, Uncertainty
+from kinscape.backend.contracts.cards import Arity, Card, Direction, Family, Input, Question, Role, Uncertainty
 
 weights_card = partial(
     Card,

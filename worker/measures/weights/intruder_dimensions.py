@@ -5,12 +5,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from backend.contracts.cards import Change, Direction, Parameter
-from worker.evaluation.measure import measure
-from worker.inputs.undefined import Undefined
-from worker.inputs.weights import Weights
-from worker.measures.weights.family import weights_card
-from worker.spectra.flat_weights import matrices
+from kinscape.backend.contracts.cards import Change, Direction, Parameter
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.inputs.undefined import Undefined
+from kinscape.worker.inputs.weights import Weights
+from kinscape.worker.measures.weights.family import weights_card
+from kinscape.worker.spectra.flat_weights import matrices
 
 
 class Spectra(NamedTuple):

@@ -3,13 +3,13 @@
 import torch
 from torch import Tensor
 
-from backend.contracts.cards import Change
-from worker.evaluation.measure import measure
-from worker.evaluation.measurement import Measurement
-from worker.inputs.undefined import Undefined
-from worker.measures.weights.family import matrices_card
-from worker.spectra.kurtosis import kurtosis_of
-from worker.spectra.layers import every_matrix, profile
+from kinscape.backend.contracts.cards import Change
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.evaluation.measurement import Measurement
+from kinscape.worker.inputs.undefined import Undefined
+from kinscape.worker.measures.weights.family import matrices_card
+from kinscape.worker.spectra.kurtosis import kurtosis_of
+from kinscape.worker.spectra.layers import every_matrix, profile
 
 
 @measure(

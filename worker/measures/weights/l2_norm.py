@@ -2,10 +2,10 @@
 
 from torch import Tensor
 
-from worker.evaluation.measure import measure
-from worker.evaluation.measurement import Measurement
-from worker.measures.weights.family import matrices_card
-from worker.spectra.layers import every_matrix, profile
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.evaluation.measurement import Measurement
+from kinscape.worker.measures.weights.family import matrices_card
+from kinscape.worker.spectra.layers import every_matrix, profile
 
 
 @measure(

@@ -2,11 +2,11 @@
 
 import math
 
-from worker.evaluation.measure import measure
-from worker.evaluation.measurement import Measurement
-from worker.measures.weights.family import matrices_card
-from worker.spectra.eigenvalues import Spectrum, spectra
-from worker.spectra.layers import by_layer
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.evaluation.measurement import Measurement
+from kinscape.worker.measures.weights.family import matrices_card
+from kinscape.worker.spectra.eigenvalues import Spectrum, spectra
+from kinscape.worker.spectra.layers import by_layer
 
 
 def log_spectral_norm_of(spectrum: Spectrum) -> float | None:

@@ -2,12 +2,12 @@
 
 from typing import NamedTuple
 
-from backend.contracts.cards import Change, Direction
-from worker.evaluation.measure import measure
-from worker.evaluation.measurement import Measurement
-from worker.inputs.weights import Weights
-from worker.measures.weights.family import weights_card
-from worker.spectra.flat_weights import Flat, check_alike, flat
+from kinscape.backend.contracts.cards import Change, Direction
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.evaluation.measurement import Measurement
+from kinscape.worker.inputs.weights import Weights
+from kinscape.worker.measures.weights.family import weights_card
+from kinscape.worker.spectra.flat_weights import Flat, check_alike, flat
 
 
 class Mask(NamedTuple):

@@ -1,12 +1,12 @@
 """Marchenko-Pastur soft rank."""
 
-from backend.contracts.cards import Change
-from worker.evaluation.measure import measure
-from worker.evaluation.measurement import Measurement
-from worker.measures.weights.family import matrices_card
-from worker.spectra.eigenvalues import Spectrum, spectra
-from worker.spectra.layers import by_layer
-from worker.spectra.marchenko_pastur import FEWEST, bulk_edge_per_median
+from kinscape.backend.contracts.cards import Change
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.evaluation.measurement import Measurement
+from kinscape.worker.measures.weights.family import matrices_card
+from kinscape.worker.spectra.eigenvalues import Spectrum, spectra
+from kinscape.worker.spectra.layers import by_layer
+from kinscape.worker.spectra.marchenko_pastur import FEWEST, bulk_edge_per_median
 
 
 def softrank_of(spectrum: Spectrum) -> float | None:

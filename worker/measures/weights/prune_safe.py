@@ -2,12 +2,12 @@
 
 from torch import Tensor
 
-from backend.contracts.cards import Change
-from worker.evaluation.measure import measure
-from worker.evaluation.measurement import Measurement
-from worker.measures.weights.family import matrices_card
-from worker.spectra.layers import every_matrix
-from worker.spectra.pruning import safe_share
+from kinscape.backend.contracts.cards import Change
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.evaluation.measurement import Measurement
+from kinscape.worker.measures.weights.family import matrices_card
+from kinscape.worker.spectra.layers import every_matrix
+from kinscape.worker.spectra.pruning import safe_share
 
 
 @measure(

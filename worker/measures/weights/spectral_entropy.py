@@ -2,13 +2,13 @@
 
 import math
 
-from backend.contracts.cards import Change
-from worker.evaluation.measure import measure
-from worker.evaluation.measurement import Measurement
-from worker.measures.weights.family import matrices_card
-from worker.spectra.eigenvalues import Spectrum, spectra
-from worker.spectra.entropy import entropy
-from worker.spectra.layers import by_layer
+from kinscape.backend.contracts.cards import Change
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.evaluation.measurement import Measurement
+from kinscape.worker.measures.weights.family import matrices_card
+from kinscape.worker.spectra.eigenvalues import Spectrum, spectra
+from kinscape.worker.spectra.entropy import entropy
+from kinscape.worker.spectra.layers import by_layer
 
 
 def spectral_entropy_of(spectrum: Spectrum) -> float | None:

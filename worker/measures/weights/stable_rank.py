@@ -1,11 +1,11 @@
 """Stable rank of the weights."""
 
-from backend.contracts.cards import Change
-from worker.evaluation.measure import measure
-from worker.evaluation.measurement import Measurement
-from worker.measures.weights.family import matrices_card
-from worker.spectra.eigenvalues import Spectrum, spectra
-from worker.spectra.layers import by_layer
+from kinscape.backend.contracts.cards import Change
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.evaluation.measurement import Measurement
+from kinscape.worker.measures.weights.family import matrices_card
+from kinscape.worker.spectra.eigenvalues import Spectrum, spectra
+from kinscape.worker.spectra.layers import by_layer
 
 
 def stable_rank_of(spectrum: Spectrum) -> float | None:

@@ -2,13 +2,13 @@
 
 import torch
 
-from backend.contracts.cards import Card, Change, Direction, Family, Input, Pace, Question, Role, Uncertainty
-from worker.evaluation.measure import measure
-from worker.evaluation.measurement import Measurement
-from worker.inputs.subject import Subject
-from worker.inputs.undefined import Undefined
-from worker.spectra.flat_weights import check_alike, flat
-from worker.spectra.unit_matching import matched, orders_of, reordered
+from kinscape.backend.contracts.cards import Card, Change, Direction, Family, Input, Pace, Question, Role, Uncertainty
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.evaluation.measurement import Measurement
+from kinscape.worker.inputs.subject import Subject
+from kinscape.worker.inputs.undefined import Undefined
+from kinscape.worker.spectra.flat_weights import check_alike, flat
+from kinscape.worker.spectra.unit_matching import matched, orders_of, reordered
 
 
 @measure(

@@ -2,10 +2,10 @@
 
 from torch import Tensor
 
-from backend.contracts.cards import Direction, Parameter
-from worker.evaluation.measure import measure
-from worker.measures.weights.family import weights_card
-from worker.spectra.flat_weights import Flat, check_alike, flat
+from kinscape.backend.contracts.cards import Direction, Parameter
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.measures.weights.family import weights_card
+from kinscape.worker.spectra.flat_weights import Flat, check_alike, flat
 
 
 @measure(
