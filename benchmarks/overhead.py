@@ -17,7 +17,7 @@ from torch import nn
 from kinscape import Client, build
 from kinscape.backend.contracts.cards import Arity, Input
 from kinscape.demo.running import MEASURES
-from kinscape.local.launcher import Launcher, Wishes
+from kinscape.local.launcher import Launcher, LaunchOptions
 from kinscape.worker.evaluation.batch import Batch
 from kinscape.worker.evaluation.cells import evaluate_pairs
 from kinscape.worker.evaluation.intervals import row_groups
@@ -115,7 +115,7 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        launcher = Launcher(Wishes(folder / "data", "127.0.0.1", given.port, "", 1, ""))
+        launcher = Launcher(LaunchOptions(folder / "data", "127.0.0.1", given.port, "", 1, ""))
         launcher.lock()
         try:
             launcher.start()

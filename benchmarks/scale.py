@@ -23,7 +23,7 @@ from torch import nn
 from kinscape import Client, build
 from kinscape.client import Comparison, Project
 from kinscape.local import programs
-from kinscape.local.launcher import Launcher, Wishes, usual_workers
+from kinscape.local.launcher import Launcher, LaunchOptions, usual_workers
 from kinscape.worker.evaluation.batch import Batch
 from kinscape.worker.evaluation.cells import evaluate_pairs
 from kinscape.worker.evaluation.intervals import row_groups
@@ -53,7 +53,7 @@ def samples() -> tuple[torch.Tensor, torch.Tensor]:
 @contextmanager
 def server(folder: Path, port: int) -> Iterator[Client]:
     """A running Kinscape with the usual number of workers."""
-    launcher = Launcher(Wishes(folder / "data", "127.0.0.1", port, "", usual_workers(), ""))
+    launcher = Launcher(LaunchOptions(folder / "data", "127.0.0.1", port, "", usual_workers(), ""))
     launcher.lock()
     try:
         launcher.start()

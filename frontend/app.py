@@ -10,9 +10,10 @@ from kinscape.client import Client, ClientError, Project
 from kinscape.frontend.access import Access
 from kinscape.frontend.components import frame
 from kinscape.frontend.components.words import nothing, trouble
-from kinscape.frontend.pages import compare, comparison, library, simple
-from kinscape.frontend.pages.opened import OpenedComparison, comparison_of
-from kinscape.frontend.pages.pictures import multiples_tab
+from kinscape.frontend.pages import compare, library, simple
+from kinscape.frontend.pages.comparison import page as comparison
+from kinscape.frontend.pages.comparison.opened import OpenedComparison, comparison_of
+from kinscape.frontend.pages.comparison.tabs import multiples
 from kinscape.frontend.view import View
 from kinscape.frontend.wiring import on, on_error
 
@@ -126,7 +127,7 @@ def _home(access: Access, client: Client, scheme: str) -> Any:
         return simple.home(projects)
     name = newest.name or f"Comparison {newest.id}"
     opened = OpenedComparison(access, client, newest, View(), f"/comparison/{newest.id}")
-    glance = multiples_tab(opened, scheme, most=AT_A_GLANCE)
+    glance = multiples.draw(opened, scheme, most=AT_A_GLANCE)
     return html.Div([simple.home(projects), html.H2(frame.link(name, f"/comparison/{newest.id}")), glance])
 
 

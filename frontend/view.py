@@ -1,23 +1,13 @@
 """The view: everything on the screen that an address has to bring back."""
 
+import pkgutil
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlencode
 
-TABS = (
-    "matrix",
-    "multiples",
-    "map",
-    "groups",
-    "models",
-    "curves",
-    "profile",
-    "associations",
-    "agreement",
-    "pair",
-    "layers",
-    "log",
-)
+# Every file there is a tab (frontend/pages/comparison/tab.py); only their names are read here.
+TABS = tuple(sorted(m.name for m in pkgutil.iter_modules([str(Path(__file__).parent / "pages/comparison/tabs")])))
 ORDERS = ("alike", "group", "name", "added")
 SCALES = ("rank", "fit", "full")
 READINGS = ("raw", "above-chance", "against-seeds")

@@ -112,7 +112,7 @@ def pairs(texts: Sequence[str]) -> dict[str, str]:
 def start(given: argparse.Namespace) -> int:
     """`kinscape up`."""
     # The launcher and the demo are programs of their own: loading them here would slow every other verb.
-    from kinscape.local.launcher import Wishes, owner_token, up, usual_workers
+    from kinscape.local.launcher import LaunchOptions, owner_token, up, usual_workers
     from kinscape.local.programs import CannotStart
 
     workers = usual_workers() if given.workers is None else given.workers
@@ -128,8 +128,8 @@ def start(given: argparse.Namespace) -> int:
         from kinscape.demo.running import in_background
 
         then = in_background(token)
-    wishes = Wishes(data, given.host, given.port, given.public_url, workers, token)
-    return up(wishes, open_browser=not given.no_browser, then=then)
+    options = LaunchOptions(data, given.host, given.port, given.public_url, workers, token)
+    return up(options, open_browser=not given.no_browser, then=then)
 
 
 def upload(client: Client, given: argparse.Namespace) -> int:

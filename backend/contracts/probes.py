@@ -1,7 +1,7 @@
 """Probe sets: the samples that models are compared on."""
 
 import datetime as dt
-from typing import Annotated
+import enum
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -9,12 +9,20 @@ from kinscape.backend.contracts.projects import Id, Name
 from kinscape.backend.contracts.uploads import State
 
 
+class ProbeRole(enum.StrEnum):
+    """What the samples of a probe set are to the networks."""
+
+    HELD_OUT = "held-out"
+    TRAIN = "train"
+    SHIFTED = "shifted"
+
+
 class ProbeDescription(BaseModel):
     """What a user says about a probe set."""
 
     model_config = ConfigDict(extra="forbid")
     name: Name
-    role: Annotated[str, Field(pattern="^(held-out|train|shifted)$")] = "held-out"
+    role: ProbeRole = ProbeRole.HELD_OUT
     normalisation: dict[str, list[float]] | None = None
 
 
@@ -35,7 +43,7 @@ class Probe(BaseModel):
 
     id: Id
     name: str
-    role: str
+    role: ProbeRole
     samples: int | None
     shape: list[int]
     classes: int | None

@@ -12,7 +12,7 @@ from kinscape.backend.contracts.cells import Column, Told
 from kinscape.backend.contracts.checkpoints import CheckpointFacts
 from kinscape.backend.contracts.comparisons import ComparisonState, Specification
 from kinscape.backend.contracts.jobs import JOB, Job, JobKind, JobState
-from kinscape.backend.contracts.probes import ProbeFacts
+from kinscape.backend.contracts.probes import ProbeFacts, ProbeRole
 from kinscape.backend.contracts.uploads import State, UploadKind
 from kinscape.backend.store.types import Record, Word
 
@@ -103,7 +103,7 @@ class ProbeRow(Key, Base):
     __table_args__ = (UniqueConstraint("project_id", "name"),)
     project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"), index=True)
     name: Mapped[str]
-    role: Mapped[str]
+    role: Mapped[ProbeRole] = mapped_column(Word(ProbeRole))
     normalisation: Mapped[dict[str, Any] | None]
     upload_hash: Mapped[str | None]
     file_hash: Mapped[str | None]

@@ -4,6 +4,8 @@
 
   const WAIT = 250, LINGER = 200, GAP = 8;
   let name = null, coming = null, going = null;
+  /* The measure that was just chosen: its name is drawn anew under the pointer, but its picture is what is wanted. */
+  let chosen = null;
 
   const box = () => document.getElementById("pointed-card");
   const holder = () => name.closest("a, .choice") || name;
@@ -54,6 +56,8 @@
     if (event.pointerType === "touch") return;
     const found = isInBox(event.target) ? name : nameAt(event.target);
     clearTimeout(going);
+    if (found !== null && found.dataset.card === chosen) return;
+    chosen = null;
     if (found === name) return;
     if (found !== null) come(found);
     else if (!hasFocus()) going = setTimeout(leave, box().classList.contains("here") ? LINGER : 0);
@@ -69,7 +73,12 @@
     if (!hasFocus()) leave();
     else if (box().classList.contains("here")) place();
   }, true);
-  document.addEventListener("pointerdown", (event) => { if (!isInBox(event.target)) leave(); });
+  document.addEventListener("pointerdown", (event) => {
+    if (isInBox(event.target)) return;
+    const found = nameAt(event.target);
+    chosen = found === null ? null : found.dataset.card;
+    leave();
+  });
   document.addEventListener("keydown", (event) => { if (event.key === "Escape") leave(); });
   document.addEventListener("focusout", leave);
   document.documentElement.addEventListener("pointerleave", leave);

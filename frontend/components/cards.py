@@ -5,7 +5,7 @@ from typing import Any
 import dash_mantine_components as dmc
 from dash import dcc, html
 
-from kinscape.backend.contracts.cards import Card
+from kinscape.backend.contracts.cards import Card, Role
 from kinscape.frontend.components.words import fact
 from kinscape.frontend.figures.look import number
 
@@ -28,9 +28,7 @@ def card_of(card: Card, **more: Any) -> Any:
     facts = [
         fact("Range", f"{low} to {high}; {card.direction.value}"),
         fact("Symmetric", "yes" if card.symmetric else "no"),
-        fact(
-            "Reads", f"{card.input.value}, {card.role.value} samples" if card.role.value != "none" else card.input.value
-        ),
+        fact("Reads", card.input.value if card.role is Role.NONE else f"{card.input.value}, {card.role.value} samples"),
         fact("Interval", card.uncertainty.value),
         fact("Reliable from", card.reliable_from),
         fact("Source", card.source),

@@ -53,26 +53,7 @@ def header(*, project: Any, projects: list[Any], path: str, running: int) -> lis
             ("Measures", "/measures"),
         ]
         places = [link(t, h, className="place here" if path == h else "place") for t, h in entries]
-    menu = []
-    if project is not None and not shared:
-        items = [dmc.MenuItem(link(p.name, f"/projects/{p.id}", className="menu-link")) for p in projects[:30]]
-        menu = [
-            dmc.Menu(
-                [
-                    dmc.MenuTarget(
-                        dmc.Button(f"{short(project.name)} ▾", variant="subtle", size="compact-sm", color="gray")
-                    ),
-                    dmc.MenuDropdown(
-                        [
-                            dmc.MenuLabel("Projects"),
-                            *items,
-                            dmc.MenuDivider(),
-                            dmc.MenuItem(link("New project…", "/new", className="menu-link")),
-                        ]
-                    ),
-                ]
-            )
-        ]
+    menu = [] if project is None or shared else [_project_menu(project, projects)]
     badge = [dmc.Badge(f"{running} running", color="blue", variant="light", radius="sm")] if running else []
     return [
         html.Div([link("Kinscape", "/", className="brand"), *menu], className="header-left"),
@@ -92,6 +73,17 @@ def header(*, project: Any, projects: list[Any], path: str, running: int) -> lis
             className="header-right",
         ),
     ]
+
+
+def _project_menu(project: Any, projects: list[Any]) -> Any:
+    """The name of the project, with the others to go to."""
+    # More would not fit a screen; the start page lists them all.
+    items = [dmc.MenuItem(link(p.name, f"/projects/{p.id}", className="menu-link")) for p in projects[:30]]
+    target = dmc.Button(f"{short(project.name)} ▾", variant="subtle", size="compact-sm", color="gray")
+    more = dmc.MenuItem(link("New project…", "/new", className="menu-link"))
+    return dmc.Menu(
+        [dmc.MenuTarget(target), dmc.MenuDropdown([dmc.MenuLabel("Projects"), *items, dmc.MenuDivider(), more])]
+    )
 
 
 def short(text: str, most: int = 28) -> str:

@@ -140,32 +140,7 @@ def path(curves: Sequence[Curve], ends: tuple[str, str], *, scheme: str) -> go.F
             col=1,
             hovertemplate="%{x:.2f}: accuracy %{y:.3f}<extra></extra>",
         )
-        at = curve.notes.get("highest_at")
-        if isinstance(at, int | float):
-            place = int(np.abs(share - at).argmin())
-            chord = loss[0] + (loss[-1] - loss[0]) * share[place]
-            if loss[place] > chord:
-                figure.add_scatter(
-                    x=[at, at],
-                    y=[chord, loss[place]],
-                    mode="lines",
-                    showlegend=False,
-                    hoverinfo="skip",
-                    row=1,
-                    col=1,
-                    line={"color": colour, "width": 1, "dash": "dot"},
-                )
-                figure.add_annotation(
-                    x=at,
-                    y=(chord + loss[place]) / 2,
-                    text=number(float(loss[place] - chord)),
-                    showarrow=False,
-                    xanchor="left",
-                    xshift=5,
-                    font={"size": 11, "color": colour},
-                    row=1,
-                    col=1,
-                )
+        _mark_barrier(figure, curve, colour)
     framed(figure, scheme, x="", y="", names=len(curves))
     figure.update_yaxes(title_text="loss (nats)", row=1, col=1)
     figure.update_yaxes(title_text="accuracy", row=2, col=1)
@@ -173,6 +148,33 @@ def path(curves: Sequence[Curve], ends: tuple[str, str], *, scheme: str) -> go.F
     figure.update_xaxes(range=[-0.04, 1.04], row=1, col=1)
     figure.update_xaxes(ticktext=[safe(ends[0]), "¼", "½", "¾", safe(ends[1])], row=2, col=1)
     return figure
+
+
+def _mark_barrier(figure: go.Figure, curve: Curve, colour: str) -> None:
+    """A dotted line from the chord to the loss where the barrier is highest, with its height."""
+    at = curve.notes.get("highest_at")
+    if not isinstance(at, int | float):
+        return
+    share, loss = curve.column("share"), curve.column("loss")
+    place = int(np.abs(share - at).argmin())
+    chord = loss[0] + (loss[-1] - loss[0]) * share[place]
+    if loss[place] <= chord:
+        return
+    line = {"color": colour, "width": 1, "dash": "dot"}
+    figure.add_scatter(
+        x=[at, at], y=[chord, loss[place]], mode="lines", showlegend=False, hoverinfo="skip", row=1, col=1, line=line
+    )
+    figure.add_annotation(
+        x=at,
+        y=(chord + loss[place]) / 2,
+        text=number(float(loss[place] - chord)),
+        showarrow=False,
+        xanchor="left",
+        xshift=5,
+        font={"size": 11, "color": colour},
+        row=1,
+        col=1,
+    )
 
 
 def slice_1d(curves: Sequence[Curve], *, scheme: str) -> go.Figure:
@@ -193,15 +195,9 @@ def slice_1d(curves: Sequence[Curve], *, scheme: str) -> go.Figure:
 def reliability(curves: Sequence[Curve], *, scheme: str) -> go.Figure:
     """How often answers of a confidence are right, with intervals, above how many there are."""
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.74, 0.26], vertical_spacing=0.05)
+    diagonal = {"color": QUIET[scheme], "width": 1, "dash": "dot"}
     figure.add_scatter(
-        x=[0, 1],
-        y=[0, 1],
-        mode="lines",
-        line={"color": QUIET[scheme], "width": 1, "dash": "dot"},
-        hoverinfo="skip",
-        showlegend=False,
-        row=1,
-        col=1,
+        x=[0, 1], y=[0, 1], mode="lines", line=diagonal, hoverinfo="skip", showlegend=False, row=1, col=1
     )
     for curve, colour in zip(curves, COLOURS, strict=False):
         accuracy = curve.column("accuracy")

@@ -6,9 +6,11 @@ import dash_ag_grid as dag
 import dash_mantine_components as dmc
 from dash import Dash, Input, Output, State, ctx, html, no_update
 
-from kinscape.backend.contracts.cards import Card, Question
+from kinscape.backend.contracts import uploads
+from kinscape.backend.contracts.cards import Arity, Card, Question
 from kinscape.backend.contracts.comparisons import PENULTIMATE
-from kinscape.backend.contracts.probes import Probe
+from kinscape.backend.contracts.plans import Plan
+from kinscape.backend.contracts.probes import Probe, ProbeRole
 from kinscape.client import Client, ClientError, Project
 from kinscape.client.project import Asked
 from kinscape.frontend.access import Access
@@ -24,15 +26,15 @@ COST = {"product": "fast", "pair": "moderate", "path": "slow"}
 
 def page(client: Client, project: Project) -> Any:
     """The whole page."""
-    checkpoints = [c for c in project.checkpoints() if c.state.value == "ready"]
-    probes = [p for p in project.probes() if p.state.value == "ready"]
+    checkpoints = [c for c in project.checkpoints() if c.state is uploads.State.READY]
+    probes = [p for p in project.probes() if p.state is uploads.State.READY]
     if not checkpoints or not probes:
         return nothing(
             "Nothing to compare yet",
             "A comparison needs checkpoints and a probe set: add both in the library.",
         )
-    held_out = next((p for p in probes if p.role == "held-out"), probes[0])
-    train = next((p for p in probes if p.role == "train"), None)
+    held_out = next((p for p in probes if p.role is ProbeRole.HELD_OUT), probes[0])
+    train = next((p for p in probes if p.role is ProbeRole.TRAIN), None)
     layers = list(dict.fromkeys(layer for c in checkpoints for layer in c.layers))
     choices = [{"value": str(p.id), "label": f"{p.name} ({p.samples})"} for p in probes]
     rows = [row_of(c) for c in reversed(checkpoints)]
@@ -146,7 +148,7 @@ def question_list(cards: list[Card]) -> Any:
 
 
 def _choice(card: Card) -> Any:
-    cost = COST[card.pace.value] if card.arity.value == "pair" else "per model"
+    cost = COST[card.pace.value] if card.arity is Arity.PAIR else "per model"
     box = dmc.Checkbox(value=card.slug, label=named(card), description=f"{card.summary} ({cost})", size="sm")
     more = [card.slug, card.reliable_from, card.pitfalls, card.source, *sorted(card.ignores)]
     return html.Div(box, className="choice", **{"data-words": " ".join(more)})
@@ -154,7 +156,11 @@ def _choice(card: Card) -> Any:
 
 def register(app: Dash, access: Access) -> None:
     """The plan below the columns, and the run button."""
+    _register_filter(app, access)
+    _register_asking(app, access)
 
+
+def _register_filter(app: Dash, access: Access) -> None:
     @on(
         app,
         Output("ask-grid", "rowData"),
@@ -164,9 +170,16 @@ def register(app: Dash, access: Access) -> None:
     )
     def filtered(text: str | None, path: str) -> list[dict[str, Any]]:
         project = access.client(path).project_numbered(int(path.split("/")[2]))
-        rows = [row_of(c) for c in reversed(project.checkpoints()) if c.state is State.READY]
+        rows = [row_of(c) for c in reversed(project.checkpoints()) if c.state is uploads.State.READY]
         return [r for r in rows if matches(r, text or "")]
 
+
+def _layers_asked(chosen: list[str]) -> list[str]:
+    """The layers to ask for; none when the penultimate one alone is meant, as comparisons without a choice are."""
+    return [] if chosen in ([], [PENULTIMATE]) else chosen
+
+
+def _register_asking(app: Dash, access: Access) -> None:
     @on(
         app,
         Output("ask-plan", "children"),
@@ -195,28 +208,29 @@ def register(app: Dash, access: Access) -> None:
         name: str | None,
         path: str,
     ) -> tuple[Any, ...]:
-        client = access.client(path)
-        wanted = layers or [PENULTIMATE]
         asked: Asked = {
             "name": name or "",
             "checkpoints": sorted(r["id"] for r in rows or []),
             "probe": int(probe),
             "train_probe": int(train) if train else None,
             "measures": measures,
-            "layers": [] if wanted == [PENULTIMATE] else wanted,
+            "layers": _layers_asked(layers),
             "reduction": reduction,
         }
         count = f"{len(rows or [])} chosen"
         if not measures:
             return "", trouble("Choose at least one measure."), no_update, no_update, count
         try:
-            project = client.project_numbered(int(path.split("/")[2]))
+            project = access.client(path).project_numbered(int(path.split("/")[2]))
             if ctx.triggered_id == "ask-run":
-                made = project.compare(**asked)
-                return no_update, None, f"/comparison/{made.id}", "", count
-            plan = project.plan(**asked)
+                return no_update, None, f"/comparison/{project.compare(**asked).id}", "", count
+            words = _plan_in_words(project.plan(**asked))
         except ClientError as error:
             return "", trouble(str(error)), no_update, no_update, count
-        new, known = plan.counts.new, plan.counts.reused
-        seconds = f"; about {plan.seconds:.0f} s on one worker" if new else ""
-        return f"{new} cells new, {known} known{seconds}", None, no_update, no_update, count
+        return words, None, no_update, no_update, count
+
+
+def _plan_in_words(plan: Plan) -> str:
+    """How many cells a comparison would compute, and how long that takes."""
+    seconds = f"; about {plan.seconds:.0f} s on one worker" if plan.counts.new else ""
+    return f"{plan.counts.new} cells new, {plan.counts.reused} known{seconds}"

@@ -6,6 +6,7 @@ import dash_ag_grid as dag
 import dash_mantine_components as dmc
 from dash import Dash, Input, Output, State, dcc, html
 
+from kinscape.backend.contracts import uploads
 from kinscape.backend.contracts.checkpoints import Checkpoint
 from kinscape.backend.contracts.probes import Probe
 from kinscape.client import ClientError, Project
@@ -131,7 +132,7 @@ def probe_list(probes: list[Probe]) -> Any:
     items = []
     for p in probes:
         shape = "×".join(str(s) for s in p.shape)
-        text = f"{p.samples} samples of {shape}, {p.classes} classes" if p.state.value == "ready" else p.reason
+        text = f"{p.samples} samples of {shape}, {p.classes} classes" if p.state is uploads.State.READY else p.reason
         extras = []
         if p.duplicates:
             extras.append(f"{p.duplicates} duplicates")
@@ -153,7 +154,7 @@ def probe_list(probes: list[Probe]) -> Any:
 
 
 def register(app: Dash, access: Access) -> None:
-    """Filtering, and showing what was uploaded."""
+    """Filtering, showing what was uploaded, and adding the digits."""
 
     @on(
         app,
@@ -165,6 +166,11 @@ def register(app: Dash, access: Access) -> None:
     def filtered(text: str | None, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return [r for r in rows if matches(r, text or "")]
 
+    _register_uploads(app, access)
+    _register_digits(app, access)
+
+
+def _register_uploads(app: Dash, access: Access) -> None:
     @on(
         app,
         Output("library-body", "children"),
@@ -182,6 +188,8 @@ def register(app: Dash, access: Access) -> None:
         count = f"{len(checkpoints)} checkpoints, {len(probes)} probe sets"
         return (_table(rows) if rows else _empty()), probe_list(probes), rows, count
 
+
+def _register_digits(app: Dash, access: Access) -> None:
     @on(
         app,
         Output("library-changed", "data"),

@@ -22,14 +22,20 @@ from kinscape.local.programs import CannotStart
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104
+# The queues of workers, named as their programs are.
+QUEUES = ("compute", "inspection")
+# Importing torch from a cold, slow disk takes the better part of a minute.
 READY_S = 120
+# A program that fell over so often within a minute will fall over again: its log says more than another start.
 TOO_OFTEN = 8
+# More processes than this wait for the same memory bandwidth.
 MOST_WORKERS = 4
+# torch and scipy take 0.4 GiB, a batch of forward passes and its matrices up to 2.5 GiB.
 GIBIBYTES_PER_WORKER = 3
 
 
 @dataclass(frozen=True)
-class Wishes:
+class LaunchOptions:
     """What was asked for on the command line."""
 
     data: Path
@@ -60,9 +66,9 @@ def cores() -> int:
 class Launcher:
     """Owns the data folder and all children; runs in the main thread."""
 
-    def __init__(self, wishes: Wishes) -> None:
-        self.wishes = wishes
-        self.data = wishes.data
+    def __init__(self, options: LaunchOptions) -> None:
+        self.options = options
+        self.data = options.data
         self.children: list[Child] = []
         self._stopping = False
         for folder in ("postgres", "redis", "files", "logs"):
@@ -73,10 +79,10 @@ class Launcher:
     @property
     def url(self) -> str:
         """The address that browsers use."""
-        if self.wishes.public_url:
-            return self.wishes.public_url.rstrip("/")
-        host = socket.gethostname() if self.wishes.host in EVERYWHERE else self.wishes.host
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.wishes.port}"
+        if self.options.public_url:
+            return self.options.public_url.rstrip("/")
+        host = socket.gethostname() if self.options.host in EVERYWHERE else self.options.host
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.options.port}"
 
     def lock(self) -> str | None:
         """Take the data folder; when another launcher has it, its URL."""
@@ -118,7 +124,7 @@ class Launcher:
 
     def address(self) -> str:
         """The address to open, with the owner's token where one is needed."""
-        return f"{self.url}/?token={self.wishes.token}" if self.wishes.token else self.url
+        return f"{self.url}/?token={self.options.token}" if self.options.token else self.url
 
     def watch(self, *, each_second: Callable[[], None] | None = None) -> int:
         """Start dead children again until a signal comes; the exit status."""
@@ -145,7 +151,7 @@ class Launcher:
         The watch starts them again; their jobs are leased and go on.
         """
         for child in self.children:
-            if child.name in ("compute", "inspection"):
+            if child.name in QUEUES:
                 child.stop(timeout_s=1)
 
     def stop(self) -> None:
@@ -165,28 +171,28 @@ class Launcher:
         self._stopping = True
 
     def _check_port(self) -> None:
-        family = socket.AF_INET6 if ":" in self.wishes.host else socket.AF_INET
+        family = socket.AF_INET6 if ":" in self.options.host else socket.AF_INET
         with socket.socket(family) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                probe.bind((self.wishes.host, self.wishes.port))
+                probe.bind((self.options.host, self.options.port))
             except OSError as error:
                 raise CannotStart(
-                    f"Port {self.wishes.port} on {self.wishes.host} cannot be used ({error.strerror}): "
-                    f"choose another one with --port {self.wishes.port + 1}."
+                    f"Port {self.options.port} on {self.options.host} cannot be used ({error.strerror}): "
+                    f"choose another one with --port {self.options.port + 1}."
                 ) from error
 
     def _environment(self) -> dict[str, str]:
-        threads = str(max(1, cores() // self.wishes.workers))
+        threads = str(max(1, cores() // self.options.workers))
         return {
             **os.environ,
             "KINSCAPE_DATABASE_URL": programs.database_url(self.run),
             "KINSCAPE_BROKER_URL": programs.broker_url(self.run),
             "KINSCAPE_FILES": str(self.data / "files"),
-            "KINSCAPE_HOST": self.wishes.host,
-            "KINSCAPE_PORT": str(self.wishes.port),
+            "KINSCAPE_HOST": self.options.host,
+            "KINSCAPE_PORT": str(self.options.port),
             "KINSCAPE_PUBLIC_URL": self.url,
-            "KINSCAPE_TOKEN": self.wishes.token,
+            "KINSCAPE_TOKEN": self.options.token,
             "KINSCAPE_THREADS": threads,
             "PYTHONUNBUFFERED": "1",
             # Waiting threads sleep: spinning ones starve the neighbours when cores are few.
@@ -208,7 +214,7 @@ class Launcher:
 
     def _workers(self) -> list[Child]:
         out = []
-        for name, queue, count in (("compute", "compute", self.wishes.workers), ("inspection", "inspection", 1)):
+        for queue, count in zip(QUEUES, (self.options.workers, 1), strict=True):
             argv = [
                 sys.executable,
                 "-m",
@@ -221,7 +227,7 @@ class Launcher:
                 "--concurrency",
                 str(count),
                 "--hostname",
-                f"{name}@{self.run.name}",
+                f"{queue}@{self.run.name}",
                 "--loglevel",
                 "WARNING",
                 "--without-gossip",
@@ -230,8 +236,8 @@ class Launcher:
             ]
             # SIGQUIT ends a busy worker at once; its jobs are leased and go on elsewhere.
             # A worker that looks for a broker that is gone does not listen to it, hence the SIGKILL.
-            log = self.data / "logs" / f"{name}.log"
-            out.append(Child(name, argv, log, signal.SIGQUIT, self._environment(), dies_by="SIGKILL"))
+            log = self.data / "logs" / f"{queue}.log"
+            out.append(Child(queue, argv, log, signal.SIGQUIT, self._environment(), dies_by="SIGKILL"))
         return out
 
     def _web(self) -> Child:
@@ -239,10 +245,10 @@ class Launcher:
         return Child("web", argv, self.data / "logs" / "web.log", signal.SIGTERM, self._environment())
 
     def _is_ready(self) -> bool:
-        host = "127.0.0.1" if self.wishes.host in EVERYWHERE else self.wishes.host
+        host = "127.0.0.1" if self.options.host in EVERYWHERE else self.options.host
         host = f"[{host}]" if ":" in host else host
         try:
-            with urllib.request.urlopen(f"http://{host}:{self.wishes.port}/api/v1/health", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://{host}:{self.options.port}/api/v1/health", timeout=5) as answer:
                 health = json.load(answer)
         except (OSError, ValueError, urllib.error.URLError):
             return False
@@ -281,9 +287,9 @@ def owner_token(data: Path, *, host: str, given: str) -> str:
     return file.read_text().strip()
 
 
-def up(wishes: Wishes, *, open_browser: bool, then: Callable[[str], None] | None = None) -> int:
+def up(options: LaunchOptions, *, open_browser: bool, then: Callable[[str], None] | None = None) -> int:
     """Start Kinscape and stay until told to stop; the exit status."""
-    launcher = Launcher(wishes)
+    launcher = Launcher(options)
     running = launcher.lock()
     if running is not None:
         print(f"Kinscape is running at {running}", flush=True)

@@ -20,7 +20,7 @@ from kinscape.frontend.app import create_dashboard
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("backend", "worker", "frontend", "kinscape", "migrations")
 FILES = sorted(f for room in ROOMS for f in (ROOT / room).rglob("*.py") if "versions" not in f.parts)
-LONGEST_FILE, LONGEST_BODY = 400, 60
+LONGEST_FILE = 400
 VAGUE = {"utils", "util", "helpers", "helper", "common", "misc", "tools", "stuff", "manager", "handler"}
 
 
@@ -31,11 +31,6 @@ def test_a_file_is_a_room(file: Path) -> None:
     assert text.count("\n") <= LONGEST_FILE
     assert file.stem not in VAGUE
     assert ast.get_docstring(tree), "the first line says what lives here"
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name != "register":
-            doc = ast.get_docstring(node)
-            length = (node.end_lineno or 0) - node.lineno - (doc or "").count("\n")
-            assert length <= LONGEST_BODY, f"{node.name} is {length} lines long"
 
 
 def test_the_client_loads_neither_torch_nor_dash_nor_sqlalchemy() -> None:

@@ -3,6 +3,7 @@
 import json
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ def checkpoint(path: Path, *, pickles: bool) -> tuple[dict[str, Tensor], dict[st
     }
 
 
-def probe(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def probe(path: Path, **_: bool) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The samples of an uploaded probe set and what was found in them."""
     from kinscape.worker.door import probe_file  # numpy, which most checkpoints do without
 
@@ -62,10 +63,13 @@ def _kind(path: Path) -> str:
     return "not a checkpoint that Kinscape knows"
 
 
+READERS: dict[str, Callable[..., tuple[dict[str, Tensor], dict[str, Any]]]] = {"checkpoint": checkpoint, "probe": probe}
+
+
 def main(source: Path, out: Path, *, kind: str, pickles: bool) -> None:
     """Read one file; always leaves a manifest that says what came out."""
     try:
-        tensors, found = probe(source) if kind == "probe" else checkpoint(source, pickles=pickles)
+        tensors, found = READERS[kind](source, pickles=pickles)
         canonical.write(out / "tensors.safetensors", tensors)
         manifest: dict[str, Any] = {"ok": True, "hash": canonical.content_hash(tensors), **found}
     except Refusal as refusal:

@@ -4,6 +4,8 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.datasets import load_digits
 
+from kinscape.backend.contracts.probes import ProbeRole
+
 HELD_OUT = 500
 SPLIT_SEED = 0
 GREYS = 16
@@ -17,6 +19,6 @@ def digits(role: str) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
     """
     data = load_digits()
     order = np.random.default_rng(SPLIT_SEED).permutation(len(data.target))
-    rows = np.sort(order[HELD_OUT:] if role == "train" else order[:HELD_OUT])
+    rows = np.sort(order[HELD_OUT:] if role == ProbeRole.TRAIN else order[:HELD_OUT])
     x = (data.images[rows] / GREYS).astype(np.float32)[:, None]
     return x, data.target[rows].astype(np.int64)

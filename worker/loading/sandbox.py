@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import kinscape
+from kinscape.backend.contracts.uploads import UploadKind
 from kinscape.worker.door.refusal import Refusal
 
 WALL_S = 120
@@ -111,13 +112,13 @@ def has_sandbox() -> bool:
         (folder / "in").write_bytes(b"nothing")
         (folder / "out").mkdir()
         try:
-            _run(folder / "in", folder / "out", kind="checkpoint", jailed=True)
+            _run(folder / "in", folder / "out", kind=UploadKind.CHECKPOINT, jailed=True)
         except Refusal:
             return False
         return (folder / "out" / "manifest.json").is_file()
 
 
-def open_file(source: Path, out: Path, *, kind: str) -> Opened:
+def open_file(source: Path, out: Path, *, kind: UploadKind) -> Opened:
     """Read an uploaded file behind the door.
 
     Args:
@@ -139,14 +140,14 @@ def open_file(source: Path, out: Path, *, kind: str) -> Opened:
     return Opened(out / "tensors.safetensors", manifest)
 
 
-def _run(source: Path, out: Path, *, kind: str, jailed: bool) -> None:
+def _run(source: Path, out: Path, *, kind: UploadKind, jailed: bool) -> None:
     size = source.stat().st_size
     limits = {
         "RLIMIT_CPU": CPU_S,
         "RLIMIT_AS": MEMORY_BYTES + 3 * size,
         "RLIMIT_CORE": 0,
         "RLIMIT_NOFILE": 64,
-        "RLIMIT_FSIZE": 4 * size + SLACK_BYTES if kind == "checkpoint" else (8 << 30) + SLACK_BYTES,
+        "RLIMIT_FSIZE": 4 * size + SLACK_BYTES if kind is UploadKind.CHECKPOINT else (8 << 30) + SLACK_BYTES,
     }
     paths = [str(PACKAGE.parent), sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
     arguments = [str(source), str(out), kind, "yes" if jailed else "no"]

@@ -10,10 +10,11 @@ from kinscape.frontend.components.cards import named
 from kinscape.frontend.components.frame import link
 from kinscape.frontend.components.words import nothing, trouble
 from kinscape.frontend.figures.look import number
-from kinscape.frontend.pages.opened import OpenedComparison
+from kinscape.frontend.pages.comparison.opened import OpenedComparison
+from kinscape.frontend.pages.comparison.tab import Controls, Tab
 
 
-def groups_tab(page: OpenedComparison, _scheme: str) -> Any:
+def draw(page: OpenedComparison, _scheme: str) -> Any:
     """Group by group means with both kinds of interval; a chosen pair of groups is tested."""
     measure = page.measure
     if measure is None:
@@ -84,3 +85,6 @@ def _sentence(found: Contrast) -> str:
         f"Permutation test over {found.roots_a} and {found.roots_b} independent networks: p = {number(found.p)}; "
         f"the smallest p that so many networks allow is {number(found.smallest_p)}."
     )
+
+
+TAB = Tab("groups", "Groups", 40, draw, Controls(measure=True))

@@ -2,66 +2,22 @@
 
 from typing import Any
 
-import numpy as np
 from dash import html
 
 from kinscape.backend.contracts.associations import Association, Associations, Correlation
-from kinscape.backend.contracts.comparisons import AskedMeasure
 from kinscape.client import ClientError
-from kinscape.frontend.components.cards import named
 from kinscape.frontend.components.frame import link
 from kinscape.frontend.components.words import nothing, trouble
 from kinscape.frontend.figures import surfaces
 from kinscape.frontend.figures.look import number
 from kinscape.frontend.figures.surfaces import BELIEVED
-from kinscape.frontend.pages.opened import OpenedComparison
-from kinscape.frontend.pages.pictures import graph
-
-ROW = 26
-
-
-def profile_tab(page: OpenedComparison, scheme: str) -> Any:
-    """Models by layers for the chosen measure of single models."""
-    found = None
-    with_layers = []
-    for measure in page.single:
-        try:
-            table = page.comparison.profile(measure.key)
-        except ClientError:
-            continue
-        with_layers.append(measure)
-        if found is None or measure.key == page.view.single:
-            found = table
-    if found is None:
-        return nothing(
-            "No tables of layers",
-            "Ask for measures that have one: trace by layer, relative flatness of all layers, layer reset, or any "
-            "measure of the weights.",
-        )
-    card = page.cards[found.slug]
-    order = page.order(None)
-    values, halves = found.values.array()[order], found.half_widths.array()[order]
-    labels = [found.labels[k] for k in order]
-    figure = surfaces.profile(values, halves, labels, found.layers, scheme=scheme)
-    height = {"height": f"{190 + ROW * len(labels)}px", "minWidth": f"{220 + 62 * len(found.layers)}px"}
-    note = f"{card.summary} Colours compare within a column: darker is larger."
-    return html.Div(
-        [
-            html.Div([_chip(page, m, here=m.key == found.measure) for m in with_layers], className="chips"),
-            html.H2(named(card)),
-            html.P(note, className="quiet"),
-            html.Div(html.Div(graph(figure, kind="graph filled"), style=height), className="scroll"),
-        ],
-        className="picture full",
-    )
+from kinscape.frontend.pages.comparison.graphs import graph
+from kinscape.frontend.pages.comparison.opened import OpenedComparison
+from kinscape.frontend.pages.comparison.tab import Controls, Tab
+from kinscape.frontend.pages.comparison.titles import titled
 
 
-def _chip(page: OpenedComparison, measure: AskedMeasure, *, here: bool) -> Any:
-    view = page.view.but(single=measure.key)
-    return link(named(page.cards[measure.slug]), page.href(view), className="chip here" if here else "chip")
-
-
-def associations_tab(page: OpenedComparison, scheme: str) -> Any:
+def draw(page: OpenedComparison, scheme: str) -> Any:
     """Every measure of models against every outcome, and the models behind the chosen one."""
     try:
         found = page.comparison.associations()
@@ -101,21 +57,13 @@ def associations_tab(page: OpenedComparison, scheme: str) -> Any:
     )
 
 
-def _titled(page: OpenedComparison, name: str) -> str:
-    """A column's name as its reader says it."""
-    key, _, layer = name.partition(" · ")
-    asked = {m.key: m.slug for m in page.comparison.details.measures}
-    title = page.cards[asked[key]].title if key in asked and asked[key] in page.cards else name
-    return f"{title}, {layer}" if layer else title
-
-
 def _association_table(page: OpenedComparison, found: Associations, *, held: bool) -> Any:
     cells = {(a.measure, a.outcome): a for a in found.table}
-    head = html.Tr([html.Th("")] + [html.Th(html.Span(_titled(page, o))) for o in found.outcomes])
+    head = html.Tr([html.Th("")] + [html.Th(html.Span(titled(page, o))) for o in found.outcomes])
     rows = []
     for m in found.measures:
         tds = [_association(page, cells[m, o], held=held) for o in found.outcomes]
-        rows.append(html.Tr([html.Th(_titled(page, m)), *tds]))
+        rows.append(html.Tr([html.Th(titled(page, m)), *tds]))
     return html.Div(
         html.Table([html.Thead(head), html.Tbody(rows)], className="numbers groups associated"), className="scroll"
     )
@@ -149,7 +97,7 @@ def _chosen(page: OpenedComparison, found: Associations, scheme: str) -> Any:
     values = found.values.array()
     x, y = (values[:, found.columns.index(n)] for n in (mine.measure, mine.outcome))
     group = {c.name: c.group for c in page.checkpoints.values()}
-    titles = (_titled(page, mine.measure), _titled(page, mine.outcome))
+    titles = (titled(page, mine.measure), titled(page, mine.outcome))
     rows = [
         ("Spearman's ρ", _with_interval(mine.spearman), _with_interval(mine.spearman_partial)),
         ("Kendall's τ", _with_interval(mine.kendall), _with_interval(mine.kendall_partial)),
@@ -182,9 +130,7 @@ def _p(value: float | None) -> str:
 
 def _group_means(page: OpenedComparison, found: Associations) -> Any:
     """What each group scores on average."""
-    head = html.Tr(
-        [html.Th("Group"), html.Th("models")] + [html.Th(html.Span(_titled(page, c))) for c in found.columns]
-    )
+    head = html.Tr([html.Th("Group"), html.Th("models")] + [html.Th(html.Span(titled(page, c))) for c in found.columns])
     rows = [
         html.Tr(
             [
@@ -199,43 +145,4 @@ def _group_means(page: OpenedComparison, found: Associations) -> Any:
     return html.Details([html.Summary("Means of the groups"), html.Div(table, className="scroll")])
 
 
-def agreement_tab(page: OpenedComparison, scheme: str) -> Any:
-    """Which measures of pairs call the same pairs alike."""
-    try:
-        found = page.comparison.agreements()
-    except ClientError as error:
-        return nothing("No agreement yet", str(error))
-    if found.sentence:
-        return nothing("No agreement of measures", found.sentence)
-    tables = [t.array() for t in (found.correlation, found.p, found.q)]
-    names = [
-        _titled(page, m if layer is None else f"{m} · {layer}")
-        for m, layer in zip(found.measures, found.layers, strict=True)
-    ]
-    order = _alike_together(tables[0])
-    rho, p, q = (t[np.ix_(order, order)] for t in tables)
-    figure = surfaces.agreement(rho, p, q, [names[k] for k in order], scheme=scheme)
-    size = {"height": f"{170 + 20 * len(names)}px", "minWidth": f"{240 + 20 * len(names)}px"}
-    note = (
-        f"Rank correlation of all pairs of {len(found.counted)} independent models between every two measures; blue: "
-        "both call the same pairs alike. A cross: nothing is left after correction. Point at a cell for its p."
-    )
-    left = [html.Li(f"{name}: {why}") for name, why in found.left_out.items()]
-    return html.Div(
-        [
-            html.H2("Do the measures agree?"),
-            html.P(note, className="quiet"),
-            html.Div(html.Div(graph(figure, kind="graph filled"), style=size), className="scroll"),
-            html.P(found.method, className="quiet"),
-            html.Details([html.Summary(f"{len(left)} left out"), html.Ul(left)]) if left else None,
-        ],
-        className="picture full",
-    )
-
-
-def _alike_together(correlation: Any) -> list[int]:
-    """Measures in the order of the leading direction of their correlations, so that blocks show."""
-    values, vectors = np.linalg.eigh(correlation)
-    first, second = vectors[:, -1], vectors[:, -2] if len(values) > 1 else vectors[:, -1]
-    angle = np.arctan2(second * values[-2] ** 0.5 if values[-2] > 0 else 0 * second, first)
-    return [int(k) for k in np.argsort(angle, kind="stable")]
+TAB = Tab("associations", "Associations", 80, draw, Controls(sides=False))

@@ -6,27 +6,26 @@ from typing import Any
 import dash_mantine_components as dmc
 from dash import html
 
-from kinscape.backend.contracts.cells import Reason
-from kinscape.backend.contracts.comparisons import AskedMeasure
-from kinscape.client import ClientError
 from kinscape.client.project import Asked
 from kinscape.frontend.components.cards import named
 from kinscape.frontend.components.frame import link
 from kinscape.frontend.components.words import nothing
-from kinscape.frontend.figures import curves as draw
+from kinscape.frontend.figures import curves as drawing
 from kinscape.frontend.figures import surfaces
 from kinscape.frontend.figures.curves import Curve
-from kinscape.frontend.pages.opened import OpenedComparison
-from kinscape.frontend.pages.pictures import graph
+from kinscape.frontend.pages.comparison.curves import asked_measure, fetched
+from kinscape.frontend.pages.comparison.graphs import graph
+from kinscape.frontend.pages.comparison.opened import OpenedComparison
+from kinscape.frontend.pages.comparison.tab import Controls, Tab
 
 Maker = Callable[[OpenedComparison, Sequence[int], str], Any]
 
 
-def curves_tab(page: OpenedComparison, scheme: str) -> Any:
+def draw(page: OpenedComparison, scheme: str) -> Any:
     """Spectrum, reliability, corruptions, pruning, layers put back, slices and surfaces of the chosen models."""
     shown = chosen(page)
     parts = [made for maker in MAKERS if (made := maker(page, shown, scheme)) is not None]
-    if not parts and not _asked(page, "loss-plane"):
+    if not parts and not asked_measure(page, "loss-plane"):
         return nothing(
             "No curves here",
             "Ask for measures of single models that have one: Hessian spectrum, calibration error, accuracy on "
@@ -63,22 +62,9 @@ def _models(page: OpenedComparison, shown: Sequence[int]) -> Any:
     return html.Div(chips, className="chips models-chips")
 
 
-def _asked(page: OpenedComparison, slug: str) -> AskedMeasure | None:
-    return next((m for m in page.comparison.details.measures if m.slug == slug and m.slug in page.cards), None)
-
-
-def fetched(page: OpenedComparison, measure: AskedMeasure, a: int, b: int, name: str) -> Curve | str:
-    """What stands behind a cell, or the sentence why there is nothing."""
-    try:
-        cell = page.comparison.cell_between(measure.key, a, b)
-    except ClientError as error:
-        return str(error)
-    return cell.sentence if isinstance(cell, Reason) else Curve(name, cell.series, cell.notes)
-
-
 def _found(page: OpenedComparison, slug: str, shown: Sequence[int]) -> tuple[list[Curve], list[str]] | None:
     """Curves of the chosen models for one measure, and sentences for those without; None if it was not asked for."""
-    measure = _asked(page, slug)
+    measure = asked_measure(page, slug)
     if measure is None:
         return None
     curves, sentences = [], []
@@ -133,13 +119,13 @@ def _spectrum(page: OpenedComparison, shown: Sequence[int], scheme: str) -> Any:
         return None
     curves, sentences = found
     tops = _found(page, "hessian-top-eigenvalue", shown)
-    figures = [graph(draw.spectrum(curves, tops[0] if tops else [], scheme=scheme))] if curves else []
+    figures = [graph(drawing.spectrum(curves, tops[0] if tops else [], scheme=scheme))] if curves else []
     return _framed(page, "hessian-density", figures, sentences)
 
 
 def _plane(page: OpenedComparison, _shown: Sequence[int], scheme: str) -> Any:
     """The plane of three networks: the first of them carries the surface."""
-    measure = _asked(page, "loss-plane")
+    measure = asked_measure(page, "loss-plane")
     if measure is None:
         return None
     found = {
@@ -170,13 +156,13 @@ def _plane(page: OpenedComparison, _shown: Sequence[int], scheme: str) -> Any:
 
 MAKERS: tuple[Maker, ...] = (
     _spectrum,
-    _simple("ece", draw.reliability),
+    _simple("ece", drawing.reliability),
     _one_each("corruption-accuracy", surfaces.corruption),
-    _simple("loss-slice-1d", draw.slice_1d),
+    _simple("loss-slice-1d", drawing.slice_1d),
     _one_each("loss-surface-2d", surfaces.surface),
-    _simple("layer-traces", draw.bars, x="share of the Gauss-Newton trace"),
-    _simple("layer-reset-random", draw.bars, x="change of the answers when the layer is drawn again"),
-    _simple("prune-curve", draw.prune),
+    _simple("layer-traces", drawing.bars, x="share of the Gauss-Newton trace"),
+    _simple("layer-reset-random", drawing.bars, x="change of the answers when the layer is drawn again"),
+    _simple("prune-curve", drawing.prune),
     _plane,
 )
 
@@ -213,31 +199,4 @@ def plane_of(page: OpenedComparison, three: Sequence[int]) -> Asked:
     }
 
 
-def path_picture(page: OpenedComparison, scheme: str) -> Any:
-    """The line between the selected pair: loss and accuracy, raw and with units matched."""
-    a, b = page.view.a, page.view.b
-    curves, sentences = [], []
-    for slug, name in (("loss-barrier", "as they are"), ("loss-barrier-matched", "units matched")):
-        measure = _asked(page, slug)
-        if measure is None:
-            continue
-        first, second = (min(a, b), max(a, b)) if page.cards[slug].symmetric else (a, b)
-        found = fetched(page, measure, first, second, name)
-        if isinstance(found, str):
-            sentences.append(f"{page.cards[slug].title}: {found}")
-        elif found.series:
-            curves.append(_turned(found) if first != a else found)
-    if not curves and not sentences:
-        return None
-    names = (page.checkpoints[a].name, page.checkpoints[b].name)
-    figure = [graph(draw.path(curves, names, scheme=scheme))] if curves else []
-    head = html.H2("The way from one to the other")
-    return html.Section([head, *figure, *[html.P(s, className="quiet") for s in sentences]], className="curve path")
-
-
-def _turned(curve: Curve) -> Curve:
-    """The same way from its other end."""
-    series = {n: list(reversed(v)) if n != "share" else list(v) for n, v in curve.series.items()}
-    at = curve.notes.get("highest_at")
-    notes = {**curve.notes, "highest_at": 1 - at} if isinstance(at, int | float) else curve.notes
-    return Curve(curve.name, series, notes)
+TAB = Tab("curves", "Curves", 60, draw, Controls(sides=False))

@@ -8,8 +8,8 @@ from kinscape.client import ClientError
 from kinscape.client.project import Asked
 from kinscape.frontend.access import Access
 from kinscape.frontend.components.words import trouble
-from kinscape.frontend.pages.curves import plane_of
-from kinscape.frontend.pages.opened import OpenedComparison
+from kinscape.frontend.pages.comparison.opened import OpenedComparison
+from kinscape.frontend.pages.comparison.tabs.curves import plane_of
 from kinscape.frontend.view import View
 from kinscape.frontend.wiring import on
 

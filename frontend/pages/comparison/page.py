@@ -1,39 +1,23 @@
 """A comparison's page: what to look at, the picture, what is selected."""
 
+from collections.abc import Callable
 from typing import Any
 
 import dash_mantine_components as dmc
 from dash import ALL, Dash, Input, Output, State, ctx, html, no_update
 
-from kinscape.backend.contracts.comparisons import Progress
-from kinscape.client import ClientError
+from kinscape.backend.contracts.comparisons import ComparisonState, Progress
+from kinscape.client import ClientError, Comparison
 from kinscape.frontend.access import Access
 from kinscape.frontend.components.frame import link
 from kinscape.frontend.components.words import fact, state_badge, trouble
-from kinscape.frontend.pages import pictures
-from kinscape.frontend.pages.associated import agreement_tab, associations_tab, profile_tab
-from kinscape.frontend.pages.choosing import WHOLE, choices
-from kinscape.frontend.pages.curves import curves_tab, path_picture
-from kinscape.frontend.pages.grouped import groups_tab
-from kinscape.frontend.pages.more import register_more
-from kinscape.frontend.pages.opened import OpenedComparison
+from kinscape.frontend.pages.comparison.choices import choices
+from kinscape.frontend.pages.comparison.follow_ups import register_more
+from kinscape.frontend.pages.comparison.opened import OpenedComparison
+from kinscape.frontend.pages.comparison.pair_numbers import pair_numbers
+from kinscape.frontend.pages.comparison.tab import tabs
 from kinscape.frontend.view import View
 from kinscape.frontend.wiring import on
-
-TAB_NAMES = {
-    "matrix": "Matrix",
-    "multiples": "All measures",
-    "map": "Map",
-    "groups": "Groups",
-    "models": "Models",
-    "curves": "Curves",
-    "profile": "By layer",
-    "associations": "Associations",
-    "agreement": "Agreement",
-    "pair": "Pair",
-    "layers": "Layers",
-    "log": "Log",
-}
 
 
 def shell(path: str) -> Any:
@@ -74,12 +58,12 @@ def _share_form() -> list[Any]:
 def head(page: OpenedComparison) -> Any:
     """Name, state, progress, and what can be done."""
     d = page.comparison.details
-    running = d.progress.state.value == "running"
+    running = d.progress.state is ComparisonState.RUNNING
     buttons = []
     if not page.is_shared:
         if running:
             buttons.append(dmc.Button("Cancel", id={"do": "cancel"}, size="xs", variant="default"))
-        if d.progress.state.value in ("failed", "cancelled"):
+        if d.progress.state in (ComparisonState.FAILED, ComparisonState.CANCELLED):
             buttons.append(dmc.Button("Retry", id={"do": "retry"}, size="xs", variant="default"))
         buttons.append(dmc.Button("Share", id="share-open", size="xs"))
     who = "Shared with you, read only" if page.is_shared else link(d.project_name, f"/projects/{d.project}")
@@ -114,47 +98,26 @@ def progress_line(p: Progress) -> Any:
     )
 
 
-def tabs(page: OpenedComparison) -> Any:
+def tab_links(page: OpenedComparison) -> Any:
     """The pictures to choose from."""
     return [
         link(
-            name,
-            page.href(page.view.but(tab=tab)),
-            className="picture-link here" if page.view.tab == tab else "picture-link",
+            tab.title,
+            page.href(page.view.but(tab=tab.key)),
+            className="picture-link here" if page.view.tab == tab.key else "picture-link",
         )
-        for tab, name in TAB_NAMES.items()
+        for tab in tabs().values()
     ]
-
-
-def pair(page: OpenedComparison, scheme: str) -> Any:
-    """The selected pair with the way between the two."""
-    both = page.view.a in page.checkpoints and page.view.b in page.checkpoints and page.view.a != page.view.b
-    return pictures.pair_tab(page, scheme, between=path_picture(page, scheme) if both else None)
 
 
 def picture(page: OpenedComparison, scheme: str) -> Any:
     """The picture of the chosen tab."""
-    makers = {
-        "matrix": pictures.matrix_tab,
-        "multiples": pictures.multiples_tab,
-        "map": pictures.map_tab,
-        "groups": groups_tab,
-        "models": pictures.models_tab,
-        "curves": curves_tab,
-        "profile": profile_tab,
-        "associations": associations_tab,
-        "agreement": agreement_tab,
-        "pair": pair,
-        "layers": pictures.layers_tab,
-    }
-    if page.view.tab == "log":
-        return pictures.log_tab(page)
-    return makers[page.view.tab](page, scheme)
+    return tabs()[page.view.tab].draw(page, scheme)
 
 
 def selected(page: OpenedComparison) -> Any:
     """Every number of the selected pair, and who the two are; nothing beside a picture of its own."""
-    if page.view.tab in WHOLE:
+    if not tabs()[page.view.tab].controls.sides:
         return []
     a, b = page.view.a, page.view.b
     known = page.checkpoints
@@ -172,11 +135,12 @@ def selected(page: OpenedComparison) -> Any:
             className="selected-head",
         ),
     ]
-    if page.view.tab != "pair":
+    apart = tabs()[page.view.tab].controls.selection
+    if apart:
         parts.append(link("Open the pair", page.href(page.view.but(tab="pair")), className="button"))
     parts += held_pair(page)
-    if page.view.tab != "pair":
-        parts.append(pictures.pair_numbers(page))
+    if apart:
+        parts.append(pair_numbers(page))
     for one in dict.fromkeys((a, b)):
         c = known[one]
         parts.append(html.H3(c.name))
@@ -228,7 +192,13 @@ def share_list(page: OpenedComparison) -> Any:
 
 def register(app: Dash, access: Access) -> None:
     """Drawing, selecting, cancelling, sharing."""
+    _register_drawing(app, access)
+    _register_acting(app, access)
+    register_more(app, access)
+    _register_sharing(app, access)
 
+
+def _register_drawing(app: Dash, access: Access) -> None:
     @on(
         app,
         Output("comparison-head", "children"),
@@ -246,7 +216,7 @@ def register(app: Dash, access: Access) -> None:
             return (no_update,) * 5
         try:
             page = OpenedComparison.of(access, path, query)
-            return head(page), choices(page), picture(page, scheme), selected(page), tabs(page)
+            return head(page), choices(page), picture(page, scheme), selected(page), tab_links(page)
         except ClientError as error:
             return trouble(str(error)), None, None, None, None
 
@@ -266,6 +236,8 @@ def register(app: Dash, access: Access) -> None:
             return no_update
         return View.of(query).but(a=int(y), b=int(x)).query()
 
+
+def _register_acting(app: Dash, access: Access) -> None:
     @on(
         app,
         Output("live", "data", allow_duplicate=True),
@@ -274,7 +246,7 @@ def register(app: Dash, access: Access) -> None:
         prevent_initial_call=True,
     )
     def cancel(clicks: int | None, path: str) -> Any:
-        return _act(access, path, "cancel") if clicks else no_update
+        return _act(access, path, Comparison.cancel) if clicks else no_update
 
     @on(
         app,
@@ -284,20 +256,16 @@ def register(app: Dash, access: Access) -> None:
         prevent_initial_call=True,
     )
     def retry(clicks: int | None, path: str) -> Any:
-        return _act(access, path, "retry") if clicks else no_update
-
-    register_more(app, access)
-    _register_sharing(app, access)
+        return _act(access, path, Comparison.retry) if clicks else no_update
 
 
-def _act(access: Access, path: str, verb: str) -> Any:
+def _act(access: Access, path: str, verb: Callable[[Comparison], None]) -> Any:
     client = access.client(path)
     try:
-        comparison = client.comparison(int(path.split("/")[2]))
-        comparison.cancel() if verb == "cancel" else comparison.retry()
+        verb(client.comparison(int(path.split("/")[2])))
     except ClientError:
         return no_update
-    return {"acted": verb}
+    return {"acted": verb.__name__}
 
 
 def _register_sharing(app: Dash, access: Access) -> None:

@@ -6,25 +6,23 @@ from dash import html
 
 from kinscape.frontend.components.cards import named
 from kinscape.frontend.components.frame import link
-from kinscape.frontend.pages.opened import OpenedComparison
+from kinscape.frontend.pages.comparison.opened import OpenedComparison
+from kinscape.frontend.pages.comparison.tab import tabs
 
-ONE_MEASURE = ("matrix", "map", "groups")
-READ = ("matrix", "multiples")
-WHOLE = ("curves", "profile", "associations", "agreement")
 READING_NAMES = {"raw": "Raw", "above-chance": "Above chance", "against-seeds": "Against seeds"}
 ORDER_NAMES = {"alike": "Alike together", "group": "Group", "name": "Name", "added": "As added"}
 
 
 def choices(page: OpenedComparison) -> Any:
     """How it is read, layer, measures by question, order, colours, export; nothing beside a picture of its own."""
-    if page.view.tab in WHOLE:
+    if not tabs()[page.view.tab].controls.sides:
         return []
     return [*_readings(page), *_layers(page), *_measures(page), *_orders(page), *_exports(page)]
 
 
 def _readings(page: OpenedComparison) -> list[Any]:
     view = page.view
-    if view.tab not in READ:
+    if not tabs()[view.tab].controls.readings:
         return []
     return [
         html.H3("Read as"),
@@ -59,7 +57,7 @@ def _measures(page: OpenedComparison) -> list[Any]:
     for m in page.pairwise:
         card = page.cards[m.slug]
         here = shown is not None and m.key == shown.key
-        tab = view.tab if view.tab in ONE_MEASURE else "matrix"
+        tab = view.tab if tabs()[view.tab].controls.measure else "matrix"
         target = page.href(view.but(measure=m.key, tab=tab))
         entry = link(
             named(card, "" if m.key == m.slug else m.key),

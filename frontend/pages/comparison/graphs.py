@@ -1,0 +1,23 @@
+"""Figures on the page: those that answer to the pointer and those that are only looked at."""
+
+from typing import Any
+
+from dash import dcc, html
+
+from kinscape.frontend.figures.look import CONFIG
+
+FILL = {"height": "100%", "width": "100%"}
+
+
+STILL = {**CONFIG, "staticPlot": True}
+
+
+def graph(figure: Any, *, id: str | None = None, kind: str = "graph") -> Any:
+    """A figure on the page that answers to the pointer."""
+    named = {} if id is None else {"id": id}
+    return html.Div(dcc.Graph(figure=figure, config=CONFIG, responsive=True, style=FILL, **named), className=kind)
+
+
+def still(figure: Any, *, kind: str) -> Any:
+    """A figure that is only looked at."""
+    return html.Div(dcc.Graph(figure=figure, config=STILL, responsive=True, style=FILL), className=kind)
