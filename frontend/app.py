@@ -27,11 +27,12 @@ CSP = (
     "frame-ancestors 'none'"
 )
 
+# Small matrices on a start page.
 AT_A_GLANCE = 8
 
 
 def create_dashboard(server: FastAPI, access: Access) -> Dash:
-    """The dashboard, answering every path that the API leaves.
+    """The dashboard, serving every path that the API leaves.
 
     Args:
         server: the application that it joins.

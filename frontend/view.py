@@ -14,6 +14,7 @@ READINGS = ("raw", "above-chance", "against-seeds")
 CONTROLS = ("raw", "held")
 TEXTS = ("measure", "layer", "g", "h", "single", "outcome")
 NUMBERS = ("a", "b", "c", "d")
+# A parameter of an address that is longer is not one of ours.
 LONGEST = 300
 
 
@@ -30,7 +31,7 @@ class View:
         a, b: selected checkpoints, 0 for none.
         g, h: groups that are tested against one another.
         single, outcome: measures of single models: whose layers, or what against what.
-        held: whether associations are shown raw or with the train loss held still.
+        held: whether associations are shown raw or controlling for train loss.
         c, d: the pair that is held, to compare the selected one with; 0 for none.
     """
 

@@ -1,4 +1,4 @@
-"""Compare trained networks: what they answer, what they see, and the minima they sit in.
+"""Compare trained networks: their predictions, their representations, and the minima they sit in.
 
 Importing stays light: torch and the dashboard load when something that needs them is used.
 """

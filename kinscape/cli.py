@@ -20,7 +20,7 @@ DATA = Path("~/.local/share/kinscape")
 def parser() -> argparse.ArgumentParser:
     """The grammar of the command line."""
     top = argparse.ArgumentParser(
-        prog="kinscape", description="Compare trained networks: what they answer, what they see, their minima."
+        prog="kinscape", description="Compare trained networks: their predictions, their representations, their minima."
     )
     top.add_argument("--url", default=os.environ.get("KINSCAPE_URL", URL), help=f"server (default {URL})")
     top.add_argument("--token", default=None, help="owner token (default: KINSCAPE_TOKEN)")

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from kinscape.backend.contracts.cards import Card, Change, Question
+from kinscape.backend.contracts.cards import Card, Change, Topic
 from kinscape.library import measures
 from kinscape.peers import PEERS
 
@@ -20,12 +20,12 @@ network. A card that takes positions says so; the other measures, such as those 
 
 
 def measures_page() -> str:
-    """All cards as Markdown, by the question they answer."""
+    """All cards as Markdown, by topic."""
     parts = [HEAD.format(count=len(measures()))]
-    for question in Question:
-        mine = [c for c in measures().values() if c.question is question]
+    for topic in Topic:
+        mine = [c for c in measures().values() if c.topic is topic]
         if mine:
-            parts.append(f"\n## {question.value}\n")
+            parts.append(f"\n## {topic.value}\n")
             parts.extend(_section(c) for c in mine)
     return "".join([*parts, PEERS])
 

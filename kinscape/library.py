@@ -120,7 +120,7 @@ class BoundMeasure:
 
     @property
     def shared_pass(self) -> Hashable:
-        """What measures of answers that share a pass over the samples have in common; None for other measures."""
+        """What functional measures that share a pass over the samples have in common; None for other measures."""
         if self.card.input is not Input.OUTPUTS:
             return None
         way = self._measure.all_pairs
@@ -233,7 +233,7 @@ class BoundMeasure:
         samples, width = _size(inputs)
         warning = self._measure.small(samples, width) if self._measure.small else ""
         low, high = bounds(card, found.values, found.replicates, samples=samples)
-        return _laid_out(card, found, low, high, pairs, n=n, warning=warning)
+        return _laid_out(card, found, (low, high), pairs, n=n, warning=warning)
 
     def read(self, data: Sequence[Any], *, labels: Array | None, outputs: Kind | None) -> list[Any]:
         """What was passed, checked: outputs, features or weights of each model."""
@@ -323,10 +323,16 @@ def _size(inputs: list[Any]) -> tuple[int, int]:
 
 
 def _laid_out(
-    card: Card, found: PairResults, low: Tensor, high: Tensor, pairs: list[tuple[int, int]], *, n: int, warning: str
+    card: Card,
+    found: PairResults,
+    interval: tuple[Tensor, Tensor],
+    pairs: list[tuple[int, int]],
+    *,
+    n: int,
+    warning: str,
 ) -> Matrix:
     rows, columns = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
-    layers = [found.values[None], low[None], high[None]]
+    layers = [found.values[None], *(end[None] for end in interval)]
     if found.replicates is not None:
         layers.append(found.replicates)
     flat = torch.cat(layers).numpy()

@@ -1,4 +1,4 @@
-"""What other libraries answer on the same tensors, for the page of measures."""
+"""What other libraries compute on the same tensors, for the page of measures."""
 
 PEERS = """
 ## Other libraries

@@ -6,7 +6,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from kinscape.backend.api.app import create_app, guarded
-from kinscape.backend.api.parts import Parts
+from kinscape.backend.api.parts import WebParts
 from kinscape.backend.queue import CeleryQueue
 from kinscape.backend.settings import WebSettings, read_settings
 from kinscape.backend.store.database import Database
@@ -18,12 +18,12 @@ from kinscape.migrations.moving import head
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104
 
 
-def parts_from(settings: WebSettings) -> Parts:
+def parts_from(settings: WebSettings) -> WebParts:
     """Open database, files and queue, and refuse a database at another migration."""
     queue = CeleryQueue(settings.broker_url)
     database = Database(settings.database_url, wake=queue.wake)
     database.check_schema(head())
-    return Parts(settings, database, Files(settings.files), queue)
+    return WebParts(settings, database, Files(settings.files), queue)
 
 
 def create(settings: WebSettings) -> ASGIApp:

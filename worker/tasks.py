@@ -51,7 +51,9 @@ from kinscape.worker.measures.catalogue import catalogue
 
 # Well below a third of a lease (backend/store/jobs.py).
 BEAT_S = 8
+# Well below the silence after which a worker counts as gone (backend/store/cards.py).
 SEEN_EVERY_S = 15
+# A job that was told that its time is over may store what it has.
 GRACE_S = 30
 log = logging.getLogger("kinscape.worker")
 
@@ -61,7 +63,7 @@ class Abandoned(Exception):
 
 
 @dataclass(frozen=True)
-class Parts:
+class WorkerParts:
     """The opened parts of one worker process."""
 
     name: str
@@ -77,13 +79,13 @@ def settings() -> WorkerSettings:
 
 
 @cache
-def parts() -> Parts:
+def parts() -> WorkerParts:
     """The parts of this process; opened after the fork, never shared with another process."""
     own = settings()
     queue = CeleryQueue(own.broker_url)
     files = Files(own.files)
     device = torch.device(own.device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    return Parts(
+    return WorkerParts(
         name=f"{socket.gethostname()}:{os.getpid()}",
         database=Database(own.database_url, wake=queue.wake, pool_size=2),
         files=files,

@@ -17,6 +17,7 @@ from kinscape.backend.statistics.jackknife import FEWEST_GROUPS, half_width
 from kinscape.backend.store import checkpoints
 
 Floats = npt.NDArray[np.float64]
+# Two seeds have one pair, and one pair has no standard deviation.
 FEWEST_SEEDS = 3
 
 

@@ -12,7 +12,7 @@ from kinscape.backend.contracts.cards import Arity
 from kinscape.backend.contracts.cell_arrays import Cells, Ints
 from kinscape.backend.contracts.cells import Provenance, Reason, Why
 from kinscape.backend.contracts.groups import Band
-from kinscape.backend.contracts.matrices import Matrix, MatrixHeader, MissingCell, Numbers, Reading
+from kinscape.backend.contracts.matrices import MatrixHeader, MatrixLists, MissingCell, Numbers, Reading
 from kinscape.backend.contracts.problems import NotFound, Unprocessable
 from kinscape.backend.store import cards, comparisons, matrices, questions
 
@@ -37,7 +37,7 @@ class MatrixArrays:
     told: Ints
     reasons: list[Reason]
 
-    def document(self) -> Matrix:
+    def document(self) -> MatrixLists:
         """The same as one JSON document."""
         rows, columns = np.nonzero(self.told >= 0)
         missing = [
@@ -46,26 +46,17 @@ class MatrixArrays:
             if (reason := self.reasons[code])
         ]
         packed = {name: Numbers.of(getattr(self, name)) for name in ("values", "low", "high")}
-        return Matrix(**dict(self.header), **packed, missing=missing)
+        return MatrixLists(**dict(self.header), **packed, missing=missing)
 
 
 def matrix(
-    session: Session,
-    id: int,
-    measure: str,
-    *,
-    layer: str | None = None,
-    other: str | None = None,
-    reading: Reading = Reading.RAW,
-    seeds: str | None = None,
+    session: Session, asked: AskedQuestion, *, reading: Reading = Reading.RAW, seeds: str | None = None
 ) -> MatrixArrays:
     """One measure of all pairs (or one column, for a measure of single models) as it is to be read.
 
     Args:
-        other: layer of the second side, where it is not that of the first.
         seeds: group whose unrelated networks are the band of independent seeds.
     """
-    asked = measures.find(session, id, measure, layer=layer, other=other)
     cells = measures.cells_of(session, asked)
     index = index_of(asked, cells)
     raw = _raw(session, asked, cells, index)
@@ -163,7 +154,7 @@ def _changed(raw: MatrixArrays, grids: list[Floats], *, reading: Reading, band: 
     return MatrixArrays(header, values, np.fmin(one, other), np.fmax(one, other), raw.told.copy(), [*raw.reasons])
 
 
-def layer_matrix(session: Session, id: int, measure: str, *, a: int, b: int) -> Matrix:
+def layer_matrix(session: Session, id: int, measure: str, *, a: int, b: int) -> MatrixLists:
     """Every layer of one checkpoint against every layer of another."""
     row = comparisons.get(session, id)
     measures.check_members(row, a, b)
@@ -206,7 +197,7 @@ def layer_matrix(session: Session, id: int, measure: str, *, a: int, b: int) -> 
         warnings=[],
         version=row.version,
     )
-    return Matrix(**dict(header), **packed, missing=missing)
+    return MatrixLists(**dict(header), **packed, missing=missing)
 
 
 def _cell(cells: Cells | None, a: int, b: int) -> tuple[Cells, int] | None:

@@ -86,16 +86,15 @@ def difference(
     *,
     first: Pair,
     second: Pair,
-    layer: str | None,
-    second_layer: str | None = None,
+    layers: tuple[str | None, str | None],
 ) -> Difference:
     """First pair minus second pair, with the paired interval that their shared sample groups allow.
 
     Args:
-        second_layer: layer of the second pair, when it is not that of the first.
+        layers: of the first pair and of the second; a second of None is that of the first.
     """
-    asked = measures.find(session, id, measure, layer=layer)
-    other = asked if second_layer is None else measures.find(session, id, measure, layer=second_layer)
+    asked = measures.find(session, id, measure, layer=layers[0])
+    other = asked if layers[1] is None else measures.find(session, id, measure, layer=layers[1])
     asked.check_members(*first, *second)
     if first[0] == first[1] or second[0] == second[1]:
         raise Unprocessable("A checkpoint with itself has no sampling error: name two different checkpoints twice.")

@@ -135,7 +135,7 @@ class MissingCells:
 
 
 @dataclass
-class Work:
+class MissingWork:
     """What is missing for a request."""
 
     missing: list[MissingCells] = field(default_factory=list)
@@ -297,9 +297,9 @@ def _check_fit(checkpoint: CheckpointRow, probe: ProbeRow) -> None:
         raise Unprocessable(f"{who}: its labels go up to {labels - 1}, the network predicts {classes} classes.")
 
 
-def plan(session: Session, wanted: CheckedRequest) -> Work:
+def plan(session: Session, wanted: CheckedRequest) -> MissingWork:
     """The cells of a request that are not known yet; nothing is written."""
-    work = Work()
+    work = MissingWork()
     numbers = questions.ids_by_key(session, [q.key for q in wanted.questions()])
     for measure in wanted.measures:
         card = measure.card

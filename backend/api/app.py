@@ -15,18 +15,19 @@ from kinscape.backend.actions import shares as links
 from kinscape.backend.actions import uploads as incoming
 from kinscape.backend.api import answers
 from kinscape.backend.api.guard import Guard
-from kinscape.backend.api.parts import Parts
+from kinscape.backend.api.parts import WebParts
 from kinscape.backend.api.routes import checkpoints, comparisons, offers, probes, projects, results, shares, uploads
 from kinscape.backend.contracts.problems import NotFound
 from kinscape.backend.contracts.shares import Share
 from kinscape.backend.store import jobs
 
+# Jobs whose worker died wait this long at most after their lease has ended.
 RECONCILE_EVERY_S = 5
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 log = logging.getLogger("kinscape.api")
 
 
-def create_app(parts: Parts, *, stopped: Callable[[], None]) -> FastAPI:
+def create_app(parts: WebParts, *, stopped: Callable[[], None]) -> FastAPI:
     """The API, with a task that wakes workers again for lost jobs; it lets everybody in (see ``guarded``).
 
     Args:
@@ -69,7 +70,7 @@ def create_app(parts: Parts, *, stopped: Callable[[], None]) -> FastAPI:
     return app
 
 
-def guarded(app: ASGIApp, parts: Parts, *, csp: str) -> ASGIApp:
+def guarded(app: ASGIApp, parts: WebParts, *, csp: str) -> ASGIApp:
     """The same application for those who may use it: who asks is known before a body is read.
 
     Args:
@@ -87,7 +88,7 @@ def guarded(app: ASGIApp, parts: Parts, *, csp: str) -> ASGIApp:
     return Guard(app, settings=parts.settings, open_share=open_share, csp=csp)
 
 
-async def _reconcile(parts: Parts) -> None:
+async def _reconcile(parts: WebParts) -> None:
     while True:
         try:
             await asyncio.to_thread(_tidy, parts)
@@ -96,7 +97,7 @@ async def _reconcile(parts: Parts) -> None:
         await asyncio.sleep(RECONCILE_EVERY_S)
 
 
-def _tidy(parts: Parts) -> None:
+def _tidy(parts: WebParts) -> None:
     with parts.database.transaction() as session:
         again = jobs.reconcile(session)
         gone = incoming.collect_expired(session, parts.files)

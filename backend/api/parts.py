@@ -14,7 +14,7 @@ from kinscape.backend.store.files import Files
 
 
 @dataclass(frozen=True)
-class Parts:
+class WebParts:
     """The opened parts of a web process."""
 
     settings: WebSettings
@@ -23,9 +23,9 @@ class Parts:
     queue: CeleryQueue
 
 
-def parts_of(request: Request) -> Parts:
+def parts_of(request: Request) -> WebParts:
     """The parts of the process that answers a request."""
-    parts: Parts = request.app.state.parts
+    parts: WebParts = request.app.state.parts
     return parts
 
 
@@ -35,7 +35,7 @@ def transaction(request: Request) -> Iterator[Session]:
         yield session
 
 
-Opened = Annotated[Parts, Depends(parts_of)]
+Opened = Annotated[WebParts, Depends(parts_of)]
 # scope="function": committed before the answer leaves, so that a client reads its own writes.
 Transaction = Annotated[Session, Depends(transaction, scope="function")]
 RowId = Annotated[int, Path(ge=1, le=2**63 - 1)]

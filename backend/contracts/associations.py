@@ -1,4 +1,4 @@
-"""What goes together: numbers of models, and matrices of pairs."""
+"""Associations: numbers of models, and matrices of pairs."""
 
 from pydantic import BaseModel, Field
 
@@ -47,7 +47,7 @@ class Associations(BaseModel):
     measures: list[str]
     outcomes: list[str]
     control: str | None = Field(description="What partial correlations hold still.")
-    counted: list[str] = Field(description="The models that count: one of each lineage.")
+    counted: list[str] = Field(description="The independent models: one of each lineage.")
     table: list[Association]
     columns: list[str]
     groups: list[GroupRow]

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from kinscape.backend.contracts.problems import Unprocessable
 
+# A shorter beginning fits too many slugs to be a hint.
 FEWEST_LETTERS = 3
 
 SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
@@ -27,17 +28,17 @@ class Family(enum.StrEnum):
     GEOMETRY = "geometry"
 
 
-class Question(enum.StrEnum):
-    """The question a user has when they pick a measure."""
+class Topic(enum.StrEnum):
+    """What a measure is about; measures are listed under it."""
 
-    ANSWER_ALIKE = "Do they answer alike?"
-    SEE_ALIKE = "Do they see alike?"
-    WEIGHTS_ALIKE = "Are their weights alike?"
-    LAYER = "What does a layer look like?"
-    WEIGHTS = "What are the weights like?"
-    MINIMUM = "What is the minimum like?"
-    CONFIDENCE = "Can their confidence be trusted?"
-    ROBUSTNESS = "What can they withstand?"
+    FUNCTIONAL_SIMILARITY = "Functional similarity"
+    REPRESENTATIONAL_SIMILARITY = "Representational similarity"
+    WEIGHT_SIMILARITY = "Similarity of weights"
+    REPRESENTATION_GEOMETRY = "Geometry of representations"
+    WEIGHT_SPECTRA = "Norms and spectra of weights"
+    LOSS_LANDSCAPE = "Loss landscape and sharpness"
+    CALIBRATION = "Calibration"
+    ROBUSTNESS = "Robustness"
 
 
 class Arity(enum.StrEnum):
@@ -103,7 +104,7 @@ class Uncertainty(enum.StrEnum):
 
 
 class Pace(enum.StrEnum):
-    """How dear one cell is; decides how many share a tile."""
+    """How expensive one cell is; decides how many share a tile."""
 
     PRODUCT = "product"
     PAIR = "pair"
@@ -149,7 +150,7 @@ class Card(BaseModel):
     title: str
     summary: str = Field(default="", description="What the number says, one sentence; the measure's docstring.")
     family: Family
-    question: Question
+    topic: Topic
     arity: Arity = Arity.PAIR
     input: Input
     formula: str = Field(description="LaTeX, without delimiters.")

@@ -1,4 +1,4 @@
-"""Comparisons: what is asked of which checkpoints, and how far the answer is."""
+"""Comparisons: what is asked of which checkpoints, and how far they are."""
 
 import datetime as dt
 import enum

@@ -77,7 +77,7 @@ class PackedHeader(MatrixHeader):
     reasons: list[Reason]
 
 
-class Matrix(MatrixHeader):
+class MatrixLists(MatrixHeader):
     """One measure of all pairs (or of all models, then one column) of a comparison."""
 
     values: Numbers

@@ -12,11 +12,17 @@ from scipy import stats
 from kinscape.backend.contracts.associations import Association, Correlation
 from kinscape.backend.statistics.ranks import Floats, benjamini_yekutieli, kendall, partial, pearson, ranks, spearman
 
+# The ends of a 95 % interval rest on 25 draws each.
 DRAWS = 1000
+# The smallest p of so many is 0.0002; below it more are drawn.
 PERMUTATIONS = 5000
+# Smallest p 5e-6: a table of 330 tests divides by some 2,100 (Benjamini-Yekutieli) and still finds it.
 MOST_PERMUTATIONS = 200_000
+# A p from ten extreme permutations has a relative standard error of a third.
 ENOUGH_EXTREME = 10
+# Three models have six orders: no rank correlation of them can be significant.
 FEWEST = 4
+# Bootstrap draws of fewer models repeat themselves too often.
 FEWEST_FOR_INTERVALS = 8
 # From here on what is drawn tells no more than its limit does, and takes minutes for hundreds of models.
 MANY = 60
@@ -59,7 +65,7 @@ def associations(
     control: Column | None,
     tags: Sequence[Mapping[str, str]],
 ) -> list[Association]:
-    """Every measure against every outcome, corrected for all that was looked at.
+    """Every measure against every outcome, with Benjamini–Yekutieli adjusted p values.
 
     Args:
         control: what partial correlations hold still, such as the train loss.
@@ -130,7 +136,7 @@ def _interval(name: str, value: Floats, drawn: Floats | None, *, models: int, in
     Args:
         drawn: the coefficients of redrawn models, of which the middle is taken; without them, that of
             Fisher's z for many models.
-        models: their number, less one for what is held still.
+        models: their number, less one for the variable that is controlled for.
     """
     if not np.isfinite(value):
         return None

@@ -14,6 +14,7 @@ DRAWS = 1000
 MOST_SPLITS = 5000
 # Two models have one pair, and a draw of both twice has none.
 FEWEST_MODELS = 3
+# A permutation that is the data itself must count as equally extreme, whatever the order of summation.
 ROUNDING = 1e-12
 SEED = 0
 

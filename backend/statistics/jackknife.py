@@ -7,6 +7,7 @@ import numpy.typing as npt
 from scipy import stats
 
 Floats = npt.NDArray[np.float64]
+# Intervals are 95 % everywhere: cards and pages say so.
 CONFIDENCE = 0.95
 # With two groups the t quantile is 12.7: an interval that tells nothing.
 FEWEST_GROUPS = 3

@@ -7,12 +7,13 @@ import numpy as np
 
 from kinscape.backend.statistics.ranks import VALUES_AT_ONCE, Floats, benjamini_yekutieli, ranks
 
+# The smallest p of so many is 0.0005.
 PERMUTATIONS = 2000
 SEED = 0
 
 
 def mantel(matrices: Sequence[Floats]) -> tuple[Floats, Floats, Floats]:
-    """Spearman's ρ of the pairs of every two matrices, with p and corrected p.
+    """Spearman's ρ of the pairs of every two matrices, with p and adjusted p.
 
     A matrix's models are shuffled, not its pairs: pairs that share a model are not independent.
 
@@ -20,7 +21,7 @@ def mantel(matrices: Sequence[Floats]) -> tuple[Floats, Floats, Floats]:
         matrices: symmetric ``(models, models)``, complete.
 
     Returns:
-        Three ``(matrices, matrices)``: ρ, two-sided p, and p after all that was looked at.
+        Three ``(matrices, matrices)``: ρ, two-sided p, and Benjamini–Yekutieli adjusted p.
 
     Source: Mantel 1967, on ranks.
     """
@@ -40,7 +41,7 @@ def mantel(matrices: Sequence[Floats]) -> tuple[Floats, Floats, Floats]:
             square += square.T
             extreme[k] += (np.abs(square[where] @ flat.T) >= np.abs(real[k]) - 1e-12).sum(0)
     p = (1 + extreme) / (1 + PERMUTATIONS)
-    # Either side may be shuffled: both answers are kept as one.
+    # Either side may be shuffled: both orders are averaged.
     p = (p + p.T) / 2
     np.fill_diagonal(p, np.nan)
     upper = np.triu_indices(count, 1)

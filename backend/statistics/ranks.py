@@ -5,6 +5,7 @@ import numpy.typing as npt
 from scipy import stats
 
 Floats = npt.NDArray[np.float64]
+# 128 MiB of signs of pairs at a time.
 VALUES_AT_ONCE = 1 << 24
 
 

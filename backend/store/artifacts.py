@@ -6,6 +6,7 @@ import json
 from kinscape.backend.store.tables import CheckpointRow, ProbeRow
 
 CODES = {"F32": "f", "F64": "d", "I64": "q", "I32": "i", "U8": "B"}
+# About what the format's own reader allows.
 LONGEST_HEADER = 100 << 20
 
 

@@ -7,6 +7,7 @@ from kinscape.backend.contracts.comparisons import ComparisonState
 from kinscape.backend.contracts.problems import NotFound
 from kinscape.backend.store.tables import ComparisonRow
 
+# Lists are bounded; a page shows no more.
 LIST_LIMIT = 500
 
 

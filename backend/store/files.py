@@ -7,6 +7,7 @@ from pathlib import Path
 
 from kinscape.backend.contracts.problems import NotFound
 
+# Files are hashed and copied in pieces, not in memory whole.
 CHUNK = 1 << 20
 
 

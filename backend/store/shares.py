@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from kinscape.backend.contracts.problems import NotFound
 from kinscape.backend.store.tables import ShareRow
 
+# Lists are bounded; a page shows no more.
 LIST_LIMIT = 500
 
 

@@ -14,7 +14,7 @@ from kinscape.backend.contracts.comparisons import ComparisonState, Specificatio
 from kinscape.backend.contracts.jobs import JOB, Job, JobKind, JobState
 from kinscape.backend.contracts.probes import ProbeFacts, ProbeRole
 from kinscape.backend.contracts.uploads import State, UploadKind
-from kinscape.backend.store.types import Record, Word
+from kinscape.backend.store.types import EnumText, Record
 
 CONVENTION = {
     "ix": "ix_%(column_0_label)s",
@@ -92,7 +92,7 @@ class CheckpointRow(Key, Base):
     size_bytes: Mapped[int | None]
     facts: Mapped[CheckpointFacts] = mapped_column("found", Record(CheckpointFacts), server_default=EMPTY)
     layers: Mapped[list[Any]] = mapped_column(server_default=NOTHING)
-    state: Mapped[State] = mapped_column(Word(State))
+    state: Mapped[State] = mapped_column(EnumText(State))
     reason: Mapped[str] = mapped_column(server_default="")
 
 
@@ -103,13 +103,13 @@ class ProbeRow(Key, Base):
     __table_args__ = (UniqueConstraint("project_id", "name"),)
     project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"), index=True)
     name: Mapped[str]
-    role: Mapped[ProbeRole] = mapped_column(Word(ProbeRole))
+    role: Mapped[ProbeRole] = mapped_column(EnumText(ProbeRole))
     normalisation: Mapped[dict[str, Any] | None]
     upload_hash: Mapped[str | None]
     file_hash: Mapped[str | None]
     content_hash: Mapped[str | None]
     facts: Mapped[ProbeFacts] = mapped_column("found", Record(ProbeFacts), server_default=EMPTY)
-    state: Mapped[State] = mapped_column(Word(State))
+    state: Mapped[State] = mapped_column(EnumText(State))
     reason: Mapped[str] = mapped_column(server_default="")
 
 
@@ -119,7 +119,7 @@ class UploadRow(Key, Base):
     __tablename__ = "uploads"
     token: Mapped[str] = mapped_column(unique=True)
     project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"), index=True)
-    kind: Mapped[UploadKind] = mapped_column(Word(UploadKind))
+    kind: Mapped[UploadKind] = mapped_column(EnumText(UploadKind))
     description: Mapped[dict[str, Any]]
     size_bytes: Mapped[int]
     offset_bytes: Mapped[int] = mapped_column(server_default="0")
@@ -136,7 +136,7 @@ class ComparisonRow(Key, Base):
     name: Mapped[str] = mapped_column(server_default="")
     specification: Mapped[Specification] = mapped_column(Record(Specification))
     specification_hash: Mapped[str]
-    state: Mapped[ComparisonState] = mapped_column(Word(ComparisonState))
+    state: Mapped[ComparisonState] = mapped_column(EnumText(ComparisonState))
     cells_new: Mapped[int] = mapped_column(server_default="0")
     cells_reused: Mapped[int] = mapped_column(server_default="0")
     version: Mapped[int] = mapped_column(server_default="0")
@@ -150,13 +150,13 @@ class QuestionRow(Key, Base):
     key: Mapped[str] = mapped_column(unique=True)
     slug: Mapped[str]
     version: Mapped[int]
-    arity: Mapped[Arity] = mapped_column(Word(Arity))
-    input: Mapped[Input] = mapped_column(Word(Input))
+    arity: Mapped[Arity] = mapped_column(EnumText(Arity))
+    input: Mapped[Input] = mapped_column(EnumText(Input))
     parameters: Mapped[dict[str, Any]]
     probe_id: Mapped[int | None] = mapped_column(ForeignKey("probes.id", ondelete="CASCADE"), index=True)
     train_probe_id: Mapped[int | None] = mapped_column(ForeignKey("probes.id", ondelete="CASCADE"), index=True)
     reference_ids: Mapped[list[Any]] = mapped_column(server_default=NOTHING)
-    role: Mapped[Role] = mapped_column(Word(Role))
+    role: Mapped[Role] = mapped_column(EnumText(Role))
     layer_a: Mapped[str] = mapped_column(server_default="")
     layer_b: Mapped[str] = mapped_column(server_default="")
     reduction: Mapped[str] = mapped_column(server_default="")
@@ -223,9 +223,9 @@ class JobRow(Key, Base):
     __table_args__ = (
         Index("ix_jobs_open", "state", "lease_until", postgresql_where=text("state in ('queued', 'running')")),
     )
-    kind: Mapped[JobKind] = mapped_column(Word(JobKind))
+    kind: Mapped[JobKind] = mapped_column(EnumText(JobKind))
     payload: Mapped[dict[str, Any]]
-    state: Mapped[JobState] = mapped_column(Word(JobState), server_default=JobState.QUEUED)
+    state: Mapped[JobState] = mapped_column(EnumText(JobState), server_default=JobState.QUEUED)
     attempts: Mapped[int] = mapped_column(server_default="0")
     lease_until: Mapped[dt.datetime | None]
     worker: Mapped[str] = mapped_column(server_default="")

@@ -31,7 +31,7 @@ class Record(TypeDecorator[Any]):
         return None if value is None else self._adapter.validate_python(value)
 
 
-class Word(TypeDecorator[Member], Generic[Member]):
+class EnumText(TypeDecorator[Member], Generic[Member]):
     """A member of an enum as the text of its value."""
 
     impl = String

@@ -10,6 +10,7 @@ from kinscape.backend.contracts.problems import NotFound
 from kinscape.backend.contracts.uploads import UploadKind
 from kinscape.backend.store.tables import UploadRow
 
+# An upload that broke off can be resumed until the next day.
 LIFETIME = dt.timedelta(days=1)
 
 

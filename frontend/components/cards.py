@@ -55,7 +55,7 @@ def card_of(card: Card, **more: Any) -> Any:
             html.Div(
                 [
                     html.Span("Ignores", className="fact-name"),
-                    html.Div(chips or "nothing of the kind", className="chips"),
+                    html.Div(chips or "none", className="chips"),
                 ],
                 className="fact",
             ),

@@ -19,6 +19,7 @@ STATE_COLOURS = {
     "failed": "orange",
     "cancelled": "gray",
 }
+# Half-widths below it are rounding, and no interval is shown.
 ROUNDING = 1e-12
 
 

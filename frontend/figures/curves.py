@@ -1,4 +1,4 @@
-"""Curves behind single numbers: spectra, paths, reliability, pruning, layers put back."""
+"""Curves behind single numbers: spectra, paths, reliability, pruning, layer resets."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from kinscape.frontend.figures.look import ACCENT, INK, LINE, QUIET, dressed, nu
 
 SECOND = "#c77d2e"
 COLOURS = (ACCENT, SECOND)
+# More than a line on a screen has pixels for.
 POINTS = 600
 Series = Mapping[str, Sequence[Any]]
 
@@ -189,11 +190,11 @@ def slice_1d(curves: Sequence[Curve], *, scheme: str) -> go.Figure:
             name=safe(curve.name),
             hovertemplate="%{x:.2f}: loss %{y:.4g}<extra></extra>",
         )
-    return framed(figure, scheme, x="steps of the network's own filters", y="loss (nats)", names=len(curves))
+    return framed(figure, scheme, x="steps in filter-normalised units", y="loss (nats)", names=len(curves))
 
 
 def reliability(curves: Sequence[Curve], *, scheme: str) -> go.Figure:
-    """How often answers of a confidence are right, with intervals, above how many there are."""
+    """Accuracy by confidence, with intervals, above how many there are."""
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.74, 0.26], vertical_spacing=0.05)
     diagonal = {"color": QUIET[scheme], "width": 1, "dash": "dot"}
     figure.add_scatter(
@@ -221,7 +222,7 @@ def reliability(curves: Sequence[Curve], *, scheme: str) -> go.Figure:
                 "width": 0,
                 "color": colour,
             },
-            hovertemplate="confidence %{x:.3f}<br>right %{y:.3f}<br>%{customdata} samples<extra></extra>",
+            hovertemplate="confidence %{x:.3f}<br>accuracy %{y:.3f}<br>%{customdata} samples<extra></extra>",
         )
         middle = (curve.column("lower") + curve.column("upper")) / 2
         figure.add_bar(
@@ -236,7 +237,7 @@ def reliability(curves: Sequence[Curve], *, scheme: str) -> go.Figure:
     framed(figure, scheme, x="", y="", names=len(curves), bargap=0.1)
     figure.update_xaxes(range=[0, 1.01])
     figure.update_xaxes(title_text="confidence", row=2, col=1)
-    figure.update_yaxes(title_text="share right", range=[0, 1.02], row=1, col=1)
+    figure.update_yaxes(title_text="accuracy", range=[0, 1.02], row=1, col=1)
     figure.update_yaxes(title_text="samples", row=2, col=1)
     return figure
 

@@ -11,12 +11,14 @@ from kinscape.backend.contracts.cards import Card
 from kinscape.frontend.figures.look import GROUPS, PAPER, QUIET, dressed, number, safe, scale_of, span_of
 
 Floats = npt.NDArray[np.float64]
+# Numbers in cells stay readable up to here.
 MOST_WITH_TEXT = 14
+# Names along the axes stay readable up to here.
 MOST_LABELS = 60
 
 
 @dataclass(frozen=True)
-class Block:
+class OrderedMatrix:
     """A matrix in the order in which it is shown."""
 
     values: Floats
@@ -27,12 +29,12 @@ class Block:
     labels: list[str]
     groups: list[str]
 
-    def ordered(self, order: Sequence[int]) -> "Block":
+    def ordered(self, order: Sequence[int]) -> "OrderedMatrix":
         """The same matrix with rows and columns in another order."""
         place = {old: new for new, old in enumerate(order)}
         pick = np.ix_(order, order) if self.values.shape[1] == len(self.ids) else (list(order), slice(None))
         wide = self.values.shape[1] == len(self.ids)
-        return Block(
+        return OrderedMatrix(
             self.values[pick],
             self.low[pick],
             self.high[pick],
@@ -43,7 +45,7 @@ class Block:
         )
 
 
-def hover(block: Block, i: int, j: int) -> str:
+def hover(block: OrderedMatrix, i: int, j: int) -> str:
     """What a cell says when pointed at."""
     names = f"<b>{safe(block.labels[i])}</b> · <b>{safe(block.labels[j])}</b>"
     if i == j:
@@ -57,7 +59,7 @@ def hover(block: Block, i: int, j: int) -> str:
 
 
 def heatmap(
-    block: Block,
+    block: OrderedMatrix,
     card: Card,
     *,
     merges: Sequence[Sequence[float]] = (),
@@ -103,7 +105,7 @@ def heatmap(
 
 
 def _lay_out(
-    figure: go.Figure, block: Block, keys: list[str], *, tree: bool, scheme: str, selected: tuple[int, int]
+    figure: go.Figure, block: OrderedMatrix, keys: list[str], *, tree: bool, scheme: str, selected: tuple[int, int]
 ) -> None:
     """Cells below, strips on two sides, the dendrogram on top; one label per row while there is room."""
     n = len(keys)
@@ -156,7 +158,7 @@ def margin(labels: Sequence[str]) -> int:
     return int(min(160, 14 + 6.3 * max((len(short(t)) for t in labels), default=4)))
 
 
-def _mark_reasons(figure: go.Figure, block: Block, keys: list[str], scheme: str) -> None:
+def _mark_reasons(figure: go.Figure, block: OrderedMatrix, keys: list[str], scheme: str) -> None:
     places = [(i, j) for i, j in block.reasons if i != j]
     if places:
         figure.add_trace(
@@ -170,7 +172,7 @@ def _mark_reasons(figure: go.Figure, block: Block, keys: list[str], scheme: str)
         )
 
 
-def _strips(figure: go.Figure, block: Block, keys: list[str]) -> None:
+def _strips(figure: go.Figure, block: OrderedMatrix, keys: list[str]) -> None:
     names = sorted(set(block.groups))
     if len(names) < 2:
         return
@@ -258,7 +260,7 @@ def _selection(keys: list[str], selected: tuple[int, int]) -> list[dict[str, obj
     return out
 
 
-def miniature(block: Block, card: Card, *, scheme: str) -> go.Figure:
+def miniature(block: OrderedMatrix, card: Card, *, scheme: str) -> go.Figure:
     """The matrix as a small picture without words."""
     shown = block.values.copy()
     np.fill_diagonal(shown, np.nan)

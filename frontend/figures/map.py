@@ -6,6 +6,7 @@ import plotly.graph_objects as go
 
 from kinscape.frontend.figures.look import GROUPS, INK, LINE, dressed, safe
 
+# A name's width and height as shares of the picture.
 ROOM_X, ROOM_Y = 0.16, 0.035
 
 

@@ -6,11 +6,13 @@ import numpy as np
 import plotly.graph_objects as go
 
 from kinscape.backend.contracts.cards import Card
-from kinscape.frontend.figures.heatmap import Block, margin, short
+from kinscape.frontend.figures.heatmap import OrderedMatrix, margin, short
 from kinscape.frontend.figures.look import INK, LINE, dressed, number, safe
 
 
-def models_table(columns: Sequence[tuple[str, Card, Block]], *, scheme: str, beside: float | None = None) -> go.Figure:
+def models_table(
+    columns: Sequence[tuple[str, Card, OrderedMatrix]], *, scheme: str, beside: float | None = None
+) -> go.Figure:
     """Models × measures: colours are compared within a column only.
 
     Args:
@@ -55,7 +57,7 @@ def models_table(columns: Sequence[tuple[str, Card, Block]], *, scheme: str, bes
 
 def _lay_out(
     figure: go.Figure,
-    columns: Sequence[tuple[str, Card, Block]],
+    columns: Sequence[tuple[str, Card, OrderedMatrix]],
     keys: list[str],
     *,
     scheme: str,
@@ -99,7 +101,7 @@ def _lay_out(
 CIVIDIS_SOFT: list[tuple[float, str]] = [(0.0, "#31446b"), (0.35, "#7f8aa5"), (0.7, "#ccd3df"), (1.0, "#f4f5f8")]
 
 
-def model_hover(block: Block, card: Card, i: int) -> str:
+def model_hover(block: OrderedMatrix, card: Card, i: int) -> str:
     """What a cell of the models table says."""
     text = f"<b>{safe(block.labels[i])}</b><br>{safe(card.title)} "
     if (i, 0) in block.reasons:

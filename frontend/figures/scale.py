@@ -6,6 +6,7 @@ import plotly.graph_objects as go
 from kinscape.backend.contracts.cards import Card
 from kinscape.frontend.figures.look import QUIET, dressed, number, scale_of, span_of
 
+# Bars three pixels wide beside the matrix.
 BINS = 40
 
 

@@ -10,6 +10,7 @@ from kinscape.frontend.figures.curves import Curve, framed
 from kinscape.frontend.figures.heatmap import Floats, margin, short
 from kinscape.frontend.figures.look import CIVIDIS, GROUPS, INK, PAPER, SIGNED, dressed, number, safe
 
+# Contours that can still be told apart.
 LEVELS = 14
 LINES = "rgba(255,255,255,0.35)"
 # A p above this leaves nothing of what it belongs to.
@@ -163,7 +164,7 @@ def agreement(values: Floats, p: Floats, q: Floats, names: list[str], *, scheme:
     texts = [
         [
             f"<b>{safe(a)}</b><br><b>{safe(b)}</b><br>ρ = {number(float(values[i, j]))}"
-            f"<br>p = {number(float(p[i, j]))}, corrected {number(float(q[i, j]))}"
+            f"<br>p = {number(float(p[i, j]))}, adjusted {number(float(q[i, j]))}"
             if i != j
             else f"<b>{safe(a)}</b>"
             for j, b in enumerate(names)

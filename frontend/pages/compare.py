@@ -1,4 +1,4 @@
-"""New comparison: who, on what, which questions."""
+"""New comparison: checkpoints, probe sets and measures."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import dash_mantine_components as dmc
 from dash import Dash, Input, Output, State, ctx, html, no_update
 
 from kinscape.backend.contracts import uploads
-from kinscape.backend.contracts.cards import Arity, Card, Question
+from kinscape.backend.contracts.cards import Arity, Card, Topic
 from kinscape.backend.contracts.comparisons import PENULTIMATE
 from kinscape.backend.contracts.plans import Plan
 from kinscape.backend.contracts.probes import Probe, ProbeRole
@@ -43,9 +43,9 @@ def page(client: Client, project: Project) -> Any:
             html.H1("New comparison"),
             html.Div(
                 [
-                    html.Section([html.H2("Who"), _who(rows)], className="column"),
+                    html.Section([html.H2("Checkpoints"), _who(rows)], className="column"),
                     html.Section(_on_what(choices, layers, held_out=held_out, train=train), className="column"),
-                    html.Section([html.H2("What to ask"), question_list(client.measures())], className="column wide"),
+                    html.Section([html.H2("Measures"), question_list(client.measures())], className="column wide"),
                 ],
                 className="columns",
             ),
@@ -61,7 +61,7 @@ def page(client: Client, project: Project) -> Any:
 
 def _on_what(choices: list[dict[str, str]], layers: list[str], *, held_out: Probe, train: Probe | None) -> list[Any]:
     return [
-        html.H2("On what"),
+        html.H2("Probe sets and layers"),
         dmc.Select(
             id="ask-probe",
             label="Held-out probe set",
@@ -134,12 +134,12 @@ def _who(rows: list[dict[str, Any]]) -> Any:
 
 
 def question_list(cards: list[Card]) -> Any:
-    """Every measure to choose from, under the question that it answers."""
+    """Every measure to choose from, under its topic."""
     out = []
-    for question in Question:
-        mine = [c for c in cards if c.question is question]
+    for topic in Topic:
+        mine = [c for c in cards if c.topic is topic]
         if mine:
-            out.append(html.H3(question.value))
+            out.append(html.H3(topic.value))
             out.append(html.Div([_choice(c) for c in mine], className="choices"))
     chosen = [c.slug for c in cards if c.slug in FIRST_MEASURES]
     find = dmc.TextInput(id="find-measure", placeholder="Find a measure", **{"aria-label": "Find a measure"})
@@ -174,9 +174,9 @@ def _register_filter(app: Dash, access: Access) -> None:
         return [r for r in rows if matches(r, text or "")]
 
 
-def _layers_asked(chosen: list[str]) -> list[str]:
+def _layers_asked(chosen: list[str] | None) -> list[str]:
     """The layers to ask for; none when the penultimate one alone is meant, as comparisons without a choice are."""
-    return [] if chosen in ([], [PENULTIMATE]) else chosen
+    return [] if chosen is None or chosen == [PENULTIMATE] else chosen
 
 
 def _register_asking(app: Dash, access: Access) -> None:

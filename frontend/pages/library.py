@@ -128,7 +128,7 @@ def _empty() -> Any:
 def probe_list(probes: list[Probe]) -> Any:
     """Probe sets with what was found in them."""
     if not probes:
-        return html.P("No probe sets yet: a comparison asks every model about the samples of one.", className="quiet")
+        return html.P("No probe sets yet: a comparison evaluates every model on the samples of one.", className="quiet")
     items = []
     for p in probes:
         shape = "×".join(str(s) for s in p.shape)

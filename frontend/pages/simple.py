@@ -5,7 +5,7 @@ from typing import Any
 import dash_mantine_components as dmc
 from dash import Dash, Input, Output, State, html, no_update
 
-from kinscape.backend.contracts.cards import Question
+from kinscape.backend.contracts.cards import Topic
 from kinscape.client import Client, ClientError, Project
 from kinscape.frontend.access import Access
 from kinscape.frontend.components.cards import card_of
@@ -53,7 +53,7 @@ def studies(project: Project) -> Any:
     if not found:
         return nothing(
             "No comparisons yet",
-            "Choose checkpoints and questions, and run the first one.",
+            "Choose checkpoints and measures, and run the first one.",
             link("New comparison", f"/projects/{project.id}/compare", className="button primary"),
         )
     rows = []
@@ -78,7 +78,7 @@ def studies(project: Project) -> Any:
 
 
 def measures(client: Client) -> Any:
-    """Every card, by the question that it answers."""
+    """Every card, by topic."""
     cards = client.measures()
     out: list[Any] = [
         html.H1("Measures"),
@@ -86,10 +86,10 @@ def measures(client: Client) -> Any:
             f"{len(cards)} measures. Each card says what the number is and when not to trust it.", className="quiet"
         ),
     ]
-    for question in Question:
-        mine = [c for c in cards if c.question is question]
+    for topic in Topic:
+        mine = [c for c in cards if c.topic is topic]
         if mine:
-            out.append(html.H2(question.value))
+            out.append(html.H2(topic.value))
             out.append(html.Div([card_of(c, id=f"card-{c.slug}") for c in mine], className="cards"))
     return html.Div(out, className="measures")
 

@@ -16,8 +16,7 @@ from kinscape.backend.contracts.associations import Agreements, Associations
 from kinscape.backend.contracts.cells import Cell
 from kinscape.backend.contracts.checkpoints import Checkpoint
 from kinscape.backend.contracts.groups import Contrast, Groups
-from kinscape.backend.contracts.matrices import Matrix as MatrixDocument
-from kinscape.backend.contracts.matrices import PackedHeader, Profile, Reading
+from kinscape.backend.contracts.matrices import MatrixLists, PackedHeader, Profile, Reading
 from kinscape.backend.contracts.pairs import Difference, Disagreements, PairCell, PairDifference
 from kinscape.client.http import ClientError, Http
 from kinscape.client.share import Share
@@ -25,6 +24,7 @@ from kinscape.matrix import Matrix
 
 CELL: TypeAdapter[Cell] = TypeAdapter(Cell)
 Floats = npt.NDArray[np.float64]
+# Often enough for a progress bar, seldom enough for the server.
 POLL_S = 0.3
 
 
@@ -287,10 +287,10 @@ class Comparison:
         """Samples that two checkpoints (numbers) predict differently."""
         return Disagreements.model_validate(self._http.get(f"/comparisons/{self.id}/disagreements", a=a, b=b))
 
-    def layer_matrix(self, measure: str, a: int, b: int) -> MatrixDocument:
+    def layer_matrix(self, measure: str, a: int, b: int) -> MatrixLists:
         """Every layer of one checkpoint (number) against every layer of another."""
         found = self._http.get(f"/comparisons/{self.id}/layers", measure=measure, a=a, b=b)
-        return MatrixDocument.model_validate(found)
+        return MatrixLists.model_validate(found)
 
     def checkpoints(self) -> list[Checkpoint]:
         """Its checkpoints in its order."""

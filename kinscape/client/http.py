@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 
+# With growing pauses: a restart of the server is waited for.
 TRIES = 4
 # A matrix of many checkpoints may take seconds to be read; a server that is silent for longer is not answering.
 TIMEOUT_S = 60

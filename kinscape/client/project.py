@@ -14,7 +14,9 @@ from kinscape.client import upload
 from kinscape.client.comparison import Comparison
 from kinscape.client.http import ClientError, Http
 
+# Inspecting a small file takes about as long.
 POLL_S = 0.1
+# More than twice the longest time that the sandbox may take.
 INSPECTION_S = 300
 
 

@@ -9,8 +9,10 @@ from typing import Any
 
 from kinscape.client.http import ClientError, Http
 
+# A break in the connection costs one piece.
 PIECE = 8 << 20
 TUS = {"Tus-Resumable": "1.0.0"}
+# With growing pauses.
 TRIES = 6
 
 

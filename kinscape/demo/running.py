@@ -1,4 +1,4 @@
-"""Train the zoo and put it on a server, through the same door as everybody."""
+"""Train the zoo and put it on a server, through the same API as every client."""
 
 import os
 import subprocess

@@ -12,7 +12,7 @@ REFERENCE = "sgd-0"
 
 
 @dataclass(frozen=True)
-class Animal:
+class ZooNetwork:
     """One network with what is said about it."""
 
     name: str
@@ -22,10 +22,10 @@ class Animal:
     lineage: dict[str, Any] = field(default_factory=dict)
 
 
-def zoo() -> Iterator[Animal]:
+def zoo() -> Iterator[ZooNetwork]:
     """Every network, trained when it is asked for; parents and teachers come first."""
     reference = train(Recipe(init=0, order=0))
-    yield Animal(REFERENCE, "sgd", reference, {"seed": "0", "optimiser": "sgd"})
+    yield ZooNetwork(REFERENCE, "sgd", reference, {"seed": "0", "optimiser": "sgd"})
     for seed in range(1, 5):
         yield _trained(f"sgd-{seed}", "sgd", Recipe(init=seed, order=seed), seed, "sgd")
     for seed in range(3):
@@ -41,11 +41,11 @@ def zoo() -> Iterator[Animal]:
     yield from _relatives(reference)
 
 
-def _trained(name: str, group: str, recipe: Recipe, seed: int, optimiser: str) -> Animal:
-    return Animal(name, group, train(recipe), {"seed": str(seed), "optimiser": optimiser})
+def _trained(name: str, group: str, recipe: Recipe, seed: int, optimiser: str) -> ZooNetwork:
+    return ZooNetwork(name, group, train(recipe), {"seed": str(seed), "optimiser": optimiser})
 
 
-def _relatives(reference: nn.Module) -> Iterator[Animal]:
+def _relatives(reference: nn.Module) -> Iterator[ZooNetwork]:
     taught = {"teacher": REFERENCE}
     student = train(Recipe(init=0, order=40), teacher=reference)
     yield _one("distilled-same-init", student, {**taught, "init_of": REFERENCE})
@@ -59,5 +59,5 @@ def _relatives(reference: nn.Module) -> Iterator[Animal]:
     yield _one("untrained", fresh(0).eval(), {"init_of": REFERENCE})
 
 
-def _one(name: str, model: nn.Module, lineage: dict[str, Any]) -> Animal:
-    return Animal(name, name, model, {}, lineage)
+def _one(name: str, model: nn.Module, lineage: dict[str, Any]) -> ZooNetwork:
+    return ZooNetwork(name, name, model, {}, lineage)

@@ -11,9 +11,11 @@ import os
 import signal
 import sys
 
+# Exit status by which the child tells that the kernel allows no user namespace.
 NO_USER_NAMESPACE = 77
 CLONE_NEWUSER = 0x10000000
 PR_SET_PDEATHSIG = 1
+# The user's number inside the namespace: any but root's.
 INSIDE = 1000
 
 

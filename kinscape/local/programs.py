@@ -17,6 +17,7 @@ from psycopg import sql
 from kinscape.local.childexec import NO_USER_NAMESPACE
 from kinscape.local.children import Child, wrapped
 
+# sockaddr_un holds 108 bytes on Linux and 104 on macOS, one of them the end.
 LONGEST_SOCKET = 103
 NO_NAMESPACE = (
     "Postgres refuses to run as root, and this system allows no user namespace. "

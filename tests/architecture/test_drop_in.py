@@ -15,14 +15,15 @@ from tests.conftest import Server, free_port
 ROOT = Path(__file__).resolve().parents[2]
 GOOD = '''"""Half of the disagreement."""
 
-from kinscape.backend.contracts.cards import Card, Change, Direction, Family, Input, Question, Role, Uncertainty
+from kinscape.backend.contracts.cards import Card, Change, Direction, Family, Input, Topic, Role, Uncertainty
 from kinscape.worker.evaluation.measure import measure
 from kinscape.worker.similarity.outputs import one_hot_predictions
 
 
 @measure(
     Card(
-        slug="half-disagreement", title="Half disagreement", family=Family.FUNCTIONAL, question=Question.ANSWER_ALIKE,
+        slug="half-disagreement", title="Half disagreement", family=Family.FUNCTIONAL,
+        topic=Topic.FUNCTIONAL_SIMILARITY,
         formula=r"d/2", input=Input.OUTPUTS, low=0.0, high=0.5, identical=0.0, direction=Direction.LOWER_IS_ALIKE,
         ignores={Change.SHIFT_LOGITS, Change.SCALE_LOGITS}, role=Role.HELD_OUT, uncertainty=Uncertainty.MEAN_JACKKNIFE,
         reliable_from="100 samples", pitfalls="An example.", source="An example",

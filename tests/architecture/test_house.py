@@ -77,7 +77,8 @@ def test_the_import_rules_bite(tmp_path: Path) -> None:
 
 
 def test_the_lint_rules_bite(tmp_path: Path) -> None:
-    bad = "def f(a, b=True, c=[]):\n    try:\n        print(a)\n    except Exception:\n        pass\n"
+    bad = "def f(a, b=True, c=[], *, d=1, e=2, g=3, h=4):\n"
+    bad += "    try:\n        print(a)\n    except Exception:\n        pass\n"
     (tmp_path / "bad.py").write_text(bad)
     done = subprocess.run(
         [
@@ -95,7 +96,7 @@ def test_the_lint_rules_bite(tmp_path: Path) -> None:
         text=True,
         check=False,
     )
-    assert {"D103", "FBT002", "B006", "T201", "BLE001"} <= {f["code"] for f in json.loads(done.stdout)}
+    assert {"D103", "FBT002", "B006", "T201", "BLE001", "PLR0913"} <= {f["code"] for f in json.loads(done.stdout)}
 
 
 def test_the_type_rules_bite(tmp_path: Path) -> None:

@@ -70,12 +70,12 @@ def test_filters_keep_what_they_say(text: str, fits: bool) -> None:  # noqa: FBT
     assert matches(ROW, text) is fits
 
 
-def block(n: int = 5, labels: list[str] | None = None) -> heatmap.Block:
+def block(n: int = 5, labels: list[str] | None = None) -> heatmap.OrderedMatrix:
     rng = np.random.default_rng(0)
     values = rng.uniform(0.1, 0.9, (n, n))
     values = (values + values.T) / 2
     labels = labels or [f"model {i}" for i in range(n)]
-    return heatmap.Block(
+    return heatmap.OrderedMatrix(
         values, values - 0.05, values + 0.05, {(0, 1): "not comparable"}, list(range(1, n + 1)), labels, ["g", "h"] * n
     )
 

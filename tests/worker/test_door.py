@@ -22,7 +22,7 @@ from kinscape.worker.door.refusal import Refusal
 from kinscape.worker.loading import sandbox
 
 
-def opened(path: Path, tmp_path: Path, kind: str = "checkpoint") -> sandbox.Opened:
+def opened(path: Path, tmp_path: Path, kind: str = "checkpoint") -> sandbox.OpenedUpload:
     out = tmp_path / "out"
     out.mkdir(exist_ok=True)
     return sandbox.open_file(path, out, kind=kind)
@@ -89,7 +89,7 @@ def test_a_pickle_that_would_run_code_does_not(tmp_path: Path) -> None:
 def test_nothing_named_in_a_pickle_is_imported_or_called(tmp_path: Path) -> None:
     for protocol in range(2, 6):
         value = unpickler.load(pickle.dumps(Evil(tmp_path / "ran"), protocol))
-        assert isinstance(value, unpickler.Made)
+        assert isinstance(value, unpickler.DeferredCall)
         assert str(value.by).endswith(".system")
     assert not (tmp_path / "ran").exists()
 

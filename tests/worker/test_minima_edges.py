@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from kinscape import build, measure
 from kinscape.backend.contracts.problems import Unprocessable
 from kinscape.worker.curvature.hessian_products import hessian_product
-from kinscape.worker.curvature.lanczos import Krylov, Plain
+from kinscape.worker.curvature.lanczos import Krylov, PlainOperator
 from kinscape.worker.curvature.vectors import start_vector
 from kinscape.worker.evaluation.intervals import row_groups
 from kinscape.worker.evaluation.networks import evaluate_network
@@ -61,7 +61,7 @@ def test_a_run_that_lacks_memory_says_so(monkeypatch: pytest.MonkeyPatch) -> Non
     found = measure("hessian-top-eigenvalue")(module, x, y, k=3, tolerance=1e-8)
     assert "for want of memory after 6 products" in found.warning
     subject = Subject(module, x, y)
-    run = Krylov(Plain(hessian_product(subject), start_vector(subject, 0)), size)
+    run = Krylov(PlainOperator(hessian_product(subject), start_vector(subject, 0)), size)
     run.grow(50)
     assert run.steps == 6
 

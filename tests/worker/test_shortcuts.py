@@ -11,10 +11,10 @@ from kinscape import measure
 from kinscape.backend.contracts.problems import Unprocessable
 from kinscape.worker.curvature.directional_curvature import sample_curvatures
 from kinscape.worker.curvature.directions import moved
-from kinscape.worker.curvature.dual_hessian import BEHIND, seen_hessian
+from kinscape.worker.curvature.dual_hessian import AFTER_FIRST_LAYER, dual_hessian
 from kinscape.worker.curvature.hessian_products import hessian_product
-from kinscape.worker.curvature.lanczos import Krylov, Plain
-from kinscape.worker.curvature.loss_evaluator import Traveller
+from kinscape.worker.curvature.lanczos import Krylov, PlainOperator
+from kinscape.worker.curvature.loss_evaluator import LossEvaluator
 from kinscape.worker.curvature.spectral_density import hessian_krylov
 from kinscape.worker.curvature.vectors import size_of, start_vector
 from kinscape.worker.inputs.subject import Subject
@@ -99,7 +99,7 @@ def test_losses_on_a_plane_are_those_of_the_moved_network(kind: str) -> None:
     x = torch.randn(30, 12, dtype=torch.float64)
     subject = Subject(module, x, torch.randint(0, 3, (30,)))
     both = [{n: torch.randn_like(w) for n, w in subject.weights.items()} for _ in range(2)]
-    traveller = Traveller(subject, both)
+    traveller = LossEvaluator(subject, both)
     assert (traveller._first is not None) == (kind in ("plain", "flattened", "only layer"))
     for a, b in ((0.0, 0.0), (0.5, 0.0), (-0.3, 0.7)):
         right = subject.losses(moved(moved(subject.weights, both[0], a), both[1], b))
@@ -114,11 +114,11 @@ def test_the_hessian_seen_through_few_samples_makes_the_same_run(kind: str) -> N
     x, y = torch.randn(6, 12, dtype=torch.float64), torch.tensor([0, 1, 2, 0, 1, 1])
     subject = Subject(module, x, y)
     start = start_vector(subject, 0)
-    seen = seen_hessian(subject, start)
+    seen = dual_hessian(subject, start)
     assert (seen is not None) == (kind in ("plain", "flattened", "only layer"))
     if seen is None:
         return
-    one, two = (Krylov(o, size_of(subject)) for o in (seen, Plain(hessian_product(subject), start)))
+    one, two = (Krylov(o, size_of(subject)) for o in (seen, PlainOperator(hessian_product(subject), start)))
     for run in (one, two):
         run.grow(8)
     assert all(torch.allclose(a, b, atol=1e-9) for a, b in zip(one.quadrature(8), two.quadrature(8), strict=True))
@@ -133,7 +133,7 @@ def test_eigenvalues_seen_through_few_samples_are_those_of_the_explicit_hessian(
     x[1] = x[0]  # the samples span less than there are of them
     subject = Subject(module, x, y)
     run = hessian_krylov(subject)
-    assert subject.memo.get(BEHIND) is not None
+    assert subject.memo.get(AFTER_FIRST_LAYER) is not None
     found = run.until(5, steps=200, tolerance=1e-8)
     hessian = explicit_hessian(module, x, y)
     assert found.values == pytest.approx(torch.linalg.eigvalsh(hessian).flip(0)[:5].tolist(), rel=1e-6)
@@ -149,7 +149,7 @@ def test_samples_of_any_size_keep_their_digits(scale: float, shift: float) -> No
     x, y = scale * torch.randn(25, 60) + shift, torch.randint(0, 4, (25,))
     subject = Subject(module, x, y)
     found = hessian_krylov(subject)
-    assert subject.memo.get(BEHIND) is not None
+    assert subject.memo.get(AFTER_FIRST_LAYER) is not None
     right = hessian_krylov(Subject(copy.deepcopy(module).double(), x.double(), y))
     values = [run.until(2, steps=30, tolerance=1e-5).values for run in (found, right)]
     assert values[0] == pytest.approx(values[1], rel=1e-4)

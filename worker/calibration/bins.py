@@ -10,6 +10,7 @@ from kinscape.backend.contracts.cards import Parameter
 from kinscape.worker.evaluation.measurement import Measurement
 from kinscape.worker.inputs.outputs import Outputs
 
+# The mean of the null is then known to a fourteenth of its standard deviation.
 NULL_DRAWS = 200
 BINS = (Parameter(name="bins", default=15, minimum=1, maximum=1000, help="Equal-width bins."),)
 
@@ -113,7 +114,7 @@ def reliability_diagram(value: float, outputs: Outputs, *, bins: int) -> Measure
 
 
 def calibrated_errors(outputs: Outputs, bins: int) -> Tensor:
-    """Expected calibration errors ``(draws,)`` if every answer were right exactly as often as it is confident."""
+    """Expected calibration errors ``(draws,)`` if every prediction were correct exactly as often as it is confident."""
     confidence = confidence_of(outputs).cpu()
     generator = torch.Generator().manual_seed(0)
     place = places(confidence, bins)

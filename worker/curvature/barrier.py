@@ -25,7 +25,7 @@ BARRIER_PARAMETERS = (
         name="statistics",
         default=INTERPOLATED,
         choices=(INTERPOLATED, "re-estimated"),
-        help="BatchNorm statistics on the way: mixed like weights, or made anew from the samples.",
+        help="BatchNorm statistics along the path: interpolated like weights, or estimated again from the samples.",
     ),
 )
 
@@ -45,7 +45,7 @@ def highest(curves: Tensor, *, reference: str) -> Tensor:
 
 
 def barrier(start: Subject, end: Subject, *, points: int, outcome: str, reference: str, statistics: str) -> Measurement:
-    """The barrier between two networks, with loss and accuracy along the way.
+    """The barrier between two networks, with loss and accuracy along the path.
 
     Raises:
         Undefined: architectures differ, or an end of the line has no finite loss.
@@ -54,7 +54,7 @@ def barrier(start: Subject, end: Subject, *, points: int, outcome: str, referenc
     found = between([start, end], [(1 - s, s) for s in shares], statistics=statistics)
     values = found.errors if outcome == ERROR else found.losses
     curve, loss = values.mean(1), found.losses.mean(1)
-    # An argmax over NaN is an answer too, but not one of the network's: where the loss broke, so did the error.
+    # An argmax over NaN is a class too, but not one that the network predicts: where the loss broke, so did the error.
     broken = ~loss.isfinite()
     if bool(broken[0]) or bool(broken[-1]):
         raise Undefined("The loss of one of the two networks is not finite.")

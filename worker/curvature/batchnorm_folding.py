@@ -17,12 +17,14 @@ from kinscape.worker.curvature.layer_calls import single_calls
 from kinscape.worker.inputs.subject import Subject
 from kinscape.worker.inputs.weights import Weights
 
+# The folded network is tried at other weights, too: a tenth of their size leaves the point, not the regime.
 STEP = 0.1
+# Rounding of float64 through some dozens of layers.
 TOLERANCE = 1e-9
 
 
 @dataclass(frozen=True)
-class Folded:
+class FoldedNetwork:
     """A network whose norm layers went into the convolutions before them.
 
     Attributes:
@@ -51,7 +53,7 @@ def folded(subject: Subject) -> Callable[[Weights, Tensor], Tensor]:
 
     Ask for it outside of a derivative: what is tried and kept here must not belong to one.
     """
-    found = _kept(subject)
+    found = _folded_once(subject)
     buffers = subject.buffers
     if found is None:
         return subject.logits
@@ -61,16 +63,16 @@ def folded(subject: Subject) -> Callable[[Weights, Tensor], Tensor]:
 
 def is_folded(subject: Subject) -> bool:
     """Whether some norm layers of the network went into the convolutions before them."""
-    return _kept(subject) is not None
+    return _folded_once(subject) is not None
 
 
-def _kept(subject: Subject) -> Folded | None:
-    found: Folded | None = subject.once("folded", lambda: _folded(subject))
+def _folded_once(subject: Subject) -> FoldedNetwork | None:
+    found: FoldedNetwork | None = subject.once("folded", lambda: _folded(subject))
     return found
 
 
-def _folded(subject: Subject) -> Folded | None:
-    norms = _norms_behind_convolutions(subject)
+def _folded(subject: Subject) -> FoldedNetwork | None:
+    norms = _norms_after_convolutions(subject)
     if not norms:
         return None
     module = copy.deepcopy(subject.module)
@@ -81,11 +83,11 @@ def _folded(subject: Subject) -> Folded | None:
         parent, _, own = norm.rpartition(".")
         setattr(module.get_submodule(parent), own, nn.Identity())
     # Every pass brings the weights along: a copy of them would be kept for nothing.
-    found = Folded(norms, module.to("meta"))
+    found = FoldedNetwork(norms, module.to("meta"))
     return found if _is_same(subject, found) else None
 
 
-def _norms_behind_convolutions(subject: Subject) -> dict[str, tuple[str, nn.BatchNorm2d]]:
+def _norms_after_convolutions(subject: Subject) -> dict[str, tuple[str, nn.BatchNorm2d]]:
     """Norm layers that are given just what a convolution returned, by the name of the convolution."""
     calls = single_calls(subject, (nn.Conv2d, nn.BatchNorm2d), subject.x[:1])
     found: dict[str, tuple[str, nn.BatchNorm2d]] = {}
@@ -102,11 +104,11 @@ def _is_affine(norm: nn.BatchNorm2d) -> bool:
     return norm.affine and norm.track_running_stats and not norm.training
 
 
-def _is_same(subject: Subject, found: Folded) -> bool:
+def _is_same(subject: Subject, found: FoldedNetwork) -> bool:
     """Whether both ways agree to float64 rounding at weights near the network's own.
 
     At its own weights they may agree by chance, such as where a gain that starts at 0 hides
-    that a convolution's answer is used a second time.
+    that a convolution's output is used a second time.
     """
     generator = torch.Generator().manual_seed(0)
     state = {n: b.double() if b.is_floating_point() else b for n, b in subject.buffers.items()}

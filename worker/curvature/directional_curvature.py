@@ -20,8 +20,11 @@ from kinscape.worker.inputs.subject import Subject, exact_attention
 from kinscape.worker.inputs.weights import Weights
 
 NESTED = "nested derivatives"
+# Enough to show a nested derivative that is wrong.
 TRIED_SAMPLES = 3
+# Rounding of float64 through two derivatives.
 TOLERANCE = 1e-7
+# The sum over all samples is checked in the network's own float32.
 TOLERANCE_OF_ALL = 1e-4
 
 
@@ -85,7 +88,7 @@ def _forms(graph: Graph, vectors: Sequence[Tensor]) -> Tensor:
 
 
 def _along(subject: Subject, weights: Weights, step: Weights, x: Tensor, y: Tensor) -> Tensor:
-    """Of logits z along the line: the variance of z' under the answers p, and (p - y) z''."""
+    """Of logits z along the line: the variance of z' under the predictions p, and (p - y) z''."""
     network = folded(subject)
 
     def logits(w: Weights) -> Tensor:

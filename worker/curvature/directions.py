@@ -12,6 +12,7 @@ from kinscape.worker.inputs.weights import Weights
 
 FILTER = "filter"
 EIGENVECTORS = "eigenvectors"
+# The directions of a picture need two digits.
 EIGEN_TOLERANCE, EIGEN_STEPS = 1e-2, 60
 
 

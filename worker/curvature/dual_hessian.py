@@ -16,22 +16,26 @@ from torch import Tensor, nn
 from kinscape.worker.curvature.batchnorm_folding import is_folded
 from kinscape.worker.curvature.broken import BROKEN
 from kinscape.worker.curvature.hessian_products import Graph, product_with, summed_gradient
-from kinscape.worker.curvature.lanczos import LostDigits
+from kinscape.worker.curvature.lanczos import PrecisionLost
 from kinscape.worker.curvature.layer_calls import first_layer
 from kinscape.worker.curvature.vectors import flat, unflat
 from kinscape.worker.inputs.subject import Subject
 from kinscape.worker.numerics.gram_product import products_of_rows
 
-BEHIND = "behind the first layer"
+AFTER_FIRST_LAYER = "after the first layer"
+# Products of a usual run.
 USUAL_STEPS = 20
+# Smaller products are less efficient: the dual form must save two fifths of the multiplications.
 WORTH = 0.6
+# Two samples show whether the rest of the network was rebuilt as it is.
 TRIED_SAMPLES = 2
+# Rounding of float64 through some dozens of layers.
 TOLERANCE = 1e-9
 MOST_STRETCH = 30.0  # times the rounding of float32 stays below 1e-5
 
 
 @dataclass(frozen=True)
-class Behind:
+class AfterFirstLayer:
     """What lies behind the first layer of a network; the same for runs from all starts.
 
     Attributes:
@@ -53,14 +57,14 @@ class Behind:
         return self.kept[kind]
 
 
-class SeenHessian:
+class DualHessian:
     """Coordinates (c, u) of the vectors ``c s + Jᵀ u``, and the Hessian of the mean loss in them.
 
     Attributes:
         start: coordinates of s.
     """
 
-    def __init__(self, subject: Subject, behind: Behind, start: Tensor, *, kind: torch.dtype) -> None:
+    def __init__(self, subject: Subject, behind: AfterFirstLayer, start: Tensor, *, kind: torch.dtype) -> None:
         self._subject, self._behind, self._start = subject, behind, start
         self._like, self._kind = subject.weights, start.dtype
         self._own = (f"{behind.layer}.weight", f"{behind.layer}.bias")
@@ -76,9 +80,9 @@ class SeenHessian:
         others = [p.reshape(-1) for n, p in parts.items() if n not in self._own]
         self.start = torch.cat([start.new_ones(1), torch.zeros_like(self._slope).flatten(), *others])
 
-    def with_more_digits(self) -> "SeenHessian":
+    def with_more_digits(self) -> "DualHessian":
         """The same in coordinates of float64."""
-        return SeenHessian(self._subject, self._behind, self._start, kind=torch.float64)
+        return DualHessian(self._subject, self._behind, self._start, kind=torch.float64)
 
     def image(self, coordinates: Tensor) -> Tensor:
         """Coordinates times the inner products of what they stand for: c and u of ``J (c s + Jᵀ u)``."""
@@ -88,7 +92,7 @@ class SeenHessian:
         if self._stretch:
             length = float((coordinates @ image).clamp_min(0).sqrt())
             if not self._stretch * float(z.norm()) <= MOST_STRETCH * length:
-                raise LostDigits
+                raise PrecisionLost
         return image
 
     def product(self, image: Tensor) -> Tensor:
@@ -110,16 +114,16 @@ class SeenHessian:
         return coordinates[:1], coordinates[1:end].view_as(self._slope), coordinates[end:]
 
 
-def seen_hessian(subject: Subject, start: Tensor) -> SeenHessian | None:
+def dual_hessian(subject: Subject, start: Tensor) -> DualHessian | None:
     """The Hessian as the samples see it, where that is right and cheaper; else nothing."""
-    behind: Behind | None = subject.once(BEHIND, lambda: _behind(subject))
+    behind: AfterFirstLayer | None = subject.once(AFTER_FIRST_LAYER, lambda: _after_first_layer(subject))
     if behind is None:
         return None
     kind = torch.float32 if start.dtype == torch.float32 else torch.float64
-    return SeenHessian(subject, behind, start, kind=kind)
+    return DualHessian(subject, behind, start, kind=kind)
 
 
-def _behind(subject: Subject) -> Behind | None:
+def _after_first_layer(subject: Subject) -> AfterFirstLayer | None:
     # With more samples than inputs it is hardly ever cheaper, however many outputs there are.
     if subject.samples > min(subject.chunk, subject.x[0].numel()):
         return None
@@ -131,12 +135,12 @@ def _behind(subject: Subject) -> Behind | None:
     name, x = found
     if not _is_worth_it(x, subject.weights[f"{name}.weight"]) or not _is_right(subject, name):
         return None
-    graph = _graph_behind(subject, name, x)
+    graph = _graph_after_first_layer(subject, name, x)
     if graph is None:
         return None
     if f"{name}.bias" in subject.weights:
         x = torch.cat([x, x.new_ones(len(x), 1)], 1)
-    return Behind(name, x, graph)
+    return AfterFirstLayer(name, x, graph)
 
 
 def _is_worth_it(x: Tensor, weight: Tensor) -> bool:
@@ -147,7 +151,7 @@ def _is_worth_it(x: Tensor, weight: Tensor) -> bool:
     return x.ndim == 2 and n * n * inputs + USUAL_STEPS * n * n * outputs < WORTH * plain
 
 
-def _graph_behind(subject: Subject, name: str, x: Tensor) -> Graph | None:
+def _graph_after_first_layer(subject: Subject, name: str, x: Tensor) -> Graph | None:
     """The gradient of the summed loss in what a layer returns and in all other weights.
 
     Nothing where the samples together do not pass the layer just once, as they are: one of them alone did.

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from kinscape.worker.curvature.batchnorm_folding import folded
 from kinscape.worker.curvature.per_sample_gradients import (
-    Watched,
+    RecordedForward,
     layers_with_rule,
     rows_by_sample,
     squared_norms,
@@ -19,10 +19,15 @@ from kinscape.worker.curvature.per_sample_gradients import (
 from kinscape.worker.curvature.vectors import Product, flat, unflat
 from kinscape.worker.inputs.subject import Subject, exact_attention
 
+# 256 MiB of float32.
 MOST_VALUES = 1 << 26
+# 64 MiB of float32: batched backward passes hold every class's gradient of every layer.
 MOST_VALUES_OF_ROWS = 1 << 24
+# Bounds a pass of tiny networks.
 MOST_SAMPLES = 1024
+# The exact trace takes one backward pass per class; above this, classes are drawn.
 MOST_CLASSES = 1000
+# The error over draws is reported with the value.
 CLASS_DRAWS = 64
 
 
@@ -31,7 +36,7 @@ class Traces:
     """Traces of every sample's Gauss-Newton matrix.
 
     Attributes:
-        by_weight: ``(samples,)`` of each weight tensor's block by name, float64, on the processor.
+        by_weight: ``(samples,)`` of each weight tensor's block by name, float64, on the CPU.
         variances: ``(samples,)`` of the whole traces over drawn classes; nothing where all classes were used
             and the traces are exact.
     """
@@ -92,7 +97,7 @@ def _traces(subject: Subject) -> Traces:
 
 
 def _squared_slopes(
-    watched: Watched, layers: dict[str, nn.Module], directions: list[Tensor]
+    watched: RecordedForward, layers: dict[str, nn.Module], directions: list[Tensor]
 ) -> Iterator[tuple[str, slice, Tensor]]:
     """Each weight with squared lengths of its gradients, ``(directions, samples)``, and which directions those are."""
     values = len(directions) * sum(out.numel() for out in watched.outputs.values())
@@ -114,7 +119,7 @@ def _squared_slopes(
 
 
 def samples_at_once(subject: Subject) -> int:
-    """How many samples fit one pass: what each position of a layer sees is laid out beside it."""
+    """How many samples fit one pass: the input patches of a layer (im2col) are laid out as well."""
     layers = layers_with_rule(subject)
     with torch.no_grad():
         watched = watch(subject, layers, subject.x[:1])

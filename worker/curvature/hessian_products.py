@@ -75,7 +75,7 @@ def _products(graph: Graph, vectors: Sequence[Tensor]) -> Iterator[Tensor]:
 
 
 def loss_gradient(subject: Subject) -> Tensor:
-    """Gradient of the mean loss as one vector, on the processor."""
+    """Gradient of the mean loss as one vector, on the CPU."""
 
     def made() -> Tensor:
         return group_gradient(subject, torch.arange(subject.samples))
@@ -85,12 +85,12 @@ def loss_gradient(subject: Subject) -> Tensor:
 
 
 def group_gradient(subject: Subject, rows: Tensor) -> Tensor:
-    """Gradient of the mean loss over some rows as one vector, on the processor."""
+    """Gradient of the mean loss over some rows as one vector, on the CPU."""
     return gradient_at(subject, subject.weights, rows)
 
 
 def gradient_at(subject: Subject, weights: Weights, rows: Tensor | None = None) -> Tensor:
-    """Gradient of the mean loss at other weights, over some rows or all, on the processor."""
+    """Gradient of the mean loss at other weights, over some rows or all, on the CPU."""
     leaves = {n: w.clone().requires_grad_() for n, w in weights.items()}
     total = torch.zeros(sum(w.numel() for w in leaves.values()), dtype=next(iter(leaves.values())).dtype)
     for part in passes(subject, rows):

@@ -14,8 +14,11 @@ from kinscape.worker.curvature.vectors import Product
 from kinscape.worker.inputs.undefined import Undefined
 
 Numbers = npt.NDArray[np.float64]
+# Full reorthogonalisation holds every vector; a run that fills this memory ends.
 MOST_BYTES = 2 << 30
+# Rounding makes a symmetric product this asymmetric at most.
 ASYMMETRY = 1e-3
+# Doubled whenever it is full.
 ROWS_AT_FIRST = 32
 
 
@@ -38,7 +41,7 @@ class Pairs:
     steps: int
 
 
-class LostDigits(Exception):
+class PrecisionLost(Exception):
     """The coordinates of an operator no longer hold enough digits; those of ``with_more_digits`` do."""
 
 
@@ -60,7 +63,7 @@ class Operator(Protocol):
         """The same operator in coordinates that lose none."""
 
 
-class Plain:
+class PlainOperator:
     """A function that multiplies vectors, which are their own coordinates."""
 
     def __init__(self, product: Product, start: Tensor) -> None:
@@ -74,7 +77,7 @@ class Plain:
         """The same."""
         return coordinates
 
-    def with_more_digits(self) -> "Plain":
+    def with_more_digits(self) -> "PlainOperator":
         """The same: vectors lose no digits by being themselves."""
         return self
 
@@ -97,7 +100,7 @@ class Krylov:
         self._size = size
         try:
             self._begin(operator)
-        except LostDigits:
+        except PrecisionLost:
             self._begin(operator.with_more_digits())
 
     def _begin(self, operator: Operator) -> None:
@@ -108,8 +111,8 @@ class Krylov:
         # Where vectors are their own images, one store holds both.
         stores = 1 if image is start else 2
         self._room = max(2, MOST_BYTES // (stores * start.numel() * start.element_size()))
-        self._basis = _Rows(start / length, most=self._room + 1)
-        self._images = self._basis if stores == 1 else _Rows(image / length, most=self._room + 1)
+        self._basis = _GrowingRows(start / length, most=self._room + 1)
+        self._images = self._basis if stores == 1 else _GrowingRows(image / length, most=self._room + 1)
         self._diagonal: list[float] = []
         self._off: list[float] = []
         self._solved: tuple[Numbers, Numbers] | None = None
@@ -138,7 +141,7 @@ class Krylov:
         while self.steps < steps and not self.is_over:
             try:
                 self._step()
-            except LostDigits:
+            except PrecisionLost:
                 self._begin(self._operator.with_more_digits())
 
     def until(self, count: int, *, steps: int, tolerance: float) -> Pairs:
@@ -234,7 +237,7 @@ class Krylov:
         return self._solved
 
 
-class _Rows:
+class _GrowingRows:
     """Vectors in one block of memory that grows, twice as large each time but never above ``most``."""
 
     def __init__(self, one: Tensor, *, most: int) -> None:

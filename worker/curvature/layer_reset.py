@@ -1,4 +1,4 @@
-"""What a network loses when one of its layers is put back."""
+"""What a network loses when one of its layers is reset."""
 
 from collections.abc import Callable, Mapping
 
@@ -26,7 +26,7 @@ BETWEEN = Parameter(
         "prediction-cosine",
         "total-variation",
     ),
-    help="The measure of answers between the network and itself with one layer put back.",
+    help="The functional measure between the network and itself with one layer reset.",
 )
 
 
@@ -38,15 +38,15 @@ def layers_of(weights: Weights) -> dict[str, list[str]]:
     return found
 
 
-def answers(subject: Subject, weights: Weights) -> Outputs:
-    """What the network answers with other weights."""
+def outputs_with(subject: Subject, weights: Weights) -> Outputs:
+    """The network's outputs with other weights."""
     parts = []
     with torch.no_grad():
         for rows in subject.x.split(subject.chunk):
             parts.append(subject.logits(weights, rows))
     logits = torch.cat(parts).double().cpu()
     if not bool(logits.isfinite().all()):
-        raise Undefined("The network's answers are not finite after a layer was put back.")
+        raise Undefined("The network's outputs are not finite after a layer was reset.")
     return Outputs(logits, subject.y.cpu() if subject.y.numel() else None)
 
 
@@ -59,7 +59,7 @@ def reset_table(
         between: measure of outputs between the network and itself with one layer reset.
     """
     settings = between.card.settings({})
-    own = answers(subject, subject.weights)
+    own = outputs_with(subject, subject.weights)
 
     def number(first: Outputs, second: Outputs) -> float:
         return float(between.compute(between.prepare(first), between.prepare(second), **settings))
@@ -67,7 +67,7 @@ def reset_table(
     values: dict[str, list[float]] = {}
     replicates: dict[str, Tensor | None] = {}
     for layer, names in layers_of(subject.weights).items():
-        resets = [answers(subject, {**subject.weights, **{n: state[n] for n in names}}) for state in drawn]
+        resets = [outputs_with(subject, {**subject.weights, **{n: state[n] for n in names}}) for state in drawn]
         values[layer] = [number(own, reset) for reset in resets]
         replicates[layer] = _without_each_group(subject, own, resets, number)
     return values, replicates

@@ -12,16 +12,17 @@ from kinscape.worker.inputs.undefined import Undefined
 from kinscape.worker.inputs.weights import Weights
 
 INTERPOLATED = "interpolated"
+# Fixed, so that running statistics do not depend on the machine's memory.
 MOST_RESTIMATED = 512
 
 
 @dataclass(frozen=True)
 class Outcomes:
-    """What a network scores with other weights, each ``(points, samples)``, float64, on the processor.
+    """What a network scores with other weights, each ``(points, samples)``, float64, on the CPU.
 
     Attributes:
         losses: cross-entropy in nats; NaN or infinite where the network broke.
-        errors: 1 where the answer is wrong.
+        errors: 1 where the prediction is wrong.
     """
 
     losses: Tensor

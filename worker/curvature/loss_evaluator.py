@@ -13,10 +13,11 @@ from kinscape.worker.inputs.subject import Subject
 from kinscape.worker.inputs.weights import Weights
 from kinscape.worker.numerics.memo import Memo
 
+# Far enough from the network for a wrong shortcut to show.
 TRIED_STEP = 0.3
 
 
-class Traveller:
+class LossEvaluator:
     """Losses of a network moved along some directions.
 
     Where the samples fit one pass, the first layer is multiplied with them once for the network and once for
@@ -27,7 +28,7 @@ class Traveller:
     def __init__(self, subject: Subject, directions: Sequence[Weights]) -> None:
         self._from = subject.weights
         self._directions = directions
-        self._first: _Given | None = None
+        self._first: _Constant | None = None
         self._outputs: list[Tensor] = []
         self._take_copy(subject)
         if subject.samples <= self._subject.samples_at_once:
@@ -71,7 +72,7 @@ class Traveller:
             ]
         for p in own:
             self._weights.pop(f"{name}.{p}")
-        self._first = _Given(self._outputs[0])
+        self._first = _Constant(self._outputs[0])
         parent, _, last = name.rpartition(".")
         setattr(self._subject.module.get_submodule(parent), last, self._first)
 
@@ -88,7 +89,7 @@ class Traveller:
         return bool(((found - right).abs() <= room * (1 + right.abs().amax())).all())
 
 
-class _Given(nn.Module):
+class _Constant(nn.Module):
     """Returns what it was given, whatever it reads."""
 
     def __init__(self, value: Tensor) -> None:

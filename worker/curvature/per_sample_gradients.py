@@ -14,11 +14,12 @@ from kinscape.worker.curvature.layer_calls import single_calls
 from kinscape.worker.inputs.subject import Subject, exact_attention
 from kinscape.worker.inputs.undefined import Undefined
 
+# vmap holds every gradient of a chunk at once.
 SAMPLES_PER_MAP = 16
 
 
 @dataclass(frozen=True)
-class Watched:
+class RecordedForward:
     """One forward pass of some samples, open for backward passes.
 
     Attributes:
@@ -107,7 +108,7 @@ def _has_rule(module: nn.Module) -> bool:
     return not isinstance(module, nn.LayerNorm) or module.elementwise_affine
 
 
-def watch(subject: Subject, layers: dict[str, nn.Module], x: Tensor) -> Watched:
+def watch(subject: Subject, layers: dict[str, nn.Module], x: Tensor) -> RecordedForward:
     """A forward pass that remembers what enters and leaves the layers."""
     inputs: dict[str, Tensor] = {}
     outputs: dict[str, Tensor] = {}
@@ -126,11 +127,11 @@ def watch(subject: Subject, layers: dict[str, nn.Module], x: Tensor) -> Watched:
     finally:
         for handle in handles:
             handle.remove()
-    return Watched(logits, inputs, outputs)
+    return RecordedForward(logits, inputs, outputs)
 
 
 def patches(layer: nn.Conv2d, x: Tensor) -> Tensor:
-    """What each position of a convolution sees, ``(samples, in·height·width, positions)``."""
+    """Input patches (im2col) of a convolution, ``(samples, in·height·width, positions)``."""
     return nn.functional.unfold(
         x,
         layer.kernel_size,

@@ -4,9 +4,9 @@ import torch
 from torch import Tensor
 
 from kinscape.backend.contracts.cards import Parameter
-from kinscape.worker.curvature.dual_hessian import seen_hessian
+from kinscape.worker.curvature.dual_hessian import dual_hessian
 from kinscape.worker.curvature.hessian_products import hessian_product
-from kinscape.worker.curvature.lanczos import ASYMMETRY, Krylov, Plain
+from kinscape.worker.curvature.lanczos import ASYMMETRY, Krylov, PlainOperator
 from kinscape.worker.curvature.vectors import size_of, start_vector
 from kinscape.worker.inputs.subject import Subject
 
@@ -22,7 +22,7 @@ def hessian_krylov(subject: Subject, number: int = 0) -> Krylov:
 
     def made() -> Krylov:
         start = start_vector(subject, number)
-        return Krylov(seen_hessian(subject, start) or Plain(hessian_product(subject), start), size_of(subject))
+        return Krylov(dual_hessian(subject, start) or PlainOperator(hessian_product(subject), start), size_of(subject))
 
     found: Krylov = subject.once(("krylov", number), made)
     return found

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from kinscape.worker.inputs.subject import Subject
 
+# Vectors of the size of the network in memory at once.
 MOST_BYTES = 1 << 30
 
 Product = Callable[[Tensor], Tensor]

@@ -10,7 +10,9 @@ import numpy.typing as npt
 from kinscape.worker.door.canonical import Tensor
 from kinscape.worker.door.refusal import Refusal, quoted
 
+# Samples are held in memory whole.
 LARGEST = 2 << 30
+# Kernel matrices are quadratic in samples.
 MOST_SAMPLES = 1_000_000
 SAVE = "save it with numpy.savez(path, x=samples, y=labels)"
 
@@ -33,7 +35,7 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     tensors = {"x": Tensor("F32", x.shape, memoryview(x.tobytes()))}
     if y is not None:
         tensors["y"] = Tensor("I64", y.shape, memoryview(y.tobytes()))
-    return tensors, _found(x, y)
+    return tensors, _facts(x, y)
 
 
 def _names(archive: zipfile.ZipFile) -> list[str]:
@@ -95,7 +97,7 @@ def _labels(y: npt.NDArray[Any], samples: int) -> npt.NDArray[np.int64]:
     return y.astype("<i8")
 
 
-def _found(x: npt.NDArray[np.float32], y: npt.NDArray[np.int64] | None) -> dict[str, Any]:
+def _facts(x: npt.NDArray[np.float32], y: npt.NDArray[np.int64] | None) -> dict[str, Any]:
     flat = np.ascontiguousarray(x.reshape(len(x), -1))
     unique = len({row.tobytes() for row in flat})
     return {

@@ -9,7 +9,9 @@ from typing import Any
 from kinscape.worker.door.canonical import ITEM_BYTES, Tensor, count
 from kinscape.worker.door.refusal import Refusal, quoted
 
+# About what the format's own reader allows.
 LONGEST_HEADER = 100 << 20
+# More than any network has; bounds the work of a hostile file before its data is read.
 MOST_TENSORS = 200_000
 
 

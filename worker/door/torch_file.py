@@ -7,7 +7,7 @@ from typing import Any
 from kinscape.worker.door import unpickler
 from kinscape.worker.door.canonical import ITEM_BYTES, Tensor, count
 from kinscape.worker.door.refusal import Refusal, quoted
-from kinscape.worker.door.unpickler import Made, Named, Persistent
+from kinscape.worker.door.unpickler import DeferredCall, GlobalName, Persistent
 
 SAVE = "save it with torch.save(model.state_dict(), path), or with safetensors.torch.save_file"
 STORAGES = {
@@ -24,6 +24,7 @@ STORAGES = {
 }
 WIDTH = {1: "<u1", 2: "<u2", 4: "<u4", 8: "<u8"}
 USUAL_KEYS = ("state_dict", "model_state_dict", "model", "net", "weights", "params", "ema", "module")
+# The pickle holds names and shapes only; tensors lie beside it.
 LARGEST_PICKLE = 256 << 20
 
 
@@ -78,7 +79,7 @@ def _member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
 
 
 def _is_tensor(value: Any) -> bool:
-    if not isinstance(value, Made) or not isinstance(value.by, Named):
+    if not isinstance(value, DeferredCall) or not isinstance(value.by, GlobalName):
         return False
     return value.by.module == "torch._utils" and value.by.name in (
         "_rebuild_tensor_v2",
@@ -104,14 +105,18 @@ def _weights(value: Any) -> dict[str, Any]:
             names = ", ".join(quoted(f) for f in found[:8])
             raise Refusal(f"The file holds several sets of weights ({names}); save only the one you mean.")
         raise Refusal(f"The file holds no set of weights that could be found; {SAVE}.")
-    if isinstance(value, Made):
+    if isinstance(value, DeferredCall):
         raise Refusal(f"The file holds a whole object ({quoted(value.by)}), not weights; {SAVE}.")
     raise Refusal(f"The file holds no weights; {SAVE}.")
 
 
-def _tensor(archive: zipfile.ZipFile, root: str, name: str, made: Made, storages: dict[str, memoryview]) -> Tensor:
+def _tensor(
+    archive: zipfile.ZipFile, root: str, name: str, made: DeferredCall, storages: dict[str, memoryview]
+) -> Tensor:
     inner: Any = made
-    while isinstance(inner, Made) and isinstance(inner.by, Named) and inner.by.name != "_rebuild_tensor_v2":
+    while (
+        isinstance(inner, DeferredCall) and isinstance(inner.by, GlobalName) and inner.by.name != "_rebuild_tensor_v2"
+    ):
         inner = inner.arguments[0] if isinstance(inner.arguments, tuple) and inner.arguments else None
     try:
         storage, offset, shape, stride = inner.arguments[:4]

@@ -1,7 +1,7 @@
 """Reads what a pickle says without doing what it says.
 
 Opcodes are interpreted on a stack of our own. Nothing that the file names is imported or
-called: names become ``Named`` marks, calls become ``Made`` records, and only the handful of
+called: names become ``GlobalName`` marks, calls become ``DeferredCall`` records, and only the handful of
 constructions that tensors need are recognised by their names.
 """
 
@@ -12,12 +12,13 @@ from typing import Any
 
 from kinscape.worker.door.refusal import Refusal, quoted
 
+# Some twenty per tensor; bounds the work of a hostile file.
 MOST_OPCODES = 5_000_000
 MARK = object()
 
 
 @dataclass(frozen=True)
-class Named:
+class GlobalName:
     """A class or function that the file names; it is never looked up."""
 
     module: str
@@ -35,7 +36,7 @@ class Persistent:
 
 
 @dataclass
-class Made:
+class DeferredCall:
     """What a call would have made: by whom, from what, with which state."""
 
     by: Any
@@ -53,7 +54,7 @@ def _hashable(key: Any) -> Any:
     return key
 
 
-class _Machine:
+class _StackMachine:
     def __init__(self) -> None:
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
@@ -84,14 +85,14 @@ class _Machine:
     def set_items(self, target: Any, flat: list[Any]) -> None:
         if len(flat) % 2:
             raise Refusal("The pickle is damaged; save the file again.")
-        into = target.items if isinstance(target, Made) else target
+        into = target.items if isinstance(target, DeferredCall) else target
         if not isinstance(into, dict):
             raise Refusal("The pickle is damaged; save the file again.")
         for key, value in zip(flat[::2], flat[1::2], strict=True):
             into[_hashable(key)] = value
 
     def extend(self, target: Any, items: list[Any]) -> None:
-        into = target.elements if isinstance(target, Made) else target
+        into = target.elements if isinstance(target, DeferredCall) else target
         if isinstance(into, set):
             into.update(_hashable(i) for i in items)
         elif isinstance(into, list):
@@ -100,107 +101,107 @@ class _Machine:
             raise Refusal("The pickle is damaged; save the file again.")
 
     def make(self, by: Any, arguments: Any) -> Any:
-        if isinstance(by, Named) and (by.module, by.name) == ("collections", "OrderedDict") and arguments == ():
+        if isinstance(by, GlobalName) and (by.module, by.name) == ("collections", "OrderedDict") and arguments == ():
             return {}
-        if isinstance(by, Named) and (by.module, by.name) == ("torch", "Size") and isinstance(arguments, tuple):
+        if isinstance(by, GlobalName) and (by.module, by.name) == ("torch", "Size") and isinstance(arguments, tuple):
             return arguments[0] if len(arguments) == 1 else ()
-        return Made(by, arguments)
+        return DeferredCall(by, arguments)
 
     def build(self, state: Any) -> None:
         target = self.top()
-        if isinstance(target, Made):
+        if isinstance(target, DeferredCall):
             target.state = state
         elif not isinstance(target, dict):
             # An OrderedDict may carry attributes (_metadata of a state dict); others may not.
             raise Refusal("The pickle sets the state of a plain value; save model.state_dict() again.")
 
 
-def _constant(value: Callable[[], Any]) -> Callable[[_Machine, Any], None]:
+def _constant(value: Callable[[], Any]) -> Callable[[_StackMachine, Any], None]:
     return lambda m, _: m.stack.append(value())
 
 
-def _argument(m: _Machine, arg: Any) -> None:
+def _argument(m: _StackMachine, arg: Any) -> None:
     m.stack.append(arg)
 
 
-def _tuple(size: int) -> Callable[[_Machine, Any], None]:
-    def run(m: _Machine, _: Any) -> None:
+def _tuple(size: int) -> Callable[[_StackMachine, Any], None]:
+    def run(m: _StackMachine, _: Any) -> None:
         m.stack.append(tuple(reversed([m.pop() for _ in range(size)])))
 
     return run
 
 
-def _global(m: _Machine, arg: Any) -> None:
+def _global(m: _StackMachine, arg: Any) -> None:
     module, _, name = str(arg).partition(" ")
-    m.stack.append(Named(module, name))
+    m.stack.append(GlobalName(module, name))
 
 
-def _stack_global(m: _Machine, _: Any) -> None:
+def _stack_global(m: _StackMachine, _: Any) -> None:
     name, module = m.pop(), m.pop()
-    m.stack.append(Named(str(module), str(name)))
+    m.stack.append(GlobalName(str(module), str(name)))
 
 
-def _reduce(m: _Machine, _: Any) -> None:
+def _reduce(m: _StackMachine, _: Any) -> None:
     arguments, by = m.pop(), m.pop()
     m.stack.append(m.make(by, arguments))
 
 
-def _newobj_ex(m: _Machine, _: Any) -> None:
+def _newobj_ex(m: _StackMachine, _: Any) -> None:
     _keywords, arguments, by = m.pop(), m.pop(), m.pop()
     m.stack.append(m.make(by, arguments))
 
 
-def _inst(m: _Machine, arg: Any) -> None:
+def _inst(m: _StackMachine, arg: Any) -> None:
     module, _, name = str(arg).partition(" ")
-    m.stack.append(m.make(Named(module, name), tuple(m.to_mark())))
+    m.stack.append(m.make(GlobalName(module, name), tuple(m.to_mark())))
 
 
-def _obj(m: _Machine, _: Any) -> None:
+def _obj(m: _StackMachine, _: Any) -> None:
     by, *arguments = m.to_mark() or [None]
     m.stack.append(m.make(by, tuple(arguments)))
 
 
-def _set_item(m: _Machine, _: Any) -> None:
+def _set_item(m: _StackMachine, _: Any) -> None:
     value, key = m.pop(), m.pop()
     m.set_items(m.top(), [key, value])
 
 
-def _set_items(m: _Machine, _: Any) -> None:
+def _set_items(m: _StackMachine, _: Any) -> None:
     flat = m.to_mark()
     m.set_items(m.top(), flat)
 
 
-def _append(m: _Machine, _: Any) -> None:
+def _append(m: _StackMachine, _: Any) -> None:
     item = m.pop()
     m.extend(m.top(), [item])
 
 
-def _extend(m: _Machine, _: Any) -> None:
+def _extend(m: _StackMachine, _: Any) -> None:
     items = m.to_mark()
     m.extend(m.top(), items)
 
 
-def _dict_from(m: _Machine, _: Any) -> None:
+def _dict_from(m: _StackMachine, _: Any) -> None:
     flat = m.to_mark()
     m.stack.append({})
     m.set_items(m.top(), flat)
 
 
-def _get(m: _Machine, arg: Any) -> None:
+def _get(m: _StackMachine, arg: Any) -> None:
     if arg not in m.memo:
         raise Refusal("The pickle is damaged; save the file again.")
     m.stack.append(m.memo[arg])
 
 
-def _put(m: _Machine, arg: Any) -> None:
+def _put(m: _StackMachine, arg: Any) -> None:
     m.memo[int(arg)] = m.top()
 
 
-def _memoize(m: _Machine, _: Any) -> None:
+def _memoize(m: _StackMachine, _: Any) -> None:
     m.memo[len(m.memo)] = m.top()
 
 
-OPCODES: dict[str, Callable[[_Machine, Any], None]] = {
+OPCODES: dict[str, Callable[[_StackMachine, Any], None]] = {
     **dict.fromkeys(
         (
             "INT",
@@ -275,7 +276,7 @@ def load(pickle: bytes) -> Any:
     Raises:
         Refusal: the pickle is damaged, too long, or uses opcodes that weights never need.
     """
-    machine = _Machine()
+    machine = _StackMachine()
     try:
         for number, (opcode, arg, _) in enumerate(pickletools.genops(pickle)):
             if number > MOST_OPCODES:

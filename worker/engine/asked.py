@@ -22,7 +22,7 @@ from kinscape.worker.numerics.memo import Memo
 
 
 @dataclass(frozen=True)
-class Asked:
+class AskedQuestions:
     """Questions, and the checkpoints and probe sets that they read, by number."""
 
     questions: dict[int, QuestionRow]
@@ -30,7 +30,7 @@ class Asked:
     probes: dict[int, ProbeRow]
 
     @classmethod
-    def load(cls, session: Session, question_ids: Iterable[int], checkpoint_ids: Iterable[int]) -> "Asked":
+    def load(cls, session: Session, question_ids: Iterable[int], checkpoint_ids: Iterable[int]) -> "AskedQuestions":
         """Everything that these questions need of these checkpoints and of those that they name."""
         asked = questions.by_id(session, question_ids)
         named = {i for q in asked.values() for i in q.reference_ids}
@@ -78,7 +78,7 @@ def missing_places(session: Session, job: Job) -> Iterator[tuple[int, Ints, Ints
             yield question, *matrices.missing(session, question, here, here)
     if isinstance(job, Tile):
         everyone = {i for part in job.parts for i in (*part.rows, *part.members)}
-        asked = Asked.load(session, [part.question for part in job.parts], everyone)
+        asked = AskedQuestions.load(session, [part.question for part in job.parts], everyone)
         for part in job.parts:
             yield part.question, *asked.missing_of(session, part)
 

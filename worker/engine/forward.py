@@ -1,4 +1,4 @@
-"""One forward pass of a network: its answers, and what chosen layers see."""
+"""One forward pass of a network: its outputs, and the features of chosen layers."""
 
 from collections.abc import Mapping
 
@@ -41,7 +41,7 @@ def forward(
         layers: module name by asked name; the empty module name means the logits.
     """
     at_once = samples_in_cache(module, x)
-    kept = {asked: _Rows(asked, len(x)) for asked in layers}
+    kept = {asked: _StoredFeatures(asked, len(x)) for asked in layers}
     handles = []
     for asked, name in layers.items():
         if not name:
@@ -51,7 +51,7 @@ def forward(
             kept[asked].add(reduced(out.detach(), reduction))
 
         handles.append(module.get_submodule(name).register_forward_hook(keep))
-    logits = _Rows("logits", len(x))
+    logits = _StoredFeatures("logits", len(x))
     try:
         with torch.no_grad():
             for rows in x.split(at_once):
@@ -68,7 +68,7 @@ def forward(
     return logits.whole(), {asked: rows.whole() for asked, rows in kept.items()}
 
 
-class _Rows:
+class _StoredFeatures:
     """Features of all samples, filled pass by pass.
 
     They are copied: a later layer that works in place would change what is only a view of an output.

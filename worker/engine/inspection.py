@@ -26,6 +26,7 @@ from kinscape.worker.door.refusal import Refusal, quoted
 from kinscape.worker.loading import registry, sandbox
 from kinscape.worker.loading.builtin import digits
 
+# A reader needs the first differences, not all.
 MOST_LISTED = 50
 
 

@@ -1,4 +1,4 @@
-"""Networks, samples, answers and features: loaded once, kept while there is room."""
+"""Networks, samples, outputs and features: loaded once, in an LRU cache."""
 
 import secrets
 from collections.abc import Callable, Hashable
@@ -25,6 +25,7 @@ from kinscape.worker.loading import registry
 from kinscape.worker.loading.room import room_bytes
 from kinscape.worker.numerics.memo import Memo
 
+# Entries of small tensors and numbers; bounded, so that no worker grows for ever.
 MOST_SHARED = 512
 PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
 
@@ -166,7 +167,7 @@ class Materials:
     def run_forward(
         self, checkpoint: CheckpointRow, probe: ProbeRow, *, layers: list[str], reduction: str, precision: str
     ) -> None:
-        """Store the answers, and the features of the layers, that are not stored yet."""
+        """Store the outputs, and the features of the layers, that are not stored yet."""
         own = {"precision": precision}
         answers = self._files.cached(outputs_key(checkpoint, probe, **own))
         places = {
@@ -188,7 +189,7 @@ class Materials:
             _save(path, {"features": features[layer]})
 
     def outputs(self, checkpoint: CheckpointRow, probe: ProbeRow, *, precision: str) -> Outputs:
-        """What the checkpoint answers to a probe set."""
+        """The checkpoint's outputs for a probe set."""
 
         def make() -> tuple[Outputs, int]:
             path = self._files.cached(outputs_key(checkpoint, probe, precision=precision))
@@ -207,7 +208,7 @@ class Materials:
     def features(
         self, checkpoint: CheckpointRow, probe: ProbeRow, *, layer: str, reduction: str, precision: str
     ) -> Tensor:
-        """What one layer of the checkpoint sees in a probe set, ``(samples, width)``."""
+        """The features of one layer of the checkpoint for a probe set, ``(samples, width)``."""
 
         def make() -> tuple[Tensor, int]:
             key = features_key(checkpoint, probe, layer=layer, reduction=reduction, precision=precision)
@@ -220,7 +221,7 @@ class Materials:
         return found
 
     def layer(self, checkpoint: CheckpointRow, probe: ProbeRow, *, layer: str, reduction: str, precision: str) -> Layer:
-        """One layer with what stands beside it: labels, raw samples, answers, and the last linear layer."""
+        """One layer's features with labels, raw samples, outputs, and the last linear layer."""
         features = self.features(checkpoint, probe, layer=layer, reduction=reduction, precision=precision)
         outputs = self.outputs(checkpoint, probe, precision=precision)
         x, _ = self.samples(checkpoint, probe, precision=precision)

@@ -11,7 +11,7 @@ from kinscape.backend.contracts.jobs import ModelJob
 from kinscape.backend.store import matrices
 from kinscape.backend.store.database import Database
 from kinscape.backend.store.tables import CheckpointRow, QuestionRow
-from kinscape.worker.engine.asked import Asked, measure_of, sound
+from kinscape.worker.engine.asked import AskedQuestions, measure_of, sound
 from kinscape.worker.engine.materials import MOST_SHARED, LruCache, Materials, memo_of
 from kinscape.worker.evaluation.cells import not_applicable
 from kinscape.worker.evaluation.intervals import row_groups
@@ -30,7 +30,7 @@ def run_model(database: Database, materials: Materials, job: ModelJob, check: Ca
     """
     here = np.array([job.checkpoint])
     with database.transaction() as session:
-        asked = Asked.load(session, job.questions, [job.checkpoint])
+        asked = AskedQuestions.load(session, job.questions, [job.checkpoint])
         missing = [q for q in job.questions if len(matrices.missing(session, q, here, here)[0])]
     # What is known of this network is needed no longer than this job.
     cache = LruCache(MOST_SHARED)
@@ -45,7 +45,7 @@ def run_model(database: Database, materials: Materials, job: ModelJob, check: Ca
 
 
 def _evaluated(
-    materials: Materials, asked: Asked, checkpoint: CheckpointRow, question: QuestionRow, cache: LruCache
+    materials: Materials, asked: AskedQuestions, checkpoint: CheckpointRow, question: QuestionRow, cache: LruCache
 ) -> Cell:
     measure, settings = measure_of(question), question.parameters
     if measure.card.input is Input.WEIGHTS:

@@ -1,4 +1,4 @@
-"""What goes together in a finished comparison: stored beside it, as soon as it is done."""
+"""Associations in a finished comparison: stored with it, as soon as it is done."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -82,7 +82,7 @@ def summarise(database: Database, comparison: int) -> None:
 
 
 def _read(session: Session, id: int) -> tuple[IndependentModels, list[AskedColumn]]:
-    """The models that count, and their numbers, one question after the other."""
+    """The independent models, and their numbers, one question after the other."""
     ids = comparisons.get(session, id).specification.checkpoints
     models = IndependentModels.of(checkpoints.by_ids(session, ids))
     columns = []

@@ -14,7 +14,7 @@ from kinscape.backend.contracts.jobs import Tile
 from kinscape.backend.store import matrices
 from kinscape.backend.store.database import Database
 from kinscape.backend.store.tables import CheckpointRow, QuestionRow
-from kinscape.worker.engine.asked import Asked, measure_of, sound
+from kinscape.worker.engine.asked import AskedQuestions, measure_of, sound
 from kinscape.worker.engine.materials import Materials
 from kinscape.worker.evaluation.batch import Batch
 from kinscape.worker.evaluation.cells import evaluate_pairs, finite
@@ -73,59 +73,72 @@ def run_tile(database: Database, materials: Materials, job: Tile, check: Check) 
     """
     everyone = {i for part in job.parts for i in (*part.rows, *part.members)}
     with database.transaction() as session:
-        asked = Asked.load(session, [part.question for part in job.parts], everyone)
-    shared: dict[Hashable, Batch] = {}
+        asked = AskedQuestions.load(session, [part.question for part in job.parts], everyone)
+    tile = _Tile(materials, asked, check)
     for part in job.parts:
         measure = measure_of(asked.questions[part.question])
         with database.transaction() as session:
             a, b = asked.missing_of(session, part)
         for block in _Blocks(measure.card.pace).of(a, b):
             check()
-            cells = _evaluated(materials, asked, asked.questions[part.question], measure, block, check, shared)
+            cells = tile.evaluated(asked.questions[part.question], measure, block)
             with database.transaction() as session:
                 matrices.write(session, part.question, cells)
 
 
-def _evaluated(
-    materials: Materials,
-    asked: Asked,
-    question: QuestionRow,
-    measure: Measure,
-    block: tuple[Ints, Ints],
-    check: Check,
-    shared: dict[Hashable, Batch],
-) -> Cells:
-    a, b = block
-    if measure.card.input is Input.NETWORK:
-        # Every network meets many others, in this job and the next: what is known of it is kept.
+@dataclass
+class _Tile:
+    """A tile at work: what it reads, and what its questions share.
+
+    Attributes:
+        batches: batches by inputs and pairs, so that measures of the same ones share what they can.
+    """
+
+    materials: Materials
+    asked: AskedQuestions
+    check: Check
+    batches: dict[Hashable, Batch] = field(default_factory=dict)
+
+    def evaluated(self, question: QuestionRow, measure: Measure, block: tuple[Ints, Ints]) -> Cells:
+        """The cells of a block of pairs."""
+        if measure.card.input is Input.NETWORK:
+            return self._of_networks(question, measure, block)
+        return self._of_inputs(question, measure, block)
+
+    def _of_networks(self, question: QuestionRow, measure: Measure, block: tuple[Ints, Ints]) -> Cells:
+        # Every network meets many others, in this job and the next: what is known of it is shared between them.
+        shared, models = self.materials.shared, self.asked.models
         cells = {}
-        for place in zip(a.tolist(), b.tolist(), strict=True):
-            check()
-            both = [asked.subject(materials, asked.models[i], question, materials.shared) for i in place]
+        for place in zip(*(side.tolist() for side in block), strict=True):
+            self.check()
+            both = [self.asked.subject(self.materials, models[i], question, shared) for i in place]
             cells[place] = evaluate_network(measure, both, question.parameters)
         return Cells.of(cells)
-    reader = _Reader(materials, asked, question)
-    left = reader.side(np.unique(a).tolist(), question.layer_a)
-    right = left
-    if question.layer_a == question.layer_b:
-        more = reader.side(sorted({*b.tolist()} - {*a.tolist()}), question.layer_b)
-        left.inputs.update(more.inputs)
-        left.refused.update(more.refused)
-    else:
-        right = reader.side(np.unique(b).tolist(), question.layer_b)
-    can = np.array([i in left.inputs and j in right.inputs for i, j in zip(a.tolist(), b.tolist(), strict=True)])
-    pairs = list(zip(a[can].tolist(), b[can].tolist(), strict=True))
-    probe = asked.probe(question)
-    groups = () if probe is None or not probe.facts.samples else row_groups(probe.facts.samples)
-    # Measures of the same inputs and pairs share what they can.
-    key = (*reader.key, tuple(pairs))
-    batch = shared.setdefault(key, Batch(left.inputs, None if right is left else right.inputs, pairs, groups))
-    known = evaluate_pairs(measure, batch, question.parameters)
-    refusals = {
-        place: Reason(why=Why.NOT_APPLICABLE, sentence=left.refused.get(place[0]) or right.refused[place[1]])
-        for place in zip(a[~can].tolist(), b[~can].tolist(), strict=True)
-    }
-    return joined([known, Cells.of(refusals)])
+
+    def _of_inputs(self, question: QuestionRow, measure: Measure, block: tuple[Ints, Ints]) -> Cells:
+        a, b = block
+        reader = _Reader(self.materials, self.asked, question)
+        left = reader.side(np.unique(a).tolist(), question.layer_a)
+        right = left
+        if question.layer_a == question.layer_b:
+            more = reader.side(sorted({*b.tolist()} - {*a.tolist()}), question.layer_b)
+            left.inputs.update(more.inputs)
+            left.refused.update(more.refused)
+        else:
+            right = reader.side(np.unique(b).tolist(), question.layer_b)
+        can = np.array([i in left.inputs and j in right.inputs for i, j in zip(a.tolist(), b.tolist(), strict=True)])
+        pairs = list(zip(a[can].tolist(), b[can].tolist(), strict=True))
+        probe = self.asked.probe(question)
+        groups = () if probe is None or not probe.facts.samples else row_groups(probe.facts.samples)
+        batch = Batch(left.inputs, None if right is left else right.inputs, pairs, groups)
+        known = evaluate_pairs(
+            measure, self.batches.setdefault((*reader.key, tuple(pairs)), batch), question.parameters
+        )
+        refusals = {
+            place: Reason(why=Why.NOT_APPLICABLE, sentence=left.refused.get(place[0]) or right.refused[place[1]])
+            for place in zip(a[~can].tolist(), b[~can].tolist(), strict=True)
+        }
+        return joined([known, Cells.of(refusals)])
 
 
 @dataclass(frozen=True)
@@ -133,7 +146,7 @@ class _Reader:
     """Reads what one question compares."""
 
     materials: Materials
-    asked: Asked
+    asked: AskedQuestions
     question: QuestionRow
 
     @property

@@ -15,7 +15,7 @@ from kinscape.worker.inputs.outputs import Outputs
 
 # With fewer samples per class, a shuffle within classes changes next to nothing.
 FEWEST_PER_CLASS = 5
-# Means over more draws would cost more than the measure itself; one draw of a path is dear enough.
+# Means over more draws would cost more than the measure itself; one draw of a path is expensive enough.
 CHANCE_DRAWS = {Pace.PRODUCT: 4, Pace.PAIR: 2, Pace.PATH: 1}
 
 

@@ -12,6 +12,7 @@ from kinscape.backend.contracts.cells import Estimate, IntervalKind
 from kinscape.backend.statistics import jackknife
 from kinscape.worker.evaluation.measurement import Measurement
 
+# Student's t with 19 degrees of freedom is only 7 % wider than the normal.
 GROUPS = 20
 FEWEST_GROUPS = jackknife.FEWEST_GROUPS
 NAN = float("nan")

@@ -37,7 +37,7 @@ def evaluate_model(
     groups: Sequence[Tensor] = (),
     memo: Memo | None = None,
 ) -> Cell:
-    """The cell of one model from its outputs, from what a layer sees, or from its weights.
+    """The cell of one model from its outputs, from a layer's features, or from its weights.
 
     Args:
         memo: shared by measures of the same data, so that what several prepare is prepared once.
@@ -56,7 +56,7 @@ def evaluate_model(
         return not_applicable(str(sentence))
     if not math.isfinite(whole.value):
         return not_applicable(
-            "The number is not finite: a right answer got probability zero."
+            "The number is not finite: a correct class got probability zero."
             if math.isinf(whole.value)
             else measure.undefined
         )
@@ -76,7 +76,7 @@ def evaluate_model(
 def evaluate_both(
     measure: Measure, train: Outputs, held_out: Outputs, settings: Settings, *, intervals: Literal[True, False] = True
 ) -> Cell:
-    """The cell of one model from its answers to train samples and to held-out ones.
+    """The cell of one model from its outputs for train samples and for held-out ones.
 
     The two sets are resampled together, group by group: their errors are independent, so the
     spread of the number is that of both.

@@ -47,7 +47,7 @@ def _check_steady(subject: Subject) -> None:
         return torch.allclose(one, two, rtol=1e-4, atol=1e-6, equal_nan=True)
 
     if not subject.once("steady", is_steady):
-        raise Undefined("The network answers the same samples differently each time, so it has no number of its own.")
+        raise Undefined("The network computes the same samples differently each time, so its numbers are not defined.")
 
 
 def _with_smaller_passes(measure: Measure, subjects: Sequence[Subject], settings: Settings) -> Any:

@@ -9,13 +9,13 @@ from kinscape.worker.inputs.undefined import Undefined
 
 @dataclass(frozen=True)
 class Layer:
-    """What one layer of one model sees in a probe set, with what stands beside it.
+    """The features of one layer of one model for a probe set, with what measures need beside them.
 
     Attributes:
         features: ``(samples, width)``.
         labels: ``(samples,)``, int64, where the probe set has them.
         inputs: ``(samples, values)``, the raw samples, flattened.
-        logits: ``(samples, classes)``, the network's answers.
+        logits: ``(samples, classes)``, the network's outputs.
         head: ``(classes, width)``, the last linear layer where this layer enters it.
     """
 

@@ -8,12 +8,13 @@ from torch import Tensor
 
 from kinscape.worker.inputs.undefined import Undefined
 
+# Below this, counting the larger ones (quadratic in classes) is faster than sorting.
 FEW_CLASSES = 32
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """What one model answers to a probe set.
+    """The outputs of one model for a probe set.
 
     Attributes:
         logits: ``(samples, classes)``, float64.
@@ -26,7 +27,7 @@ class Outputs:
     references: tuple["Outputs", ...] = ()
 
     def rows(self, index: Tensor) -> "Outputs":
-        """The answers to some of the samples."""
+        """The outputs for some of the samples."""
         index = index.to(self.logits.device)
         labels = None if self.labels is None else self.labels[index]
         return Outputs(self.logits[index], labels, tuple(r.rows(index) for r in self.references))

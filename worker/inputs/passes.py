@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+# Bounds a pass of tiny networks.
 MOST_PER_PASS = 4096
 
 
@@ -10,9 +11,11 @@ MOST_PER_PASS = 4096
 PASSES_KEPT = 6
 
 
+# Outputs of one layer should stay in a CPU's cache.
 CACHE_BYTES = 4 << 20
 
 
+# Between these the cache decides.
 FEWEST_AT_ONCE, MOST_AT_ONCE = 8, 1024
 
 
@@ -24,10 +27,10 @@ def samples_per_pass(module: nn.Module, x: Tensor, *, room_bytes: int) -> int:
 def samples_in_cache(module: nn.Module, x: Tensor) -> int:
     """How many samples to send through a network at once where nothing of the pass is kept.
 
-    On a processor, outputs of layers that outgrow its cache make a pass take up to twice as long.
+    On a CPU, outputs of layers that outgrow its cache make a pass take up to twice as long.
     """
     if any(isinstance(m, nn.modules.batchnorm._BatchNorm) and m.running_mean is None for m in module.modules()):
-        # Its answer to a sample depends on those beside it: no more passes than must be.
+        # Its output for a sample depends on the other samples of the pass: no more passes than must be.
         return MOST_PER_PASS
     if x.device.type != "cpu":
         return MOST_AT_ONCE

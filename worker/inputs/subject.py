@@ -53,7 +53,7 @@ class Subject:
         return self.memo.once(key, make)
 
     def lasting(self, name: str, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
-        """The same for tensors that are dear to make, small, and needed again by other jobs."""
+        """The same for tensors that are expensive to make, small, and needed again by other jobs."""
         keep = self.keep
         found: dict[str, Tensor] = self.once(name, make if keep is None else lambda: keep(name, make))
         return found

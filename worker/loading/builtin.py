@@ -6,8 +6,10 @@ from sklearn.datasets import load_digits
 
 from kinscape.backend.contracts.probes import ProbeRole
 
+# Of 1,797 digits; the rest is for training.
 HELD_OUT = 500
 SPLIT_SEED = 0
+# The digits have grey values from 0 to 16.
 GREYS = 16
 
 

@@ -6,6 +6,7 @@ import torch
 
 # The machine's memory is shared with other workers, the store and the web; what is free on a GPU is ours alone.
 SHARE_OF_MEMORY = 0.1
+# Temporary copies of a pass need the rest.
 SHARE_OF_FREE = 0.4
 
 

@@ -17,9 +17,13 @@ import kinscape
 from kinscape.backend.contracts.uploads import UploadKind
 from kinscape.worker.door.refusal import Refusal
 
+# For large files on slow disks.
 WALL_S = 120
+# Less than the wall clock, so that a busy loop is told from a slow disk.
 CPU_S = 100
+# Address space beside three times the file.
 MEMORY_BYTES = 8 << 30
+# Headers, the manifest, and what a small file grows by.
 SLACK_BYTES = 64 << 20
 # Where the package lies; its folders may be links to others.
 PACKAGE = Path(kinscape.__file__).parent
@@ -38,7 +42,7 @@ DAMAGED = "The file could not be read within the limits of time and memory; it i
 
 
 @dataclass(frozen=True)
-class Opened:
+class OpenedUpload:
     """What the door made of a file: canonical tensors and a manifest."""
 
     tensors: Path
@@ -118,7 +122,7 @@ def has_sandbox() -> bool:
         return (folder / "out" / "manifest.json").is_file()
 
 
-def open_file(source: Path, out: Path, *, kind: UploadKind) -> Opened:
+def open_file(source: Path, out: Path, *, kind: UploadKind) -> OpenedUpload:
     """Read an uploaded file behind the door.
 
     Args:
@@ -137,7 +141,7 @@ def open_file(source: Path, out: Path, *, kind: UploadKind) -> Opened:
         raise Refusal(DAMAGED) from error
     if not manifest.get("ok"):
         raise Refusal(str(manifest.get("sentence", DAMAGED))[:2000])
-    return Opened(out / "tensors.safetensors", manifest)
+    return OpenedUpload(out / "tensors.safetensors", manifest)
 
 
 def _run(source: Path, out: Path, *, kind: UploadKind, jailed: bool) -> None:

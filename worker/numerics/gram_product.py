@@ -4,11 +4,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+# Blocks on the diagonal are multiplied whole; smaller ones are less efficient.
 ROWS_OF_A_BLOCK = 256
 
 
 def products_of_rows(x: Tensor) -> Tensor:
-    """Inner product of every row ``(rows, width)`` with every other; on a processor half of them are multiplied."""
+    """Inner product of every row ``(rows, width)`` with every other; on a CPU half of them are multiplied."""
     if x.device.type != "cpu":
         return x @ x.T
     if torch.get_num_threads() == 1:

@@ -11,6 +11,7 @@ import torch
 from kinscape.worker.numerics.progress import steps
 
 Found = TypeVar("Found")
+# Each task holds memory of its own, and memory bandwidth is shared.
 MOST_AT_ONCE = 4
 CPU = torch.device("cpu")
 # While some tasks run, torch's number of threads is not the caller's.

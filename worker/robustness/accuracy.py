@@ -7,7 +7,7 @@ from kinscape.worker.inputs.subject import Subject
 from kinscape.worker.inputs.weights import Weights
 
 
-def right_on(subject: Subject, x: Tensor, *, weights: Weights | None = None) -> Tensor:
+def correct_on(subject: Subject, x: Tensor, *, weights: Weights | None = None) -> Tensor:
     """1 where the network gives the right class to a sample, ``(samples,)``, float64.
 
     Args:

@@ -4,20 +4,20 @@ import torch
 from torch import Tensor, nn
 
 from kinscape.worker.inputs.undefined import Undefined
-from kinscape.worker.robustness.samples import Raw
+from kinscape.worker.robustness.samples import UnnormalisedSamples
 
 
 def wrong_margins(logits: Tensor, y: Tensor) -> Tensor:
     """Smooth maximum of the wrong classes' logits minus the right one's, ``(samples,)``.
 
     Its gradient points where that of the cross-entropy does: that is ``(1 - p_y)`` times this one, which
-    rounds to zero for confident answers.
+    rounds to zero for confident predictions.
     """
     right = nn.functional.one_hot(y, logits.shape[1]).bool()
     return logits.masked_fill(right, -torch.inf).logsumexp(1) - logits.gather(1, y[:, None])[:, 0]
 
 
-def attacked(raw: Raw, *, start: Tensor, radius: float, step: float, steps: int) -> Tensor:
+def attacked(raw: UnnormalisedSamples, *, start: Tensor, radius: float, step: float, steps: int) -> Tensor:
     """Raw samples after steps uphill, each along the sign of the gradient, kept near and within range.
 
     Args:

@@ -6,7 +6,9 @@ import torch
 from torch import Tensor, nn
 
 Corruption = Callable[[Tensor, float, torch.Generator], Tensor]
+# As in the published families of corruptions.
 SEVERITIES = 5
+# Strengths are given for images of this side and scale with it.
 USUAL_SIDE = 32
 
 

@@ -11,7 +11,7 @@ from kinscape.worker.inputs.undefined import Undefined
 
 
 @dataclass(frozen=True)
-class Raw:
+class UnnormalisedSamples:
     """Samples on their own scale.
 
     Attributes:
@@ -37,7 +37,7 @@ class Raw:
         return (values - mean) / std
 
 
-def raw_samples(subject: Subject) -> Raw:
+def raw_samples(subject: Subject) -> UnnormalisedSamples:
     """The samples of a subject before normalisation.
 
     Raises:
@@ -55,7 +55,7 @@ def raw_samples(subject: Subject) -> Raw:
     # Normalising and undoing it again may carry the ends of [0, 1] a rounding beyond.
     if low > -1e-4 and high < 1 + 1e-4:
         low, high = 0.0, 1.0
-    return Raw(subject, values, low, high)
+    return UnnormalisedSamples(subject, values, low, high)
 
 
 def half_widths(rights: Tensor, subject: Subject) -> list[float | str | None]:

@@ -75,13 +75,13 @@ def over_pairs(
     """
     prepared = [prepare(x) for x in batch.items]
 
-    def found(i: int, j: int) -> tuple[Tensor, Tensor]:
+    def value_and_replicates(i: int, j: int) -> tuple[Tensor, Tensor]:
         try:
             return of_pair(prepared[i], prepared[j])
         except Undefined:
             nothing = torch.full((len(batch.groups),), torch.nan, dtype=torch.float64)
             return torch.tensor(torch.nan, dtype=torch.float64), nothing
 
-    tasks = [partial(found, i, j) for i, j in batch.pairs.tolist()]
+    tasks = [partial(value_and_replicates, i, j) for i, j in batch.pairs.tolist()]
     values, replicates = zip(*side_by_side(tasks, device=batch.items[0].device), strict=True)
     return PairResults(torch.stack(values), torch.stack(replicates, 1) if batch.groups else None)

@@ -8,9 +8,13 @@ from kinscape.worker.numerics.gram_product import products_of_rows
 
 DIGITS = 1e12  # cosines equal to so many digits tie, whatever the order of summation was
 MOST_ROOM = 1e-3  # of thousands of features float32 would leave nearly every sample unsure
+# Rows of cosines in memory at a time.
 ROWS_AT_ONCE = 2048
+# So many candidates beyond k are computed in float64; the (k + 4)-th must lie clearly below the k-th.
 LIKELY = 4
+# Rows that are zero are divided by it instead of by 0.
 TINY = 1e-300
+# Gathered candidates stay in the cache.
 LIKELY_ROWS_AT_ONCE = 64
 
 
@@ -31,13 +35,13 @@ def nearest_rows(x: Tensor, *, k: int, in_order: bool = True) -> Tensor:
 
     Ties go to the lower number; without ``in_order`` only which neighbours there are is sure.
     Cosines in float32 tell the order wherever they lie further apart than both can be wrong; samples for which
-    some do not are looked at again in float64.
+    some do not are computed again in float64.
     """
     n, width = x.shape
     # Each of width products and sums, and each number that was rounded, adds at most half a unit in the last place.
     wrong = (width + 4) * 2**-24
     room = 2 * wrong / (1 - wrong)
-    # Where everybody is a neighbour nothing needs to be near, but samples may all be equally far.
+    # Where every sample is a neighbour nothing needs to be near, but samples may all be equally far.
     is_rough = k < n - 1 and room < MOST_ROOM and _float32_is_whole()
     rough = x.to(torch.float32) if is_rough else x
     parts, keys = [], _Keys(x)
@@ -57,7 +61,7 @@ def nearest_rows(x: Tensor, *, k: int, in_order: bool = True) -> Tensor:
         if len(unsure):
             found[unsure - start] = keys.nearest_of_likely(unsure, cosines[unsure - start], k=k, room=room)
         parts.append(found)
-        # Where most are looked at twice, once in float64 is less work.
+        # Where most are computed twice, once in float64 is less work.
         is_rough = 2 * (keys.rows_seen - known) < len(rows)
     if keys.are_equal:
         raise Undefined("All samples point the same way, so none is nearer than another.")

@@ -22,10 +22,15 @@ from kinscape.worker.numerics.progress import steps
 from kinscape.worker.numerics.threads import side_by_side
 from kinscape.worker.similarity.kernels import median_distance
 
+# One strip of all models' Gram matrices.
 TILE_BYTES = 96 << 20
+# Parts short enough for sums in float32; parts are added in float64.
 MOST_ROWS = 256
+# A sample so much longer than the mean would take digits of float32 from the others.
 UNEVEN = 20
+# Larger features are multiplied one by one, without a copy.
 MOST_STACKED = 1 << 19
+# Columns of a strip fit the cache.
 STRIP_ENTRIES = 1 << 20
 Kernel = Callable[[Tensor, Tensor, Tensor], Tensor]
 
@@ -199,7 +204,7 @@ def kernel_moments(xs: Sequence[Tensor], groups: Sequence[Tensor], kernel: Kerne
 
 
 def _moments_of_strips(
-    rows: "_Rows", strip_of: Callable[[slice, slice], Tensor], *, like: Sequence[Tensor], by_features: bool
+    rows: "_RowsByGroup", strip_of: Callable[[slice, slice], Tensor], *, like: Sequence[Tensor], by_features: bool
 ) -> Moments:
     """Sums over tiles of strips ``(models, rows, columns)`` of the upper triangle; each strip is used up at once."""
     models, samples = len(like), len(like[0])
@@ -262,7 +267,7 @@ def feature_moments(xs: Sequence[Tensor], groups: Sequence[Tensor]) -> Moments:
 
 
 @dataclass(frozen=True)
-class _Rows:
+class _RowsByGroup:
     """Samples in an order in which groups lie together, cut into pieces."""
 
     order: Tensor
@@ -287,14 +292,14 @@ class _Rows:
         return max(self.owners) + 1
 
 
-def _in_pieces(groups: Sequence[Tensor], *, samples: int, most: int) -> _Rows:
+def _in_pieces(groups: Sequence[Tensor], *, samples: int, most: int) -> _RowsByGroup:
     spans, owners, start = [], [], 0
     for owner, group in enumerate(groups or (torch.arange(samples),)):
         for piece in group.tensor_split(math.ceil(len(group) / most)):
             spans.append((start, start + len(piece)))
             owners.append(owner)
             start += len(piece)
-    return _Rows(torch.cat(list(groups)) if groups else torch.arange(samples), spans, owners, bool(groups))
+    return _RowsByGroup(torch.cat(list(groups)) if groups else torch.arange(samples), spans, owners, bool(groups))
 
 
 def _batches(xs: Sequence[Tensor]) -> list[tuple[Tensor | slice, Tensor]]:
@@ -320,7 +325,7 @@ class _Sums:
     diagonal: Tensor
 
     @classmethod
-    def empty(cls, rows: _Rows, *, models: int, samples: int, device: torch.device) -> "_Sums":
+    def empty(cls, rows: _RowsByGroup, *, models: int, samples: int, device: torch.device) -> "_Sums":
         def zeros(*shape: int) -> Tensor:
             return torch.zeros(*shape, dtype=torch.float64, device=device)
 
@@ -342,7 +347,7 @@ class _Sums:
         if first == second:
             self.blocks[first].add_(product, alpha=2 if again else 1)
 
-    def add_linear_rows(self, xs: Sequence[Tensor], rows: _Rows) -> None:
+    def add_linear_rows(self, xs: Sequence[Tensor], rows: _RowsByGroup) -> None:
         """Row sums of linear kernels by group, from the sums of the features; samples in the order of the rows."""
         for m, x in enumerate(xs):
             ends = torch.zeros(rows.count, x.shape[1], dtype=torch.float64, device=x.device)
@@ -357,7 +362,7 @@ class _Sums:
             for (start, stop), owner in zip(rows.spans, rows.owners, strict=True):
                 self.rows[m, start:stop, owner] -= x[start:stop].to(torch.float64).square().sum(1)
 
-    def moments(self, rows: _Rows, *, grouped: bool) -> Moments:
+    def moments(self, rows: _RowsByGroup, *, grouped: bool) -> Moments:
         """Whole, and without each group."""
         n = self.rows.shape[1]
         owner = torch.cat([torch.full((b - a,), o) for (a, b), o in zip(rows.spans, rows.owners, strict=True)])

@@ -16,12 +16,14 @@ from kinscape.worker.evaluation.from_features import Features
 from kinscape.worker.inputs.undefined import Undefined
 from kinscape.worker.numerics.progress import steps
 
+# 64 MiB of float64 at a time.
 VALUES_AT_ONCE = 1 << 23
+# The unbiased estimator divides by n(n - 3).
 FEWEST = 4
 
 
 @dataclass(frozen=True)
-class Side:
+class PositionSums:
     """One model's features and their sums; index 0 of ``kept`` is the whole, g+1 is without group g. float64.
 
     Attributes:
@@ -40,7 +42,7 @@ class Side:
     ends: Tensor
 
     @classmethod
-    def of(cls, features: Tensor, kept: Tensor) -> "Side":
+    def of(cls, features: Tensor, kept: Tensor) -> "PositionSums":
         """The sums of one model's features."""
         samples, positions, width = features.shape
         total = torch.zeros(width, dtype=torch.float64, device=features.device)
@@ -62,7 +64,7 @@ class Side:
         return (self.features[samples.to(self.features.device)].to(torch.float64) - self.mean) / self.scale
 
 
-def unbiased_hsic(a: Side, b: Side, kept: Tensor, groups: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+def unbiased_hsic(a: PositionSums, b: PositionSums, kept: Tensor, groups: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     """HSIC whole and without each group, ``(1+groups,)``, and the part of it that rounding is measured by.
 
     Args:
@@ -86,7 +88,7 @@ def unbiased_hsic(a: Side, b: Side, kept: Tensor, groups: Sequence[Tensor]) -> t
 
 
 @dataclass(frozen=True)
-class Crossed:
+class CrossHsic:
     """What two models' features give together, whole and without each group.
 
     Attributes:
@@ -102,7 +104,7 @@ class Crossed:
     within: Tensor
 
 
-def _by_group(a: Side, b: Side, groups: Sequence[Tensor]) -> Crossed:
+def _by_group(a: PositionSums, b: PositionSums, groups: Sequence[Tensor]) -> CrossHsic:
     samples, positions, width = a.features.shape
     other = b.features.shape[2]
     within = a.s.new_empty(samples)
@@ -120,7 +122,7 @@ def _by_group(a: Side, b: Side, groups: Sequence[Tensor]) -> Crossed:
         for kind, part in zip(parts, (cross, a.s[group].T @ b.s[group], left, right), strict=True):
             kind.append(part)
     crosses, sums, left, right = (_left_out(kind, groups) for kind in parts)
-    return Crossed(crosses, sums, left, right, within)
+    return CrossHsic(crosses, sums, left, right, within)
 
 
 def _left_out(parts: Sequence[Tensor], groups: Sequence[Tensor]) -> Tensor:
@@ -138,7 +140,7 @@ def cka_of_positions(batch: Features) -> PairResults:
     kept = torch.ones(1 + len(batch.groups), samples, dtype=torch.float64, device=device)
     for g, group in enumerate(batch.groups):
         kept[g + 1, group.to(device)] = 0
-    sides = [Side.of(x, kept) for x in batch.items]
+    sides = [PositionSums.of(x, kept) for x in batch.items]
     own = []
     for side in sides:
         value, size = unbiased_hsic(side, side, kept, batch.groups)

@@ -11,8 +11,11 @@ from torch import Tensor
 from kinscape.worker.inputs.undefined import Undefined
 from kinscape.worker.similarity.kernels import centred
 
+# An assignment of copies grows with the cube of their number.
 MOST_COPIES = 1024
+# The linear programme of a transport has one variable per pair.
 MOST_PAIRS = 250_000
+# 400 MB of float64.
 MOST_PRODUCTS = 50_000_000
 
 

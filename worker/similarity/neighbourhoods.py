@@ -17,8 +17,11 @@ from kinscape.worker.numerics.progress import steps
 from kinscape.worker.similarity.cosine_neighbours import nearest_rows, unit_rows
 
 NEIGHBOURS = (Parameter(name="k", default=10, minimum=1, maximum=200, help="Neighbours per sample."),)
+# Features of neighbours at a time.
 ENTRIES_AT_ONCE = 1 << 25
+# A table of places that stays in the cache.
 CACHED_ENTRIES = 1 << 21
+# All models' matrices of cosines up to so much; beyond it they are computed again.
 HELD_BYTES = 1 << 30
 
 
@@ -35,7 +38,7 @@ def neighbours(features: Tensor, *, k: int, **_: object) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Near:
+class Neighbourhoods:
     """Neighbours of the samples that are left, for all models.
 
     Attributes:
@@ -86,7 +89,7 @@ class Cosines:
         return torch.cat([torch.einsum("nd,nkd->nk", x[r], x[o]) for r, o in parts])
 
 
-def every_neighbourhood(batch: Features, *, k: int, in_order: bool) -> Iterator[Near]:
+def every_neighbourhood(batch: Features, *, k: int, in_order: bool) -> Iterator[Neighbourhoods]:
     """Neighbours whole, then without each group."""
     n = len(batch.items[0])
     spare = min(n - 1, 2 * k + 10) if batch.groups else k
@@ -98,7 +101,7 @@ def every_neighbourhood(batch: Features, *, k: int, in_order: bool) -> Iterator[
     lists = batch.once(("nearest", spare, in_order), nearest)
     cosines = batch.once("cosines", lambda: Cosines(batch.items))
     everyone = torch.arange(n, device=lists.device)
-    yield Near(everyone, lists[:, :, :k], cosines)
+    yield Neighbourhoods(everyone, lists[:, :, :k], cosines)
     owner = torch.empty_like(everyone)
     for g, group in enumerate(batch.groups):
         owner[group.to(owner.device)] = g
@@ -111,14 +114,14 @@ def every_neighbourhood(batch: Features, *, k: int, in_order: bool) -> Iterator[
         if int(stays.sum(2).min()) < k:
             # The spare neighbours of some sample all left: look again among the rest.
             again = [nearest_rows(cosines.units(m)[rows], k=k) for m in range(len(batch.items))]
-            yield Near(rows, rows[torch.stack(again)], cosines)
+            yield Neighbourhoods(rows, rows[torch.stack(again)], cosines)
             continue
         first = stays & (stays.cumsum(2) <= k)
-        yield Near(rows, some[first].view(len(some), len(rows), k), cosines)
+        yield Neighbourhoods(rows, some[first].view(len(some), len(rows), k), cosines)
 
 
 def over_neighbourhoods(
-    batch: Features, score: Callable[[Near, int, Tensor], Tensor], *, k: int, in_order: bool
+    batch: Features, score: Callable[[Neighbourhoods, int, Tensor], Tensor], *, k: int, in_order: bool
 ) -> PairResults:
     """Values and replicates of every pair.
 
@@ -142,7 +145,7 @@ def over_neighbourhoods(
 
 
 def by_neighbourhoods(
-    score: Callable[[Near, int, Tensor], Tensor], *, in_order: bool = True
+    score: Callable[[Neighbourhoods, int, Tensor], Tensor], *, in_order: bool = True
 ) -> Callable[..., PairResults]:
     """The batch function of a measure of neighbours: lists once per model, shortened when a group leaves."""
 
@@ -157,7 +160,7 @@ def shared(a: Tensor, b: Tensor) -> Tensor:
     return (a.unsqueeze(-1) == b.unsqueeze(-2)).sum((-1, -2)).to(torch.float64)
 
 
-def are_shared(near: Near, i: int, others: Tensor) -> Tensor:
+def are_shared(near: Neighbourhoods, i: int, others: Tensor) -> Tensor:
     """Whether the neighbours of each sample in several models are its neighbours in one, ``(others, left, k)``."""
     samples = int(near.rows[-1]) + 1
     found = []
@@ -169,7 +172,7 @@ def are_shared(near: Near, i: int, others: Tensor) -> Tensor:
     return torch.cat(found, 1)
 
 
-def overlaps(near: Near, i: int, others: Tensor) -> Tensor:
+def overlaps(near: Neighbourhoods, i: int, others: Tensor) -> Tensor:
     """How many neighbours of each sample one model shares with several others, ``(others, left)``."""
     return are_shared(near, i, others).sum(-1).to(torch.float64)
 

@@ -1,4 +1,4 @@
-"""What measures of answers share: probabilities, one-hot classes, and means over samples."""
+"""What functional measures share: probabilities, one-hot classes, and means over samples."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -15,15 +15,15 @@ NO_LOGIT = -1e29  # stands for the logit of a probability of zero
 LEAST = 1e-300  # a probability of zero has a logarithm, and p log p is zero all the same
 
 
-class Certain(NamedTuple):
+class Probabilities(NamedTuple):
     """Probabilities and their logarithms, each ``(samples, classes)``."""
 
     p: Tensor
     log_p: Tensor
 
 
-class Judged(NamedTuple):
-    """Named class as one-hot ``(samples, classes)``, float32, and 1 where it is right ``(samples, 1)``."""
+class PredictedClass(NamedTuple):
+    """Predicted class as one-hot ``(samples, classes)``, float32, and 1 where it is correct ``(samples, 1)``."""
 
     named: Tensor
     right: Tensor
@@ -34,9 +34,9 @@ def probabilities(outputs: Outputs, **_: object) -> Tensor:
     return outputs.probabilities
 
 
-def with_logarithms(outputs: Outputs, **_: object) -> Certain:
+def with_logarithms(outputs: Outputs, **_: object) -> Probabilities:
     """Softmax outputs and their logarithms."""
-    return Certain(outputs.probabilities, outputs.log_probabilities)
+    return Probabilities(outputs.probabilities, outputs.log_probabilities)
 
 
 def one_hot_predictions(outputs: Outputs, **_: object) -> Tensor:
@@ -44,12 +44,12 @@ def one_hot_predictions(outputs: Outputs, **_: object) -> Tensor:
     return torch.nn.functional.one_hot(outputs.predictions, outputs.logits.shape[1]).to(torch.float32)
 
 
-def judged(outputs: Outputs, **_: object) -> Judged:
-    """The named class, and whether it is right."""
-    return Judged(one_hot_predictions(outputs), outputs.right[:, None])
+def predicted_class(outputs: Outputs, **_: object) -> PredictedClass:
+    """The predicted class, and whether it is correct."""
+    return PredictedClass(one_hot_predictions(outputs), outputs.right[:, None])
 
 
-def right_answers(outputs: Outputs, **_: object) -> Tensor:
+def correct_predictions(outputs: Outputs, **_: object) -> Tensor:
     """1 where the model is right, ``(samples, 1)``."""
     return outputs.right[:, None]
 
@@ -175,7 +175,7 @@ def spread(one: Tensor, count: int, *, over: str) -> Tensor:
     return one[:, None].expand(-1, count) if over == "columns" else one[None, :].expand(count, -1)
 
 
-def disagreement_and_accuracies(left: Judged, right: Judged) -> Tensor:
+def disagreement_and_accuracies(left: PredictedClass, right: PredictedClass) -> Tensor:
     """How often two models name different classes, and how often the one and the other are right."""
     a, b = (side.right.mean((1, 2)) for side in (left, right))
     disagree = 1 - mean_products(left.named, right.named)
@@ -188,35 +188,35 @@ def kappa(observed: Tensor, expected: Tensor) -> Tensor:
     return torch.where(chance.abs() < 1e-12, torch.nan, (observed - expected) / chance)
 
 
-class Halved(NamedTuple):
+class HalfProbabilities(NamedTuple):
     """Half of the probabilities ``(samples, classes)``, and their entropy in nats ``(samples, 1)``."""
 
     half: Tensor
     entropy: Tensor
 
 
-def halved(outputs: Outputs, **_: object) -> Halved:
+def halved(outputs: Outputs, **_: object) -> HalfProbabilities:
     """Half of the softmax outputs, and the entropy of the whole."""
     return halves(outputs.probabilities)
 
 
-def halves(p: Tensor) -> Halved:
+def halves(p: Tensor) -> HalfProbabilities:
     """Half of the probabilities, and the entropy of the whole."""
     half = (p / 2).clamp_min(LEAST)
-    return Halved(half, _entropy(half + half)[:, None])
+    return HalfProbabilities(half, _entropy(half + half)[:, None])
 
 
 def _entropy(p: Tensor) -> Tensor:
     return -(p.log().mul_(p) @ p.new_ones(p.shape[-1]))
 
 
-def jensen_shannon(p: Halved, q: Halved) -> Tensor:
+def jensen_shannon(p: HalfProbabilities, q: HalfProbabilities) -> Tensor:
     """Jensen-Shannon divergence of each sample, in nats, rounding outside the range cut."""
     own = (p.entropy + q.entropy).squeeze(-1) / 2
     return (_entropy(p.half + q.half) - own).clamp_(0, LN_2)
 
 
-def _mean_divergence_and_distance(p: Halved, q: Halved) -> Tensor:
+def _mean_divergence_and_distance(p: HalfProbabilities, q: HalfProbabilities) -> Tensor:
     each = jensen_shannon(p, q)
     return torch.stack([each.mean(-1), each.sqrt_().mean(-1)])
 

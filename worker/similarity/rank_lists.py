@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from kinscape.worker.similarity.neighbourhoods import Near
+from kinscape.worker.similarity.neighbourhoods import Neighbourhoods
 
 
 def of_ranks(first: Tensor, second: Tensor, *, k: int) -> Tensor:
@@ -29,6 +29,6 @@ def of_lists(x: Tensor, y: Tensor) -> Tensor:
     return of_ranks(there.sum(-1), places.expand(x.shape), k=k)
 
 
-def in_block(near: Near, i: int, others: Tensor) -> Tensor:
+def in_block(near: Neighbourhoods, i: int, others: Tensor) -> Tensor:
     """The same for one model and several others, ``(others, samples)``."""
     return torch.stack([of_lists(near.order[i], near.order[j]) for j in others])

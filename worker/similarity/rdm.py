@@ -11,6 +11,7 @@ from kinscape.worker.evaluation.from_features import Features
 from kinscape.worker.inputs.undefined import Undefined
 from kinscape.worker.numerics.gram_product import products_of_rows
 
+# Dissimilarities of two chunks of models in memory at once.
 HELD_BYTES = 1 << 30
 DIGITS = 1e12  # dissimilarities equal to twelve digits tie
 

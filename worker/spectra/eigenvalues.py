@@ -12,6 +12,7 @@ from kinscape.worker.inputs.undefined import Undefined
 from kinscape.worker.inputs.weights import Weights
 from kinscape.worker.spectra.power_law import PowerLaw, fit_power_law
 
+# Eigenvalues of a Gram matrix below this share of the largest are rounding.
 ROUNDING = 1e-10
 
 

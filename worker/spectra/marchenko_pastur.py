@@ -4,7 +4,9 @@ from functools import cache
 
 import numpy as np
 
+# A histogram of fewer eigenvalues has no bulk to speak of.
 FEWEST = 20
+# Midpoint rule in the angle, in which the integrand is smooth.
 POINTS = 20001
 
 

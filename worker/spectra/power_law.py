@@ -6,7 +6,9 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
+# Tails of fewer values fit any exponent.
 FEWEST = 20
+# Tails × values that stay in the cache.
 ENTRIES_AT_ONCE = 1 << 16
 
 Numbers = npt.NDArray[np.float64]

@@ -9,6 +9,7 @@ from torch import Tensor
 from kinscape.worker.inputs.undefined import Undefined
 from kinscape.worker.spectra.kurtosis import kurtosis_over_layers
 
+# The curve in steps of half a per cent.
 POINTS = 201
 
 

@@ -15,6 +15,7 @@ from torch import Tensor, fx, nn
 
 from kinscape.worker.inputs.undefined import Undefined
 
+# Coordinate ascent ends sooner when no unit moves.
 MOST_SWEEPS = 50
 KEEPS = (
     nn.ReLU,

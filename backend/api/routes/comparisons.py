@@ -10,7 +10,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
 from kinscape.backend.actions import comparisons
-from kinscape.backend.api.parts import Parts, RowId, Transaction, parts_of
+from kinscape.backend.api.parts import RowId, Transaction, WebParts, parts_of
 from kinscape.backend.contracts.comparisons import Comparison, ComparisonCreate, ComparisonState, Progress
 from kinscape.backend.contracts.plans import Plan
 from kinscape.backend.contracts.projects import Id
@@ -90,7 +90,7 @@ def progress(session: Transaction, comparison: RowId) -> Progress:
     return comparisons.progress(session, comparison)
 
 
-def _progress(parts: Parts, id: int) -> Progress:
+def _progress(parts: WebParts, id: int) -> Progress:
     with parts.database.transaction() as session:
         return comparisons.progress(session, id)
 

@@ -6,13 +6,13 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from kinscape.backend.actions import associations as summaries
-from kinscape.backend.actions import exports, matrices, pairs, samples
+from kinscape.backend.actions import exports, matrices, measures, pairs, samples
 from kinscape.backend.actions import groups as grouped
 from kinscape.backend.api.parts import Opened, RowId, Transaction
 from kinscape.backend.contracts.associations import Agreements, Associations
 from kinscape.backend.contracts.cells import Cell
 from kinscape.backend.contracts.groups import Contrast, Groups
-from kinscape.backend.contracts.matrices import Matrix, Profile, Reading
+from kinscape.backend.contracts.matrices import MatrixLists, Profile, Reading
 from kinscape.backend.contracts.pairs import Difference, Disagreements, PairCell, PairDifference
 
 router = APIRouter(tags=["comparisons"])
@@ -45,7 +45,7 @@ def _arrays(body: bytes) -> Response:
 
 @router.get(
     "/comparisons/{comparison}/matrix",
-    response_model=Matrix,
+    response_model=MatrixLists,
     responses={200: {"content": {ARRAYS: {}}, "description": "The matrix as JSON, or as a numpy archive."}},
 )
 def matrix(
@@ -58,13 +58,14 @@ def matrix(
     reading: Reading = Reading.RAW,
     seeds: Group | None = None,
     format: MatrixFormat = MatrixFormat.JSON,
-) -> Matrix | Response:
+) -> MatrixLists | Response:
     """All pairs of one measure; one column for a measure of single models.
 
     With ``format=npz``, or where ``application/octet-stream`` is accepted, a numpy archive of ``values``, ``low``,
     ``high``, ``reasons`` and ``header``.
     """
-    arrays = matrices.matrix(session, comparison, measure, layer=layer, other=other_layer, reading=reading, seeds=seeds)
+    asked = measures.find(session, comparison, measure, layer=layer, other=other_layer)
+    arrays = matrices.matrix(session, asked, reading=reading, seeds=seeds)
     if format is MatrixFormat.NPZ or ARRAYS in request.headers.get("accept", ""):
         return _arrays(exports.as_npz(arrays))
     return arrays.document()
@@ -85,7 +86,7 @@ def contrast(
 
 
 @router.get("/comparisons/{comparison}/layers")
-def layers(session: Transaction, comparison: RowId, measure: Measure, a: Number, b: Number) -> Matrix:
+def layers(session: Transaction, comparison: RowId, measure: Measure, a: Number, b: Number) -> MatrixLists:
     """Every layer of one checkpoint against every layer of another."""
     return matrices.layer_matrix(session, comparison, measure, a=a, b=b)
 
@@ -115,9 +116,7 @@ def difference(
     second_layer: Layer = None,
 ) -> Difference:
     """Cell (a, b) minus cell (c, d), at one layer or at two, with its paired interval."""
-    return pairs.difference(
-        session, comparison, measure, first=(a, b), second=(c, d), layer=layer, second_layer=second_layer
-    )
+    return pairs.difference(session, comparison, measure, first=(a, b), second=(c, d), layers=(layer, second_layer))
 
 
 @router.get("/comparisons/{comparison}/differences")
@@ -161,7 +160,7 @@ def export(
     format: FileFormat = FileFormat.CSV,
 ) -> Response:
     """One matrix as a file."""
-    arrays = matrices.matrix(session, comparison, measure, layer=layer)
+    arrays = matrices.matrix(session, measures.find(session, comparison, measure, layer=layer))
     name = f"comparison-{comparison}-{arrays.header.slug}.{format}"
     match format:
         case FileFormat.CSV:

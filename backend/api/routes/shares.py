@@ -11,6 +11,7 @@ from kinscape.backend.contracts.shares import NewShare, Share, ShareCreate
 
 router = APIRouter(tags=["shares"])
 door = APIRouter()
+# A working day: a link that is revoked ends at once, whatever its cookie says.
 COOKIE_S = 12 * 3600
 
 

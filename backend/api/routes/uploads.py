@@ -8,10 +8,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Request, Response
 
 from kinscape.backend.actions import uploads
-from kinscape.backend.api.parts import Opened, Parts, RowId, Transaction, parts_of
+from kinscape.backend.api.parts import Opened, RowId, Transaction, WebParts, parts_of
 from kinscape.backend.contracts.problems import Problem, TooLarge
 from kinscape.backend.store.tables import UploadRow
 
+# One piece is held in memory by the web process; the clients send 8 MiB.
 LARGEST_PIECE = 64 << 20
 VERSION = "1.0.0"
 router = APIRouter(tags=["uploads"])
@@ -129,7 +130,7 @@ async def append(
     return Response(status_code=204, headers=headers)
 
 
-def _append(parts: Parts, token: str, *, offset: int, body: bytes, checksum: str) -> dict[str, str]:
+def _append(parts: WebParts, token: str, *, offset: int, body: bytes, checksum: str) -> dict[str, str]:
     with parts.database.transaction() as session:
         uploads.current(session, token, now=dt.datetime.now(dt.UTC))
         upload = uploads.append(session, parts.files, token, offset=offset, body=body, checksum=checksum)
@@ -140,7 +141,7 @@ def _append(parts: Parts, token: str, *, offset: int, body: bytes, checksum: str
         return _headers(uploads.get(session, token))
 
 
-def _finish(parts: Parts, token: str) -> None:
+def _finish(parts: WebParts, token: str) -> None:
     """A file that cannot become anything is removed whole, so that nothing half-done stays."""
     try:
         with parts.database.transaction() as session:

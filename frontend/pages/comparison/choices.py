@@ -10,7 +10,7 @@ from kinscape.frontend.pages.comparison.opened import OpenedComparison
 from kinscape.frontend.pages.comparison.tab import tabs
 
 READING_NAMES = {"raw": "Raw", "above-chance": "Above chance", "against-seeds": "Against seeds"}
-ORDER_NAMES = {"alike": "Alike together", "group": "Group", "name": "Name", "added": "As added"}
+ORDER_NAMES = {"alike": "Clustered", "group": "Group", "name": "Name", "added": "As added"}
 
 
 def choices(page: OpenedComparison) -> Any:
@@ -25,7 +25,7 @@ def _readings(page: OpenedComparison) -> list[Any]:
     if not tabs()[view.tab].controls.readings:
         return []
     return [
-        html.H3("Read as"),
+        html.H3("Values"),
         *[
             link(name, page.href(view.but(reading=key)), className="chip here" if view.reading == key else "chip")
             for key, name in READING_NAMES.items()
@@ -64,7 +64,7 @@ def _measures(page: OpenedComparison) -> list[Any]:
             target,
             className="choice-link here" if here else "choice-link",
         )
-        questions.setdefault(card.question.value, []).append(entry)
+        questions.setdefault(card.topic.value, []).append(entry)
     parts: list[Any] = []
     for question, entries in questions.items():
         parts += [html.H3(question), *entries]
@@ -79,7 +79,7 @@ def _orders(page: OpenedComparison) -> list[Any]:
         for key, name in ORDER_NAMES.items()
     ]
     parts.append(html.H3("Colours"))
-    for key, name in (("rank", "Even by rank"), ("fit", "Span of values"), ("full", "Whole range")):
+    for key, name in (("rank", "Quantile colours"), ("fit", "Range of values"), ("full", "Range of the measure")):
         parts.append(link(name, page.href(view.but(scale=key)), className="chip here" if view.scale == key else "chip"))
     return parts
 

@@ -1,4 +1,4 @@
-"""Figures on the page: those that answer to the pointer and those that are only looked at."""
+"""Figures on the page: those that respond to the pointer and those that are static."""
 
 from typing import Any
 
@@ -13,11 +13,11 @@ STILL = {**CONFIG, "staticPlot": True}
 
 
 def graph(figure: Any, *, id: str | None = None, kind: str = "graph") -> Any:
-    """A figure on the page that answers to the pointer."""
+    """A figure on the page that responds to the pointer."""
     named = {} if id is None else {"id": id}
     return html.Div(dcc.Graph(figure=figure, config=CONFIG, responsive=True, style=FILL, **named), className=kind)
 
 
 def still(figure: Any, *, kind: str) -> Any:
-    """A figure that is only looked at."""
+    """A static figure."""
     return html.Div(dcc.Graph(figure=figure, config=STILL, responsive=True, style=FILL), className=kind)

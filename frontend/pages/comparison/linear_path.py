@@ -29,7 +29,7 @@ def path_picture(page: OpenedComparison, scheme: str) -> Any:
         return None
     names = (page.checkpoints[a].name, page.checkpoints[b].name)
     figure = [graph(draw.path(curves, names, scheme=scheme))] if curves else []
-    head = html.H2("The way from one to the other")
+    head = html.H2("Loss along the linear path")
     return html.Section([head, *figure, *[html.P(s, className="quiet") for s in sentences]], className="curve path")
 
 

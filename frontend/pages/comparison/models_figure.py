@@ -8,6 +8,7 @@ from kinscape.frontend.figures.models import models_table
 from kinscape.frontend.pages.comparison.graphs import graph
 from kinscape.frontend.pages.comparison.opened import OpenedComparison
 
+# Columns that fit beside the matrix on a screen of 1440 pixels.
 MOST_BESIDE = 14
 
 

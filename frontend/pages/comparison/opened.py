@@ -11,7 +11,7 @@ from kinscape.backend.contracts.comparisons import AskedMeasure
 from kinscape.backend.contracts.matrices import Reading
 from kinscape.client import Client, ClientError, Comparison, PackedMatrix, Project
 from kinscape.frontend.access import Access
-from kinscape.frontend.figures.heatmap import Block
+from kinscape.frontend.figures.heatmap import OrderedMatrix
 from kinscape.frontend.view import View
 
 SUMMARIES = {
@@ -140,11 +140,13 @@ class OpenedComparison:
             }
         )
 
-    def block(self, matrix: PackedMatrix) -> Block:
+    def block(self, matrix: PackedMatrix) -> OrderedMatrix:
         """A matrix with the groups of its models."""
         header = matrix.header
         groups = [self.checkpoints[i].group if i in self.checkpoints else "" for i in header.ids]
-        return Block(matrix.values, matrix.low, matrix.high, matrix.reasons(), header.ids, header.labels, groups)
+        return OrderedMatrix(
+            matrix.values, matrix.low, matrix.high, matrix.reasons(), header.ids, header.labels, groups
+        )
 
     def order(self, matrix: PackedMatrix | None) -> list[int]:
         """Positions of the models in the order of the view."""
@@ -159,7 +161,7 @@ class OpenedComparison:
             return matrix.header.order
         return everyone
 
-    def off_diagonal(self, block: Block) -> list[float]:
+    def off_diagonal(self, block: OrderedMatrix) -> list[float]:
         """Values of all pairs of different models."""
         values = block.values.copy()
         if values.shape[1] == values.shape[0]:

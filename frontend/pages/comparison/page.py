@@ -138,7 +138,7 @@ def selected(page: OpenedComparison) -> Any:
     apart = tabs()[page.view.tab].controls.selection
     if apart:
         parts.append(link("Open the pair", page.href(page.view.but(tab="pair")), className="button"))
-    parts += held_pair(page)
+    parts += reference_pair(page)
     if apart:
         parts.append(pair_numbers(page))
     for one in dict.fromkeys((a, b)):
@@ -157,22 +157,22 @@ def selected(page: OpenedComparison) -> Any:
     return parts
 
 
-def held_pair(page: OpenedComparison) -> list[Any]:
-    """The pair that the selected one is compared with, or the offer to hold the selected one."""
+def reference_pair(page: OpenedComparison) -> list[Any]:
+    """The pair that the selected one is compared with, or the offer to pin the selected one as reference."""
     view, known = page.view, page.checkpoints
-    hold = link(
-        "Hold this pair",
+    pin = link(
+        "Pin as reference",
         page.href(view.but(c=view.a, d=view.b)),
         className="button",
         title="Then select another pair: every number shows the difference with its paired interval",
     )
     if view.c not in known or view.d not in known or view.c == view.d:
-        return [hold]
+        return [pin]
     against = f"{known[view.c].name} · {known[view.d].name}"
-    drop = link("×", page.href(view.but(c=0, d=0)), className="close", title="Hold no pair")
+    drop = link("×", page.href(view.but(c=0, d=0)), className="close", title="Unpin")
     if (view.c, view.d) == (view.a, view.b):
-        return [html.P(["Held. Select another pair to compare with it. ", drop], className="quiet")]
-    return [html.P([f"Differences to {against} ", drop], className="quiet"), hold]
+        return [html.P(["Pinned. Select another pair to compare with it. ", drop], className="quiet")]
+    return [html.P([f"Differences to {against} ", drop], className="quiet"), pin]
 
 
 def share_list(page: OpenedComparison) -> Any:

@@ -14,7 +14,7 @@ from kinscape.worker.loading.architectures.architecture import (
 )
 
 
-class Block(nn.Module):
+class ResidualBlock(nn.Module):
     """Two 3×3 convolutions and a shortcut: padded with zero channels, without weights."""
 
     def __init__(self, before: int, size: int, stride: int) -> None:
@@ -50,7 +50,7 @@ class ResNetCifar(nn.Module):
         for stage, size in enumerate((width, 2 * width, 4 * width), 1):
             blocks = []
             for number in range((depth - 2) // 6):
-                blocks.append(Block(before, size, 2 if stage > 1 and number == 0 else 1))
+                blocks.append(ResidualBlock(before, size, 2 if stage > 1 and number == 0 else 1))
                 before = size
             self.add_module(f"layer{stage}", nn.Sequential(*blocks))
         self.avgpool = nn.AdaptiveAvgPool2d(1)

@@ -13,6 +13,7 @@ from kinscape.worker.loading.architectures.architecture import (
     side,
 )
 
+# Widths of the convolutions in units of the first; 0 is a pooling layer.
 PLAN = (1, 0, 2, 0, 4, 4, 0, 8, 8, 0, 8, 8)
 
 

@@ -33,7 +33,7 @@ class Attention(nn.Module):
         return out
 
 
-class Layer(nn.Module):
+class EncoderLayer(nn.Module):
     """Attention and a two-layer GELU network, each after LayerNorm, with shortcuts."""
 
     def __init__(self, width: int, heads: int) -> None:
@@ -70,7 +70,7 @@ class ViTSmall(nn.Module):
         self.patches = nn.Conv2d(channels, width, patch, stride=patch)
         self.positions = nn.Parameter(torch.zeros(1, (side // patch) ** 2, width))
         nn.init.normal_(self.positions, std=0.02)
-        self.layers = nn.Sequential(*[Layer(width, heads) for _ in range(depth)])
+        self.layers = nn.Sequential(*[EncoderLayer(width, heads) for _ in range(depth)])
         self.norm = nn.LayerNorm(width)
         self.pool = Pool()
         self.classifier = nn.Linear(width, classes)

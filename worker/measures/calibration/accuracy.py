@@ -2,12 +2,12 @@
 
 from torch import Tensor
 
-from kinscape.backend.contracts.cards import Arity, Card, Change, Direction, Family, Input, Question, Role, Uncertainty
+from kinscape.backend.contracts.cards import Arity, Card, Change, Direction, Family, Input, Role, Topic, Uncertainty
 from kinscape.worker.evaluation.measure import measure
 from kinscape.worker.inputs.outputs import Outputs
 
 
-def right_answers(outputs: Outputs, **_: object) -> Tensor:
+def correct_predictions(outputs: Outputs, **_: object) -> Tensor:
     """1 where the model is right, ``(samples,)``."""
     return outputs.right
 
@@ -17,7 +17,7 @@ def right_answers(outputs: Outputs, **_: object) -> Tensor:
         slug="accuracy",
         title="Accuracy",
         family=Family.CALIBRATION,
-        question=Question.CONFIDENCE,
+        topic=Topic.CALIBRATION,
         arity=Arity.MODEL,
         formula=r"\frac{1}{N}\sum_i [\arg\max p_i = y_i]",
         input=Input.OUTPUTS,
@@ -31,10 +31,10 @@ def right_answers(outputs: Outputs, **_: object) -> Tensor:
         counts_events=True,
         reliable_from="100 samples",
         pitfalls="Says nothing about how confident the model is, or which samples it gets wrong.",
-        source="Share of right answers; the first class wins a tie",
+        source="Share of correct top-1 predictions; ties go to the first class",
     ),
-    prepare=right_answers,
+    prepare=correct_predictions,
 )
 def accuracy(right: Tensor) -> Tensor:
-    """Share of samples to which the model gives the right class."""
+    """Share of samples of which the model predicts the correct class."""
     return right.mean()

@@ -27,7 +27,7 @@ from kinscape.worker.measures.calibration.family import confidence_card
     ),
 )
 def brier(outputs: Outputs) -> Tensor:
-    """Squared distance of the probabilities from the right answers."""
+    """Squared distance of the probabilities from the one-hot labels."""
     if outputs.labels is None:
         raise Undefined("This measure needs labels, and the probe set has none.")
     p = outputs.probabilities

@@ -19,8 +19,8 @@ from kinscape.worker.measures.calibration.family import calibration_card
         high=1.0,
         direction=Direction.LOWER_IS_BETTER,
         reliable_from="2,000 samples; the estimate is biased upwards below",
-        pitfalls="Biased upwards: what a perfectly calibrated model of the same confidences scores stands beside it. "
-        "The interval speaks of sampling, not of this bias. Depends on the bins.",
+        pitfalls="Biased upwards: the value that a perfectly calibrated model of the same confidences would score is "
+        "reported with it. The interval speaks of sampling, not of this bias. Depends on the bins.",
         source="Guo et al. 2017, equation 3; equal-width bins closed on the right, confidence 1 in the last",
         parameters=BINS,
     ),
@@ -28,5 +28,5 @@ from kinscape.worker.measures.calibration.family import calibration_card
     diagnostics=reliability_diagram,
 )
 def ece(outputs: Outputs, *, bins: int) -> Tensor:
-    """Mean gap between how confident the model is and how often it is right."""
+    """Mean gap between how confident the model is and how often it is correct."""
     return calibration_error(outputs, bins=bins)

@@ -18,8 +18,8 @@ from kinscape.worker.measures.calibration.family import calibration_card
         high=1.0,
         direction=Direction.LOWER_IS_BETTER,
         reliable_from="2,000 samples; the estimate is biased upwards below",
-        pitfalls="Every bin has the same number of samples, so confident models are looked at more closely near 1. "
-        "Biased upwards by chance like the one with equal widths.",
+        pitfalls="Every bin has the same number of samples, so bins are narrow near 1 for confident models. Biased "
+        "upwards by chance like the one with equal widths.",
         source="Nguyen & O'Connor 2015; Nixon et al. 2019, adaptive calibration error of the top class",
         parameters=(Parameter(name="bins", default=15, minimum=1, maximum=1000, help="Bins of equal numbers."),),
     ),

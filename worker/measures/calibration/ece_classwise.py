@@ -28,7 +28,7 @@ from kinscape.worker.measures.calibration.family import calibration_card
     small=few_per_bin,
 )
 def ece_classwise(outputs: Outputs, *, bins: int) -> Tensor:
-    """Mean gap between the probability of a class and how often it is the right one."""
+    """Mean gap between the probability of a class and how often it is the label."""
     if outputs.labels is None:
         raise Undefined("This measure needs labels, and the probe set has none.")
     errors = []

@@ -11,7 +11,9 @@ from kinscape.worker.evaluation.measure import measure
 from kinscape.worker.inputs.outputs import Outputs
 from kinscape.worker.measures.calibration.family import calibration_card
 
+# Values below a cell, 0.002, are those of the grid.
 GRID = 512
+# 2⁻³⁰ of the unit interval.
 HALVINGS = 30
 
 

@@ -2,12 +2,12 @@
 
 from functools import partial
 
-from kinscape.backend.contracts.cards import Arity, Card, Change, Family, Input, Question, Role, Uncertainty
+from kinscape.backend.contracts.cards import Arity, Card, Change, Family, Input, Role, Topic, Uncertainty
 
 confidence_card = partial(
     Card,
     family=Family.CALIBRATION,
-    question=Question.CONFIDENCE,
+    topic=Topic.CALIBRATION,
     arity=Arity.MODEL,
     input=Input.OUTPUTS,
     role=Role.HELD_OUT,

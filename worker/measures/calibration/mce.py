@@ -18,7 +18,7 @@ from kinscape.worker.measures.calibration.family import calibration_card
         high=1.0,
         direction=Direction.LOWER_IS_BETTER,
         reliable_from="several hundred samples in every bin that is used",
-        pitfalls="Usually the gap of the emptiest bin: read it beside the number of samples in each bin.",
+        pitfalls="Usually the gap of the emptiest bin: read it together with the number of samples per bin.",
         source="Naeini et al. 2015; equal-width bins closed on the right",
         parameters=BINS,
     ),

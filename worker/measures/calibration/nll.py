@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from kinscape.backend.contracts.cards import Arity, Card, Change, Direction, Family, Input, Question, Role, Uncertainty
+from kinscape.backend.contracts.cards import Arity, Card, Change, Direction, Family, Input, Role, Topic, Uncertainty
 from kinscape.worker.evaluation.measure import measure
 from kinscape.worker.inputs.outputs import Outputs
 from kinscape.worker.inputs.undefined import Undefined
@@ -14,7 +14,7 @@ from kinscape.worker.inputs.undefined import Undefined
         slug="nll",
         title="Negative log-likelihood",
         family=Family.CALIBRATION,
-        question=Question.CONFIDENCE,
+        topic=Topic.CALIBRATION,
         arity=Arity.MODEL,
         formula=r"-\frac{1}{N}\sum_i \log p_{i,y_i}",
         input=Input.OUTPUTS,
@@ -31,7 +31,7 @@ from kinscape.worker.inputs.undefined import Undefined
     ),
 )
 def nll(outputs: Outputs) -> Tensor:
-    """Mean surprise of the model at the right answers, in nats."""
+    """Mean negative log-probability of the correct classes, in nats."""
     if outputs.labels is None:
         raise Undefined("This measure needs labels, and the probe set has none.")
     loss = nn.functional.nll_loss(outputs.log_probabilities, outputs.labels)

@@ -25,6 +25,6 @@ from kinscape.worker.measures.calibration.family import calibration_card
     small=few_per_bin,
 )
 def rmsce(outputs: Outputs, *, bins: int) -> Tensor:
-    """Root mean square gap between how confident the model is and how often it is right."""
+    """Root mean square gap between how confident the model is and how often it is correct."""
     found = in_bins(confidence_of(outputs), outputs.right, bins)
     return (found.shares * found.gaps.square()).sum().sqrt()

@@ -13,8 +13,11 @@ from kinscape.worker.inputs.outputs import Outputs
 from kinscape.worker.inputs.undefined import Undefined
 from kinscape.worker.measures.calibration.family import confidence_card
 
+# Outside this range predictions are one-hot, or uniform.
 COLDEST, HOTTEST = 1e-2, 1e2
+# The bracket shrinks to rounding.
 HALVINGS = 60
+# As the measure ece counts by default.
 BINS = 15
 
 
@@ -83,10 +86,9 @@ def temperature_curve(value: float, outputs: Outputs) -> Measurement:
         direction=Direction.NEITHER,
         ignores={Change.SHIFT_LOGITS},
         uncertainty=Uncertainty.JACKKNIFE,
-        reliable_from="500 samples, some of them answered wrongly",
-        pitfalls="Above 1 the model is overconfident, below 1 underconfident. Chosen on all samples; beside it, what "
-        "the "
-        "temperature chosen on one half does to loss and calibration on the other.",
+        reliable_from="500 samples, some of them misclassified",
+        pitfalls="Above 1 the model is overconfident, below 1 underconfident. Chosen on all samples; reported with "
+        "it, what the temperature chosen on one half does to loss and calibration on the other.",
         source="Guo et al. 2017, section 4.2",
     ),
     diagnostics=temperature_curve,

@@ -6,7 +6,7 @@ from kinscape.backend.contracts.cards import Change, Direction, Pace, Uncertaint
 from kinscape.worker.evaluation.measure import measure
 from kinscape.worker.evaluation.sample_means import SampleMeans
 from kinscape.worker.measures.functional.family import output_card
-from kinscape.worker.similarity.outputs import right_answers
+from kinscape.worker.similarity.outputs import correct_predictions
 
 
 def differences(left: Tensor, right: Tensor) -> Tensor:
@@ -33,7 +33,7 @@ def differences(left: Tensor, right: Tensor) -> Tensor:
         pace=Pace.PRODUCT,
         has_chance_level=False,
     ),
-    prepare=right_answers,
+    prepare=correct_predictions,
     all_pairs=SampleMeans(differences),
 )
 def accuracy_gap(a: Tensor, b: Tensor) -> Tensor:

@@ -23,7 +23,8 @@ ROOT_2 = 2**0.5
         ignores={Change.SHIFT_LOGITS},
         uncertainty=Uncertainty.MEAN_JACKKNIFE,
         reliable_from="100 samples",
-        pitfalls="Strong: sees confidence as well as class, so two models that agree on every class can be far.",
+        pitfalls="Strong: depends on confidence as well as on the predicted class, so two models that agree on every "
+        "class can be far.",
         source="Chundawat et al. 2023, section 5",
     ),
     prepare=probabilities,

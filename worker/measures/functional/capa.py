@@ -14,18 +14,18 @@ from kinscape.worker.measures.functional.family import output_card
 from kinscape.worker.similarity.outputs import mean_products, spread
 
 
-class Supported(NamedTuple):
+class LabelledProbabilities(NamedTuple):
     """Probabilities ``(samples, classes)``, and that of the label ``(samples, 1)``."""
 
     p: Tensor
     on_label: Tensor
 
 
-def supported(outputs: Outputs, **_: object) -> Supported:
+def supported(outputs: Outputs, **_: object) -> LabelledProbabilities:
     """Probabilities, and what each label gets."""
     if outputs.labels is None:
         raise Undefined("This measure needs labels, and the probe set has none.")
-    return Supported(outputs.probabilities, outputs.probabilities.gather(1, outputs.labels[:, None]))
+    return LabelledProbabilities(outputs.probabilities, outputs.probabilities.gather(1, outputs.labels[:, None]))
 
 
 def adjusted(observed: Tensor, a: Tensor, b: Tensor, *, classes: int | Tensor) -> Tensor:
@@ -34,7 +34,7 @@ def adjusted(observed: Tensor, a: Tensor, b: Tensor, *, classes: int | Tensor) -
     return torch.where(1 - expected < 1e-12, torch.nan, (observed - expected) / (1 - expected))
 
 
-def terms(left: Supported, right: Supported) -> Tensor:
+def terms(left: LabelledProbabilities, right: LabelledProbabilities) -> Tensor:
     """Agreement, both mean probabilities of the label, and the number of classes."""
     a, b = left.on_label.mean((1, 2)), right.on_label.mean((1, 2))
     agree = mean_products(left.p, right.p)
@@ -62,8 +62,8 @@ def from_terms(means: Tensor) -> Tensor:
         needs_labels=True,
         uncertainty=Uncertainty.JACKKNIFE,
         reliable_from="100 samples",
-        pitfalls="A model with itself does not score 1 unless its answers are certain. Chance is that of two "
-        "models with the same mean probability on the right class.",
+        pitfalls="A model with itself does not score 1 unless its predictions are certain. Chance is that of two "
+        "models with the same mean probability of the correct class.",
         source="Goel et al. 2025, section 2, equations 1-4",
         pace=Pace.PRODUCT,
     ),
@@ -71,7 +71,7 @@ def from_terms(means: Tensor) -> Tensor:
     all_pairs=SampleMeans(terms, finish=from_terms),
     undefined="Both models are certain and right everywhere, so chance explains every agreement: 0/0.",
 )
-def capa(a: Supported, b: Supported) -> Tensor:
+def capa(a: LabelledProbabilities, b: LabelledProbabilities) -> Tensor:
     """Agreement of the probabilities beyond what two models of the same quality would have by chance."""
     observed = (a.p * b.p).sum(1).mean()
     return adjusted(observed, a.on_label.mean(), b.on_label.mean(), classes=a.p.shape[1])

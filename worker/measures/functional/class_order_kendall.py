@@ -13,10 +13,11 @@ from kinscape.worker.inputs.undefined import Undefined
 from kinscape.worker.measures.functional.family import output_card
 from kinscape.worker.similarity.outputs import mean_products
 
+# 496 pairs of classes per sample; memory is quadratic in classes.
 MOST_CLASSES = 32
 
 
-class Orders(NamedTuple):
+class ClassOrders(NamedTuple):
     """For each pair of classes which comes first (-1, 0 for a tie, 1), int8, and how many pairs are no tie.
 
     Attributes:
@@ -28,7 +29,7 @@ class Orders(NamedTuple):
     untied: Tensor
 
 
-def pair_orders(outputs: Outputs, **_: object) -> Orders:
+def pair_orders(outputs: Outputs, **_: object) -> ClassOrders:
     """The order of every pair of classes."""
     z = outputs.logits.T.contiguous()
     if len(z) > MOST_CLASSES:
@@ -40,10 +41,10 @@ def pair_orders(outputs: Outputs, **_: object) -> Orders:
     untied = signs.abs().sum(0)[:, None]
     if bool((untied == 0).any()):
         raise Undefined("Some samples give all classes the same logit, so their order is 0/0.")
-    return Orders(signs.T.contiguous(), untied)
+    return ClassOrders(signs.T.contiguous(), untied)
 
 
-def mean_correlations(left: Orders, right: Orders) -> Tensor:
+def mean_correlations(left: ClassOrders, right: ClassOrders) -> Tensor:
     """Mean over samples of the correlation of every pair of stacks, as one product."""
     pairs = left.signs.shape[-1]
     if bool((left.untied == pairs).all()) and bool((right.untied == pairs).all()):
@@ -67,14 +68,14 @@ def mean_correlations(left: Orders, right: Orders) -> Tensor:
         ignores={Change.SHIFT_LOGITS, Change.SCALE_LOGITS},
         uncertainty=Uncertainty.MEAN_JACKKNIFE,
         reliable_from="100 samples",
-        pitfalls="Every pair of classes counts alike, however unlikely both are. Up to 32 classes.",
+        pitfalls="Every pair of classes has the same weight, however unlikely both are. Up to 32 classes.",
         source="Kendall 1945, equation 3 (tau-b), over the classes of a sample, mean over samples",
         pace=Pace.PRODUCT,
     ),
     prepare=pair_orders,
     all_pairs=SampleMeans(mean_correlations),
 )
-def class_order_kendall(p: Orders, q: Orders) -> Tensor:
+def class_order_kendall(p: ClassOrders, q: ClassOrders) -> Tensor:
     """Mean over samples of Kendall's rank correlation between the two models' orders of the classes."""
     scale = (p.untied.double() * q.untied.double()).sqrt()
     return ((p.signs * q.signs).double().sum(1, keepdim=True) / scale).mean().clamp(-1, 1)

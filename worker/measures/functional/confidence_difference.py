@@ -32,12 +32,12 @@ def per_sample(p: Tensor, q: Tensor) -> Tensor:
         ignores={Change.SHIFT_LOGITS},
         uncertainty=Uncertainty.MEAN_JACKKNIFE,
         reliable_from="100 samples",
-        pitfalls="Weak: two models can be equally sure of different classes. Read it beside disagreement.",
+        pitfalls="Weak: two models can be equally sure of different classes. Read it together with disagreement.",
         source="Absolute difference of the largest probabilities, mean over samples",
     ),
     prepare=confidence,
     all_pairs=SampleMeans(row_means(per_sample)),
 )
 def confidence_difference(p: Tensor, q: Tensor) -> Tensor:
-    """Mean difference between how sure the two models are, whatever they answer."""
+    """Mean absolute difference of the two models' confidences, whatever they predict."""
     return per_sample(p, q).mean()

@@ -27,7 +27,7 @@ def all_pairs(left: Tensor, right: Tensor) -> Tensor:
         uncertainty=Uncertainty.MEAN_JACKKNIFE,
         counts_events=True,
         reliable_from="100 samples; below ten expected disagreements the interval is rough",
-        pitfalls="Weak: looks at the named class only. Bounded by the sum of the two error rates.",
+        pitfalls="Weak: uses the predicted class only. Bounded by the sum of the two error rates.",
         source="Fort et al. 2019, section 4",
         pace=Pace.PRODUCT,
     ),
@@ -35,5 +35,5 @@ def all_pairs(left: Tensor, right: Tensor) -> Tensor:
     all_pairs=SampleMeans(all_pairs),
 )
 def disagreement(p: Tensor, q: Tensor) -> Tensor:
-    """Share of samples to which the two models give different classes."""
+    """Share of samples for which the two models predict different classes."""
     return 1 - (p * q).sum().double() / p.shape[0]

@@ -7,7 +7,7 @@ from kinscape.backend.contracts.cards import Change, Direction, Pace, Uncertaint
 from kinscape.worker.evaluation.measure import measure
 from kinscape.worker.evaluation.sample_means import SampleMeans
 from kinscape.worker.measures.functional.family import output_card
-from kinscape.worker.similarity.outputs import Judged, disagreement_and_accuracies, judged
+from kinscape.worker.similarity.outputs import PredictedClass, disagreement_and_accuracies, predicted_class
 
 
 def between(disagree: Tensor, error_a: Tensor, error_b: Tensor) -> Tensor:
@@ -41,11 +41,11 @@ def from_terms(means: Tensor) -> Tensor:
         source="Klabunde et al. 2025, survey of similarity measures, section 4.1",
         pace=Pace.PRODUCT,
     ),
-    prepare=judged,
+    prepare=predicted_class,
     all_pairs=SampleMeans(disagreement_and_accuracies, finish=from_terms),
     undefined="The error rates leave only one possible disagreement: 0/0.",
 )
-def disagreement_minmax(a: Judged, b: Judged) -> Tensor:
+def disagreement_minmax(a: PredictedClass, b: PredictedClass) -> Tensor:
     """Where disagreement lies between the least and the most that both error rates allow."""
     disagree = 1 - (a.named * b.named).sum().double() / len(a.named)
     return between(disagree, 1 - a.right.mean(), 1 - b.right.mean())

@@ -7,7 +7,7 @@ from kinscape.backend.contracts.cards import Change, Direction, Pace, Uncertaint
 from kinscape.worker.evaluation.measure import measure
 from kinscape.worker.evaluation.sample_means import SampleMeans
 from kinscape.worker.measures.functional.family import output_card
-from kinscape.worker.similarity.outputs import Judged, disagreement_and_accuracies, judged
+from kinscape.worker.similarity.outputs import PredictedClass, disagreement_and_accuracies, predicted_class
 
 
 def ratio(disagree: Tensor, error: Tensor) -> Tensor:
@@ -39,11 +39,11 @@ def from_terms(means: Tensor) -> Tensor:
         source="Fort et al. 2019, section 4",
         pace=Pace.PRODUCT,
     ),
-    prepare=judged,
+    prepare=predicted_class,
     all_pairs=SampleMeans(disagreement_and_accuracies, finish=from_terms),
     undefined="The first model makes no error, so there is nothing to divide by.",
 )
-def disagreement_normalised(a: Judged, b: Judged) -> Tensor:
+def disagreement_normalised(a: PredictedClass, b: PredictedClass) -> Tensor:
     """Disagreement divided by the error rate of the first model."""
     disagree = 1 - (a.named * b.named).sum().double() / len(a.named)
     return ratio(disagree, 1 - a.right.mean())

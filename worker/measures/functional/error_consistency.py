@@ -7,7 +7,7 @@ from kinscape.backend.contracts.cards import Change, Direction, Pace, Uncertaint
 from kinscape.worker.evaluation.measure import measure
 from kinscape.worker.evaluation.sample_means import SampleMeans
 from kinscape.worker.measures.functional.family import output_card
-from kinscape.worker.similarity.outputs import kappa, mean_products, right_answers, spread
+from kinscape.worker.similarity.outputs import correct_predictions, kappa, mean_products, spread
 
 
 def terms(left: Tensor, right: Tensor) -> Tensor:
@@ -36,16 +36,16 @@ def from_terms(means: Tensor) -> Tensor:
         needs_labels=True,
         uncertainty=Uncertainty.JACKKNIFE,
         reliable_from="20 errors of each model; near accuracy 1 it rests on a handful of samples",
-        pitfalls="Looks only at right or wrong, not at which wrong class. Unstable near accuracy 1.",
+        pitfalls="Uses correct or wrong only, not which wrong class. Unstable near accuracy 1.",
         source="Geirhos et al. 2020, section 2, equations 1-3",
         pace=Pace.PRODUCT,
     ),
-    prepare=right_answers,
+    prepare=correct_predictions,
     all_pairs=SampleMeans(terms, finish=from_terms),
     undefined="Both models are always right (or always wrong), so chance explains every agreement: 0/0.",
 )
 def error_consistency(a: Tensor, b: Tensor) -> Tensor:
-    """Cohen's kappa of being right on the same samples: 0 is chance, 1 the same errors."""
+    """Cohen's kappa between the two models being correct: 0 is chance, 1 the same errors."""
     observed = (a == b).to(a.dtype).mean()
     expected = a.mean() * b.mean() + (1 - a.mean()) * (1 - b.mean())
     return kappa(observed, expected)

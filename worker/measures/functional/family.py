@@ -2,8 +2,8 @@
 
 from functools import partial
 
-from kinscape.backend.contracts.cards import Card, Family, Input, Question, Role
+from kinscape.backend.contracts.cards import Card, Family, Input, Role, Topic
 
 output_card = partial(
-    Card, family=Family.FUNCTIONAL, question=Question.ANSWER_ALIKE, input=Input.OUTPUTS, role=Role.HELD_OUT
+    Card, family=Family.FUNCTIONAL, topic=Topic.FUNCTIONAL_SIMILARITY, input=Input.OUTPUTS, role=Role.HELD_OUT
 )

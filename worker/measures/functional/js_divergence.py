@@ -6,7 +6,7 @@ from kinscape.backend.contracts.cards import Change, Direction, Uncertainty
 from kinscape.worker.evaluation.measure import measure
 from kinscape.worker.evaluation.sample_means import SampleMeans
 from kinscape.worker.measures.functional.family import output_card
-from kinscape.worker.similarity.outputs import LN_2, Halved, halved, jensen_shannon, jensen_shannon_means
+from kinscape.worker.similarity.outputs import LN_2, HalfProbabilities, halved, jensen_shannon, jensen_shannon_means
 
 
 @measure(
@@ -28,6 +28,6 @@ from kinscape.worker.similarity.outputs import LN_2, Halved, halved, jensen_shan
     prepare=halved,
     all_pairs=SampleMeans(jensen_shannon_means, finish=lambda means: means[..., 0, :]),
 )
-def js_divergence(p: Halved, q: Halved) -> Tensor:
+def js_divergence(p: HalfProbabilities, q: HalfProbabilities) -> Tensor:
     """Mean Jensen-Shannon divergence of the two probability vectors, in nats."""
     return jensen_shannon(p, q).mean()

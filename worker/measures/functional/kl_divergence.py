@@ -7,12 +7,12 @@ from kinscape.backend.contracts.cards import Change, Direction, Pace, Uncertaint
 from kinscape.worker.evaluation.measure import measure
 from kinscape.worker.evaluation.sample_means import SampleMeans
 from kinscape.worker.measures.functional.family import output_card
-from kinscape.worker.similarity.outputs import Certain, mean_products, with_logarithms
+from kinscape.worker.similarity.outputs import Probabilities, mean_products, with_logarithms
 
 IMPOSSIBLE = 1e6  # nats no pair of finite logits has; probabilities of zero have a stand-in logarithm
 
 
-def all_pairs(left: Certain, right: Certain) -> Tensor:
+def all_pairs(left: Probabilities, right: Probabilities) -> Tensor:
     """Cross-entropy minus entropy of every pair, as two products."""
     own = (left.p * left.log_p).sum(-1).mean(-1)
     return own[:, None] - mean_products(left.p, right.log_p)
@@ -46,7 +46,7 @@ def from_terms(means: Tensor) -> Tensor:
     all_pairs=SampleMeans(all_pairs, finish=from_terms),
     undefined="The second model gives probability zero to an answer of the first, so the divergence is infinite.",
 )
-def kl_divergence(p: Certain, q: Certain) -> Tensor:
-    """Mean information lost when the second model answers in place of the first, in nats."""
+def kl_divergence(p: Probabilities, q: Probabilities) -> Tensor:
+    """Mean Kullback–Leibler divergence of the second model's predictions from the first's, in nats."""
     lost = (p.p * (p.log_p - q.log_p)).sum(-1).mean()
     return from_terms(lost[None, None])[0]

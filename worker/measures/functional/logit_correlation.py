@@ -21,8 +21,8 @@ from kinscape.worker.similarity.outputs import mean_products, unit_logits
         ignores={Change.SHIFT_LOGITS, Change.SCALE_LOGITS},
         uncertainty=Uncertainty.MEAN_JACKKNIFE,
         reliable_from="100 samples",
-        pitfalls="Sees the order and spacing of all classes, most of which are unlikely. With two classes every "
-        "sample scores 1 or -1. Rounding outside the range is cut.",
+        pitfalls="Depends on the order and spacing of all classes, most of which are unlikely. With two classes "
+        "every sample scores 1 or -1. Rounding outside the range is cut.",
         source="Pearson correlation over the classes, mean over samples",
         pace=Pace.PRODUCT,
     ),

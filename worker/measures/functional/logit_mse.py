@@ -26,8 +26,8 @@ def all_pairs(left: Tensor, right: Tensor) -> Tensor:
         ignores={Change.SHIFT_LOGITS},
         uncertainty=Uncertainty.MEAN_JACKKNIFE,
         reliable_from="100 samples",
-        pitfalls="In the unit of the logits, so training longer makes it larger. The mean of every sample is "
-        "removed first because softmax does not see it.",
+        pitfalls="In the unit of the logits, so training longer makes it larger. The mean of every sample is removed "
+        "first because softmax is invariant to it.",
         source="Ba & Caruana 2014, equation 1, with the mean of each sample removed",
         pace=Pace.PRODUCT,
     ),
@@ -35,5 +35,5 @@ def all_pairs(left: Tensor, right: Tensor) -> Tensor:
     all_pairs=SampleMeans(all_pairs),
 )
 def logit_mse(p: Tensor, q: Tensor) -> Tensor:
-    """Mean squared difference of the logits after removing what softmax does not see."""
+    """Mean squared difference of the logits after removing each sample's mean, to which softmax is invariant."""
     return (p - q).square().mean()

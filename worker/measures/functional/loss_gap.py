@@ -40,7 +40,7 @@ def sample_losses(outputs: Outputs, **_: object) -> Tensor:
         needs_labels=True,
         uncertainty=Uncertainty.MEAN_JACKKNIFE,
         reliable_from="100 samples",
-        pitfalls="Signed. A few samples with a certain wrong answer can dominate both losses.",
+        pitfalls="Signed. A few confidently wrong samples can dominate both losses.",
         source="Difference of two mean cross-entropies on the same samples",
         pace=Pace.PRODUCT,
         has_chance_level=False,

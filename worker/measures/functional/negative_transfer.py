@@ -34,9 +34,9 @@ def asymmetry(student: Outputs, teacher: Outputs) -> Tensor:
         needs_labels=True,
         uncertainty=Uncertainty.JACKKNIFE,
         reliable_from="50 samples that the teacher gets wrong, and three controls",
-        pitfalls="First the student, then the teacher. Without controls the difference ranks a random guesser highest: "
-        "it agrees as often where the teacher is wrong as where it is right. Controls are models that never saw the "
-        "teacher.",
+        pitfalls="First the student, then the teacher. Without controls the difference ranks a random guesser "
+        "highest: it agrees as often where the teacher is wrong as where it is correct. Controls are models "
+        "that never saw the teacher.",
         source="After the papers on distillation as transfer of functions, ours: agreement on mistakes against "
         "controls",
         has_chance_level=False,

@@ -28,7 +28,7 @@ def unit_probabilities(outputs: Outputs, **_: object) -> Tensor:
         ignores={Change.SHIFT_LOGITS},
         uncertainty=Uncertainty.MEAN_JACKKNIFE,
         reliable_from="100 samples",
-        pitfalls="Crowds near 1 for good models; rounding above 1 is cut. Look at the distances as well.",
+        pitfalls="Crowds near 1 for good models; rounding above 1 is cut. Read the distances as well.",
         source="Cosine similarity, mean over samples",
         pace=Pace.PRODUCT,
     ),

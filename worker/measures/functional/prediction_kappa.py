@@ -36,8 +36,8 @@ def from_terms(means: Tensor) -> Tensor:
         ignores={Change.SHIFT_LOGITS, Change.SCALE_LOGITS},
         uncertainty=Uncertainty.JACKKNIFE,
         reliable_from="100 samples",
-        pitfalls="Weak: looks at the named class only. Chance is the product of how often each model names a "
-        "class, so two models that always name the same class score 0/0.",
+        pitfalls="Weak: uses the predicted class only. Chance is the product of how often each model predicts a "
+        "class, so two models that always predict the same class score 0/0.",
         source="Cohen 1960, equation 1",
         pace=Pace.PRODUCT,
     ),

@@ -43,8 +43,8 @@ def share_among(stack: Tensor) -> Tensor:
         ignores={Change.SHIFT_LOGITS, Change.SCALE_LOGITS},
         uncertainty=Uncertainty.MEAN_JACKKNIFE,
         reliable_from="100 samples",
-        pitfalls="Counts the unlikely tail like the top, so hundreds of classes score near 1; keep the first "
-        "positions with k. Ties go to the lower class.",
+        pitfalls="Weighs the unlikely tail like the top, so hundreds of classes score near 1; restrict it to the "
+        "first positions with k. Ties go to the lower class.",
         source="Defined here: share of positions at which the orders of the classes differ",
         parameters=(
             Parameter(
@@ -52,7 +52,7 @@ def share_among(stack: Tensor) -> Tensor:
                 default=0,
                 minimum=0,
                 maximum=100000,
-                help="Positions that count, from the most likely; 0 for all.",
+                help="Positions to compare, from the most likely; 0 for all.",
             ),
         ),
     ),
@@ -60,5 +60,5 @@ def share_among(stack: Tensor) -> Tensor:
     all_pairs=SampleMeans(pair_means(share, among=share_among)),
 )
 def rank_disagreement(p: Tensor, q: Tensor, **_: object) -> Tensor:
-    """Share of positions at which the two models rank a different class."""
+    """Share of ranks at which the two models place different classes."""
     return share(p, q)

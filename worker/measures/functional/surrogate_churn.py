@@ -29,7 +29,7 @@ def relative(outputs: Outputs, *, alpha: float) -> Tensor:
         ignores={Change.SHIFT_LOGITS},
         uncertainty=Uncertainty.MEAN_JACKKNIFE,
         reliable_from="100 samples",
-        pitfalls="For large alpha it becomes the disagreement; for alpha = 1 unlikely classes count as well.",
+        pitfalls="For large alpha it becomes the disagreement; for alpha = 1 unlikely classes contribute as well.",
         source="Bhojanapalli et al. 2021, section 3",
         parameters=(
             Parameter(
@@ -37,7 +37,7 @@ def relative(outputs: Outputs, *, alpha: float) -> Tensor:
                 default=1.0,
                 minimum=0.01,
                 maximum=1000.0,
-                help="Exponent; large values look at the named class alone.",
+                help="Exponent; large values depend on the predicted class alone.",
             ),
         ),
     ),

@@ -31,12 +31,14 @@ def likely(outputs: Outputs, *, k: int) -> Tensor:
         pitfalls="k is capped at one class less than there are, where all classes would always overlap. Ties go "
         "to the lower class. Two random orders score k/C.",
         source="Overlap of the k most likely classes, mean over samples",
-        parameters=(Parameter(name="k", default=5, minimum=1, maximum=1000, help="Classes that count."),),
+        parameters=(
+            Parameter(name="k", default=5, minimum=1, maximum=1000, help="Number of most likely classes to compare."),
+        ),
         pace=Pace.PRODUCT,
     ),
     prepare=likely,
     all_pairs=SampleMeans(mean_products),
 )
 def top_k_overlap(p: Tensor, q: Tensor, **_: object) -> Tensor:
-    """Share of the k most likely classes that both models name, whatever their order."""
+    """Overlap of the two models' k most likely classes, whatever their order."""
     return (p * q).sum(1).mean()

@@ -21,7 +21,8 @@ from kinscape.worker.similarity.outputs import half_absolute, half_absolute_amon
         ignores={Change.SHIFT_LOGITS},
         uncertainty=Uncertainty.MEAN_JACKKNIFE,
         reliable_from="100 samples",
-        pitfalls="Strong: sees confidence as well as class. For certain answers it is the disagreement.",
+        pitfalls="Strong: depends on confidence as well as on the predicted class. For one-hot predictions it equals "
+        "the disagreement.",
         source="Levin & Peres 2017, proposition 4.2; mean over samples",
     ),
     prepare=probabilities,

@@ -2,12 +2,12 @@
 
 from functools import partial
 
-from kinscape.backend.contracts.cards import Arity, Card, Family, Input, Question, Role, Uncertainty
+from kinscape.backend.contracts.cards import Arity, Card, Family, Input, Role, Topic, Uncertainty
 
 one_layer_card = partial(
     Card,
     family=Family.GEOMETRY,
-    question=Question.LAYER,
+    topic=Topic.REPRESENTATION_GEOMETRY,
     arity=Arity.MODEL,
     input=Input.FEATURES,
     role=Role.HELD_OUT,

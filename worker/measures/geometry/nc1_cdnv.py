@@ -23,8 +23,8 @@ from kinscape.worker.similarity.class_means import class_means
         ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
         needs_labels=True,
         reliable_from="20 samples per class",
-        pitfalls="0 means that every class is one point. Pairs of classes count alike, so one confused pair can "
-        "dominate.",
+        pitfalls="0 means that every class is one point. Pairs of classes are weighted equally, so one confused pair "
+        "can dominate.",
         source="Galanti et al. 2022, definition 1",
     ),
 )

@@ -22,8 +22,8 @@ from kinscape.worker.similarity.class_means import class_means
         ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
         needs_labels=True,
         reliable_from="20 samples per class",
-        pitfalls="0 means that every class is one point. The pseudo-inverse makes weakly separated directions count "
-        "most.",
+        pitfalls="0 means that every class is one point. The pseudo-inverse gives weakly separated directions the "
+        "most weight.",
         source="Papyan et al. 2020, section 2 (NC1)",
     ),
 )

@@ -31,6 +31,6 @@ def nc4_agreement(layer: Layer) -> Tensor:
     """Share of samples that the network gives the class whose mean is nearest in this layer."""
     classes = class_means(layer)
     if layer.logits is None:
-        raise Undefined("This measure needs the network's answers beside the features: pass logits=.")
+        raise Undefined("This measure needs the network's outputs beside the features: pass logits=.")
     nearest = torch.cdist(classes.features, classes.means).argmin(1)
     return (classes.names[nearest] == layer.logits.argmax(1)).to(torch.float64).mean()

@@ -23,8 +23,7 @@ from kinscape.worker.measures.landscape.family import two_minima_card
         needs_labels=True,
         reliable_from="500 samples",
         pitfalls="At the first network only, in the direction of the second: a small value does not mean that the "
-        "way is "
-        "flat further on. Units are not matched. A network has no chord to itself.",
+        "loss is flat further along the line. Units are not matched. A network has no chord to itself.",
         source="Second derivative of the loss along the straight line, by one Hessian product",
         pace=Pace.PATH,
         tolerance=1e-4,

@@ -2,12 +2,12 @@
 
 from functools import partial
 
-from kinscape.backend.contracts.cards import Arity, Card, Direction, Family, Input, Question, Role, Uncertainty
+from kinscape.backend.contracts.cards import Arity, Card, Direction, Family, Input, Role, Topic, Uncertainty
 
 minimum_card = partial(
     Card,
     family=Family.LANDSCAPE,
-    question=Question.MINIMUM,
+    topic=Topic.LOSS_LANDSCAPE,
     arity=Arity.MODEL,
     input=Input.NETWORK,
     direction=Direction.LOWER_IS_FLATTER,
@@ -17,7 +17,7 @@ minimum_card = partial(
 two_minima_card = partial(
     Card,
     family=Family.LANDSCAPE,
-    question=Question.MINIMUM,
+    topic=Topic.LOSS_LANDSCAPE,
     input=Input.NETWORK,
     role=Role.TRAIN,
     uncertainty=Uncertainty.JACKKNIFE,

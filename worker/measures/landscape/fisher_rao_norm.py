@@ -27,7 +27,7 @@ from kinscape.worker.measures.landscape.family import minimum_card
     ),
 )
 def fisher_rao_norm(subject: Subject) -> Measurement:
-    """Length of the weights measured by how much the answers depend on them."""
+    """Norm of the weights in the metric of the model's Fisher information."""
     samples = gauss_newton_forms(subject, all_weights(subject))
     left = group_means(samples, subject)
     return Measurement(float(samples.mean().sqrt()), None if left is None else left.sqrt())

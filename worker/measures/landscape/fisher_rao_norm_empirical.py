@@ -26,12 +26,9 @@ def depth_of(module: nn.Module) -> int:
         ignores={Change.PERMUTE_UNITS, Change.RESCALE_LAYERS},
         needs_labels=True,
         reliable_from="200 samples",
-        pitfalls="D is the number of linear and convolutional layers, written beside the value: code that fixes it "
-        "for one "
-        ""
-        "network is off by a factor on others. Equals the norm of the empirical Fisher matrix only without biases "
-        "and norm "
-        "layers.",
+        pitfalls="D is the number of linear and convolutional layers, reported with the value: code that fixes it "
+        "for one network is off by a factor on others. Equals the norm of the empirical Fisher matrix only "
+        "without biases and norm layers.",
         source="Liang et al. 2019, theorem 3.1, for cross-entropy",
         tolerance=1e-5,
     ),

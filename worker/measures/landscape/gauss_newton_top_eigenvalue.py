@@ -5,7 +5,7 @@ from dataclasses import replace
 from kinscape.backend.contracts.cards import Change
 from kinscape.worker.curvature.gauss_newton import gauss_newton_forms, gauss_newton_product
 from kinscape.worker.curvature.group_means import group_means
-from kinscape.worker.curvature.lanczos import Krylov, Plain
+from kinscape.worker.curvature.lanczos import Krylov, PlainOperator
 from kinscape.worker.curvature.top_eigenvalue import TOP_PARAMETERS, top_reading
 from kinscape.worker.curvature.vectors import size_of, start_vector
 from kinscape.worker.evaluation.measure import measure
@@ -33,7 +33,7 @@ from kinscape.worker.measures.landscape.family import minimum_card
 )
 def gauss_newton_top_eigenvalue(subject: Subject, *, k: int, tolerance: float, steps: int) -> Measurement:
     """Curvature along the steepest direction of the part of the Hessian that cannot be negative."""
-    run = Krylov(Plain(gauss_newton_product(subject), start_vector(subject, 0)), size_of(subject))
+    run = Krylov(PlainOperator(gauss_newton_product(subject), start_vector(subject, 0)), size_of(subject))
     found = top_reading(run, k=k, tolerance=tolerance, steps=steps)
     # Another pass along the vector that was found gives the curvature of each sample.
     along = run.vector(0, int(found.notes["products"]))

@@ -20,8 +20,8 @@ from kinscape.worker.measures.landscape.family import minimum_card
         ignores={Change.PERMUTE_UNITS},
         needs_labels=True,
         reliable_from="500 samples; the norm of a mean over samples is biased upwards",
-        pitfalls="Not a curvature: how far from a minimum the network is. Several measures of sharpness are it in "
-        "disguise, so read them beside it. Rescaling layers changes it.",
+        pitfalls="Not a curvature: how far from a minimum the network is. Several measures of sharpness are "
+        "dominated by it, so read them together. Rescaling layers changes it.",
         source="Euclidean norm of the gradient of the mean loss over the whole probe set",
         tolerance=1e-5,
     ),

@@ -19,7 +19,7 @@ from kinscape.worker.measures.landscape.family import minimum_card
         low=0.0,
         high=None,
         needs_labels=True,
-        reliable_from="500 samples; the error over start vectors is given apart",
+        reliable_from="500 samples; the Monte-Carlo error over start vectors is reported separately",
         pitfalls="The picture is the density: nodes and weights of a quadrature, smoothed only when drawn. Most of it "
         "lies at zero. Rescaling layers changes it without changing the function; reordering units moves it within the "
         "error over start vectors.",

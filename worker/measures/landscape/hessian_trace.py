@@ -31,8 +31,8 @@ FIRST_PROBE = 10_000
         needs_labels=True,
         reliable_from="500 samples: a mean of per-sample traces that differ by orders of magnitude",
         pitfalls="Rescaling layers changes it without changing the function. Exact for networks that are piecewise "
-        "linear in each weight; otherwise the Gauss-Newton part is exact and the rest is estimated from random "
-        "probes, whose error is given apart from the sampling interval.",
+        "linear in each weight; otherwise the Gauss-Newton part is exact and the rest is estimated from "
+        "random probes, whose error is reported separately from the sampling interval.",
         source="Hutchinson 1990 for the estimated part; Schraudolph 2002 for the Gauss-Newton matrix",
         parameters=(
             Parameter(

@@ -21,9 +21,13 @@ from kinscape.worker.inputs.subject import Subject
 from kinscape.worker.inputs.undefined import Undefined
 from kinscape.worker.measures.landscape.family import minimum_card
 
+# An eigendecomposition grows with the cube of it.
 LARGEST_GRAM = 4000
+# Values of gradients at a time.
 VALUES_AT_ONCE = 1 << 26
+# Values of gradients of tensors without a shortcut.
 MOST_ROWS = 1 << 28
+# Smaller eigenvalues are rounding of the largest.
 ROUNDING = 1e-10
 
 
@@ -103,8 +107,9 @@ def _layer_gram(layer: nn.Module, x: Tensor, slopes: Tensor, own: set[str]) -> T
         needs_labels=True,
         reliable_from="100 samples in the batch; it grows with the batch until the batch is larger than the weights "
         "allow",
-        pitfalls="With every eigenvector of a batch that the network can fit it is just Σ(1/p_y − 1), shown beside it. "
-        "Truncated to k eigenvectors it changes when layers are rescaled. The interval holds the eigenvectors fixed.",
+        pitfalls="With every eigenvector of a batch that the network can fit it is just Σ(1/p_y − 1), reported with "
+        "it. Truncated to k eigenvectors it changes when layers are rescaled. The interval holds the "
+        "eigenvectors fixed.",
         source="Jang et al. 2022, equation 9, through the Gram matrix of the batch",
         parameters=(
             Parameter(name="k", default=50, minimum=0, maximum=100000, help="Largest eigenvectors to keep; 0 for all."),

@@ -21,15 +21,15 @@ from kinscape.worker.measures.landscape.family import two_minima_card
         symmetric=False,
         role=Role.HELD_OUT,
         reliable_from="200 samples",
-        pitfalls="The second checkpoint is the one the layers are put back to: the initial one, or any along training. "
+        pitfalls="The second checkpoint is the one that layers are reset to: the initial one, or any along training. "
         "Running statistics stay those of the first. A mean over layers: read the bars.",
-        source="Zhang et al. 2022, are all layers created equal, section 3, as a measure of answers",
+        source="Zhang et al. 2022, are all layers created equal, section 3, as a distance between outputs",
         parameters=(BETWEEN,),
         pace=Pace.PATH,
         tolerance=1e-6,
     ),
 )
 def layer_reset_init(trained: Subject, initial: Subject, *, between: str) -> Measurement:
-    """How far a network's answers move when one layer is put back to another checkpoint, mean over layers."""
+    """Change of a network's outputs when one layer is reset to another checkpoint, mean over layers."""
     same_architecture([trained, initial])
     return reset_reading(*reset_table(trained, [initial.weights], catalogue()[between]))

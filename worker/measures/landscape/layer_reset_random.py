@@ -21,10 +21,10 @@ from kinscape.worker.measures.landscape.family import minimum_card
         high=None,
         direction=Direction.NEITHER,
         role=Role.HELD_OUT,
-        reliable_from="200 samples and 5 draws; the error over draws is given apart",
-        pitfalls="Draws follow the architecture's own initialiser. Small layers (norms) reset with all of their own "
-        "weights. A mean over layers: read the bars.",
-        source="Zhang et al. 2022, are all layers created equal, section 3, as a measure of answers",
+        reliable_from="200 samples and 5 draws; the Monte-Carlo error over draws is reported separately",
+        pitfalls="Draws follow the architecture's own initialiser. Small layers (norms) are reset as a whole. A mean "
+        "over layers: read the bars.",
+        source="Zhang et al. 2022, are all layers created equal, section 3, as a distance between outputs",
         parameters=(
             BETWEEN,
             Parameter(name="draws", default=5, minimum=1, maximum=1000, help="New initial weights to try."),
@@ -33,7 +33,7 @@ from kinscape.worker.measures.landscape.family import minimum_card
     ),
 )
 def layer_reset_random(subject: Subject, *, between: str, draws: int) -> Measurement:
-    """How far the answers move when one layer gets new random weights, mean over layers and draws."""
+    """Change of the outputs when one layer is reinitialised, mean over layers and draws."""
     return reset_reading(*reset_table(subject, [_drawn(subject, k) for k in range(draws)], catalogue()[between]))
 
 

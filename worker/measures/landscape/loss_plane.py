@@ -13,6 +13,7 @@ from kinscape.worker.inputs.subject import Subject
 from kinscape.worker.inputs.undefined import Undefined
 from kinscape.worker.measures.landscape.family import minimum_card
 
+# The three networks stand inside the picture, not on its edge.
 MARGIN = 0.2
 
 
@@ -29,11 +30,8 @@ MARGIN = 0.2
         needs_labels=True,
         uncertainty=Uncertainty.EXACT,
         reliable_from="any three different networks of one architecture",
-        pitfalls="The picture is the loss on the plane; other networks are drawn at their nearest point, and their "
-        ""
-        "distance from the plane says how much of them it does not show. Units are not matched; BatchNorm statistics "
-        "are "
-        "mixed.",
+        pitfalls="The plot is the loss on the plane; other networks are drawn at their orthogonal projection, with "
+        "their distance from the plane. Units are not matched; BatchNorm statistics are mixed.",
         source="Garipov et al. 2018, appendix, plane through three checkpoints",
         references=(3, 3),
         references_help="the three that span the plane.",

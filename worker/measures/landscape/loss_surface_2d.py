@@ -7,7 +7,7 @@ import torch
 from kinscape.backend.contracts.cards import Change, Parameter
 from kinscape.worker.curvature.directions import DIRECTION, REACH, by_weight, directions, odd
 from kinscape.worker.curvature.group_means import group_means
-from kinscape.worker.curvature.loss_evaluator import Traveller
+from kinscape.worker.curvature.loss_evaluator import LossEvaluator
 from kinscape.worker.evaluation.measure import measure
 from kinscape.worker.evaluation.measurement import Measurement
 from kinscape.worker.inputs.subject import Subject
@@ -25,10 +25,9 @@ from kinscape.worker.measures.landscape.family import minimum_card
         ignores={Change.RESCALE_LAYERS},
         needs_labels=True,
         reliable_from="200 samples; one plane of very many",
-        pitfalls="The picture is the point: the mean rise over the plane is a summary of it. Another seed, or another "
-        "order of units, draws other directions. Two random directions nearly always look smooth: most of the "
-        "curvature is "
-        "elsewhere.",
+        pitfalls="Read the plot: the mean rise over the plane is only a summary of it. Another seed, or another "
+        "order of units, draws other directions. Two random directions nearly always look smooth: most of "
+        "the curvature is elsewhere.",
         source="Li et al. 2018, section 4; an odd number of points to a side, so the network itself is one of them",
         parameters=(
             DIRECTION,
@@ -48,7 +47,7 @@ def loss_surface_2d(subject: Subject, *, direction: str, reach: float, points: i
     if not bool(base.isfinite().all()):
         raise Undefined("The loss of the network itself is not finite.")
     places, means, gaps = [], [], 0
-    traveller = Traveller(subject, [first, second])
+    traveller = LossEvaluator(subject, [first, second])
     total = torch.zeros(subject.samples, dtype=torch.float64)
     for a in axis.tolist():
         for b in axis.tolist():

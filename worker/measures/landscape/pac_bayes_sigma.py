@@ -11,10 +11,13 @@ from kinscape.worker.evaluation.measurement import Measurement
 from kinscape.worker.inputs.subject import Subject
 from kinscape.worker.inputs.undefined import Undefined
 from kinscape.worker.measures.landscape.family import minimum_card
-from kinscape.worker.robustness.accuracy import right_on
+from kinscape.worker.robustness.accuracy import correct_on
 
+# σ is searched on a logarithmic scale between these.
 SMALLEST, LARGEST = 1e-6, 1e2
+# 28 halvings of the logarithm leave σ known to a ten-millionth.
 HALVINGS = 14
+# The error over draws is turned into one of σ by the slope ten per cent to either side.
 NUDGE = 1.1
 
 
@@ -29,7 +32,7 @@ NUDGE = 1.1
         direction=Direction.NEITHER,
         needs_labels=True,
         uncertainty=Uncertainty.FIRST_ORDER,
-        reliable_from="500 samples and 10 draws; the error over draws is given apart",
+        reliable_from="500 samples and 10 draws; the Monte-Carlo error over draws is reported separately",
         pitfalls="Larger is flatter. The noise is absolute, so rescaling layers changes it. Found by bisection with "
         "the "
         "same draws at every σ. Undefined where the accuracy is not above the drop.",
@@ -43,7 +46,7 @@ NUDGE = 1.1
 )
 def pac_bayes_sigma(subject: Subject, *, drop: float, draws: int) -> Measurement:
     """Largest standard deviation of noise on all weights that costs at most a tenth of the accuracy."""
-    clean = right_on(subject, subject.x)
+    clean = correct_on(subject, subject.x)
     if float(clean.mean()) <= drop:
         raise Undefined(f"The accuracy is {float(clean.mean()):.3f}, so it cannot fall by {drop:g}.")
     if float(clean.mean() - _noisy(subject, LARGEST, draws).mean()) <= drop:
@@ -72,7 +75,7 @@ def _noisy(subject: Subject, sigma: float, draws: int) -> Tensor:
     rows = []
     for _ in range(draws):
         step = torch.randn(size_of(subject), generator=generator).to(like) * sigma
-        rows.append(right_on(subject, subject.x, weights=shifted(subject, step)))
+        rows.append(correct_on(subject, subject.x, weights=shifted(subject, step)))
     return torch.stack(rows)
 
 

@@ -21,10 +21,9 @@ UNIT_VARIANCE = "unit-variance"
         high=None,
         ignores={Change.PERMUTE_UNITS, Change.RESCALE_LAYERS},
         reliable_from="200 samples",
-        pitfalls="Looks at the last linear layer only (its bias left out). With features as given, a factor of its "
-        "own for "
-        "each unit of the last hidden layer changes it; with unit variance it does not. A mean over samples: code that "
-        "sums over batches gives N/batch times as much.",
+        pitfalls="Uses the last linear layer only (its bias left out). With features as given, a factor of its own "
+        "for each unit of the last hidden layer changes it; with unit variance it does not. A mean over "
+        "samples: code that sums over batches gives N/batch times as much.",
         source="Petzka et al. 2021, definition 3; closed form for cross-entropy",
         parameters=(
             Parameter(
@@ -38,7 +37,7 @@ UNIT_VARIANCE = "unit-variance"
     ),
 )
 def relative_flatness(subject: Subject, *, features: str) -> Measurement:
-    """Curvature of the loss in the last layer, weighed by the size of its weights."""
+    """Curvature of the loss in the last layer, weighted by the size of its weights."""
     weight, seen, logits = (t.double() for t in last_linear(subject))
     if features == UNIT_VARIANCE:
         spread = seen.std(0)

@@ -34,7 +34,7 @@ from kinscape.worker.measures.landscape.family import minimum_card
     ),
 )
 def relative_flatness_layers(subject: Subject) -> Measurement:
-    """Curvature of the loss in each layer, weighed by the size of its weights, summed over layers."""
+    """Curvature of the loss in each layer, weighted by the size of its weights, summed over layers."""
     layers: dict[str, nn.Module] = {
         n: m for n, m in layers_with_rule(subject).items() if isinstance(m, nn.Linear | nn.Conv2d)
     }

@@ -25,11 +25,9 @@ from kinscape.worker.measures.landscape.family import minimum_card
         ignores={Change.PERMUTE_UNITS},
         needs_labels=True,
         reliable_from="500 samples",
-        pitfalls="The gradient is that of the whole probe set unless a batch is named: smaller batches give larger "
-        "values. "
-        ""
-        "For small ρ it is ρ times the gradient norm. Rescaling layers changes it. The interval holds the direction "
-        "fixed.",
+        pitfalls="The gradient is that of the whole probe set unless a batch size is given: smaller batches give "
+        "larger values. For small ρ it is ρ times the gradient norm. Rescaling layers changes it. The "
+        "interval holds the direction fixed.",
         source="Foret et al. 2021, equation 2; m-sharpness with a batch, section 4.1",
         parameters=(
             Parameter(name="rho", default=0.05, minimum=1e-6, maximum=10, help="Length of the step."),

@@ -22,8 +22,8 @@ from kinscape.worker.measures.landscape.family import minimum_card
         low=0.0,
         high=None,
         needs_labels=True,
-        reliable_from="500 samples and 100 draws; the error over draws is given apart",
-        pitfalls="A gradient norm in disguise: its expectation is √(2/π)·‖∇L‖/√P, shown beside it. Only weights "
+        reliable_from="500 samples and 100 draws; the Monte-Carlo error over draws is reported separately",
+        pitfalls="Dominated by the gradient norm: its expectation is √(2/π)·‖∇L‖/√P, reported with it. Only weights "
         "move, running statistics do not.",
         source="Sharpness of published comparisons of minima; expectation by first-order expansion",
         parameters=(

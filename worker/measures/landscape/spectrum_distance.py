@@ -4,7 +4,7 @@ from scipy import stats
 from torch import Tensor
 
 from kinscape.backend.contracts.cards import Direction, Pace, Parameter, Uncertainty
-from kinscape.worker.curvature.dual_hessian import BEHIND
+from kinscape.worker.curvature.dual_hessian import AFTER_FIRST_LAYER
 from kinscape.worker.curvature.spectral_density import DENSITY_PARAMETERS, density
 from kinscape.worker.curvature.vectors import size_of
 from kinscape.worker.evaluation.measure import measure
@@ -47,13 +47,13 @@ RAW = "raw"
     ),
 )
 def spectrum_distance(first: Subject, second: Subject, *, probes: int, steps: int, scale: str) -> Measurement:
-    """How far the curvatures of one minimum must be moved to become those of the other."""
+    """Wasserstein distance between the Hessian spectra of two minima."""
     if size_of(first) != size_of(second):
         raise Undefined(f"Not comparable: {size_of(first):,} and {size_of(second):,} weights.")
     both = [density(s, probes=probes, steps=steps) for s in (first, second)]
     for subject in (first, second):
         # Many networks pass here: the basis of each would fill the memory, its density does not.
-        subject.memo.forget(("krylov", 0), "gradient graph", BEHIND)
+        subject.memo.forget(("krylov", 0), "gradient graph", AFTER_FIRST_LAYER)
     sides = [_scaled(nodes, weights, scale) for nodes, weights, _ in both]
     value = stats.wasserstein_distance(*(n.numpy() for n, _ in sides), *(w.numpy() for _, w in sides))
     parts = [(n.view(probes, -1), w.view(probes, -1)) for n, w in sides]

@@ -22,8 +22,7 @@ from kinscape.worker.measures.landscape.family import minimum_card
         uncertainty=Uncertainty.MEAN_JACKKNIFE,
         reliable_from="200 samples",
         pitfalls="On the samples on which sharpness is measured: those of the train probe set where there is one. "
-        "Every "
-        "sharpness follows it, so associations are also shown with it held still.",
+        "Every sharpness follows it, so associations are also given controlling for it.",
         source="Mean cross-entropy in eval mode, without augmentation",
     ),
 )

@@ -15,6 +15,7 @@ from kinscape.worker.similarity.kernels import not_constant
 from kinscape.worker.similarity.rotation import nuclear_norm, unit_centred
 
 RIGHT_ANGLE = math.pi / 2
+# Rounding of float64; the arc cosine would make 1e-7 of it.
 SAME = 1e-14
 
 

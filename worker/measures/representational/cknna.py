@@ -13,7 +13,7 @@ from kinscape.worker.inputs.undefined import Undefined
 from kinscape.worker.measures.representational.family import layer_card
 from kinscape.worker.similarity.neighbourhoods import (
     NEIGHBOURS,
-    Near,
+    Neighbourhoods,
     are_shared,
     by_neighbourhoods,
     cosine_matrix,
@@ -21,7 +21,9 @@ from kinscape.worker.similarity.neighbourhoods import (
     neighbours,
 )
 
+# The unbiased estimator divides by n(n - 3).
 FEWEST = 4
+# Comparisons of lists at a time.
 ENTRIES_AT_ONCE = 1 << 25
 
 
@@ -76,7 +78,7 @@ class Entries(NamedTuple):
     back: Tensor
 
 
-class Listed(NamedTuple):
+class SparseKernel(NamedTuple):
     """The kernel of one model: its entries, inner products ``(left, k)`` there, and its unbiased HSIC with itself."""
 
     entries: Entries
@@ -84,7 +86,7 @@ class Listed(NamedTuple):
     own: Tensor
 
 
-def listed(near: Near, model: int) -> Listed:
+def listed(near: Neighbourhoods, model: int) -> SparseKernel:
     """The kernel of one model by its lists."""
     left, k = near.order[model].shape
     everyone = torch.arange(left, device=near.rows.device)
@@ -97,7 +99,7 @@ def listed(near: Near, model: int) -> Listed:
         back.append(torch.where(is_back.any(-1), is_back.to(torch.uint8).argmax(-1), -1))
     gram = near.cosines.of(model, near.rows, near.order[model])
     entries = Entries(places, torch.cat(back))
-    return Listed(entries, gram, hsic_of_listed(entries, gram, gram))
+    return SparseKernel(entries, gram, hsic_of_listed(entries, gram, gram))
 
 
 def hsic_of_listed(where: Entries, a: Tensor, b: Tensor) -> Tensor:
@@ -109,7 +111,7 @@ def hsic_of_listed(where: Entries, a: Tensor, b: Tensor) -> Tensor:
     return (a * across).sum() + a.sum() * b.sum() / ((n - 1) * (n - 2)) - 2 / (n - 2) * lines
 
 
-def score(near: Near, i: int, others: Tensor) -> Tensor:
+def score(near: Neighbourhoods, i: int, others: Tensor) -> Tensor:
     """Values of one model with several others, from their lists alone."""
     if len(near.rows) < FEWEST:
         return torch.full((len(others),), torch.nan, dtype=torch.float64)

@@ -31,8 +31,8 @@ def span(features: Tensor, **_: object) -> Tensor:
         },
         uncertainty=Uncertainty.JACKKNIFE,
         reliable_from="ten samples per feature",
-        pitfalls="Features as given. Directions of no variance count like the largest, and with fewer samples "
-        "than features everything overlaps.",
+        pitfalls="Features as given. Directions without variance weigh as much as the largest, and with fewer "
+        "samples than features everything overlaps.",
         source="May et al. 2019, definition 2; ranks in place of widths",
         takes_positions=True,
     ),

@@ -2,8 +2,12 @@
 
 from functools import partial
 
-from kinscape.backend.contracts.cards import Card, Family, Input, Question, Role
+from kinscape.backend.contracts.cards import Card, Family, Input, Role, Topic
 
 layer_card = partial(
-    Card, family=Family.REPRESENTATIONAL, question=Question.SEE_ALIKE, input=Input.FEATURES, role=Role.HELD_OUT
+    Card,
+    family=Family.REPRESENTATIONAL,
+    topic=Topic.REPRESENTATIONAL_SIMILARITY,
+    input=Input.FEATURES,
+    role=Role.HELD_OUT,
 )

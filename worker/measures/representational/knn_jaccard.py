@@ -8,7 +8,7 @@ from kinscape.worker.evaluation.measure import measure
 from kinscape.worker.measures.representational.family import layer_card
 from kinscape.worker.similarity.neighbourhoods import (
     NEIGHBOURS,
-    Near,
+    Neighbourhoods,
     by_neighbourhoods,
     has_neighbours,
     neighbours,
@@ -17,7 +17,7 @@ from kinscape.worker.similarity.neighbourhoods import (
 )
 
 
-def score(near: Near, i: int, others: Tensor) -> Tensor:
+def score(near: Neighbourhoods, i: int, others: Tensor) -> Tensor:
     """Values of one model with several others."""
     both = overlaps(near, i, others)
     return (both / (2 * near.order.shape[2] - both)).mean(1)
@@ -35,9 +35,8 @@ def score(near: Near, i: int, others: Tensor) -> Tensor:
         ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES},
         uncertainty=Uncertainty.JACKKNIFE,
         reliable_from="10·k samples; chance is about k/(2N) while k is well below N",
-        pitfalls="Local: sees only each sample's closest neighbours. Cosine of features as given, so a shift changes "
-        "it. "
-        "Ties go to the lower sample number. Intervals are up to 1.5 times too wide.",
+        pitfalls="Local: depends on each sample's nearest neighbours only. Cosine of features as given, so a shift "
+        "changes it. Ties go to the lower sample number. Intervals are up to 1.5 times too wide.",
         source="Schumacher et al. 2020, section 3",
         parameters=NEIGHBOURS,
     ),

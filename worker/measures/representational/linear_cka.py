@@ -30,8 +30,8 @@ def all_pairs(batch: Features) -> PairResults:
         ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
         uncertainty=Uncertainty.JACKKNIFE,
         reliable_from="50 samples; about 0 for independent features at any width",
-        pitfalls="Small negative values are sampling noise around 0 and are kept. Dominated by the few "
-        "directions of largest variance. Of positions, pairs within one sample do not count.",
+        pitfalls="Small negative values are sampling noise around 0 and are not clipped. Dominated by the few "
+        "directions of largest variance. With positions as samples, pairs within one sample are left out.",
         source="Kornblith et al. 2019, section 3; unbiased HSIC of Song et al. 2012, equation 5; Nguyen et al. 2021",
         pace=Pace.PRODUCT,
         takes_positions=True,

@@ -12,16 +12,16 @@ from kinscape.worker.similarity.canonical_correlations import basis
 from kinscape.worker.similarity.kernels import centred
 
 
-class Fitted(NamedTuple):
+class BasisAndUnits(NamedTuple):
     """An orthonormal basis ``(samples, rank)``, and the centred units ``(samples, width)``."""
 
     basis: Tensor
     units: Tensor
 
 
-def fitted(features: Tensor, **_: object) -> Fitted:
+def fitted(features: Tensor, **_: object) -> BasisAndUnits:
     """Basis and units of one layer."""
-    return Fitted(basis(features), centred(features))
+    return BasisAndUnits(basis(features), centred(features))
 
 
 @measure(
@@ -56,7 +56,7 @@ def fitted(features: Tensor, **_: object) -> Fitted:
     ),
     prepare=fitted,
 )
-def linear_regression(x: Fitted, y: Fitted) -> Tensor:
+def linear_regression(x: BasisAndUnits, y: BasisAndUnits) -> Tensor:
     """Share of the variance of the second layer that a linear map of the first predicts for new samples."""
     leverage = x.basis.square().sum(1) + 1 / len(x.basis)
     if float(leverage.amax()) > 1 - 1e-9:

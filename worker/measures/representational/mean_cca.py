@@ -27,8 +27,8 @@ from kinscape.worker.similarity.kernels import few_samples
         },
         uncertainty=Uncertainty.JACKKNIFE,
         reliable_from="ten samples per feature of both layers together",
-        pitfalls="Independent features score about the root of the wider width over N: directions of no variance "
-        "count like the largest. Undefined unless there are more samples than both ranks together. "
+        pitfalls="Independent features score about the root of the wider width over N: directions without variance "
+        "weigh as much as the largest. Undefined unless there are more samples than both ranks together. "
         "Intervals are up to 1.6 times too wide.",
         source="Hotelling 1936; mean as in Raghu et al. 2017, section 2",
         takes_positions=True,

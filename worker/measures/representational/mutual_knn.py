@@ -8,7 +8,7 @@ from kinscape.worker.evaluation.measure import measure
 from kinscape.worker.measures.representational.family import layer_card
 from kinscape.worker.similarity.neighbourhoods import (
     NEIGHBOURS,
-    Near,
+    Neighbourhoods,
     by_neighbourhoods,
     has_neighbours,
     neighbours,
@@ -17,7 +17,7 @@ from kinscape.worker.similarity.neighbourhoods import (
 )
 
 
-def score(near: Near, i: int, others: Tensor) -> Tensor:
+def score(near: Neighbourhoods, i: int, others: Tensor) -> Tensor:
     """Values of one model with several others."""
     return overlaps(near, i, others).mean(1) / near.order.shape[2]
 

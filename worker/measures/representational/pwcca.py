@@ -12,17 +12,17 @@ from kinscape.worker.similarity.canonical_correlations import basis, room_for_co
 from kinscape.worker.similarity.kernels import centred
 
 
-class Weighed(NamedTuple):
+class BasisAndWeights(NamedTuple):
     """An orthonormal basis ``(samples, rank)``, and the units in it ``(rank, width)``."""
 
     basis: Tensor
     units: Tensor
 
 
-def weighed(features: Tensor, **_: object) -> Weighed:
+def weighed(features: Tensor, **_: object) -> BasisAndWeights:
     """Basis and units of one layer."""
     q = basis(features)
-    return Weighed(q, q.T @ centred(features))
+    return BasisAndWeights(q, q.T @ centred(features))
 
 
 @measure(
@@ -55,7 +55,7 @@ def weighed(features: Tensor, **_: object) -> Weighed:
     ),
     prepare=weighed,
 )
-def pwcca(x: Weighed, y: Weighed) -> Tensor:
+def pwcca(x: BasisAndWeights, y: BasisAndWeights) -> Tensor:
     """Canonical correlations of two layers, weighted by how much of the first layer each accounts for."""
     room_for_correlations(x.basis, y.basis)
     u, s, _vh = torch.linalg.svd(x.basis.T @ y.basis, full_matrices=False)

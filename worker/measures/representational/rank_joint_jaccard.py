@@ -8,7 +8,7 @@ from kinscape.worker.evaluation.measure import measure
 from kinscape.worker.measures.representational.family import layer_card
 from kinscape.worker.similarity.neighbourhoods import (
     NEIGHBOURS,
-    Near,
+    Neighbourhoods,
     by_neighbourhoods,
     has_neighbours,
     neighbours,
@@ -18,7 +18,7 @@ from kinscape.worker.similarity.neighbourhoods import (
 from kinscape.worker.similarity.rank_lists import in_block, of_lists
 
 
-def score(near: Near, i: int, others: Tensor) -> Tensor:
+def score(near: Neighbourhoods, i: int, others: Tensor) -> Tensor:
     """Values of one model with several others."""
     both = overlaps(near, i, others)
     return (both / (2 * near.order.shape[2] - both) * in_block(near, i, others)).mean(1)

@@ -6,11 +6,17 @@ from kinscape.backend.contracts.cards import Change, Direction, Uncertainty
 from kinscape.worker.evaluation.from_features import FromFeatures
 from kinscape.worker.evaluation.measure import measure
 from kinscape.worker.measures.representational.family import layer_card
-from kinscape.worker.similarity.neighbourhoods import NEIGHBOURS, Near, by_neighbourhoods, has_neighbours, neighbours
+from kinscape.worker.similarity.neighbourhoods import (
+    NEIGHBOURS,
+    Neighbourhoods,
+    by_neighbourhoods,
+    has_neighbours,
+    neighbours,
+)
 from kinscape.worker.similarity.rank_lists import in_block, of_lists
 
 
-def score(near: Near, i: int, others: Tensor) -> Tensor:
+def score(near: Neighbourhoods, i: int, others: Tensor) -> Tensor:
     """Values of one model with several others."""
     return in_block(near, i, others).mean(1)
 
@@ -30,8 +36,7 @@ def score(near: Near, i: int, others: Tensor) -> Tensor:
         uncertainty=Uncertainty.JACKKNIFE,
         reliable_from="10·k samples",
         pitfalls="Normalised by the neighbours that are shared, not by k: one shared nearest neighbour already gives "
-        "1. "
-        "Read it beside knn-jaccard. Intervals are up to 1.5 times too wide.",
+        "1. Read it together with knn-jaccard. Intervals are up to 1.5 times too wide.",
         source="Wang et al. 2020, equations 4-5",
         parameters=NEIGHBOURS,
     ),

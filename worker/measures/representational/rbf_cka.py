@@ -36,8 +36,8 @@ def all_pairs(batch: Features, *, fraction: float) -> PairResults:
         ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
         uncertainty=Uncertainty.FIRST_ORDER,
         reliable_from="50 samples",
-        pitfalls="A bandwidth well below the median distance sees each sample alone. The interval keeps the "
-        "bandwidth of all samples.",
+        pitfalls="A bandwidth well below the median distance makes every sample similar to itself alone. The "
+        "interval holds the bandwidth fixed.",
         source="Kornblith et al. 2019, section 3; unbiased HSIC of Song et al. 2012, equation 5",
         parameters=(
             Parameter(
@@ -55,5 +55,5 @@ def all_pairs(batch: Features, *, fraction: float) -> PairResults:
     undefined="The median distance between two samples is 0, or all samples are equally far apart: 0/0.",
 )
 def rbf_cka(x: Tensor, y: Tensor, **_: object) -> Tensor:
-    """Like linear CKA, but near samples count and far ones do not."""
+    """Like linear CKA, but dominated by near pairs of samples."""
     return x @ y

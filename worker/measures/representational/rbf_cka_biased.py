@@ -43,8 +43,8 @@ def all_pairs(batch: Features, *, fraction: float) -> PairResults:
         ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
         uncertainty=Uncertainty.FIRST_ORDER,
         reliable_from="five samples per feature of the wider layer",
-        pitfalls="Independent features score well above 0 when samples are few; use rbf-cka. The interval keeps "
-        "the bandwidth of all samples.",
+        pitfalls="Independent features score well above 0 when samples are few; use rbf-cka. The interval holds the "
+        "bandwidth fixed.",
         source="Kornblith et al. 2019, section 3",
         parameters=(
             Parameter(
@@ -63,5 +63,5 @@ def all_pairs(batch: Features, *, fraction: float) -> PairResults:
     small=few_samples,
 )
 def rbf_cka_biased(x: Tensor, y: Tensor, **_: object) -> Tensor:
-    """Like the published linear CKA, but near samples count and far ones do not."""
+    """Like the published linear CKA, but dominated by near pairs of samples."""
     return x @ y

@@ -29,8 +29,8 @@ def without_extremes(features: Tensor, *, inner: str, low: float, high: float) -
         ignores={Change.PERMUTE_FEATURES, Change.SCALE_FEATURES},
         uncertainty=Uncertainty.JACKKNIFE,
         reliable_from="50 samples",
-        pitfalls="Small dissimilarities count as none and large ones as equal, so it is between topology and "
-        "geometry. Each model has its own quantiles.",
+        pitfalls="Small dissimilarities become 0 and large ones 1, so it is between topology and geometry. Each "
+        "model has its own quantiles.",
         source="Lin & Kriegeskorte 2024, section 2, with Spearman correlation",
         parameters=(
             Parameter(

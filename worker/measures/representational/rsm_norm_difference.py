@@ -11,6 +11,7 @@ from kinscape.worker.measures.representational.family import layer_card
 from kinscape.worker.numerics.progress import steps
 from kinscape.worker.similarity.cosine_neighbours import unit_rows
 
+# A strip of all models' matrices at a time.
 STRIP_BYTES = 64 << 20
 
 

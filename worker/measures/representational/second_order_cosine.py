@@ -12,14 +12,14 @@ from kinscape.worker.measures.representational.family import layer_card
 from kinscape.worker.similarity.neighbourhoods import (
     NEIGHBOURS,
     Cosines,
-    Near,
+    Neighbourhoods,
     by_neighbourhoods,
     has_neighbours,
     neighbours,
 )
 
 
-class Local(NamedTuple):
+class NeighbourCosines(NamedTuple):
     """Neighbours ``(left, k)`` of the samples that are left, and one model of those whose cosines are known."""
 
     order: Tensor
@@ -28,13 +28,13 @@ class Local(NamedTuple):
     model: int
 
 
-def local(features: Tensor, *, k: int) -> Local:
+def local(features: Tensor, *, k: int) -> NeighbourCosines:
     """Neighbours and cosines of one layer."""
     everyone = torch.arange(len(features), device=features.device)
-    return Local(neighbours(features, k=k), everyone, Cosines([features]), 0)
+    return NeighbourCosines(neighbours(features, k=k), everyone, Cosines([features]), 0)
 
 
-def of_union(a: Local, b: Local) -> Tensor:
+def of_union(a: NeighbourCosines, b: NeighbourCosines) -> Tensor:
     """Cosine of both vectors of similarities to the union of the neighbours, ``(left,)``."""
     order = torch.cat([a.order, b.order], 1)
     known = (b.order.unsqueeze(-1) == a.order.unsqueeze(-2)).any(-1)
@@ -43,10 +43,10 @@ def of_union(a: Local, b: Local) -> Tensor:
     return torch.nn.functional.cosine_similarity(s, t, dim=1, eps=1e-300)
 
 
-def score(near: Near, i: int, others: Tensor) -> Tensor:
+def score(near: Neighbourhoods, i: int, others: Tensor) -> Tensor:
     """Values of one model with several others."""
-    mine = Local(near.order[i], near.rows, near.cosines, i)
-    yours = [Local(near.order[j], near.rows, near.cosines, j) for j in others.tolist()]
+    mine = NeighbourCosines(near.order[i], near.rows, near.cosines, i)
+    yours = [NeighbourCosines(near.order[j], near.rows, near.cosines, j) for j in others.tolist()]
     return torch.stack([of_union(mine, one).mean() for one in yours]).clamp(-1, 1)
 
 
@@ -71,6 +71,6 @@ def score(near: Near, i: int, others: Tensor) -> Tensor:
     prepare=local,
     all_pairs=FromFeatures(by_neighbourhoods(score), check=has_neighbours),
 )
-def second_order_cosine(x: Local, y: Local, **_: object) -> Tensor:
+def second_order_cosine(x: NeighbourCosines, y: NeighbourCosines, **_: object) -> Tensor:
     """Whether a sample is equally similar to its nearest neighbours in both layers."""
     return of_union(x, y).mean().clamp(-1, 1)

@@ -20,17 +20,17 @@ from kinscape.worker.similarity.canonical_correlations import basis, canonical_c
         direction=Direction.HIGHER_IS_ALIKE,
         ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES, Change.SHIFT_FEATURES},
         uncertainty=Uncertainty.JACKKNIFE,
-        reliable_from="ten samples per kept component",
-        pitfalls="The number of components kept jumps with the threshold. Saturates when samples are few. "
+        reliable_from="ten samples per retained component",
+        pitfalls="The number of retained components jumps with the threshold. Saturates when samples are few. "
         "Intervals are up to 1.6 times too wide.",
-        source="Raghu et al. 2017, section 2; variance, not singular values, decides what is kept",
+        source="Raghu et al. 2017, section 2; variance, not singular values, decides what is retained",
         parameters=(
             Parameter(
                 name="variance",
                 default=0.99,
                 minimum=0.01,
                 maximum=1.0,
-                help="Share of the variance that the kept components hold.",
+                help="Share of the variance that the retained components explain.",
             ),
         ),
         takes_positions=True,

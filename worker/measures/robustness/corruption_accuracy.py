@@ -10,7 +10,7 @@ from kinscape.worker.evaluation.measurement import Measurement
 from kinscape.worker.inputs.subject import Subject
 from kinscape.worker.inputs.undefined import Undefined
 from kinscape.worker.measures.robustness.family import robustness_card
-from kinscape.worker.robustness.accuracy import right_on
+from kinscape.worker.robustness.accuracy import correct_on
 from kinscape.worker.robustness.corruptions import CORRUPTIONS, SEVERITIES, corrupted
 from kinscape.worker.robustness.samples import half_widths, raw_samples
 
@@ -38,7 +38,7 @@ ALL = "all"
     ),
 )
 def corruption_accuracy(subject: Subject, *, corruption: str) -> Measurement:
-    """Share of right answers when images are noisy, blurred, moved or changed in light, mean over kinds."""
+    """Accuracy on images with noise, blur, shifts or changes of brightness, mean over kinds."""
     raw = raw_samples(subject)
     if raw.values.ndim != 4:
         raise Undefined(
@@ -51,7 +51,7 @@ def corruption_accuracy(subject: Subject, *, corruption: str) -> Measurement:
     for name in names:
         for severity in range(1, SEVERITIES + 1):
             changed = corrupted(images, name, severity, seed=subject.seed).to(raw.values) * raw.span + raw.low
-            rights.append(right_on(subject, raw.normalised(changed)))
+            rights.append(correct_on(subject, raw.normalised(changed)))
     table = torch.stack(rights)
     mean = table.mean(0)
     series: dict[str, list[float | str | None]] = {
@@ -60,5 +60,5 @@ def corruption_accuracy(subject: Subject, *, corruption: str) -> Measurement:
         "accuracy": list(table.mean(1).tolist()),
         "half_width": half_widths(table, subject),
     }
-    notes: dict[str, float | int | str] = {"clean_accuracy": float(right_on(subject, subject.x).mean())}
+    notes: dict[str, float | int | str] = {"clean_accuracy": float(correct_on(subject, subject.x).mean())}
     return Measurement(float(mean.mean()), group_means(mean, subject), notes=notes, series=series)

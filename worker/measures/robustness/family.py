@@ -9,15 +9,15 @@ from kinscape.backend.contracts.cards import (
     Direction,
     Family,
     Input,
-    Question,
     Role,
+    Topic,
     Uncertainty,
 )
 
 robustness_card = partial(
     Card,
     family=Family.ROBUSTNESS,
-    question=Question.ROBUSTNESS,
+    topic=Topic.ROBUSTNESS,
     arity=Arity.MODEL,
     input=Input.NETWORK,
     role=Role.HELD_OUT,

@@ -6,7 +6,7 @@ from kinscape.worker.evaluation.measure import measure
 from kinscape.worker.evaluation.measurement import Measurement
 from kinscape.worker.inputs.subject import Subject
 from kinscape.worker.measures.robustness.family import robustness_card
-from kinscape.worker.robustness.accuracy import right_on
+from kinscape.worker.robustness.accuracy import correct_on
 from kinscape.worker.robustness.attack import attacked
 from kinscape.worker.robustness.samples import raw_samples
 
@@ -29,10 +29,10 @@ from kinscape.worker.robustness.samples import raw_samples
     ),
 )
 def fgsm_accuracy(subject: Subject, *, epsilon: float) -> Measurement:
-    """Share of right answers after every value moved a little in the direction that raises the loss."""
+    """Accuracy after one signed gradient step on the inputs that raises the loss."""
     raw = raw_samples(subject)
     size = epsilon * raw.span
     moved = attacked(raw, start=raw.values, radius=size, step=size, steps=1)
-    right = right_on(subject, raw.normalised(moved))
-    notes: dict[str, float | int | str] = {"clean_accuracy": float(right_on(subject, subject.x).mean())}
+    right = correct_on(subject, raw.normalised(moved))
+    notes: dict[str, float | int | str] = {"clean_accuracy": float(correct_on(subject, subject.x).mean())}
     return Measurement(float(right.mean()), group_means(right, subject), notes=notes)

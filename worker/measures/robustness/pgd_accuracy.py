@@ -8,10 +8,11 @@ from kinscape.worker.evaluation.measure import measure
 from kinscape.worker.evaluation.measurement import Measurement
 from kinscape.worker.inputs.subject import Subject
 from kinscape.worker.measures.robustness.family import robustness_card
-from kinscape.worker.robustness.accuracy import right_on
+from kinscape.worker.robustness.accuracy import correct_on
 from kinscape.worker.robustness.attack import attacked
 from kinscape.worker.robustness.samples import raw_samples
 
+# Steps add up to 2.5 radii, so that the whole ball can be crossed.
 REACH = 2.5
 
 
@@ -35,12 +36,12 @@ REACH = 2.5
     ),
 )
 def pgd_accuracy(subject: Subject, *, epsilon: float, steps: int) -> Measurement:
-    """Share of right answers after repeated small steps in the direction that raises the loss."""
+    """Accuracy after projected gradient ascent on the inputs."""
     raw = raw_samples(subject)
     size = epsilon * raw.span
     draw = 2 * torch.rand(raw.values.shape, generator=subject.generator()).to(raw.values) - 1
     start = (raw.values + size * draw).clamp(raw.low, raw.high)
     moved = attacked(raw, start=start, radius=size, step=REACH * size / steps, steps=steps)
-    right = right_on(subject, raw.normalised(moved))
-    notes: dict[str, float | int | str] = {"clean_accuracy": float(right_on(subject, subject.x).mean())}
+    right = correct_on(subject, raw.normalised(moved))
+    notes: dict[str, float | int | str] = {"clean_accuracy": float(correct_on(subject, subject.x).mean())}
     return Measurement(float(right.mean()), group_means(right, subject), notes=notes)

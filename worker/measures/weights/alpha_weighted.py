@@ -30,5 +30,5 @@ def weighted_alpha_of(spectrum: Spectrum) -> float | None:
     prepare=spectra,
 )
 def alpha_weighted(found: dict[str, Spectrum]) -> Measurement:
-    """Power-law exponents weighed by the logarithm of the largest eigenvalue, mean over layers."""
+    """Power-law exponents weighted by the logarithm of the largest eigenvalue, mean over layers."""
     return by_layer(found, weighted_alpha_of)

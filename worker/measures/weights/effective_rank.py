@@ -27,12 +27,12 @@ def effective_rank_of(spectrum: Spectrum) -> float | None:
         high=None,
         ignores={Change.SCALE_WEIGHTS},
         reliable_from="any matrix; at most its smaller side",
-        pitfalls="Of the singular values themselves, not of their squares, so small ones count more than in the "
+        pitfalls="Of the singular values themselves, not of their squares, so small ones weigh more than in the "
         "stable rank. Matrices of different sizes enter one mean: read the table.",
         source="Roy & Vetterli 2007, definition 1",
     ),
     prepare=spectra,
 )
 def effective_rank(found: dict[str, Spectrum]) -> Measurement:
-    """How many directions the matrices use, judged by the entropy of their singular values."""
+    """How many directions the matrices use, by the entropy of their singular values."""
     return by_layer(found, effective_rank_of)

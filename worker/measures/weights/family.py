@@ -2,12 +2,12 @@
 
 from functools import partial
 
-from kinscape.backend.contracts.cards import Arity, Card, Direction, Family, Input, Question, Role, Uncertainty
+from kinscape.backend.contracts.cards import Arity, Card, Direction, Family, Input, Role, Topic, Uncertainty
 
 weights_card = partial(
     Card,
     family=Family.WEIGHTS,
-    question=Question.WEIGHTS_ALIKE,
+    topic=Topic.WEIGHT_SIMILARITY,
     input=Input.WEIGHTS,
     role=Role.NONE,
     uncertainty=Uncertainty.EXACT,
@@ -17,7 +17,7 @@ weights_card = partial(
 matrices_card = partial(
     Card,
     family=Family.WEIGHTS,
-    question=Question.WEIGHTS,
+    topic=Topic.WEIGHT_SPECTRA,
     arity=Arity.MODEL,
     input=Input.WEIGHTS,
     role=Role.NONE,

@@ -47,7 +47,7 @@ def _left_vectors(matrix: Tensor) -> Tensor:
         ignores={Change.SCALE_WEIGHTS},
         reliable_from="any network and one tuned from it",
         pitfalls="Directed: the first is the base, the second is tuned from it. Convolutions are matrices (out, "
-        "in·height·width). Vectors of singular value 0 do not count. For unrelated networks nearly every "
+        "in·height·width). Vectors of singular value 0 are left out. For unrelated networks nearly every "
         "vector is an intruder.",
         source="Shuttleworth et al. 2024, section 3; left singular vectors, summed over matrices",
         parameters=(
@@ -56,7 +56,7 @@ def _left_vectors(matrix: Tensor) -> Tensor:
                 default=10,
                 minimum=1,
                 maximum=10000,
-                help="Strongest vectors of each matrix that are looked at.",
+                help="Leading singular vectors of each matrix to examine.",
             ),
             Parameter(
                 name="epsilon",

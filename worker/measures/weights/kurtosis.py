@@ -21,7 +21,8 @@ from kinscape.worker.spectra.layers import every_matrix, profile
         high=None,
         ignores={Change.SCALE_WEIGHTS},
         reliable_from="any number of weights; a normal distribution gives 3",
-        pitfalls="Pearson's kurtosis, not the excess above 3. Of all matrices pooled; the table gives each on its own.",
+        pitfalls="Pearson's kurtosis, not the excess above 3. Of all matrices pooled; the table gives each matrix "
+        "separately.",
         source="Pearson 1905",
     ),
     prepare=every_matrix,

@@ -33,15 +33,15 @@ def mask(weights: Weights, **_: object) -> Mask:
         direction=Direction.HIGHER_IS_ALIKE,
         ignores={Change.SCALE_WEIGHTS},
         reliable_from="two pruned networks of one architecture",
-        pitfalls="Two networks that are not pruned overlap entirely; the density of each mask and the overlap of "
-        "independent masks of these densities stand beside the value.",
+        pitfalls="Two networks that are not pruned overlap entirely; the density of each mask and the overlap "
+        "expected of independent masks are reported with the value.",
         source="Jaccard 1912 on the weights that are not zero; chance: independent masks of the same densities",
     ),
     prepare=mask,
     undefined="Both networks have no weight left.",
 )
 def mask_iou(a: Mask, b: Mask) -> Measurement:
-    """Share of the kept weights that both networks kept."""
+    """Intersection over union of the unpruned weights of both networks."""
     check_alike(a.kept, b.kept)
     x, y = a.kept.values > 0, b.kept.values > 0
     both, either = int((x & y).sum()), int((x | y).sum())

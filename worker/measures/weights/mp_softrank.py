@@ -26,7 +26,7 @@ def softrank_of(spectrum: Spectrum) -> float | None:
         high=None,
         ignores={Change.SCALE_WEIGHTS},
         reliable_from="20 or more eigenvalues in a layer; smaller layers are left out",
-        pitfalls="The bulk is laid so that its median is that of the eigenvalues, which is right while less than "
+        pitfalls="The bulk is fitted so that its median is that of the eigenvalues, which is valid while less than "
         "half of them are signal. Near 1 or above: nothing stands out of the bulk.",
         source="Martin & Mahoney 2021, soft rank; bulk by its median: Gavish & Donoho 2014, section 3",
     ),

@@ -23,7 +23,7 @@ from kinscape.worker.spectra.pruning import optimum, prune_curve_of
         pitfalls="About the weights alone: a network can lose its accuracy at a high cosine. Magnitude pruning over "
         "all "
         "matrices together; biases and norms stay.",
-        source="Mason-Williams & Dahlqvist 2024; cosine in closed form from the kept energy",
+        source="Mason-Williams & Dahlqvist 2024; cosine in closed form from the energy of the unpruned weights",
     ),
     prepare=every_matrix,
 )

@@ -29,5 +29,5 @@ def stable_rank_of(spectrum: Spectrum) -> float | None:
     prepare=spectra,
 )
 def stable_rank(found: dict[str, Spectrum]) -> Measurement:
-    """How many directions the matrices use, judged by the largest, mean over layers."""
+    """How many directions the matrices use, relative to the largest singular value, mean over layers."""
     return by_layer(found, stable_rank_of)

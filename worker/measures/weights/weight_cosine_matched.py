@@ -2,7 +2,7 @@
 
 import torch
 
-from kinscape.backend.contracts.cards import Card, Change, Direction, Family, Input, Pace, Question, Role, Uncertainty
+from kinscape.backend.contracts.cards import Card, Change, Direction, Family, Input, Pace, Role, Topic, Uncertainty
 from kinscape.worker.evaluation.measure import measure
 from kinscape.worker.evaluation.measurement import Measurement
 from kinscape.worker.inputs.subject import Subject
@@ -16,7 +16,7 @@ from kinscape.worker.spectra.unit_matching import matched, orders_of, reordered
         slug="weight-cosine-matched",
         title="Weight cosine, units matched",
         family=Family.WEIGHTS,
-        question=Question.WEIGHTS_ALIKE,
+        topic=Topic.WEIGHT_SIMILARITY,
         formula=r"\frac{\langle \theta_a, \pi(\theta_b)\rangle}{\lVert\theta_a\rVert\,\lVert\theta_b\rVert},\quad "
         r"\pi = \arg\max_\pi \langle \theta_a, \pi(\theta_b)\rangle",
         input=Input.NETWORK,

@@ -27,13 +27,14 @@ def draw(page: OpenedComparison, scheme: str) -> Any:
         titled(page, m if layer is None else f"{m} · {layer}")
         for m, layer in zip(found.measures, found.layers, strict=True)
     ]
-    order = _alike_together(tables[0])
+    order = _clustered(tables[0])
     rho, p, q = (t[np.ix_(order, order)] for t in tables)
     figure = surfaces.agreement(rho, p, q, [names[k] for k in order], scheme=scheme)
     size = {"height": f"{170 + 20 * len(names)}px", "minWidth": f"{240 + 20 * len(names)}px"}
     note = (
         f"Rank correlation of all pairs of {len(found.counted)} independent models between every two measures; blue: "
-        "both call the same pairs alike. A cross: nothing is left after correction. Point at a cell for its p."
+        "both call the same pairs alike. A cross: adjusted p (Benjamini–Yekutieli) not below "
+        f"{surfaces.BELIEVED}. Point at a cell for its p."
     )
     left = [html.Li(f"{name}: {why}") for name, why in found.left_out.items()]
     return html.Div(
@@ -48,7 +49,7 @@ def draw(page: OpenedComparison, scheme: str) -> Any:
     )
 
 
-def _alike_together(correlation: Any) -> list[int]:
+def _clustered(correlation: Any) -> list[int]:
     """Measures in the order of the leading direction of their correlations, so that blocks show."""
     values, vectors = np.linalg.eigh(correlation)
     first, second = vectors[:, -1], vectors[:, -2] if len(values) > 1 else vectors[:, -1]

@@ -1,4 +1,4 @@
-"""The tabs of what goes together: models by layer, numbers of models, and measures of pairs."""
+"""The tab of associations between measures and outcomes."""
 
 from typing import Any
 
@@ -27,23 +27,27 @@ def draw(page: OpenedComparison, scheme: str) -> Any:
         return nothing("No associations", found.sentence)
     held = page.view.held == "held" and found.control is not None
     note = (
-        f"Spearman's ρ over {len(found.counted)} independent models, one of each lineage. Bold: p below {BELIEVED} "
-        "after correction for everything in this table. Choose a number for its intervals, Kendall's τ and its "
-        "models."
+        f"Spearman's ρ over {len(found.counted)} independent models, one of each lineage. Bold: adjusted p "
+        f"(Benjamini–Yekutieli, over this table) below {BELIEVED}. Choose a number for its intervals, Kendall's τ and "
+        "its models."
     )
     switches = [
         link("Raw", page.href(page.view.but(held="raw")), className="chip" if held else "chip here"),
-        link("At equal train loss", page.href(page.view.but(held="held")), className="chip here" if held else "chip"),
+        link(
+            "Controlling for train loss",
+            page.href(page.view.but(held="held")),
+            className="chip here" if held else "chip",
+        ),
     ]
     if found.control is None:
         switches = [
             html.Span(
-                "Ask for the train loss too: then associations are also shown with it held still.", className="quiet"
+                "Ask for the train loss too: then associations are also given controlling for it.", className="quiet"
             )
         ]
     return html.Div(
         [
-            html.H2("What goes together"),
+            html.H2("Associations between measures and outcomes"),
             html.P(note, className="quiet"),
             html.Div(switches, className="chips"),
             trouble(page.mixture) if page.mixture else None,
@@ -78,7 +82,7 @@ def _association(page: OpenedComparison, a: Association, *, held: bool) -> Any:
     target = page.href(page.view.but(single=a.measure, outcome=a.outcome))
     look = "between" + (" here" if here else "") + (" believed" if q is not None and q < BELIEVED else "")
     shade = f"{'61,111,209' if rho.value > 0 else '199,125,46'},{min(0.55, abs(rho.value) * 0.55):.2f}"
-    told = f"ρ = {_with_interval(rho)}; corrected p = {number(q) if q is not None else '–'}"
+    told = f"ρ = {_with_interval(rho)}; adjusted p = {number(q) if q is not None else '–'}"
     return html.Td(link(f"{rho.value:.2f}", target, className=look, title=told), style={"background": f"rgba({shade})"})
 
 
@@ -102,11 +106,11 @@ def _chosen(page: OpenedComparison, found: Associations, scheme: str) -> Any:
         ("Spearman's ρ", _with_interval(mine.spearman), _with_interval(mine.spearman_partial)),
         ("Kendall's τ", _with_interval(mine.kendall), _with_interval(mine.kendall_partial)),
         ("p", _p(mine.p), _p(mine.p_partial)),
-        ("p, corrected", _p(mine.q), _p(mine.q_partial)),
+        ("adjusted p (Benjamini–Yekutieli)", _p(mine.q), _p(mine.q_partial)),
     ]
     table = html.Table(
         [
-            html.Thead(html.Tr([html.Th(""), html.Th("raw"), html.Th("at equal train loss")])),
+            html.Thead(html.Tr([html.Th(""), html.Th("raw"), html.Th("controlling for train loss")])),
             html.Tbody([html.Tr([html.Th(name), html.Td(a), html.Td(b)]) for name, a, b in rows]),
         ],
         className="numbers",

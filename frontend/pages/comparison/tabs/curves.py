@@ -22,7 +22,7 @@ Maker = Callable[[OpenedComparison, Sequence[int], str], Any]
 
 
 def draw(page: OpenedComparison, scheme: str) -> Any:
-    """Spectrum, reliability, corruptions, pruning, layers put back, slices and surfaces of the chosen models."""
+    """Spectrum, reliability, corruptions, pruning, layer resets, slices and surfaces of the chosen models."""
     shown = chosen(page)
     parts = [made for maker in MAKERS if (made := maker(page, shown, scheme)) is not None]
     if not parts and not asked_measure(page, "loss-plane"):
@@ -62,7 +62,7 @@ def _models(page: OpenedComparison, shown: Sequence[int]) -> Any:
     return html.Div(chips, className="chips models-chips")
 
 
-def _found(page: OpenedComparison, slug: str, shown: Sequence[int]) -> tuple[list[Curve], list[str]] | None:
+def _curves_of(page: OpenedComparison, slug: str, shown: Sequence[int]) -> tuple[list[Curve], list[str]] | None:
     """Curves of the chosen models for one measure, and sentences for those without; None if it was not asked for."""
     measure = asked_measure(page, slug)
     if measure is None:
@@ -90,7 +90,7 @@ def _simple(slug: str, figure: Callable[..., Any], **more: Any) -> Maker:
     """A picture that draws both models in one figure."""
 
     def make(page: OpenedComparison, shown: Sequence[int], scheme: str) -> Any:
-        found = _found(page, slug, shown)
+        found = _curves_of(page, slug, shown)
         if found is None:
             return None
         curves, sentences = found
@@ -103,7 +103,7 @@ def _one_each(slug: str, figure: Callable[..., Any]) -> Maker:
     """A picture that draws each model in a figure of its own."""
 
     def make(page: OpenedComparison, shown: Sequence[int], scheme: str) -> Any:
-        found = _found(page, slug, shown)
+        found = _curves_of(page, slug, shown)
         if found is None:
             return None
         curves, sentences = found
@@ -114,11 +114,11 @@ def _one_each(slug: str, figure: Callable[..., Any]) -> Maker:
 
 
 def _spectrum(page: OpenedComparison, shown: Sequence[int], scheme: str) -> Any:
-    found = _found(page, "hessian-density", shown)
+    found = _curves_of(page, "hessian-density", shown)
     if found is None:
         return None
     curves, sentences = found
-    tops = _found(page, "hessian-top-eigenvalue", shown)
+    tops = _curves_of(page, "hessian-top-eigenvalue", shown)
     figures = [graph(drawing.spectrum(curves, tops[0] if tops else [], scheme=scheme))] if curves else []
     return _framed(page, "hessian-density", figures, sentences)
 
@@ -161,7 +161,7 @@ MAKERS: tuple[Maker, ...] = (
     _simple("loss-slice-1d", drawing.slice_1d),
     _one_each("loss-surface-2d", surfaces.surface),
     _simple("layer-traces", drawing.bars, x="share of the Gauss-Newton trace"),
-    _simple("layer-reset-random", drawing.bars, x="change of the answers when the layer is drawn again"),
+    _simple("layer-reset-random", drawing.bars, x="change of the outputs when the layer is reinitialised"),
     _simple("prune-curve", drawing.prune),
     _plane,
 )

@@ -39,7 +39,7 @@ def disagreements(page: OpenedComparison, names: dict[int, str]) -> Any:
     except ClientError as error:
         return html.P(str(error), className="quiet")
     if not found.total:
-        return html.P("They give every sample the same class.", className="quiet")
+        return html.P("They predict the same class for every sample.", className="quiet")
     tiles = []
     for sample in found.samples:
         image = picture(sample.values, sample.shape)

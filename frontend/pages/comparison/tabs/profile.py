@@ -14,6 +14,7 @@ from kinscape.frontend.pages.comparison.graphs import graph
 from kinscape.frontend.pages.comparison.opened import OpenedComparison
 from kinscape.frontend.pages.comparison.tab import Controls, Tab
 
+# Pixels of a row: one line of text.
 ROW = 26
 
 
