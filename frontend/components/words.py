@@ -19,7 +19,7 @@ STATE_COLOURS = {
     "failed": "orange",
     "cancelled": "gray",
 }
-# Half-widths below it are rounding, and no interval is shown.
+# Differences below it are rounding, and shown as 0.
 ROUNDING = 1e-12
 
 

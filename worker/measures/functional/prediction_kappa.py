@@ -1,4 +1,4 @@
-"""Agreement of the named classes beyond chance."""
+"""Agreement of the predicted classes beyond chance."""
 
 import torch
 from torch import Tensor

@@ -1,4 +1,4 @@
-"""Layers put back to where they began."""
+"""Layer reset to another checkpoint of the network."""
 
 from kinscape.backend.contracts.cards import Direction, Pace, Role
 from kinscape.worker.curvature.layer_reset import BETWEEN, reset_reading, reset_table

@@ -1,4 +1,4 @@
-"""Layers put back to new random weights."""
+"""Layer reset to new random weights."""
 
 from torch import Tensor
 
