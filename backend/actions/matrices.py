@@ -14,7 +14,7 @@ from kinscape.backend.contracts.cells import Provenance, Reason, Why
 from kinscape.backend.contracts.groups import Band
 from kinscape.backend.contracts.matrices import MatrixHeader, MatrixLists, MissingCell, Numbers, Reading
 from kinscape.backend.contracts.problems import NotFound, Unprocessable
-from kinscape.backend.store import cards, comparisons, matrices, questions
+from kinscape.backend.store import comparisons, matrices, questions
 
 Floats = npt.NDArray[np.float64]
 # Chance and identity closer than this leave nothing between them that is not rounding.
@@ -164,7 +164,7 @@ def layer_matrix(session: Session, id: int, measure: str, *, a: int, b: int) -> 
     layers = list(dict.fromkeys(q.layer_a for q in asked))
     by_layers = {(q.layer_a, q.layer_b): q.id for q in asked}
     cells = matrices.cells_of_pair(session, [q.id for q in asked], a, b)
-    card = cards.measures(session)[asked[0].slug]
+    card = measures.card_of(session, asked[0].slug)
     grids = {name: np.full((len(layers), len(layers)), np.nan) for name in ("values", "low", "high")}
     missing = []
     for (first, second), question in by_layers.items():

@@ -41,6 +41,18 @@ class AskedQuestion:
         check_members(self.comparison, *ids)
 
 
+def card_of(session: Session, slug: str) -> Card:
+    """The card of a measure that was asked for.
+
+    Raises:
+        NotFound: no worker offers it: none has started yet, or its file is gone.
+    """
+    card = cards.measure(session, slug)
+    if card is None:
+        raise NotFound(f"No worker offers the measure {slug!r}: none has started yet, or its file is gone.")
+    return card
+
+
 def find(session: Session, id: int, measure: str, *, layer: str | None, other: str | None = None) -> AskedQuestion:
     """One measure of a comparison, as it was asked for."""
     row = comparisons.get(session, id)
@@ -63,9 +75,7 @@ def find(session: Session, id: int, measure: str, *, layer: str | None, other: s
     name, question = fitting[0]
     swapped = (question.layer_b, question.layer_a)
     mirror = next((q for n, q in exact if n == name and layer != other and (q.layer_a, q.layer_b) == swapped), None)
-    card = cards.measure(session, question.slug)
-    if card is None:
-        raise NotFound(f"No worker offers the measure {question.slug!r} any more.")
+    card = card_of(session, question.slug)
     names = checkpoints.names(session, row.specification.checkpoints)
     ids = [i for i in row.specification.checkpoints if i in names]
     return AskedQuestion(row, question, name, card, ids, [names[i] for i in ids], mirror)

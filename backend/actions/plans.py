@@ -21,7 +21,7 @@ from kinscape.backend.contracts.comparisons import (
     SpecifiedMeasure,
 )
 from kinscape.backend.contracts.jobs import Forward, Job, ModelJob, Tile, TilePart
-from kinscape.backend.contracts.problems import NotFound, Unprocessable
+from kinscape.backend.contracts.problems import NotFound, Unavailable, Unprocessable
 from kinscape.backend.contracts.uploads import State
 from kinscape.backend.store import cards, checkpoints, matrices, probes, projects, questions
 from kinscape.backend.store.questions import Question
@@ -215,6 +215,8 @@ def check(session: Session, project: int, request: ComparisonCreate) -> CheckedR
 
 def _measures(session: Session, project: int, request: ComparisonCreate) -> list[CheckedMeasure]:
     known = cards.measures(session)
+    if not known:
+        raise Unavailable("No worker has offered its measures yet; repeat the request when one has started.")
     asked: list[CheckedMeasure] = []
     slugs = [m if isinstance(m, str) else m.slug for m in request.measures]
     for given in request.measures:

@@ -13,7 +13,9 @@ from alembic import command
 from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.orm import Session
 
+from kinscape.backend.actions import plans
 from kinscape.backend.contracts.cells import Estimate, Reason, Why
+from kinscape.backend.contracts.comparisons import ComparisonCreate
 from kinscape.backend.contracts.jobs import (
     AddBuiltin,
     InspectCheckpoint,
@@ -199,3 +201,13 @@ def test_programs_refuse_a_database_at_another_migration(database: str) -> None:
 def test_every_revision_has_a_way_back() -> None:
     for file in Path("migrations/versions").glob("*.py"):
         assert re.search(r"op\.(drop_|execute\()", file.read_text().split("def downgrade")[1])
+
+
+def test_a_plan_before_any_worker_has_started_says_so(database: str) -> None:
+    migrate(database, to="-1")
+    migrate(database)
+    engine = create_engine(database)
+    request = ComparisonCreate(checkpoints=[1, 2], probe=1, measures=["disagreement"])
+    with Session(engine) as session, pytest.raises(Unavailable, match="No worker has offered its measures yet"):
+        plans._measures(session, 1, request)
+    engine.dispose()
