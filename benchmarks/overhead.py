@@ -7,22 +7,28 @@ same tensors in this process, in turn, with the same number of threads, and prin
 import argparse
 import tempfile
 import time
+from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
 from torch import nn
 
 from kinscape import Client, build
-from kinscape.backend.contracts.cards import Arity, Input
+from kinscape.backend.contracts.cards import Arity, Input, Role
 from kinscape.demo.running import MEASURES
 from kinscape.local.launcher import Launcher, LaunchOptions
+from kinscape.worker.engine.forward import forward
 from kinscape.worker.evaluation.batch import Batch
 from kinscape.worker.evaluation.cells import evaluate_pairs
 from kinscape.worker.evaluation.intervals import row_groups
-from kinscape.worker.evaluation.models import evaluate_model
+from kinscape.worker.evaluation.measure import Measure
+from kinscape.worker.evaluation.models import evaluate_both, evaluate_model
 from kinscape.worker.evaluation.networks import evaluate_network
+from kinscape.worker.inputs.layer import Layer
 from kinscape.worker.inputs.outputs import Outputs
 from kinscape.worker.inputs.subject import Subject
 from kinscape.worker.loading.builtin import digits
@@ -47,45 +53,94 @@ def networks(count: int, *, round: int) -> list[nn.Module]:
     return out
 
 
+@dataclass(frozen=True)
+class Bare:
+    """What measures are given of some networks, made without any server."""
+
+    models: list[nn.Module]
+    x: torch.Tensor
+    y: torch.Tensor
+    train_x: torch.Tensor
+    train_y: torch.Tensor
+    outputs: list[Outputs]
+    train_outputs: list[Outputs]
+    features: dict[str, list[torch.Tensor]]
+
+    @classmethod
+    def of(cls, models: list[nn.Module]) -> "Bare":
+        """One pass of each network over both sets."""
+        x, y = (torch.from_numpy(a) for a in digits("held-out"))
+        train_x, train_y = (torch.from_numpy(a) for a in digits("train"))
+        features: dict[str, list[torch.Tensor]] = {layer: [] for layer in LAYERS}
+        outputs = []
+        for model in models:
+            logits, seen = forward(model, x, layers={layer: layer for layer in LAYERS}, reduction="mean")
+            outputs.append(Outputs(logits.double(), y))
+            for layer, values in seen.items():
+                features[layer].append(values)
+        with torch.no_grad():
+            train_outputs = [Outputs(model(train_x).double(), train_y) for model in models]
+        return cls(models, x, y, train_x, train_y, outputs, train_outputs, features)
+
+    @property
+    def pairs(self) -> list[tuple[int, int]]:
+        """Every pair once."""
+        return list(combinations(range(len(self.models)), 2))
+
+    def of_networks(self, measure: Measure, settings: dict[str, Any]) -> None:
+        """A measure of networks on train samples."""
+        groups = row_groups(len(self.train_x))
+        subjects = [Subject(m, self.train_x, self.train_y, groups=groups) for m in self.models]
+        is_pair = measure.card.arity is Arity.PAIR
+        for some in [[subjects[i], subjects[j]] for i, j in self.pairs] if is_pair else [[s] for s in subjects]:
+            evaluate_network(measure, some, settings)
+
+    def of_models(self, measure: Measure, settings: dict[str, Any]) -> None:
+        """A measure of one model's outputs, layers or weights."""
+        groups = row_groups(len(self.x))
+        given: list[Any] = list(self.outputs)
+        if measure.card.input is Input.WEIGHTS:
+            given = self.weights
+        elif measure.card.input is Input.FEATURES:
+            rows = self.x.flatten(1)
+            layers = [zip(self.features[layer], self.outputs, strict=True) for layer in LAYERS]
+            given = [Layer(f, self.y, rows, out.logits, None) for layer in layers for f, out in layer]
+        for one in given:
+            evaluate_model(measure, one, settings, groups=groups)
+
+    def of_pairs(self, measure: Measure, settings: dict[str, Any]) -> None:
+        """A measure of pairs of outputs, features or weights."""
+        groups = row_groups(len(self.x))
+        given: list[list[Any]] = [list(self.outputs)]
+        if measure.card.input is Input.FEATURES:
+            given = [list(self.features[layer]) for layer in LAYERS]
+        elif measure.card.input is Input.WEIGHTS:
+            given = [list(self.weights)]
+        for some in given:
+            evaluate_pairs(measure, Batch(dict(enumerate(some)), None, self.pairs, groups), settings)
+
+    @property
+    def weights(self) -> list[dict[str, torch.Tensor]]:
+        """Parameters of each."""
+        return [{n: p.detach() for n, p in m.named_parameters()} for m in self.models]
+
+
 def bare(models: list[nn.Module]) -> float:
     """Seconds for the same measures, intervals included, without any server."""
     began = time.perf_counter()
-    x, y = (torch.from_numpy(a) for a in digits("held-out"))
-    train_x, train_y = (torch.from_numpy(a) for a in digits("train"))
-    seen: dict[str, list[torch.Tensor]] = {layer: [] for layer in LAYERS}
-    outputs = []
-    for model in models:
-        handles = []
-        for layer in LAYERS:
-
-            def keep(_m: nn.Module, _i: object, out: torch.Tensor, layer: str = layer) -> None:
-                seen[layer].append(out.mean((2, 3)) if out.ndim == 4 else out)
-
-            handles.append(model.get_submodule(layer).register_forward_hook(keep))
-        with torch.no_grad():
-            outputs.append(Outputs(model(x).double(), y))
-        for handle in handles:
-            handle.remove()
-    groups, train_groups = row_groups(len(x)), row_groups(len(train_x))
-    pairs = [(i, j) for i in range(len(models)) for j in range(i + 1, len(models))]
-    weights = [{n: p.detach() for n, p in m.named_parameters()} for m in models]
+    given = Bare.of(models)
     for slug in MEASURES:
         measure = catalogue()[slug]
         settings = measure.card.settings({})
         if measure.card.input is Input.NETWORK:
-            subjects = [Subject(m, train_x, train_y, groups=train_groups) for m in models]
-            is_pair = measure.card.arity is Arity.PAIR
-            for some in [[subjects[i], subjects[j]] for i, j in pairs] if is_pair else [[s] for s in subjects]:
-                evaluate_network(measure, some, settings)
+            given.of_networks(measure, settings)
+        elif measure.card.role is Role.BOTH:
+            for train, held_out in zip(given.train_outputs, given.outputs, strict=True):
+                evaluate_both(measure, train, held_out, settings)
         elif measure.card.arity is Arity.MODEL:
-            for one in weights if measure.card.input is Input.WEIGHTS else outputs:
-                evaluate_model(measure, one, settings, groups=groups)
-        elif measure.card.input is Input.FEATURES:
-            for layer in LAYERS:
-                evaluate_pairs(measure, Batch(dict(enumerate(seen[layer])), None, pairs, groups), settings)
+            given.of_models(measure, settings)
         else:
-            data = dict(enumerate(outputs if measure.card.input is Input.OUTPUTS else weights))
-            evaluate_pairs(measure, Batch(data, None, pairs, groups), settings)
+            given.of_pairs(measure, settings)
     return time.perf_counter() - began
 
 

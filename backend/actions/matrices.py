@@ -91,7 +91,7 @@ def _raw(session: Session, asked: AskedQuestion, cells: Cells, index: Ints) -> M
             grid[own, own] = asked.card.identical
     known = np.isfinite(values)
     reasons = [t if isinstance(t, Reason) else Reason(why=Why.FAILED, sentence="") for t in texts]
-    used = {texts[k] for k in np.unique(told[known & (index >= 0)]).tolist()}
+    used = {texts[k] for k in np.flatnonzero(np.bincount(told[known & (index >= 0)])).tolist()}
     order = questions.order(session, asked.comparison.id, asked.question.id)
     is_whole = order is not None and len(order.positions) == len(asked.ids)
     header = MatrixHeader(

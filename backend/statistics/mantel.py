@@ -1,11 +1,10 @@
 """Whether two matrices of pairs tell the same, by permuting models."""
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
 
-from kinscape.backend.statistics.ranks import VALUES_AT_ONCE, Floats, benjamini_yekutieli, ranks
+from kinscape.backend.statistics.ranks import Floats, benjamini_yekutieli, ranks
 
 # The smallest p of so many is 0.0005.
 PERMUTATIONS = 2000
@@ -29,17 +28,17 @@ def mantel(matrices: Sequence[Floats]) -> tuple[Floats, Floats, Floats]:
     over = np.triu_indices(models, 1)
     flat = np.stack([_standard(ranks(m[over])) for m in matrices])
     real = flat @ flat.T
+    # The values of one pair lie side by side, so that a shuffle reads each place once for all matrices.
+    squares = np.zeros((models, models, count))
+    squares[over] = flat.T
+    squares += squares.transpose(1, 0, 2)
+    by_pair = squares.reshape(-1, count)
     generator = np.random.default_rng(SEED)
-    orders = np.stack([generator.permutation(models) for _ in range(PERMUTATIONS)])
-    at_once = max(1, VALUES_AT_ONCE // max(1, flat.shape[1]))
     extreme = np.zeros((count, count))
-    for part in np.array_split(orders, math.ceil(PERMUTATIONS / at_once)):
-        where = part[:, over[0]], part[:, over[1]]
-        for k in range(count):
-            square = np.zeros((models, models))
-            square[over] = flat[k]
-            square += square.T
-            extreme[k] += (np.abs(square[where] @ flat.T) >= np.abs(real[k]) - 1e-12).sum(0)
+    for _ in range(PERMUTATIONS):
+        order = generator.permutation(models)
+        shuffled = by_pair[order[over[0]] * models + order[over[1]]]
+        extreme += np.abs(shuffled.T @ flat.T) >= np.abs(real) - 1e-12
     p = (1 + extreme) / (1 + PERMUTATIONS)
     # Either side may be shuffled: both orders are averaged.
     p = (p + p.T) / 2

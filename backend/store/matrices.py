@@ -5,16 +5,32 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from sqlalchemy import and_, or_, select, tuple_
+from pydantic import TypeAdapter
+from sqlalchemy import Text, and_, cast, or_, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, undefer
 
 from kinscape.backend.contracts.cell_arrays import Cells, Ints, among, is_lasting, joined, merged
-from kinscape.backend.contracts.cells import Cell, Detail
+from kinscape.backend.contracts.cells import Cell, Detail, Told
 from kinscape.backend.store.tables import CellDetailRow, MatrixRow
 
 # Arrays of one statement stay below some ten megabytes for a thousand checkpoints with intervals.
 ROWS_PER_STATEMENT = 100
+TEXTS = TypeAdapter(list[Told])
+# Plain columns: hundreds of rows as objects take longer than their numbers do.
+_COLUMNS = (
+    MatrixRow.checkpoint_id,
+    MatrixRow.is_first,
+    MatrixRow.partners,
+    MatrixRow.values,
+    MatrixRow.low,
+    MatrixRow.high,
+    MatrixRow.chance,
+    MatrixRow.samples,
+    MatrixRow.told,
+    cast(MatrixRow.texts, Text).label("texts"),
+    MatrixRow.groups,
+)
 
 
 def write(session: Session, question_id: int, cells: Cells) -> None:
@@ -109,15 +125,65 @@ def _write_details(session: Session, question_id: int, cells: Cells) -> None:
 
 def cells(session: Session, question_id: int, checkpoints: Sequence[int], *, with_replicates: bool = False) -> Cells:
     """All cells of a question among these checkpoints, without the details of single ones."""
-    query = select(MatrixRow).where(MatrixRow.question_id == question_id, MatrixRow.checkpoint_id.in_(checkpoints))
-    if with_replicates:
-        query = query.options(undefer(MatrixRow.deviations))
-    query = query.order_by(MatrixRow.checkpoint_id, MatrixRow.is_first)
-    rows = [_unpacked(row, with_replicates=with_replicates) for row in session.scalars(query)]
-    whole = joined(rows)
+    query = (
+        select(*_COLUMNS, *([MatrixRow.deviations] if with_replicates else []))
+        .where(MatrixRow.question_id == question_id, MatrixRow.checkpoint_id.in_(checkpoints))
+        .order_by(MatrixRow.checkpoint_id, MatrixRow.is_first)
+    )
+    rows = session.execute(query).all()
+    whole = _unpacked_together(rows, with_replicates=with_replicates)
     ids = np.array(checkpoints, dtype=np.int64)
     inside = np.isin(whole.a, ids) & np.isin(whole.b, ids)
     return whole if inside.all() else whole.take(inside)
+
+
+def _unpacked_together(rows: Sequence[Any], *, with_replicates: bool) -> Cells:
+    """The cells of many rows at once: a matrix of hundreds of checkpoints is read in a tenth of a second."""
+    if not rows:
+        return Cells.of({})
+
+    def column(name: str, kind: str) -> Any:
+        return np.frombuffer(b"".join(getattr(row, name) for row in rows), kind)
+
+    lengths = [len(row.partners) // 8 for row in rows]
+    partners = column("partners", "<i8").astype(np.int64)
+    later = np.repeat(np.array([row.checkpoint_id for row in rows], dtype=np.int64), lengths)
+    first = np.repeat(np.array([row.is_first for row in rows]), lengths)
+    texts: dict[Told, int] = {}
+    # Rows of one matrix mostly tell the same: each document is read once.
+    codes = {document: _codes(document, texts) for document in {row.texts for row in rows}}
+    starts = np.cumsum([0, *[len(codes[row.texts]) for row in rows]])
+    placed = np.concatenate([codes[row.texts] for row in rows])
+    told = placed[column("told", "<i4") + np.repeat(starts[:-1], lengths)]
+    values = column("values", "<f8")
+    return Cells(
+        a=np.where(first, later, partners),
+        b=np.where(first, partners, later),
+        values=values,
+        low=column("low", "<f8"),
+        high=column("high", "<f8"),
+        chance=column("chance", "<f8"),
+        samples=column("samples", "<i4").astype(np.int64),
+        told=told,
+        texts=tuple(texts),
+        replicates=_replicates(rows, lengths, values) if with_replicates else np.empty((len(values), 0)),
+    )
+
+
+def _codes(document: str, texts: dict[Told, int]) -> Ints:
+    """Positions in ``texts``, which grows, of the texts of a row."""
+    return np.array([texts.setdefault(text, len(texts)) for text in TEXTS.validate_json(document)], dtype=np.int64)
+
+
+def _replicates(rows: Sequence[Any], lengths: Sequence[int], values: Any) -> Any:
+    """``(cells, groups)``, NaN where a row has fewer groups than another."""
+    out = np.full((len(values), max(row.groups for row in rows)), np.nan)
+    start = 0
+    for row, length in zip(rows, lengths, strict=True):
+        deviations = np.frombuffer(row.deviations, "<f4").reshape(length, row.groups)
+        out[start : start + length, : row.groups] = values[start : start + length, None] + deviations.astype(np.float64)
+        start += length
+    return out
 
 
 def cells_of_pair(session: Session, question_ids: Sequence[int], a: int, b: int) -> dict[int, Cells]:
