@@ -151,7 +151,8 @@ def upload(client: Client, given: argparse.Namespace) -> int:
                 group=given.group,
                 parent=given.parent,
             )
-            print(f"{file}: {made.name} is ready ({made.architecture}, {made.parameters} parameters)")
+            note = f". {made.reason}" if made.reason else ""
+            print(f"{file}: {made.name} is ready ({made.kind}, {made.parameters} parameters){note}")
         except (ClientError, OSError) as error:
             failed += 1
             print(f"{file}: {error}", file=sys.stderr)

@@ -1,6 +1,5 @@
 """From what a caller has (tensors, arrays, state dicts, modules) to what a measure is given."""
 
-import copy
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Literal
@@ -12,11 +11,13 @@ from torch import Tensor, nn
 
 from kinscape.backend.contracts.problems import Unprocessable
 from kinscape.worker.evaluation.cells import finite
+from kinscape.worker.inputs.effective import effective, effective_of
 from kinscape.worker.inputs.layer import Layer
 from kinscape.worker.inputs.outputs import Outputs
 from kinscape.worker.inputs.passes import samples_per_pass
 from kinscape.worker.inputs.subject import Subject
 from kinscape.worker.inputs.undefined import Undefined
+from kinscape.worker.inputs.untrained import untrained
 from kinscape.worker.loading.room import room_bytes
 
 Array = Tensor | npt.NDArray[Any] | Sequence[Any]
@@ -115,32 +116,19 @@ def layer_of(features: Array, labels: Tensor | None, beside: Mapping[str, Any]) 
 
 
 def weights_of(state: Any) -> dict[str, Tensor]:
-    """A state dict of tensors or arrays; of a module its parameters, without buffers."""
-    if isinstance(state, nn.Module):
-        return {name: p.detach() for name, p in state.named_parameters()}
+    """A state dict of tensors or arrays; of a module its parameters, without buffers, as the network uses them."""
+    try:
+        if isinstance(state, nn.Module):
+            return effective_of(state)
+        return effective(_tensors_of(state))
+    except Undefined as sentence:
+        raise Unprocessable(str(sentence)) from sentence
+
+
+def _tensors_of(state: Any) -> dict[str, Tensor]:
     if not isinstance(state, Mapping):
         raise Unprocessable("Weights are read from a module or a state dict: pass the model or model.state_dict().")
     return {str(name): tensor(value) for name, value in state.items()}
-
-
-def untrained(module: nn.Module, seed: int) -> nn.Module:
-    """A copy of a module whose layers drew their first weights again, by their own initialisers.
-
-    Raises:
-        Undefined: a weight belongs to a module that cannot draw it.
-    """
-    made = copy.deepcopy(module)
-    devices = {p.device.index for p in module.parameters() if p.device.type == "cuda"}
-    with torch.random.fork_rng(devices=sorted(d for d in devices if d is not None)):
-        torch.manual_seed(seed)
-        for name, part in made.named_modules():
-            reset = getattr(part, "reset_parameters", None)
-            if callable(reset):
-                reset()
-            elif next(part.parameters(recurse=False), None) is not None:
-                where = name or type(part).__name__
-                raise Undefined(f"{where} has weights of its own and no reset_parameters, so it cannot be drawn again.")
-    return made.eval()
 
 
 def subject_of(

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy.orm import Session
 
 from kinscape.backend.actions.uploads import check_architecture, short
-from kinscape.backend.contracts.checkpoints import Checkpoint, CheckpointChange
+from kinscape.backend.contracts.checkpoints import Checkpoint, CheckpointChange, Level
 from kinscape.backend.contracts.jobs import InspectCheckpoint
 from kinscape.backend.contracts.problems import Conflict, Unprocessable
 from kinscape.backend.contracts.uploads import State
@@ -50,7 +50,7 @@ def change(session: Session, id: int, wanted: CheckpointChange) -> Checkpoint:
 
 
 def _confirm(session: Session, row: CheckpointRow, architecture: str, arguments: dict[str, int | str]) -> None:
-    if row.state is State.READY:
+    if row.state is State.READY and row.level is not Level.WEIGHTS:
         raise Conflict("This checkpoint is ready; its architecture can no longer be changed.")
     if row.state is State.INSPECTING:
         raise Conflict("This checkpoint is being inspected; wait until it is ready or refused.")
@@ -91,6 +91,7 @@ def _described(row: CheckpointRow, names: dict[int, str]) -> Checkpoint:
         root=name(row.root_id) or row.name,
         run=row.run,
         step=row.step,
+        level=row.level,
         architecture=row.architecture,
         arguments=row.arguments,
         parameters=row.facts.parameters,

@@ -7,6 +7,7 @@ from itertools import product
 import numpy as np
 from sqlalchemy.orm import Session
 
+from kinscape.backend.actions.fit import check_fit
 from kinscape.backend.actions.uploads import short
 from kinscape.backend.contracts.cards import Arity, Card, Input, Pace, Role
 from kinscape.backend.contracts.cell_arrays import Ints
@@ -198,14 +199,15 @@ def check(session: Session, project: int, request: ComparisonCreate) -> CheckedR
     train = None if request.train_probe is None else _probe(session, project, request.train_probe)
     references = checkpoints.by_ids(session, sorted({i for a in measures for i in a.references}))
     for each, checkpoint in product((probe, train), [*models, *references]):
-        if each is not None:
-            _check_fit(checkpoint, each)
+        if each is not None and checkpoint.level.runs:
+            check_fit(checkpoint, each)
     layers = list(dict.fromkeys(request.layers)) or [PENULTIMATE]
     if request.reduction is Reduction.POSITIONS:
         _check_positions(measures, cards.measures(session))
     if any(a.card.input is Input.FEATURES for a in measures):
         for layer, checkpoint in product(layers, models):
-            if layer not in (PENULTIMATE, OUTPUT) and layer not in checkpoint.layers:
+            # A checkpoint without layers has no features at all: its cells say so.
+            if checkpoint.layers and layer not in (PENULTIMATE, OUTPUT) and layer not in checkpoint.layers:
                 raise Unprocessable(
                     f"Checkpoint {short(checkpoint.name)} has no layer {short(layer)}; "
                     f"its layers: {', '.join(checkpoint.layers[:40])}."
@@ -278,31 +280,11 @@ def _probe(session: Session, project: int, id: int) -> ProbeRow:
     return row
 
 
-def _check_fit(checkpoint: CheckpointRow, probe: ProbeRow) -> None:
-    accepts, shape = checkpoint.facts.accepts, probe.facts.shape
-    who = f"Probe set {short(probe.name)} does not fit checkpoint {short(checkpoint.name)}"
-    size = int(np.prod(shape))
-    if accepts.inputs is not None and size != accepts.inputs:
-        raise Unprocessable(f"{who}: it has {size} values per sample, the network takes {accepts.inputs}.")
-    if accepts.channels is not None:
-        if len(shape) != 3 or shape[0] != accepts.channels:
-            raise Unprocessable(
-                f"{who}: its samples have shape {tuple(shape)}, the network takes ({accepts.channels}, height, width)."
-            )
-        image = f"{who}: its images are {shape[1]}×{shape[2]}"
-        if accepts.side is not None and shape[1:] != [accepts.side, accepts.side]:
-            raise Unprocessable(f"{image}, the network takes {accepts.side}×{accepts.side}.")
-        if min(shape[1:]) < accepts.least_side:
-            raise Unprocessable(f"{image}, the network needs {accepts.least_side}×{accepts.least_side}.")
-    labels, classes = probe.facts.classes, checkpoint.facts.classes
-    if classes is not None and labels and labels > classes:
-        raise Unprocessable(f"{who}: its labels go up to {labels - 1}, the network predicts {classes} classes.")
-
-
 def plan(session: Session, wanted: CheckedRequest) -> MissingWork:
     """The cells of a request that are not known yet; nothing is written."""
     work = MissingWork()
     numbers = questions.ids_by_key(session, [q.key for q in wanted.questions()])
+    runnable = [c.id for c in wanted.checkpoints if c.level.runs]
     for measure in wanted.measures:
         card = measure.card
         seconds = SECONDS_PER_MODEL[card.input] if card.arity is Arity.MODEL else SECONDS_PER_CELL[card.pace]
@@ -315,7 +297,8 @@ def plan(session: Session, wanted: CheckedRequest) -> MissingWork:
             work.reused += len(a) - len(new_a)
             work.seconds += seconds * len(new_a)
             work.missing.append(MissingCells(question, card, new_a, new_b))
-            _need_passes(work.passes, question, new_a, new_b)
+            can = (np.isin(side, runnable) for side in (new_a, new_b))
+            _need_passes(work.passes, question, *(side[c] for side, c in zip((new_a, new_b), can, strict=True)))
     work.seconds += SECONDS_PER_PASS * len(work.passes)
     return work
 
@@ -363,7 +346,7 @@ def _cut(number: int, missing: MissingCells, *, most: int) -> Iterator[tuple[Til
     later, earlier = np.maximum(missing.a, missing.b), np.minimum(missing.a, missing.b)
     order = np.lexsort((earlier, later))
     rows, starts = np.unique(later[order], return_index=True)
-    ends = [*starts[1:].tolist(), len(order)]
+    ends = [*starts[1:].tolist(), len(order)] if len(rows) else []
     open_rows: list[int] = []
     begin = 0
     for row, start, end in zip(rows.tolist(), starts.tolist(), ends, strict=True):

@@ -15,12 +15,16 @@ class IntervalKind(enum.StrEnum):
 
 
 class Why(enum.StrEnum):
-    """Kinds of reason for a cell without a number."""
+    """Kinds of reason for a cell without a number.
+
+    A measure that is not applicable would not be when asked again; one that needs more than the checkpoint has may be.
+    """
 
     NOT_COMPUTED = "not-computed"
     RUNNING = "running"
     FAILED = "failed"
     NOT_APPLICABLE = "not-applicable"
+    NEEDS_MORE = "needs-more"
     CANCELLED = "cancelled"
 
 

@@ -1,12 +1,36 @@
 """Checkpoints as a user describes and sees them."""
 
 import datetime as dt
+import enum
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from kinscape.backend.contracts.projects import Id, Name, Number, Tags
 from kinscape.backend.contracts.uploads import State
+
+
+class Level(enum.StrEnum):
+    """What a checkpoint can be asked for, from least to most.
+
+    Its weights alone; the outputs and features that were recorded of it; all that a program computes on any samples;
+    or a network that is built here, whose layers can be drawn again.
+    """
+
+    WEIGHTS = "weights"
+    RECORDED = "recorded"
+    PROGRAM = "program"
+    NETWORK = "network"
+
+    @property
+    def words(self) -> str:
+        """What the screen calls it."""
+        return "weights only" if self is Level.WEIGHTS else self.value
+
+    @property
+    def runs(self) -> bool:
+        """Whether the server can run it on samples."""
+        return self in (Level.PROGRAM, Level.NETWORK)
 
 
 class CheckpointDescription(BaseModel):
@@ -66,6 +90,10 @@ class Accepts(BaseModel):
     channels: int | None = None
     side: int | None = Field(default=None, description="Height and width of its images, where they are fixed.")
     least_side: int = 1
+    shape: tuple[int | None, ...] | None = Field(
+        default=None, description="Shape of one sample of a program; null for a side that may differ."
+    )
+    is_whole: bool = Field(default=False, description="Whether samples are whole numbers, such as tokens.")
 
 
 class CheckpointFacts(BaseModel):
@@ -80,6 +108,10 @@ class CheckpointFacts(BaseModel):
     penultimate: str = ""
     accepts: Accepts = Accepts()
     classes: int | None = None
+    level: Level | None = Field(default=None, description="Null for checkpoints of before levels: networks.")
+    graph: str = Field(default="", description="Hash of the stored graph of a program.")
+    tied: dict[str, str] = Field(default_factory=dict, description="Tensors that are another one, by name.")
+    told: list[str] = Field(default_factory=list, description="What a reader of its numbers should know.")
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -100,6 +132,7 @@ class Checkpoint(BaseModel):
     root: str | None = Field(description="First ancestor by parent; itself when it has none.")
     run: str
     step: int | None
+    level: Level = Field(description="What it can be asked for.")
     architecture: str | None
     arguments: dict[str, Any]
     parameters: int | None
@@ -113,3 +146,8 @@ class Checkpoint(BaseModel):
     mismatches: list[Mismatch] = Field(default_factory=list)
     proposals: list[Proposal] = Field(default_factory=list)
     created: dt.datetime
+
+    @property
+    def kind(self) -> str:
+        """Its architecture; where none is known, what it can be asked for."""
+        return self.architecture or self.level.words

@@ -9,7 +9,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from kinscape.backend.contracts.cards import ArchitectureCard, Arity, Card, Input, Role
 from kinscape.backend.contracts.cells import Column, Told
-from kinscape.backend.contracts.checkpoints import CheckpointFacts
+from kinscape.backend.contracts.checkpoints import CheckpointFacts, Level
 from kinscape.backend.contracts.comparisons import ComparisonState, Specification
 from kinscape.backend.contracts.jobs import JOB, Job, JobKind, JobState
 from kinscape.backend.contracts.probes import ProbeFacts, ProbeRole
@@ -94,6 +94,11 @@ class CheckpointRow(Key, Base):
     layers: Mapped[list[Any]] = mapped_column(server_default=NOTHING)
     state: Mapped[State] = mapped_column(EnumText(State))
     reason: Mapped[str] = mapped_column(server_default="")
+
+    @property
+    def level(self) -> Level:
+        """What it can be asked for."""
+        return self.facts.level or (Level.WEIGHTS if self.architecture is None else Level.NETWORK)
 
 
 class ProbeRow(Key, Base):

@@ -2,6 +2,7 @@
 (function () {
   "use strict";
   const PIECE = 8 * 1024 * 1024;
+  const LEVELS = { weights: "weights only", recorded: "recorded", program: "program", network: "" };
   let files = [];
   let fields = null;
 
@@ -25,7 +26,7 @@
   function tagsFrom(name, pattern) {
     if (!pattern.trim()) return {};
     const keys = [];
-    const parts = pattern.replace(/\.(safetensors|pt|pth)$/i, "").split(/\{(\w+)\}/);
+    const parts = pattern.replace(/\.(safetensors|pt|pth|pt2|bin|ckpt|th|tar)$/i, "").split(/\{(\w+)\}/);
     let source = "";
     parts.forEach((part, i) => {
       if (i % 2) { keys.push(part); source += "(.+?)"; }
@@ -36,7 +37,7 @@
     return Object.fromEntries(keys.map((key, i) => [key, found[i + 1]]));
   }
 
-  const stem = (name) => name.replace(/\.(safetensors|pt|pth|bin|ckpt|npz)$/i, "");
+  const stem = (name) => name.replace(/\.(safetensors|pt|pth|pt2|bin|ckpt|th|tar|npz)$/i, "");
   const isProbe = (file) => /\.npz$/i.test(file.name);
 
   function sheet() {
@@ -192,23 +193,25 @@
       const found = await fetch(path).then((a) => a.json());
       if (found.state === "ready") {
         one.state = "ready";
-        one.says.textContent = "ready" + (found.architecture ? ": " + found.architecture : "") + (found.reason ? ". " + found.reason : "");
+        const what = found.architecture || LEVELS[found.level];
+        one.says.textContent = "ready" + (what ? ": " + what : "") + (found.reason ? ". " + found.reason : "");
+        if (found.level === "weights" && found.proposals.length) propose(one, found);
         return changed();
       }
       if (found.state === "refused") return refuse(one, found.reason);
-      if (found.state === "unconfirmed") return propose(one, path, found);
+      if (found.state === "unconfirmed") return propose(one, found);
       await new Promise((done) => setTimeout(done, 250));
     }
   }
 
-  function propose(one, path, found) {
-    one.state = "unconfirmed";
+  function propose(one, found) {
     one.says.textContent = found.reason;
     const first = found.proposals[0];
     const button = make("button", { text: "Confirm " + first.architecture, class: "confirm", onclick: async () => {
-      const same = files.filter((other) => other.state === "unconfirmed" && other.proposal === one.proposal);
+      const same = files.filter((other) => other.button && other.proposal === one.proposal);
       for (const other of same) {
         other.button.remove();
+        other.button = null;
         await fetch("/api/v1/checkpoints/" + other.id, {
           method: "PATCH", headers: { "Content-Type": "application/json" }, body: JSON.stringify(first),
         });
@@ -256,7 +259,7 @@
   });
   document.addEventListener("click", (event) => {
     if (!event.target.closest || !event.target.closest("#choose-files")) return;
-    const input = make("input", { type: "file", multiple: "", accept: ".safetensors,.pt,.pth,.bin,.npz" });
+    const input = make("input", { type: "file", multiple: "", accept: ".safetensors,.pt,.pth,.pt2,.ckpt,.th,.bin,.tar,.npz" });
     input.addEventListener("change", () => add(input.files));
     input.click();
   });

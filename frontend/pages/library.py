@@ -48,7 +48,7 @@ def row_of(checkpoint: Checkpoint) -> dict[str, Any]:
         "tags": checkpoint.tags,
         "tagged": " ".join(f"{k}={v}" for k, v in checkpoint.tags.items()),
         "parent": checkpoint.parent,
-        "architecture": checkpoint.architecture,
+        "architecture": checkpoint.kind,
         "parameters": checkpoint.parameters,
         "metrics": checkpoint.metrics,
         "accuracy": checkpoint.metrics.get("accuracy"),

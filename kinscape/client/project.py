@@ -72,10 +72,7 @@ class Project:
 
     def wait_for(self, number: int) -> Checkpoint:
         """Wait until a checkpoint is inspected."""
-        found = Checkpoint.model_validate(self._inspected(f"/checkpoints/{number}"))
-        if found.state is State.UNCONFIRMED:
-            raise ClientError(f"{found.name}: {found.reason}", status=422)
-        return found
+        return Checkpoint.model_validate(self._inspected(f"/checkpoints/{number}"))
 
     def confirm(self, checkpoint: Checkpoint | int, *, architecture: str, arguments: dict[str, Any]) -> Checkpoint:
         """Say which architecture a checkpoint has, and wait until it is checked."""

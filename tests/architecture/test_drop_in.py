@@ -59,7 +59,16 @@ def run(copy: Path, *command: str) -> subprocess.CompletedProcess[str]:
 def cards_test(copy: Path, text: str) -> str:
     (copy / "worker/measures/functional/half_disagreement.py").write_text(text)
     done = run(
-        copy, "-m", "pytest", "tests/worker/test_cards.py", "-q", "-k", "half", "--no-header", "-p", "no:cacheprovider"
+        copy,
+        "-m",
+        "pytest",
+        "tests/worker/measures/test_cards.py",
+        "-q",
+        "-k",
+        "half",
+        "--no-header",
+        "-p",
+        "no:cacheprovider",
     )
     return done.stdout + done.stderr
 

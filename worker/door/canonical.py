@@ -4,8 +4,7 @@ import hashlib
 import json
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from typing import NamedTuple
 
 from kinscape.worker.door.refusal import Refusal, quoted
 
@@ -29,11 +28,11 @@ ITEM_BYTES = {
 PREFIXES = ("module.", "_orig_mod.", "_fsdp_wrapped_module.", "model.")
 
 
-@dataclass(frozen=True)
-class Tensor:
+class Tensor(NamedTuple):
     """A tensor of a file: its kind, its shape, its little-endian bytes in row order.
 
     Plain bytes: importing numpy takes longer than reading a small file does, and each file has a process of its own.
+    For the same reason paths are text here, and records are no dataclasses: these would import half the library.
     """
 
     dtype: str
@@ -62,17 +61,22 @@ def without_prefix(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return out
 
 
-def content_hash(tensors: Mapping[str, Tensor]) -> str:
-    """sha256 over sorted names, kinds, shapes and bytes: the same weights in any file format."""
+def content_hash(tensors: Mapping[str, Tensor], *, graph: str = "") -> str:
+    """sha256 over sorted names, kinds, shapes and bytes: the same weights in any file format.
+
+    Args:
+        graph: of a program, which computes something else with the same weights.
+    """
     digest = hashlib.sha256()
     for name in sorted(tensors):
         t = tensors[name]
         digest.update(json.dumps([name, t.dtype, t.shape]).encode())
         digest.update(t.data)
+    digest.update(graph.encode())
     return digest.hexdigest()
 
 
-def write(path: Path, tensors: Mapping[str, Tensor]) -> None:
+def write(path: str, tensors: Mapping[str, Tensor]) -> None:
     """Write a safetensors file: names sorted, no metadata, header padded to 8 bytes."""
     header: dict[str, object] = {}
     start = 0
@@ -82,7 +86,7 @@ def write(path: Path, tensors: Mapping[str, Tensor]) -> None:
         start += t.data.nbytes
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
-    with path.open("wb") as file:
+    with open(path, "wb") as file:
         file.write(struct.pack("<Q", len(text)))
         file.write(text)
         for name in sorted(tensors):

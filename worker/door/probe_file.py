@@ -1,7 +1,6 @@
 """Probe sets out of .npz files."""
 
 import zipfile
-from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
@@ -17,9 +16,9 @@ MOST_SAMPLES = 1_000_000
 SAVE = "save it with numpy.savez(path, x=samples, y=labels)"
 
 
-def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def read(path: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Samples ``x``, labels ``y`` where given, and what was found in them."""
-    with path.open("rb") as file:
+    with open(path, "rb") as file:
         if file.read(4) != b"PK\x03\x04":
             raise Refusal(f"This is not an .npz file; {SAVE}.")
     try:

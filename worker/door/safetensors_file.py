@@ -2,8 +2,8 @@
 
 import json
 import mmap
+import os
 import struct
-from pathlib import Path
 from typing import Any
 
 from kinscape.worker.door.canonical import ITEM_BYTES, Tensor, count
@@ -22,17 +22,17 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return out
 
 
-def looks_like(path: Path) -> bool:
+def looks_like(path: str) -> bool:
     """Whether a file starts as safetensors do: a sane length, then a brace."""
-    with path.open("rb") as file:
+    with open(path, "rb") as file:
         start = file.read(9)
     return len(start) == 9 and struct.unpack("<Q", start[:8])[0] <= LONGEST_HEADER and start[8:9] == b"{"
 
 
-def read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+def read(path: str) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Tensors and metadata of a safetensors file, every offset checked."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
+    size = os.path.getsize(path)
+    with open(path, "rb") as file:
         (length,) = struct.unpack("<Q", file.read(8))
         if length > min(LONGEST_HEADER, size - 8):
             raise Refusal("The file is cut off inside its header; upload it again.")
@@ -46,7 +46,7 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     metadata = header.pop("__metadata__", {})
     if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
         raise Refusal("The metadata of the safetensors file must map names to text; save the file again.")
-    with path.open("rb") as file:
+    with open(path, "rb") as file:
         data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))[8 + length :]
     tensors: dict[str, Tensor] = {}
     end = 0

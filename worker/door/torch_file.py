@@ -1,12 +1,12 @@
 """Weights out of files that torch.save wrote."""
 
 import zipfile
-from pathlib import Path
 from typing import Any
 
 from kinscape.worker.door import unpickler
-from kinscape.worker.door.canonical import ITEM_BYTES, Tensor, count
+from kinscape.worker.door.canonical import Tensor, count
 from kinscape.worker.door.refusal import Refusal, quoted
+from kinscape.worker.door.strided import strided
 from kinscape.worker.door.unpickler import DeferredCall, GlobalName, Persistent
 
 SAVE = "save it with torch.save(model.state_dict(), path), or with safetensors.torch.save_file"
@@ -22,19 +22,11 @@ STORAGES = {
     "ByteStorage": "U8",
     "BoolStorage": "BOOL",
 }
-WIDTH = {1: "<u1", 2: "<u2", 4: "<u4", 8: "<u8"}
-USUAL_KEYS = ("state_dict", "model_state_dict", "model", "net", "weights", "params", "ema", "module")
 # The pickle holds names and shapes only; tensors lie beside it.
 LARGEST_PICKLE = 256 << 20
 
 
-def looks_like(path: Path) -> bool:
-    """Whether a file is a zip archive from its first byte."""
-    with path.open("rb") as file:
-        return file.read(4) == b"PK\x03\x04"
-
-
-def read(path: Path) -> dict[str, Tensor]:
+def read(path: str) -> dict[str, Tensor]:
     """The one set of weights in a torch.save archive."""
     try:
         with zipfile.ZipFile(path) as archive:
@@ -132,33 +124,6 @@ def _tensor(
     if str(key) not in storages:
         part = _member(archive, f"{root}/data/{key}", 1 << 40)
         storages[str(key)] = memoryview(part)
-    item = ITEM_BYTES[dtype]
-    data = storages[str(key)]
     if count(shape) == 0:
         return Tensor(dtype, shape, memoryview(b""))
-    last = offset + sum((side - 1) * step for side, step in zip(shape, stride, strict=True))
-    if last >= data.nbytes // item or count(shape) > data.nbytes // item:
-        raise Refusal(f"Tensor {quoted(name)} reaches beyond its stored bytes; save the file again.")
-    if _is_in_rows(shape, stride):
-        return Tensor(dtype, shape, data[offset * item : (offset + count(shape)) * item])
-    return Tensor(dtype, shape, _gathered(data[offset * item :], shape, stride, item))
-
-
-def _is_in_rows(shape: tuple[int, ...], stride: tuple[int, ...]) -> bool:
-    """Whether a tensor's elements follow one another in its storage."""
-    step = 1
-    for side, own in zip(reversed(shape), reversed(stride), strict=True):
-        if side != 1 and own != step:
-            return False
-        step *= side
-    return True
-
-
-def _gathered(data: memoryview, shape: tuple[int, ...], stride: tuple[int, ...], item: int) -> memoryview:
-    """The bytes of a tensor that is a view of its storage, such as a transposed one, in row order."""
-    import numpy as np  # most files hold no such tensor, and do without the tenth of a second that this takes
-
-    words = np.frombuffer(data[: data.nbytes // item * item], WIDTH[item])
-    strides = tuple(step * item for step in stride)
-    placed = np.lib.stride_tricks.as_strided(words, shape, strides, writeable=False)
-    return memoryview(placed.tobytes())
+    return strided(name, dtype, storages[str(key)], offset=offset, shape=shape, stride=stride)

@@ -13,7 +13,7 @@ from safetensors import safe_open
 from sqlalchemy.orm import Session
 from torch import nn
 
-from kinscape.backend.contracts.checkpoints import CheckpointFacts, Mismatch
+from kinscape.backend.contracts.checkpoints import CheckpointFacts, Level, Mismatch
 from kinscape.backend.contracts.jobs import AddBuiltin, InspectCheckpoint, InspectProbe
 from kinscape.backend.contracts.probes import ProbeFacts
 from kinscape.backend.contracts.problems import Unprocessable
@@ -23,6 +23,7 @@ from kinscape.backend.store.database import Database
 from kinscape.backend.store.files import Files
 from kinscape.backend.store.tables import CheckpointRow, ProbeRow
 from kinscape.worker.door.refusal import Refusal, quoted
+from kinscape.worker.engine.levels import describe_program, describe_weights
 from kinscape.worker.loading import registry, sandbox
 from kinscape.worker.loading.builtin import digits
 
@@ -32,11 +33,12 @@ MOST_LISTED = 50
 
 @dataclass(frozen=True)
 class OpenedFile:
-    """What came out of the sandbox: the manifest, and the canonical tensors by the hash of their file."""
+    """What came out of the sandbox: the manifest, and tensors and graph by the hashes of their files."""
 
     manifest: dict[str, Any]
     file_hash: str
     non_finite: int = 0
+    graph: str = ""
 
 
 def inspect_checkpoint(database: Database, files: Files, job: InspectCheckpoint) -> None:
@@ -57,7 +59,7 @@ def inspect_checkpoint(database: Database, files: Files, job: InspectCheckpoint)
         try:
             if reason:
                 raise Refusal(reason)
-            _settle_checkpoint(session, row, opened)
+            _settle_checkpoint(session, files, row, opened)
         except Refusal as refusal:
             row.state, row.reason = State.REFUSED, str(refusal)
 
@@ -111,7 +113,8 @@ def _open(files: Files, digest: str, *, kind: UploadKind) -> OpenedFile:
     try:
         opened = sandbox.open_file(files.path(digest), folder, kind=kind)
         bad = non_finite(opened.tensors) if kind is UploadKind.CHECKPOINT else 0
-        return OpenedFile(opened.manifest, files.publish(opened.tensors), bad)
+        graph = "" if opened.graph is None else files.publish(opened.graph)
+        return OpenedFile(opened.manifest, files.publish(opened.tensors), bad, graph)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -156,8 +159,8 @@ def check_normalisation(rule: dict[str, Any], shape: list[int]) -> None:
         raise Refusal(f"The normalisation has {len(mean)} channels, the samples have {shape[0]}.")
 
 
-def _settle_checkpoint(session: Session, row: CheckpointRow, opened: OpenedFile | None) -> None:
-    """A checkpoint that is ready, or that waits for its architecture to be confirmed.
+def _settle_checkpoint(session: Session, files: Files, row: CheckpointRow, opened: OpenedFile | None) -> None:
+    """A checkpoint that is ready at its level, or that waits for its architecture to be confirmed.
 
     Args:
         opened: what its file held; None where that is known from an earlier inspection.
@@ -167,24 +170,40 @@ def _settle_checkpoint(session: Session, row: CheckpointRow, opened: OpenedFile 
     """
     if opened is not None:
         row.content_hash, row.file_hash = opened.manifest["hash"], opened.file_hash
-        row.facts = CheckpointFacts(tensors=opened.manifest["tensors"], non_finite=opened.non_finite)
+        row.facts = CheckpointFacts(
+            tensors=opened.manifest["tensors"],
+            non_finite=opened.non_finite,
+            tied=opened.manifest.get("tied", {}),
+            graph=opened.graph,
+        )
         _architecture_from_metadata(row, opened.manifest["metadata"])
-    if row.architecture is None:
-        _propose(row)
-        return
-    try:
-        module = registry.on_meta(row.architecture, row.arguments)
-    except Unprocessable as problem:
-        raise Refusal(problem.detail) from problem
-    _check_tensors(row, module)
-    _describe_architecture(row, module)
+    if row.facts.graph:
+        describe_program(row, files)
+    elif row.architecture is not None:
+        _describe_network(row)
+    else:
+        fitting = registry.proposals(row.facts.shapes)
+        row.facts = row.facts.model_copy(update={"proposals": fitting})
+        describe_weights(row, [described(p.architecture, p.arguments) for p in fitting])
     _check_description(row)
     twin = checkpoints.with_content(session, row)
     if twin is not None:
         raise Refusal(f"These weights are already here as {quoted(twin.name)}.")
     row.state = State.READY
+    told = list(row.facts.told)
     if row.facts.non_finite:
-        row.reason = f"{row.facts.non_finite} weights are NaN or infinite; measures will say so."
+        told.append(f"{row.facts.non_finite} weights are NaN or infinite; measures will say so.")
+    row.reason = " ".join(told)
+
+
+def _describe_network(row: CheckpointRow) -> None:
+    """A checkpoint of an architecture of the registry."""
+    try:
+        module = registry.on_meta(row.architecture or "", row.arguments)
+    except Unprocessable as problem:
+        raise Refusal(problem.detail) from problem
+    _check_tensors(row, module)
+    _describe_architecture(row, module)
 
 
 def _check_tensors(row: CheckpointRow, module: nn.Module) -> None:
@@ -207,6 +226,7 @@ def _describe_architecture(row: CheckpointRow, module: nn.Module) -> None:
             "penultimate": known.penultimate(arguments),
             "accepts": known.accepts(arguments),
             "classes": arguments.get("classes"),
+            "level": Level.NETWORK,
         }
     )
     named = json.dumps([row.architecture, arguments, row.normalisation, row.class_order], sort_keys=True)
@@ -215,10 +235,10 @@ def _describe_architecture(row: CheckpointRow, module: nn.Module) -> None:
 
 def _check_description(row: CheckpointRow) -> None:
     """Refuse what the user said where it does not fit the architecture."""
-    if row.normalisation is not None:
+    if row.normalisation is not None and row.facts.level is not Level.WEIGHTS:
         check_normalisation(row.normalisation, [row.facts.accepts.channels or 1])
     classes = row.facts.classes or 0
-    if row.class_order is not None and sorted(row.class_order) != list(range(classes)):
+    if row.class_order is not None and row.facts.classes and sorted(row.class_order) != list(range(classes)):
         raise Refusal(f"class_order must list each of the {classes} classes once.")
 
 
@@ -227,19 +247,6 @@ def _architecture_from_metadata(row: CheckpointRow, metadata: dict[str, str]) ->
         row.architecture = metadata["architecture"]
         takes = {a.name for a in registry.architectures()[row.architecture].arguments}
         row.arguments = {k: int(v) for k, v in metadata.items() if k in takes and v.isdecimal() and len(v) < 10}
-
-
-def _propose(row: CheckpointRow) -> None:
-    """Name the architectures that fit; the user confirms one of them."""
-    fitting = registry.proposals(row.facts.shapes)
-    row.facts = row.facts.model_copy(update={"proposals": fitting})
-    if not fitting:
-        known = ", ".join(registry.architectures())
-        raise Refusal(
-            f"Names and shapes fit none of {known}: name the architecture, or save the weights of one of these."
-        )
-    row.state = State.UNCONFIRMED
-    row.reason = f"Names and shapes fit {described(fitting[0].architecture, fitting[0].arguments)}: confirm it."
 
 
 def described(architecture: str, arguments: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Hashable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +12,23 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from kinscape.backend.contracts.checkpoints import Level
 from kinscape.backend.contracts.comparisons import OUTPUT, PENULTIMATE
 from kinscape.backend.store.artifacts import features_key, findings_key, outputs_key
 from kinscape.backend.store.files import Files
 from kinscape.backend.store.tables import CheckpointRow, ProbeRow
 from kinscape.worker.engine.forward import forward
+from kinscape.worker.engine.networks import network_of
 from kinscape.worker.evaluation.intervals import row_groups
+from kinscape.worker.inputs.effective import effective
 from kinscape.worker.inputs.layer import Layer
 from kinscape.worker.inputs.outputs import Outputs
 from kinscape.worker.inputs.passes import samples_per_pass
 from kinscape.worker.inputs.subject import Subject
+from kinscape.worker.inputs.undefined import NeedsMore
+from kinscape.worker.inputs.untrained import untrained
 from kinscape.worker.loading import registry
+from kinscape.worker.loading.graph import Graph
 from kinscape.worker.loading.room import room_bytes
 from kinscape.worker.numerics.memo import Memo
 
@@ -75,13 +82,14 @@ class Materials:
         self.shared = LruCache(MOST_SHARED)
 
     def network(self, checkpoint: CheckpointRow, *, precision: str) -> nn.Module:
-        """The checkpoint's network in eval mode."""
+        """The checkpoint's network in eval mode.
+
+        Raises:
+            Undefined: it cannot be run here.
+        """
 
         def make() -> tuple[nn.Module, int]:
-            module = registry.build(checkpoint.architecture or "", **checkpoint.arguments)
-            weights = load_file(self._files.path(checkpoint.file_hash or ""))
-            module.load_state_dict(weights, strict=False)
-            module = module.to(self.device, PRECISIONS[precision]).eval()
+            module = network_of(checkpoint, self._files).to(self.device, PRECISIONS[precision])
             return module, bytes_of(*module.state_dict().values())
 
         found: nn.Module = self._cache.get(("network", checkpoint.id, checkpoint.file_hash, precision), make)
@@ -131,6 +139,8 @@ class Materials:
         network = self.network(checkpoint, precision=precision)
 
         def fresh(draw: int) -> nn.Module:
+            if checkpoint.level is Level.PROGRAM:
+                return untrained(network, draw)
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(draw)
                 made = registry.build(checkpoint.architecture or "", **checkpoint.arguments)
@@ -160,9 +170,31 @@ class Materials:
         )
 
     def weights(self, checkpoint: CheckpointRow) -> dict[str, Tensor]:
-        """The checkpoint's trained parameters."""
-        module = self.network(checkpoint, precision="float32")
-        return {n: p.detach().cpu() for n, p in module.named_parameters()}
+        """The checkpoint's trained tensors as it computes with them, in the precision of its file.
+
+        Raises:
+            Undefined: it holds none, or stores them in a way that its file does not tell.
+        """
+        if checkpoint.level is Level.RECORDED:
+            raise NeedsMore("A recording holds no weights: upload the state dict too.")
+        stored = load_file(self._files.path(checkpoint.file_hash or ""))
+        trained = {
+            n: t for n, t in stored.items() if n not in checkpoint.facts.tied and self._is_trained(checkpoint, n)
+        }
+        return effective(trained)
+
+    def _is_trained(self, checkpoint: CheckpointRow, name: str) -> bool:
+        """Whether a tensor is a parameter of the checkpoint's network, where that is known."""
+        if checkpoint.level is Level.NETWORK:
+            return name in parameters_of(checkpoint.architecture or "", tuple(sorted(checkpoint.arguments.items())))
+        if checkpoint.level is Level.PROGRAM:
+            return name in self._graph(checkpoint).parameters
+        return True
+
+    def _graph(self, checkpoint: CheckpointRow) -> Graph:
+        path = self._files.path(checkpoint.facts.graph)
+        graph: Graph = self._cache.get(("graph", checkpoint.facts.graph), lambda: (Graph.read(path), 1))
+        return graph
 
     def run_forward(
         self, checkpoint: CheckpointRow, probe: ProbeRow, *, layers: list[str], reduction: str, precision: str
@@ -235,6 +267,12 @@ class Materials:
         if layer == OUTPUT:
             return ""
         return checkpoint.facts.penultimate if layer == PENULTIMATE else layer
+
+
+@cache
+def parameters_of(architecture: str, arguments: tuple[tuple[str, int], ...]) -> frozenset[str]:
+    """Names of the parameters of an architecture of the registry."""
+    return frozenset(n for n, _ in registry.on_meta(architecture, dict(arguments)).named_parameters())
 
 
 def _scale(checkpoint: CheckpointRow, probe: ProbeRow, x: Tensor) -> tuple[Tensor, Tensor] | None:

@@ -13,7 +13,7 @@ from kinscape.backend.store.database import Database
 from kinscape.backend.store.tables import CheckpointRow, QuestionRow
 from kinscape.worker.engine.asked import AskedQuestions, measure_of, sound
 from kinscape.worker.engine.materials import MOST_SHARED, LruCache, Materials, memo_of
-from kinscape.worker.evaluation.cells import not_applicable
+from kinscape.worker.evaluation.cells import reason_for
 from kinscape.worker.evaluation.intervals import row_groups
 from kinscape.worker.evaluation.models import evaluate_both, evaluate_model
 from kinscape.worker.evaluation.networks import evaluate_network
@@ -39,7 +39,7 @@ def run_model(database: Database, materials: Materials, job: ModelJob, check: Ca
         try:
             cell = _evaluated(materials, asked, asked.models[job.checkpoint], asked.questions[id], cache)
         except Undefined as sentence:
-            cell = not_applicable(str(sentence))
+            cell = reason_for(sentence)
         with database.transaction() as session:
             matrices.write(session, id, Cells.of({(job.checkpoint, job.checkpoint): cell}))
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from kinscape.backend.contracts.cards import Input, Pace
 from kinscape.backend.contracts.cell_arrays import Cells, Ints, joined
-from kinscape.backend.contracts.cells import Reason, Why
+from kinscape.backend.contracts.cells import Cell, Reason
 from kinscape.backend.contracts.jobs import Tile
 from kinscape.backend.store import matrices
 from kinscape.backend.store.database import Database
@@ -17,7 +17,7 @@ from kinscape.backend.store.tables import CheckpointRow, QuestionRow
 from kinscape.worker.engine.asked import AskedQuestions, measure_of, sound
 from kinscape.worker.engine.materials import Materials
 from kinscape.worker.evaluation.batch import Batch
-from kinscape.worker.evaluation.cells import evaluate_pairs, finite
+from kinscape.worker.evaluation.cells import evaluate_pairs, finite, reason_for
 from kinscape.worker.evaluation.intervals import row_groups
 from kinscape.worker.evaluation.measure import Measure
 from kinscape.worker.evaluation.networks import evaluate_network
@@ -59,10 +59,10 @@ class _Blocks:
 
 @dataclass
 class _Side:
-    """What is read of the checkpoints on one side of some pairs, and sentences for those of which it cannot be."""
+    """What is read of the checkpoints on one side of some pairs, and reasons for those of which it cannot be."""
 
     inputs: Inputs = field(default_factory=dict)
-    refused: dict[int, str] = field(default_factory=dict)
+    refused: dict[int, Reason] = field(default_factory=dict)
 
 
 def run_tile(database: Database, materials: Materials, job: Tile, check: Check) -> None:
@@ -108,10 +108,14 @@ class _Tile:
     def _of_networks(self, question: QuestionRow, measure: Measure, block: tuple[Ints, Ints]) -> Cells:
         # Every network meets many others, in this job and the next: what is known of it is shared between them.
         shared, models = self.materials.shared, self.asked.models
-        cells = {}
+        cells: dict[tuple[int, int], Cell] = {}
         for place in zip(*(side.tolist() for side in block), strict=True):
             self.check()
-            both = [self.asked.subject(self.materials, models[i], question, shared) for i in place]
+            try:
+                both = [self.asked.subject(self.materials, models[i], question, shared) for i in place]
+            except Undefined as sentence:
+                cells[place] = reason_for(sentence)
+                continue
             cells[place] = evaluate_network(measure, both, question.parameters)
         return Cells.of(cells)
 
@@ -135,7 +139,7 @@ class _Tile:
             measure, self.batches.setdefault((*reader.key, tuple(pairs)), batch), question.parameters
         )
         refusals = {
-            place: Reason(why=Why.NOT_APPLICABLE, sentence=left.refused.get(place[0]) or right.refused[place[1]])
+            place: left.refused.get(place[0]) or right.refused[place[1]]
             for place in zip(a[~can].tolist(), b[~can].tolist(), strict=True)
         }
         return joined([known, Cells.of(refusals)])
@@ -163,7 +167,7 @@ class _Reader:
                 side.inputs[id] = self._input(self.asked.models[id], layer)
             except Undefined as sentence:
                 where = f" at layer {layer}" if layer else ""
-                side.refused[id] = f"{self.asked.models[id].name}{where}: {sentence}"
+                side.refused[id] = reason_for(type(sentence)(f"{self.asked.models[id].name}{where}: {sentence}"))
         return side
 
     def _input(self, checkpoint: CheckpointRow, layer: str) -> Any:

@@ -17,7 +17,7 @@ from kinscape.worker.evaluation.measure import Measure, Settings
 from kinscape.worker.evaluation.results import results_of
 from kinscape.worker.inputs.layer import Layer
 from kinscape.worker.inputs.outputs import Outputs
-from kinscape.worker.inputs.undefined import Undefined
+from kinscape.worker.inputs.undefined import NeedsMore, Undefined
 
 Floats = npt.NDArray[np.float64]
 Given = TypeVar("Given", bound=Outputs | Layer | Tensor)
@@ -26,6 +26,13 @@ Given = TypeVar("Given", bound=Outputs | Layer | Tensor)
 def not_applicable(sentence: str) -> Reason:
     """A reason that would not change if asked again."""
     return Reason(why=Why.NOT_APPLICABLE, sentence=sentence)
+
+
+def reason_for(why: Undefined) -> Reason:
+    """The cell of a number that does not exist."""
+    if isinstance(why, NeedsMore):
+        return Reason(why=Why.NEEDS_MORE, sentence=str(why))
+    return not_applicable(str(why))
 
 
 def finite(data: Given) -> Given:
@@ -43,6 +50,8 @@ def evaluate_pairs(measure: Measure, batch: Batch, settings: Settings) -> Cells:
 
     Without groups there are values alone, and no chance level either.
     """
+    if not batch.pairs:
+        return Cells.of({})
     results = results_of(measure, batch, settings)
     chance = torch.full((len(batch.pairs),), NAN, dtype=torch.float64)
     if batch.groups and measure.card.has_chance_level:

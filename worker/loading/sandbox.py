@@ -34,19 +34,19 @@ for name, value in limits.items():
     resource.setrlimit(getattr(resource, name), (value, value))
 sys.path += paths
 sys.argv = ["child", *arguments]
-from pathlib import Path
 from kinscape.worker.door.child import main
-main(Path(arguments[0]), Path(arguments[1]), kind=arguments[2], pickles=arguments[3] == "yes")
+main(arguments[0], arguments[1], kind=arguments[2], pickles=arguments[3] == "yes")
 """
 DAMAGED = "The file could not be read within the limits of time and memory; it is damaged or not a checkpoint."
 
 
 @dataclass(frozen=True)
 class OpenedUpload:
-    """What the door made of a file: canonical tensors and a manifest."""
+    """What the door made of a file: canonical tensors, a manifest, and the graph of a program."""
 
     tensors: Path
     manifest: dict[str, Any]
+    graph: Path | None = None
 
 
 def roots() -> list[Path]:
@@ -141,7 +141,8 @@ def open_file(source: Path, out: Path, *, kind: UploadKind) -> OpenedUpload:
         raise Refusal(DAMAGED) from error
     if not manifest.get("ok"):
         raise Refusal(str(manifest.get("sentence", DAMAGED))[:2000])
-    return OpenedUpload(out / "tensors.safetensors", manifest)
+    graph = out / "graph.json" if manifest.get("has_graph") else None
+    return OpenedUpload(out / "tensors.safetensors", manifest, graph)
 
 
 def _run(source: Path, out: Path, *, kind: UploadKind, jailed: bool) -> None:

@@ -86,7 +86,7 @@ class OpenedComparison:
     @property
     def mixture(self) -> str:
         """A sentence where measures of the weights' scale would compare unlike architectures; else empty."""
-        kinds = sorted({f"{c.architecture} ({c.parameters:,})" for c in self.checkpoints.values() if c.parameters})
+        kinds = sorted({f"{c.kind} ({c.parameters:,})" for c in self.checkpoints.values() if c.parameters})
         if len(kinds) < 2:
             return ""
         titles = [

@@ -146,7 +146,7 @@ def selected(page: OpenedComparison) -> Any:
         parts.append(html.H3(c.name))
         parts += [
             fact("Group", c.group or "none"),
-            fact("Architecture", f"{c.architecture}"),
+            fact("Architecture", c.kind),
             fact("Parameters", f"{c.parameters:,}" if c.parameters else "–"),
             fact("Parent", c.parent or "none"),
         ]

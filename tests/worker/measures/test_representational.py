@@ -13,7 +13,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from kinscape import measure
 from kinscape.backend.contracts.problems import Unprocessable
-from tests.worker.test_truth import hsic_u
+from tests.worker.measures.test_known_values import hsic_u
 
 RNG = np.random.default_rng(3)
 N = 60

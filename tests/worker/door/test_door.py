@@ -171,14 +171,6 @@ def test_torch_files_that_lie_are_refused(tmp_path: Path) -> None:
     assert flat["w"].shape == (2, 3)
 
 
-def test_an_export_is_named_as_what_it_is(tmp_path: Path) -> None:
-    module = build("cnn").eval()
-    exported = torch.export.export(module, (torch.randn(2, 1, 8, 8),))
-    torch.export.save(exported, tmp_path / "m.pt2")
-    with pytest.raises(Refusal, match=r"torch\.export are not read yet"):
-        opened(tmp_path / "m.pt2", tmp_path)
-
-
 def npz(path: Path, **arrays: Any) -> Path:
     np.savez(path, **arrays)
     return path

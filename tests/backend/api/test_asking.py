@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file
 
 from kinscape import Client, build, measure
-from kinscape.backend.contracts.checkpoints import Checkpoint
+from kinscape.backend.contracts.checkpoints import Checkpoint, Level
 from kinscape.client import ClientError, Project
 
 PAIRWISE = ["disagreement", "linear-cka", "weight-cosine"]
@@ -183,14 +183,14 @@ def test_a_file_without_a_named_architecture_is_proposed_and_confirmed(
     project: Project, tmp_path: Path, client: Client
 ) -> None:
     torch.save(build("mlp", inputs=12, classes=3, width=5, depth=2).state_dict(), tmp_path / "m.pt")
-    with pytest.raises(ClientError, match=r"fit mlp\(inputs=12, classes=3, width=5, depth=2\): confirm"):
-        project.upload_checkpoint(tmp_path / "m.pt")
-    waiting = project.checkpoints()[0]
-    assert waiting.state == "unconfirmed"
+    waiting = project.upload_checkpoint(tmp_path / "m.pt")
+    assert waiting.level is Level.WEIGHTS
+    assert "fit mlp(inputs=12, classes=3, width=5, depth=2)" in waiting.reason
     found = project.confirm(
         waiting, architecture=waiting.proposals[0].architecture, arguments=waiting.proposals[0].arguments
     )
     assert found.state == "ready"
+    assert found.level is Level.NETWORK
     assert found.parameters == 12 * 5 + 5 + 5 * 5 + 5 + 5 * 3 + 3
 
 
@@ -210,3 +210,15 @@ def test_lineage_is_kept_and_its_root_computed(project: Project, networks: list[
     assert (parent.root, child.root, grandchild.root) == ("parent", "parent", "parent")
     assert grandchild.parent == "child"
     assert grandchild.teacher == "parent"
+
+
+def test_a_measure_more_computes_that_measure_alone(project: Project, networks: list[Path], probe_file: Path) -> None:
+    ids = [
+        project.upload_checkpoint(networks[k], name=f"n{k}", architecture="lenet", arguments={"classes": 10})
+        for k in range(3)
+    ]
+    probe = project.upload_probe(probe_file, name="held-out")
+    first = project.compare(checkpoints=ids, probe=probe, measures=["disagreement", "accuracy"]).wait(timeout_s=60)
+    more = project.compare(checkpoints=ids, probe=probe, measures=["disagreement", "accuracy", "js-divergence"])
+    assert more.wait(timeout_s=60).counts == {"new": 3, "reused": 6}
+    assert (more.matrix("disagreement").values == first.matrix("disagreement").values).all()

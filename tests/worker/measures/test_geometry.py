@@ -10,7 +10,7 @@ from scipy.spatial.distance import cdist
 
 from kinscape import build, measure
 from kinscape.backend.contracts.problems import Unprocessable
-from tests.worker.test_layers_truth import BASE, LABELS, N, X
+from tests.worker.measures.test_representational import BASE, LABELS, N, X
 
 RNG = np.random.default_rng(11)
 

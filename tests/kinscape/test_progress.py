@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from kinscape import measure
-from tests.worker.test_positions import maps
+from tests.worker.similarity.test_hsic_of_positions import maps
 
 FEATURES = [maps(60, 1, 6, seed=s)[:, 0] for s in range(6)]
 

@@ -1,0 +1,105 @@
+"""Weights that a network stores in parts, against what the network itself multiplies with."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrizations, prune, spectral_norm, weight_norm
+
+from kinscape import measure
+from kinscape.backend.contracts.problems import Unprocessable
+from kinscape.worker.inputs.effective import effective, effective_of
+from kinscape.worker.inputs.undefined import Undefined
+
+Wrap = Callable[[nn.Module], nn.Module]
+OLD = pytest.mark.filterwarnings("ignore:`torch.nn.utils.weight_norm` is deprecated")
+
+
+def pruned(layer: nn.Module) -> nn.Module:
+    prune.l1_unstructured(layer, "weight", 0.5)
+    prune.random_unstructured(layer, "bias", 0.25)
+    return layer
+
+
+WRAPS: dict[str, Wrap] = {
+    "pruning": pruned,
+    "weight norm": parametrizations.weight_norm,
+    "weight norm of all": lambda layer: parametrizations.weight_norm(layer, dim=None),
+    "weight norm by input": lambda layer: parametrizations.weight_norm(layer, dim=1),
+    "spectral norm": parametrizations.spectral_norm,
+    "old weight norm": weight_norm,
+    "old spectral norm": spectral_norm,
+}
+
+
+def layers() -> list[nn.Module]:
+    torch.manual_seed(0)
+    return [nn.Linear(6, 5), nn.Conv2d(3, 4, 3), nn.ConvTranspose2d(3, 4, 2)]
+
+
+@OLD
+@pytest.mark.parametrize("wrap", WRAPS.values(), ids=WRAPS)
+def test_weights_are_those_that_the_layer_multiplies_with(wrap: Wrap) -> None:
+    for layer in layers():
+        shapes = {n: tuple(p.shape) for n, p in layer.named_parameters()}
+        network = nn.Sequential(nn.Identity(), wrap(layer)).eval()
+        x = torch.randn(2, 6) if isinstance(layer, nn.Linear) else torch.randn(2, 3, 8, 8)
+        network(x)
+        right = {f"1.{n}": getattr(network[1], n).detach() for n in shapes}
+        for found in (effective(network.state_dict()), effective_of(network)):
+            assert set(found) == set(right)
+            for name, tensor in right.items():
+                assert found[name].shape == shapes[name[2:]]
+                torch.testing.assert_close(found[name], tensor)
+
+
+def test_reading_a_spectrally_normed_network_in_train_mode_leaves_it_as_it_was() -> None:
+    network = nn.Sequential(parametrizations.spectral_norm(nn.Linear(6, 5))).train()
+    before = {n: t.clone() for n, t in network.state_dict().items()}
+    effective_of(network)
+    assert network.training and network[0].training
+    assert all(torch.equal(before[n], t) for n, t in network.state_dict().items())
+
+
+def test_half_of_a_pruned_network_is_zero() -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Linear(20, 30), nn.ReLU(), nn.Linear(30, 10))
+    for layer in (network[0], network[2]):
+        prune.l1_unstructured(layer, "weight", 0.5)
+    for given in (network, network.state_dict()):
+        assert measure("sparsity")(given).value == 0.5
+
+
+def test_spectra_of_a_weight_normed_network_are_those_of_its_weights() -> None:
+    torch.manual_seed(0)
+    plain = nn.Sequential(nn.Linear(20, 30), nn.ReLU(), nn.Linear(30, 10))
+    right = measure("stable-rank")(plain).value
+    normed = nn.Sequential(*[parametrizations.weight_norm(m) if isinstance(m, nn.Linear) else m for m in plain])
+    for given in (normed, normed.state_dict()):
+        assert measure("stable-rank")(given).value == pytest.approx(right, rel=1e-5)
+
+
+def test_a_tensor_of_two_names_counts_once() -> None:
+    torch.manual_seed(0)
+    network = nn.ModuleDict({"embed": nn.Embedding(50, 8), "head": nn.Linear(8, 50, bias=False)})
+    network["head"].weight = network["embed"].weight
+    once = float(network["embed"].weight.detach().double().norm())
+    for given in (network, network.state_dict()):
+        assert measure("l2-norm")(given).value == pytest.approx(once, rel=1e-6)
+
+
+def test_a_parametrisation_that_names_do_not_tell_is_refused() -> None:
+    layer = parametrizations.orthogonal(nn.Linear(5, 5))
+    with pytest.raises(Undefined, match="remove_parametrizations"):
+        effective(layer.state_dict())
+    with pytest.raises(Unprocessable, match="weight is computed by a parametrisation"):
+        measure("l2-norm")(layer.state_dict())
+    # The network itself knows.
+    torch.testing.assert_close(effective_of(layer)["weight"], layer.weight.detach())
+
+
+def test_running_statistics_are_no_weights() -> None:
+    network = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3))
+    found: dict[str, Tensor] = effective(network.state_dict())
+    assert set(found) == {"0.weight", "0.bias", "1.weight", "1.bias"}

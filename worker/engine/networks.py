@@ -1,0 +1,30 @@
+"""From a stored checkpoint to the network that runs it."""
+
+from safetensors.torch import load_file
+from torch import nn
+
+from kinscape.backend.contracts.checkpoints import Level
+from kinscape.backend.store.files import Files
+from kinscape.backend.store.tables import CheckpointRow
+from kinscape.worker.inputs.undefined import NeedsMore
+from kinscape.worker.loading import registry
+from kinscape.worker.loading.graph import Graph
+from kinscape.worker.loading.program import Program
+
+KNOWN = {Level.WEIGHTS: "its weights alone are known", Level.RECORDED: "its recorded outputs alone are known"}
+
+
+def network_of(checkpoint: CheckpointRow, files: Files) -> nn.Module:
+    """The checkpoint's network with its weights, in eval mode.
+
+    Raises:
+        NeedsMore: it cannot be run here; the sentence says how it could be.
+    """
+    if not checkpoint.level.runs:
+        raise NeedsMore(f"Not run here, as {KNOWN[checkpoint.level]}: upload it as a program (torch.export).")
+    weights = load_file(files.path(checkpoint.file_hash or ""))
+    if checkpoint.level is Level.PROGRAM:
+        return Program(Graph.read(files.path(checkpoint.facts.graph)), weights)
+    module = registry.build(checkpoint.architecture or "", **checkpoint.arguments)
+    module.load_state_dict(weights, strict=False)
+    return module.eval()

@@ -1,0 +1,153 @@
+"""The weights that a network computes with, where it stores something else.
+
+Pruning stores a weight and its mask, weight norm a direction and a length, spectral norm a matrix and the vectors of
+its largest singular value. A measure of weights is about what multiplies the input, so these are put together first.
+
+Sources: ``torch.nn.utils.prune`` (w = orig · mask); Salimans & Kingma 2016, equation 2 (w = g v / ‖v‖);
+Miyato et al. 2018, section 2.1 (W / σ(W), σ = uᵀ W v by power iteration).
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from kinscape.worker.inputs.undefined import Undefined
+from kinscape.worker.inputs.weights import Weights, is_parameter_name
+
+PARAMETRIZED = ".parametrizations."
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """Parts of one weight by their role."""
+
+    name: str
+    parts: dict[str, str]
+
+
+def effective(state: Weights) -> dict[str, Tensor]:
+    """Trained tensors of a state dict as the network uses them, under the names of a plain network.
+
+    Raises:
+        Undefined: a tensor is stored by a parametrisation that the names do not tell.
+    """
+    out: dict[str, Tensor] = {}
+    used: set[str] = set()
+    made: dict[str, Tensor] = {}
+    again = tied(state)
+    for stored in _stored(state):
+        made[stored.name] = _put_together(stored, state)
+        used.update(stored.parts.values())
+    for name, tensor in state.items():
+        owner = next((s for s in made if name in used and _belongs(name, s)), None)
+        if owner is not None:
+            out.setdefault(owner, made[owner])
+        elif name not in used and is_parameter_name(name) and name not in again:
+            out[name] = tensor
+    return out
+
+
+def effective_of(module: nn.Module) -> dict[str, Tensor]:
+    """Parameters of a module as it uses them, detached, each once."""
+    plain = {name: p.detach() for name, p in module.named_parameters()}
+    helpers = {name: b for name, b in module.named_buffers() if name.endswith(("_mask", "_u", "_v"))}
+    with _still(module):
+        for path, part in module.named_modules():
+            if not parametrize.is_parametrized(part):
+                continue
+            inside = f"{path}{PARAMETRIZED}" if path else PARAMETRIZED[1:]
+            plain = {n: t for n, t in plain.items() if not n.startswith(inside)}
+            helpers = {n: t for n, t in helpers.items() if not n.startswith(inside)}
+            for own in part.parametrizations:
+                with torch.no_grad():
+                    plain[f"{path}.{own}" if path else own] = getattr(part, own).detach()
+    return effective({**plain, **helpers})
+
+
+@contextmanager
+def _still(module: nn.Module) -> Iterator[None]:
+    """In eval mode, where reading a spectrally normed weight changes nothing."""
+    modes = {part: part.training for part in module.modules()}
+    module.eval()
+    try:
+        yield
+    finally:
+        for part, training in modes.items():
+            part.training = training
+
+
+def _stored(state: Weights) -> Iterator[_Stored]:
+    """The weights that are stored in parts."""
+    for name in state:
+        if PARAMETRIZED in f".{name}":
+            if name.endswith((".original", ".original0")):
+                yield _parametrized(name, state)
+        elif name.endswith("_orig"):
+            base = name.removesuffix("_orig")
+            if f"{base}_mask" in state:
+                yield _Stored(base, {"orig": name, "mask": f"{base}_mask"})
+            elif f"{base}_u" in state:
+                parts = {"orig": name, "u": f"{base}_u"}
+                if f"{base}_v" in state:
+                    parts["v"] = f"{base}_v"
+                yield _Stored(base, parts)
+        elif name.endswith("_g") and f"{name[:-2]}_v" in state:
+            yield _Stored(name[:-2], {"g": name, "v": f"{name[:-2]}_v"})
+
+
+def _parametrized(name: str, state: Weights) -> _Stored:
+    """A weight of ``torch.nn.utils.parametrizations``."""
+    inside, _, role = name.rpartition(".")
+    module, _, own = f".{inside}".rpartition(PARAMETRIZED)
+    base = f"{module.removeprefix('.')}.{own}".removeprefix(".")
+    if role == "original0" and f"{inside}.original1" in state:
+        return _Stored(base, {"g": name, "v": f"{inside}.original1"})
+    if f"{inside}.0._u" in state and f"{inside}.0._v" in state:
+        return _Stored(base, {"orig": name, "u": f"{inside}.0._u", "v": f"{inside}.0._v"})
+    raise Undefined(
+        f"{base} is computed by a parametrisation that its file does not describe: call "
+        "torch.nn.utils.parametrize.remove_parametrizations before saving."
+    )
+
+
+def _belongs(name: str, base: str) -> bool:
+    module, _, own = base.rpartition(".")
+    inside = f"{module}{PARAMETRIZED}{own}." if module else f"{PARAMETRIZED[1:]}{own}."
+    return name.startswith((f"{base}_", inside))
+
+
+def _put_together(stored: _Stored, state: Weights) -> Tensor:
+    parts = {role: state[name] for role, name in stored.parts.items()}
+    if "mask" in parts:
+        return parts["orig"] * parts["mask"].to(parts["orig"].dtype)
+    if "g" in parts:
+        v, g = parts["v"], parts["g"]
+        axes = [k for k in range(v.ndim) if g.ndim != v.ndim or g.shape[k] == 1]
+        # The axis that g keeps has a length of its own for each unit; where all sides of g are 1 there is one length.
+        return v * (g / v.square().sum(axes, keepdim=True).sqrt()) if axes else v * g / v.abs()
+    weight, u = parts["orig"], parts["u"]
+    matrix = weight.flatten(1) if len(u) == weight.shape[0] else weight.transpose(0, 1).flatten(1)
+    v = parts["v"] if "v" in parts else nn.functional.normalize(matrix.T @ u, dim=0)
+    return weight / torch.dot(u, matrix @ v)
+
+
+def _memory(tensor: Tensor) -> tuple[int, ...] | None:
+    """What tells one piece of memory from another; None where there is none."""
+    if not tensor.numel() or tensor.is_meta:
+        return None
+    return (tensor.data_ptr(), *tensor.shape, *tensor.stride())
+
+
+def tied(state: Mapping[str, Tensor]) -> dict[str, str]:
+    """Names whose tensor is that of an earlier name."""
+    seen: dict[tuple[int, ...], str] = {}
+    out = {}
+    for name, tensor in state.items():
+        here = _memory(tensor)
+        if here is not None and seen.setdefault(here, name) != name:
+            out[name] = seen[here]
+    return out
