@@ -64,6 +64,7 @@ def _uploads(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     upload.add_argument("files", type=Path, nargs="+")
     upload.add_argument("--project", required=True)
     upload.add_argument("--architecture")
+    upload.add_argument("--weights", default="", help="which set of weights of the file, such as ema")
     upload.add_argument("--argument", action="append", default=[], metavar="NAME=NUMBER", help="of the architecture")
     upload.add_argument("--tag", action="append", default=[], metavar="NAME=VALUE")
     upload.add_argument("--group", default="")
@@ -150,6 +151,7 @@ def upload(client: Client, given: argparse.Namespace) -> int:
                 tags=pairs(given.tag),
                 group=given.group,
                 parent=given.parent,
+                weights=given.weights,
             )
             note = f". {made.reason}" if made.reason else ""
             print(f"{file}: {made.name} is ready ({made.kind}, {made.parameters} parameters){note}")

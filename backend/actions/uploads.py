@@ -221,7 +221,7 @@ def finish(session: Session, files: Files, token: str) -> int:
         job = InspectProbe(probe=made)
     else:
         made = _new_checkpoint(session, upload, hash_of(source))
-        job = InspectCheckpoint(checkpoint=made)
+        job = InspectCheckpoint(checkpoint=made, weights=str(upload.description.get("weights", "")))
     files.publish(source)
     upload.finished_id = made
     jobs.add(session, job)
@@ -253,7 +253,8 @@ def _new_probe(session: Session, upload: UploadRow, digest: str) -> int:
 def _new_checkpoint(session: Session, upload: UploadRow, digest: str) -> int:
     text = CheckpointDescription.model_validate(upload.description)
     _check_checkpoint(session, upload.project_id, text)
-    twin = checkpoints.with_upload(session, upload.project_id, digest)
+    # Another set of weights in the same file is another checkpoint.
+    twin = None if text.weights else checkpoints.with_upload(session, upload.project_id, digest)
     if twin is not None:
         raise Conflict(f"This file is already here as {short(twin.name)}.")
     refused = checkpoints.named(session, upload.project_id, text.name)

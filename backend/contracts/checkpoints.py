@@ -54,6 +54,9 @@ class CheckpointDescription(BaseModel):
         default=None, description="Probe class of each of this checkpoint's outputs, where they differ."
     )
     metrics: Annotated[dict[str, Number], Field(max_length=100)] = Field(default_factory=dict)
+    weights: Annotated[str, Field(max_length=200)] = Field(
+        default="", description="Which set of weights of the file, such as ema; the usual one when left out."
+    )
 
 
 class CheckpointChange(BaseModel):

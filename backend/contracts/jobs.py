@@ -61,6 +61,7 @@ class InspectCheckpoint(_Work):
 
     kind: Literal[JobKind.INSPECT_CHECKPOINT] = JobKind.INSPECT_CHECKPOINT
     checkpoint: Id
+    weights: str = Field(default="", description="Which set of weights of the file; the usual one when left out.")
 
 
 class InspectProbe(_Work):

@@ -60,7 +60,7 @@ class Project:
         Args:
             name: how it is called; the file's name without ending when left out.
             description: architecture, arguments, group, tags, parent, init_of, teacher (names),
-                run, step, normalisation, class_order, metrics.
+                run, step, normalisation, class_order, metrics, weights (which set of weights of the file).
 
         Raises:
             ClientError: the file or the description was refused; the message says what to change.

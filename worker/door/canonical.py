@@ -2,8 +2,9 @@
 
 import hashlib
 import json
+import re
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from kinscape.worker.door.refusal import Refusal, quoted
@@ -25,7 +26,9 @@ ITEM_BYTES = {
     "U32": 4,
     "U64": 8,
 }
-PREFIXES = ("module.", "_orig_mod.", "_fsdp_wrapped_module.", "model.")
+PREFIXES = ("module.", "_orig_mod.", "_fsdp_wrapped_module.", "model.", "net.", "network.", "backbone.")
+# What training modules hold beside the network: weights of classes in a loss, counts of a metric.
+LOSS = re.compile(r"(criterion|loss|\w+_loss|loss_\w+|metrics?|\w+_(acc|accuracy|metrics?))")
 
 
 class Tensor(NamedTuple):
@@ -48,17 +51,35 @@ def count(shape: tuple[int, ...]) -> int:
     return total
 
 
-def without_prefix(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Names without the prefixes that wrappers put before all of them."""
-    out = dict(tensors)
-    changed = True
-    while changed and out:
-        changed = False
-        for prefix in PREFIXES:
-            if all(name.startswith(prefix) and len(name) > len(prefix) for name in out):
-                out = {name[len(prefix) :]: t for name, t in out.items()}
-                changed = True
-    return out
+def plain_names(names: Iterable[str]) -> dict[str, str]:
+    """Names without what wrappers put before all of them; tensors of a loss beside the model are left out.
+
+    A first part that all names share is a wrapper's if it is a known one, or if several modules lie under it.
+    """
+    out = {n: n for n in names}
+    while True:
+        beside = {n for n, short in out.items() if LOSS.fullmatch(short.split(".", 1)[0])}
+        model = {n: short for n, short in out.items() if n not in beside}
+        prefix = _wrapper(set(model.values()), known=bool(beside))
+        if not prefix:
+            return out
+        out = {n: short[len(prefix) :] for n, short in model.items()}
+
+
+def _wrapper(names: set[str], *, known: bool) -> str:
+    """What stands before all names, such as ``model.``; empty where nothing does.
+
+    Args:
+        known: whether it must be a wrapper's usual name.
+    """
+    first = {n.split(".", 1)[0] for n in names}
+    if len(first) != 1 or not all("." in n for n in names):
+        return ""
+    prefix = f"{first.pop()}."
+    if prefix in PREFIXES:
+        return prefix
+    inside = {rest.split(".", 1)[0] for n in names if "." in (rest := n[len(prefix) :])}
+    return prefix if len(inside) > 1 and not known else ""
 
 
 def content_hash(tensors: Mapping[str, Tensor], *, graph: str = "") -> str:

@@ -16,41 +16,73 @@ KNOWN = "upload a .safetensors file, a state_dict written by torch.save, or a pr
 STARTS = {
     b"GGUF": "a GGUF file",
     b"\x89HDF": "an HDF5 file",
-    b"\x1f\x8b": "a gzip archive",
 }
 DAMAGED = "The file is damaged or cut off; save and upload it again."
 ZIP = b"PK\x03\x04"
+GZIP = b"\x1f\x8b"
+PICKLE = b"\x80"
+# Where a tar archive says that it is one.
+TAR_AT, TAR = 257, b"ustar"
 # Bytes that tell one format from another.
-START_BYTES = 16
+START_BYTES = 512
+NO_SANDBOX = (
+    "This system offers no sandbox, so files of torch.save are not opened: "
+    "save the weights with safetensors.torch.save_file."
+)
 
 Opened = tuple[dict[str, Tensor], dict[str, Any]]
 
 
-def checkpoint(path: str, *, pickles: bool) -> Opened:
-    """The weights of an uploaded checkpoint and what was found in it."""
-    found: dict[str, Any] = {}
-    metadata: dict[str, str] = {}
+def checkpoint(path: str, *, pickles: bool, wanted: str, folder: str) -> Opened:
+    """The weights of an uploaded checkpoint and what was found in it.
+
+    Args:
+        pickles: whether files of torch.save may be read.
+        wanted: which of several sets of weights.
+        folder: where an archive may be unpacked.
+    """
+    start = _start(path)
+    if start.startswith(GZIP) or start[TAR_AT:].startswith(TAR):
+        from kinscape.worker.door import packed
+
+        tensors, found = packed.read(path, folder, lambda inner: _one_file(inner, pickles=pickles, wanted=wanted))
+    else:
+        tensors, found = _one_file(path, pickles=pickles, wanted=wanted)
+    return (tensors, found) if "graph" in found else _named_plainly(tensors, found)
+
+
+def _one_file(path: str, *, pickles: bool, wanted: str) -> Opened:
     start = _start(path)
     if start.startswith(ZIP):
-        tensors, found = _zipped(path, pickles=pickles)
-    else:
-        from kinscape.worker.door import safetensors_file
+        return _zipped(path, pickles=pickles, wanted=wanted)
+    if start.startswith(PICKLE):
+        if not pickles:
+            raise Refusal(NO_SANDBOX)
+        from kinscape.worker.door import torch_file
 
-        if not safetensors_file.looks_like(path):
-            raise Refusal(f"This is {_kind(start)}; {KNOWN}.")
-        tensors, metadata = safetensors_file.read(path)
-    if "graph" not in found:
-        tensors = canonical.without_prefix(tensors)
-    canonical.check_names(tensors)
-    return tensors, {
-        "tensors": {n: [t.dtype, list(t.shape)] for n, t in tensors.items()},
-        "metadata": {k[:100]: v[:2000] for k, v in list(metadata.items())[:50]},
-        **found,
-    }
+        tensors, tied, told = torch_file.read_legacy(path, wanted=wanted)
+        return tensors, {"tied": tied, "told": told}
+    from kinscape.worker.door import safetensors_file
+
+    if not safetensors_file.looks_like(path):
+        raise Refusal(f"This is {_kind(start)}; {KNOWN}.")
+    tensors, metadata = safetensors_file.read(path)
+    return tensors, {"metadata": {k[:100]: v[:2000] for k, v in list(metadata.items())[:50]}}
 
 
-def _zipped(path: str, *, pickles: bool) -> Opened:
-    """What torch wrote: weights, or a program."""
+def _named_plainly(tensors: dict[str, Tensor], found: dict[str, Any]) -> Opened:
+    """The same without what wrappers put before names, and without what stands beside the model."""
+    names = canonical.plain_names(tensors)
+    beside = [n for n in tensors if n not in names]
+    told = list(found.get("told", []))
+    if beside:
+        told.append(f"Left out, as no part of the model: {', '.join(beside[:8])}.")
+    tied = {names[n]: names[first] for n, first in found.get("tied", {}).items() if n in names and first in names}
+    return {names[n]: t for n, t in tensors.items() if n in names}, {**found, "told": told, "tied": tied}
+
+
+def _zipped(path: str, *, pickles: bool, wanted: str) -> Opened:
+    """What torch wrote, weights or a program; or arrays of numpy."""
     import zipfile
 
     from kinscape.worker.door import program_file
@@ -63,17 +95,19 @@ def _zipped(path: str, *, pickles: bool) -> Opened:
     if program_file.looks_like(names):
         tensors, graph = program_file.read(path)
         return tensors, {"graph": graph}
+    if names and all(n.endswith(".npy") for n in names):
+        from kinscape.worker.door import arrays
+
+        return arrays.read(path), {}
     if not pickles:
-        raise Refusal(
-            "This system offers no sandbox, so files of torch.save are not opened: "
-            "save the weights with safetensors.torch.save_file."
-        )
+        raise Refusal(NO_SANDBOX)
     from kinscape.worker.door import torch_file
 
-    return torch_file.read(path), {}
+    tensors, tied, told = torch_file.read(path, wanted=wanted)
+    return tensors, {"tied": tied, "told": told}
 
 
-def probe(path: str, **_: bool) -> Opened:
+def probe(path: str, **_: Any) -> Opened:
     """The samples of an uploaded probe set and what was found in them."""
     from kinscape.worker.door import probe_file
 
@@ -86,29 +120,26 @@ def _start(path: str) -> bytes:
 
 
 def _kind(start: bytes) -> str:
-    for magic, name in STARTS.items():
-        if start.startswith(magic):
-            return name
-    if start[:1] == b"\x80":
-        return "an old or plain pickle (torch before 1.6, joblib)"
-    return "not a checkpoint that Kinscape knows"
+    return next((name for magic, name in STARTS.items() if start.startswith(magic)), "not a checkpoint that is known")
 
 
 READERS: dict[str, Callable[..., Opened]] = {"checkpoint": checkpoint, "probe": probe}
 
 
-def main(source: str, out: str, *, kind: str, pickles: bool) -> None:
+def main(source: str, out: str, *, kind: str, pickles: bool, wanted: str = "") -> None:
     """Read one file; always leaves a manifest that says what came out."""
     try:
-        tensors, found = READERS[kind](source, pickles=pickles)
+        tensors, found = READERS[kind](source, pickles=pickles, wanted=wanted, folder=out)
+        canonical.check_names(tensors)
         canonical.write(f"{out}/tensors.safetensors", tensors)
         graph = found.pop("graph", None)
         text = "" if graph is None else json.dumps(graph, separators=(",", ":"), sort_keys=True)
         if text:
             with open(f"{out}/graph.json", "w") as file:
                 file.write(text)
-        digest = canonical.content_hash(tensors, graph=text)
-        manifest: dict[str, Any] = {"ok": True, "hash": digest, "has_graph": bool(text), **found}
+        shapes = {n: [t.dtype, list(t.shape)] for n, t in tensors.items()}
+        about = {"metadata": {}, "tensors": shapes, "has_graph": bool(text), **found}
+        manifest: dict[str, Any] = {"ok": True, "hash": canonical.content_hash(tensors, graph=text), **about}
     except Refusal as refusal:
         manifest = {"ok": False, "sentence": str(refusal)}
     except MemoryError:

@@ -23,7 +23,7 @@ def read(path: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
             raise Refusal(f"This is not an .npz file; {SAVE}.")
     try:
         with zipfile.ZipFile(path) as archive:
-            arrays = {n.removesuffix(".npy"): _array(archive, n) for n in _names(archive)}
+            arrays = {n.removesuffix(".npy"): read_array(archive, n) for n in _names(archive)}
     except (zipfile.BadZipFile, EOFError, NotImplementedError, OSError) as error:
         raise Refusal(f"The file is damaged or cut off; {SAVE}, and upload it again.") from error
     if "x" not in arrays:
@@ -46,7 +46,8 @@ def _names(archive: zipfile.ZipFile) -> list[str]:
     return [i.filename for i in infos if i.filename in ("x.npy", "y.npy") or len(infos) < 20]
 
 
-def _array(archive: zipfile.ZipFile, name: str) -> npt.NDArray[Any]:
+def read_array(archive: zipfile.ZipFile, name: str, *, save: str = SAVE) -> npt.NDArray[Any]:
+    """An array of an archive, never by unpickling."""
     try:
         with archive.open(name) as member:
             _check_header(member, name)
@@ -54,7 +55,7 @@ def _array(archive: zipfile.ZipFile, name: str) -> npt.NDArray[Any]:
             array: npt.NDArray[Any] = np.lib.format.read_array(member, allow_pickle=False)
     except (ValueError, MemoryError, SyntaxError, TypeError) as error:
         raise Refusal(
-            f"The array {quoted(name)} is damaged, or holds Python objects, which are never read; {SAVE}."
+            f"The array {quoted(name)} is damaged, or holds Python objects, which are never read; {save}."
         ) from error
     return array
 
@@ -67,16 +68,15 @@ def _check_header(member: IO[bytes], name: str) -> None:
     values = 1
     for side in shape:
         values *= side
-    if values * 4 > LARGEST or (shape and shape[0] > MOST_SAMPLES):
-        raise Refusal(
-            f"The array {quoted(name)} has the shape {shape}: a probe set holds at most {MOST_SAMPLES} samples and "
-            f"{LARGEST >> 30} GiB; use fewer samples."
-        )
+    if values * 4 > LARGEST:
+        raise Refusal(f"The array {quoted(name)} has the shape {shape}: at most {LARGEST >> 30} GiB are read.")
 
 
 def _samples(x: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     if x.ndim < 2 or 0 in x.shape:
         raise Refusal(f"x has the shape {x.shape}; it must be (samples, …) with at least one value per sample.")
+    if len(x) > MOST_SAMPLES:
+        raise Refusal(f"x has {len(x)} samples: a probe set holds at most {MOST_SAMPLES}; use fewer.")
     if x.dtype.kind not in "fiub":
         raise Refusal(f"x holds {x.dtype.name} values; it must hold real numbers.")
     values = x.astype(np.float32)

@@ -3,6 +3,8 @@
 from kinscape.worker.door.canonical import ITEM_BYTES, Tensor, count
 from kinscape.worker.door.refusal import Refusal, quoted
 
+# A bias that was expanded over units is small; what a hostile file repeats is not.
+LARGEST_EXPANDED = 64 << 20
 WIDTH = {1: "<u1", 2: "<u2", 4: "<u4", 8: "<u8"}
 
 
@@ -16,9 +18,15 @@ def strided(
         stride: elements from one index to the next, by axis.
     """
     item = ITEM_BYTES[dtype]
+    size = count(shape) * item
     last = offset + sum((side - 1) * step for side, step in zip(shape, stride, strict=True))
-    if last >= data.nbytes // item or count(shape) > data.nbytes // item:
+    if last >= data.nbytes // item:
         raise Refusal(f"Tensor {quoted(name)} reaches beyond its stored bytes; save the file again.")
+    if size > max(data.nbytes, LARGEST_EXPANDED):
+        raise Refusal(
+            f"Tensor {quoted(name)} repeats {data.nbytes} stored bytes to {size}: save it after .contiguous(), if that "
+            "is what it holds."
+        )
     if _is_in_rows(shape, stride):
         return Tensor(dtype, shape, data[offset * item : (offset + count(shape)) * item])
     return Tensor(dtype, shape, _gathered(data[offset * item :], shape, stride, item))

@@ -1,15 +1,18 @@
-"""Weights out of files that torch.save wrote."""
+"""Weights out of files that torch wrote: torch.save of today and of before 1.6, and TorchScript."""
 
+import mmap
+import struct
 import zipfile
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from kinscape.worker.door import unpickler
-from kinscape.worker.door.canonical import Tensor, count
+from kinscape.worker.door.canonical import ITEM_BYTES, Tensor, count
 from kinscape.worker.door.refusal import Refusal, quoted
 from kinscape.worker.door.strided import strided
-from kinscape.worker.door.unpickler import DeferredCall, GlobalName, Persistent
+from kinscape.worker.door.unpickler import DeferredCall, Persistent
+from kinscape.worker.door.weight_sets import SAVE, chosen, rebuilt
 
-SAVE = "save it with torch.save(model.state_dict(), path), or with safetensors.torch.save_file"
 STORAGES = {
     "FloatStorage": "F32",
     "DoubleStorage": "F64",
@@ -24,24 +27,95 @@ STORAGES = {
 }
 # The pickle holds names and shapes only; tensors lie beside it.
 LARGEST_PICKLE = 256 << 20
+# The first pickle of a file of before torch 1.6 holds this number.
+LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
+LEGACY_PROTOCOL = 1001
+# What precedes the bytes of a storage there: its number of elements.
+LEGACY_SIZE = struct.Struct("<q")
 
 
-def read(path: str) -> dict[str, Tensor]:
-    """The one set of weights in a torch.save archive."""
+class TorchWeights(NamedTuple):
+    """The weights of a file.
+
+    Attributes:
+        tied: tensors that are another one, by name.
+        told: what a user should know of the choice.
+    """
+
+    tensors: dict[str, Tensor]
+    tied: dict[str, str]
+    told: list[str]
+
+
+def read(path: str, *, wanted: str = "") -> TorchWeights:
+    """One set of weights in an archive of torch.save or TorchScript."""
     try:
         with zipfile.ZipFile(path) as archive:
             root = _checked(archive)
-            order = (
-                _member(archive, f"{root}/byteorder", 100) if f"{root}/byteorder" in archive.namelist() else b"little"
-            )
+            names = archive.namelist()
+            order = _member(archive, f"{root}/byteorder", 100) if f"{root}/byteorder" in names else b"little"
             if order.strip() != b"little":
                 raise Refusal("The file was saved on a big-endian machine; save it on another one.")
             value = unpickler.load(_member(archive, f"{root}/data.pkl", LARGEST_PICKLE))
             storages: dict[str, memoryview] = {}
-            weights = _weights(value)
-            return {name: _tensor(archive, root, name, made, storages) for name, made in weights.items()}
+
+            def bytes_of(key: str) -> memoryview:
+                if key not in storages:
+                    storages[key] = memoryview(_member(archive, f"{root}/data/{key}", 1 << 40))
+                return storages[key]
+
+            return _put_together(value, wanted, bytes_of)
     except (zipfile.BadZipFile, EOFError, NotImplementedError, OSError) as error:
         raise Refusal(f"The file is damaged or cut off; {SAVE}, and upload it again.") from error
+
+
+def read_legacy(path: str, *, wanted: str = "") -> TorchWeights:
+    """One set of weights in a file of torch.save of before 1.6: pickles in a row, then storages.
+
+    Source: ``torch.serialization._legacy_save``.
+    """
+    with open(path, "rb") as file:
+        data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    if unpickler.load(data) != LEGACY_MAGIC or unpickler.load(data) != LEGACY_PROTOCOL:
+        raise Refusal(f"This is a pickle that torch.save did not write (joblib, pickle.dump); {SAVE}.")
+    about = unpickler.load(data)
+    if not isinstance(about, dict) or about.get("little_endian") is not True:
+        raise Refusal("The file was saved on a big-endian machine; save it on another one.")
+    seen: list[Persistent] = []
+    value = unpickler.load(data, seen=seen)
+    dtypes = dict(_storage(s) for s in seen)
+    keys = unpickler.load(data)
+    whole, at = memoryview(data), data.tell()
+    storages: dict[str, memoryview] = {}
+    for key in keys if isinstance(keys, list) else []:
+        if str(key) not in dtypes or at + LEGACY_SIZE.size > whole.nbytes:
+            raise Refusal(f"The file is damaged or cut off; {SAVE}, and upload it again.")
+        (elements,) = LEGACY_SIZE.unpack(whole[at : at + LEGACY_SIZE.size])
+        start = at + LEGACY_SIZE.size
+        at = start + elements * ITEM_BYTES[dtypes[str(key)]]
+        if elements < 0 or at > whole.nbytes:
+            raise Refusal(f"The file is damaged or cut off; {SAVE}, and upload it again.")
+        storages[str(key)] = whole[start:at]
+
+    def bytes_of(key: str) -> memoryview:
+        if key not in storages:
+            raise Refusal(f"The file lacks its part {quoted(key)}; {SAVE}.")
+        return storages[key]
+
+    return _put_together(value, wanted, bytes_of)
+
+
+def _storage(seen: Persistent) -> tuple[str, str]:
+    """Key and type of a storage that a pickle refers to."""
+    try:
+        kind, stored_as, key = seen.id[0], seen.id[1], seen.id[2]
+        dtype = STORAGES[stored_as.name]
+        is_view = len(seen.id) > 5 and seen.id[5] is not None
+    except (AttributeError, TypeError, KeyError, IndexError) as error:
+        raise Refusal(f"The file holds a storage that is not an ordinary one; {SAVE}.") from error
+    if kind != "storage" or not str(key).isalnum() or is_view:
+        raise Refusal(f"The file holds a storage that is not an ordinary one; {SAVE}.")
+    return str(key), dtype
 
 
 def _checked(archive: zipfile.ZipFile) -> str:
@@ -50,8 +124,6 @@ def _checked(archive: zipfile.ZipFile) -> str:
     roots = {n.split("/", 1)[0] for n in names}
     if len(names) != len(set(names)) or len(roots) != 1 or not infos:
         raise Refusal(f"This zip file was not written by torch.save; {SAVE}.")
-    if any(i.compress_type != zipfile.ZIP_STORED or i.compress_size != i.file_size for i in infos):
-        raise Refusal(f"This zip file is compressed, which torch.save never does; {SAVE}.")
     if min(i.header_offset for i in infos) != 0:
         raise Refusal(f"Something stands before the zip archive in this file; {SAVE}.")
     root = roots.pop()
@@ -65,65 +137,61 @@ def _member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
         info = archive.getinfo(name)
     except KeyError as error:
         raise Refusal(f"The file lacks its part {quoted(name)}; {SAVE}.") from error
+    # TorchScript compresses its code, which is never read; what is read is stored, so nothing grows.
+    if info.compress_type != zipfile.ZIP_STORED or info.compress_size != info.file_size:
+        raise Refusal(f"The part {quoted(name)} is compressed, which torch.save never does; {SAVE}.")
     if info.file_size > most:
         raise Refusal(f"The part {quoted(name)} of the file is far too large; {SAVE}.")
     return archive.read(info)
 
 
-def _is_tensor(value: Any) -> bool:
-    if not isinstance(value, DeferredCall) or not isinstance(value.by, GlobalName):
-        return False
-    return value.by.module == "torch._utils" and value.by.name in (
-        "_rebuild_tensor_v2",
-        "_rebuild_parameter",
-        "_rebuild_parameter_with_state",
-    )
+def _put_together(value: Any, wanted: str, bytes_of: Callable[[str], memoryview]) -> TorchWeights:
+    (weights, left_out), others = chosen(value, wanted)
+    told = []
+    if others:
+        names = ", ".join(quoted(o) for o in others[:8])
+        told.append(f"The file also holds {names}: to compare one of these, upload it again with weights={others[0]}.")
+    if left_out:
+        names = ", ".join(quoted(o) for o in left_out[:8])
+        told.append(f"Left out, as no ordinary tensors: {names}.")
+    tensors: dict[str, Tensor] = {}
+    first: dict[Any, str] = {}
+    tied: dict[str, str] = {}
+    for name, made in weights.items():
+        place = _place(name, made)
+        if first.setdefault(place, name) != name and count(place.shape):
+            tied[name] = first[place]
+        tensors[name] = _tensor(name, place, bytes_of)
+    return TorchWeights(tensors, tied, told)
 
 
-def _is_weights(value: Any) -> bool:
-    return (
-        isinstance(value, dict) and bool(value) and all(isinstance(k, str) and _is_tensor(v) for k, v in value.items())
-    )
+class _Place(NamedTuple):
+    """Where a tensor lies in a storage, in elements."""
+
+    dtype: str
+    key: str
+    offset: int
+    shape: tuple[int, ...]
+    stride: tuple[int, ...]
 
 
-def _weights(value: Any) -> dict[str, Any]:
-    if _is_weights(value):
-        return dict(value)
-    if isinstance(value, dict):
-        found = [k for k, v in value.items() if isinstance(k, str) and _is_weights(v)]
-        if len(found) == 1:
-            return dict(value[found[0]])
-        if found:
-            names = ", ".join(quoted(f) for f in found[:8])
-            raise Refusal(f"The file holds several sets of weights ({names}); save only the one you mean.")
-        raise Refusal(f"The file holds no set of weights that could be found; {SAVE}.")
-    if isinstance(value, DeferredCall):
-        raise Refusal(f"The file holds a whole object ({quoted(value.by)}), not weights; {SAVE}.")
-    raise Refusal(f"The file holds no weights; {SAVE}.")
-
-
-def _tensor(
-    archive: zipfile.ZipFile, root: str, name: str, made: DeferredCall, storages: dict[str, memoryview]
-) -> Tensor:
-    inner: Any = made
-    while (
-        isinstance(inner, DeferredCall) and isinstance(inner.by, GlobalName) and inner.by.name != "_rebuild_tensor_v2"
-    ):
-        inner = inner.arguments[0] if isinstance(inner.arguments, tuple) and inner.arguments else None
+def _place(name: str, made: DeferredCall) -> _Place:
+    inner = rebuilt(made)
     try:
         storage, offset, shape, stride = inner.arguments[:4]
-        kind, stored_as, key = storage.id[0], storage.id[1], storage.id[2]
-        dtype = STORAGES[stored_as.name]
-    except (AttributeError, TypeError, ValueError, KeyError, IndexError) as error:
+    except (AttributeError, TypeError, ValueError) as error:
         raise Refusal(f"Tensor {quoted(name)} is not an ordinary tensor; {SAVE}.") from error
     numbers = [offset, *shape, *stride] if isinstance(shape, tuple) and isinstance(stride, tuple) else [None]
     if not all(type(n) is int and 0 <= n < 2**40 for n in numbers) or len(shape) != len(stride):
         raise Refusal(f"The shape of tensor {quoted(name)} makes no sense; save the file again.")
-    if kind != "storage" or not isinstance(storage, Persistent) or not str(key).isalnum():
+    if not isinstance(storage, Persistent):
         raise Refusal(f"Tensor {quoted(name)} is not an ordinary tensor; {SAVE}.")
-    if str(key) not in storages:
-        part = _member(archive, f"{root}/data/{key}", 1 << 40)
-        storages[str(key)] = memoryview(part)
-    if count(shape) == 0:
-        return Tensor(dtype, shape, memoryview(b""))
-    return strided(name, dtype, storages[str(key)], offset=offset, shape=shape, stride=stride)
+    key, dtype = _storage(storage)
+    return _Place(dtype, key, offset, shape, stride)
+
+
+def _tensor(name: str, place: _Place, bytes_of: Callable[[str], memoryview]) -> Tensor:
+    data = bytes_of(place.key)
+    if count(place.shape) == 0:
+        return Tensor(place.dtype, place.shape, memoryview(b""))
+    return strided(name, place.dtype, data, offset=place.offset, shape=place.shape, stride=place.stride)

@@ -55,9 +55,14 @@ def _hashable(key: Any) -> Any:
 
 
 class _StackMachine:
-    def __init__(self) -> None:
+    def __init__(self, seen: list[Persistent]) -> None:
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
+        self.seen = seen
+
+    def persistent(self, id: Any) -> None:
+        self.stack.append(Persistent(id))
+        self.seen.append(self.stack[-1])
 
     def pop(self) -> Any:
         if not self.stack or self.stack[-1] is MARK:
@@ -259,7 +264,7 @@ OPCODES: dict[str, Callable[[_StackMachine, Any], None]] = {
     "INST": _inst,
     "OBJ": _obj,
     "BUILD": lambda m, _: m.build(m.pop()),
-    "BINPERSID": lambda m, _: m.stack.append(Persistent(m.pop())),
+    "BINPERSID": lambda m, _: m.persistent(m.pop()),
     "GET": _get,
     "BINGET": _get,
     "LONG_BINGET": _get,
@@ -270,13 +275,17 @@ OPCODES: dict[str, Callable[[_StackMachine, Any], None]] = {
 }
 
 
-def load(pickle: bytes) -> Any:
+def load(pickle: Any, *, seen: list[Persistent] | None = None) -> Any:
     """The value that a pickle describes, made of plain values and inert marks.
+
+    Args:
+        pickle: bytes, or a file, which is then at the end of the pickle.
+        seen: takes every reference to something outside the pickle.
 
     Raises:
         Refusal: the pickle is damaged, too long, or uses opcodes that weights never need.
     """
-    machine = _StackMachine()
+    machine = _StackMachine([] if seen is None else seen)
     try:
         for number, (opcode, arg, _) in enumerate(pickletools.genops(pickle)):
             if number > MOST_OPCODES:

@@ -51,7 +51,7 @@ def inspect_checkpoint(database: Database, files: Files, job: InspectCheckpoint)
     opened, reason = None, ""
     if not is_open:
         try:
-            opened = _open(files, digest, kind=UploadKind.CHECKPOINT)
+            opened = _open(files, digest, kind=UploadKind.CHECKPOINT, wanted=job.weights)
         except Refusal as refusal:
             reason = str(refusal)
     with database.transaction() as session:
@@ -108,10 +108,10 @@ def _builtin(files: Files, role: str) -> OpenedFile:
     return _open(files, digest, kind=UploadKind.PROBE)
 
 
-def _open(files: Files, digest: str, *, kind: UploadKind) -> OpenedFile:
+def _open(files: Files, digest: str, *, kind: UploadKind, wanted: str = "") -> OpenedFile:
     folder = Path(tempfile.mkdtemp(prefix="open-", dir=files.quarantine))
     try:
-        opened = sandbox.open_file(files.path(digest), folder, kind=kind)
+        opened = sandbox.open_file(files.path(digest), folder, kind=kind, wanted=wanted)
         bad = non_finite(opened.tensors) if kind is UploadKind.CHECKPOINT else 0
         graph = "" if opened.graph is None else files.publish(opened.graph)
         return OpenedFile(opened.manifest, files.publish(opened.tensors), bad, graph)
@@ -175,25 +175,27 @@ def _settle_checkpoint(session: Session, files: Files, row: CheckpointRow, opene
             non_finite=opened.non_finite,
             tied=opened.manifest.get("tied", {}),
             graph=opened.graph,
+            told=opened.manifest.get("told", []),
         )
         _architecture_from_metadata(row, opened.manifest["metadata"])
+    notes: list[str] = []
     if row.facts.graph:
-        describe_program(row, files)
+        notes = describe_program(row, files)
     elif row.architecture is not None:
         _describe_network(row)
     else:
         fitting = registry.proposals(row.facts.shapes)
         row.facts = row.facts.model_copy(update={"proposals": fitting})
-        describe_weights(row, [described(p.architecture, p.arguments) for p in fitting])
+        notes = describe_weights(row, [described(p.architecture, p.arguments) for p in fitting])
     _check_description(row)
     twin = checkpoints.with_content(session, row)
     if twin is not None:
         raise Refusal(f"These weights are already here as {quoted(twin.name)}.")
     row.state = State.READY
-    told = list(row.facts.told)
+    notes = [*row.facts.told, *notes]
     if row.facts.non_finite:
-        told.append(f"{row.facts.non_finite} weights are NaN or infinite; measures will say so.")
-    row.reason = " ".join(told)
+        notes.append(f"{row.facts.non_finite} weights are NaN or infinite; measures will say so.")
+    row.reason = " ".join(notes)
 
 
 def _describe_network(row: CheckpointRow) -> None:

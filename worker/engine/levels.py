@@ -21,8 +21,8 @@ WEIGHTS_ONLY = (
 )
 
 
-def describe_program(row: CheckpointRow, files: Files) -> None:
-    """A checkpoint that is a program: tried on shapes, without memory.
+def describe_program(row: CheckpointRow, files: Files) -> list[str]:
+    """A checkpoint that is a program, tried on shapes without memory; returns what its user should know.
 
     Raises:
         Refusal: it uses what is not read here, or does not run.
@@ -33,15 +33,15 @@ def describe_program(row: CheckpointRow, files: Files) -> None:
     first = graph.inputs[0]
     sides = first.shape[1:]
     dtype = DTYPES.get(first.dtype, torch.float32)
-    told = []
+    notes = []
     if first.shape and first.shape[0] is not None:
-        told.append(
+        notes.append(
             f"The program takes {first.shape[0]} samples at a time, so it is slow: export it with "
             "dynamic_shapes=({0: torch.export.Dim.AUTO},)."
         )
     if len(graph.outputs) > 1:
         which = "the one called logits" if any(o.label == "logits" for o in graph.outputs) else "the first"
-        told.append(f"The program returns {len(graph.outputs)} tensors; {which} is compared.")
+        notes.append(f"The program returns {len(graph.outputs)} tensors; {which} is compared.")
     row.layers = layers_of(program)
     row.facts = row.facts.model_copy(
         update={
@@ -52,15 +52,15 @@ def describe_program(row: CheckpointRow, files: Files) -> None:
                 shape=sides, channels=sides[0] if len(sides) == 3 else None, is_whole=not dtype.is_floating_point
             ),
             "classes": shape[1] if len(shape) == 2 else None,
-            "told": told,
         }
     )
     named = json.dumps(["program", row.facts.graph, row.normalisation, row.class_order], sort_keys=True)
     row.architecture_hash = hashlib.sha256(named.encode()).hexdigest()
+    return notes
 
 
-def describe_weights(row: CheckpointRow, fitting: list[str]) -> None:
-    """A checkpoint of which only the weights are known.
+def describe_weights(row: CheckpointRow, fitting: list[str]) -> list[str]:
+    """A checkpoint of which only the weights are known; returns what its user should know.
 
     Args:
         fitting: architectures that have these names and shapes; one of them may be its own.
@@ -70,13 +70,16 @@ def describe_weights(row: CheckpointRow, fitting: list[str]) -> None:
         for name, shape in row.facts.shapes.items()
         if name not in row.facts.tied
     }
-    told = [WEIGHTS_ONLY]
-    if fitting:
-        told = [f"Weights only, until its architecture is confirmed: names and shapes fit {' or '.join(fitting)}."]
+    notes = []
+    if not fitting:
+        notes.append(WEIGHTS_ONLY)
+    else:
+        notes.append(f"Weights only, until its architecture is confirmed: names and shapes fit {' or '.join(fitting)}.")
     try:
         parameters = sum(t.numel() for t in effective(state).values())
     except Undefined as sentence:
         parameters = sum(t.numel() for t in state.values())
-        told.append(str(sentence))
+        notes.append(str(sentence))
     row.layers = []
-    row.facts = row.facts.model_copy(update={"level": Level.WEIGHTS, "parameters": parameters, "told": told})
+    row.facts = row.facts.model_copy(update={"level": Level.WEIGHTS, "parameters": parameters})
+    return notes

@@ -35,7 +35,7 @@ for name, value in limits.items():
 sys.path += paths
 sys.argv = ["child", *arguments]
 from kinscape.worker.door.child import main
-main(arguments[0], arguments[1], kind=arguments[2], pickles=arguments[3] == "yes")
+main(arguments[0], arguments[1], kind=arguments[2], pickles=arguments[3] == "yes", wanted=arguments[4])
 """
 DAMAGED = "The file could not be read within the limits of time and memory; it is damaged or not a checkpoint."
 
@@ -122,18 +122,19 @@ def has_sandbox() -> bool:
         return (folder / "out" / "manifest.json").is_file()
 
 
-def open_file(source: Path, out: Path, *, kind: UploadKind) -> OpenedUpload:
+def open_file(source: Path, out: Path, *, kind: UploadKind, wanted: str = "") -> OpenedUpload:
     """Read an uploaded file behind the door.
 
     Args:
         source: the uploaded file.
         out: an empty folder for what comes out.
         kind: ``checkpoint`` or ``probe``.
+        wanted: which set of weights, where a file holds several; the one that is usually meant when left out.
 
     Raises:
         Refusal: the file cannot be used; the sentence says what to change.
     """
-    _run(source, out, kind=kind, jailed=has_sandbox())
+    _run(source, out, kind=kind, jailed=has_sandbox(), wanted=wanted)
     try:
         text = (out / "manifest.json").read_bytes()
         manifest = json.loads(text)
@@ -145,7 +146,7 @@ def open_file(source: Path, out: Path, *, kind: UploadKind) -> OpenedUpload:
     return OpenedUpload(out / "tensors.safetensors", manifest, graph)
 
 
-def _run(source: Path, out: Path, *, kind: UploadKind, jailed: bool) -> None:
+def _run(source: Path, out: Path, *, kind: UploadKind, jailed: bool, wanted: str = "") -> None:
     size = source.stat().st_size
     limits = {
         "RLIMIT_CPU": CPU_S,
@@ -155,7 +156,7 @@ def _run(source: Path, out: Path, *, kind: UploadKind, jailed: bool) -> None:
         "RLIMIT_FSIZE": 4 * size + SLACK_BYTES if kind is UploadKind.CHECKPOINT else (8 << 30) + SLACK_BYTES,
     }
     paths = [str(PACKAGE.parent), sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
-    arguments = [str(source), str(out), kind, "yes" if jailed else "no"]
+    arguments = [str(source), str(out), kind, "yes" if jailed else "no", wanted]
     command = [sys.executable, "-I", "-S", "-B", "-X", "utf8", "-c", BOOT, json.dumps([limits, paths, arguments])]
     argv = bubblewrap(command, source=source, out=out) if jailed else command
     with subprocess.Popen(

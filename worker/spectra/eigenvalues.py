@@ -58,7 +58,7 @@ def spectra(weights: Weights, **_: object) -> dict[str, Spectrum]:
     Tensors that are not a layer's weight, such as embeddings of positions, are left out.
     """
     every = {n: w.detach() for n, w in weights.items() if w.is_floating_point() and w.ndim >= 2 and w.numel()}
-    chosen = {n: w for n, w in every.items() if n.endswith("weight")} or every
+    chosen = {n: w for n, w in every.items() if _is_of_a_layer(n)} or every
     if not chosen:
         raise Undefined("There are no matrices among the weights.")
     for name, weight in chosen.items():
@@ -66,6 +66,12 @@ def spectra(weights: Weights, **_: object) -> dict[str, Spectrum]:
         if not bool(weight.sum().isfinite()) and not bool(weight.isfinite().all()):
             raise Undefined(f"{name} has weights that are NaN or infinite.")
     return {name: spectrum_of(w) for name, w in chosen.items()}
+
+
+def _is_of_a_layer(name: str) -> bool:
+    """Whether a tensor is called as layers call their matrices: weight, weight_ih_l0, in_proj_weight, kernel."""
+    last = name.rsplit(".", 1)[-1]
+    return "weight" in last or last == "kernel"
 
 
 def spectrum_of(weight: Tensor) -> Spectrum:

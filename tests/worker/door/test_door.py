@@ -79,7 +79,7 @@ class Evil:
 def test_a_pickle_that_would_run_code_does_not(tmp_path: Path) -> None:
     mark = tmp_path / "ran"
     file = save(tmp_path / "evil.pt", {"w": Evil(mark)})
-    with pytest.raises(Refusal, match="no set of weights"):
+    with pytest.raises(Refusal, match="no tensors with names"):
         opened(file, tmp_path)
     assert not mark.exists()
     torch.load(file, weights_only=False)
@@ -122,7 +122,7 @@ TWICE = b'{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"w":{"dtype":"F3
 HOSTILE: dict[str, tuple[Any, str]] = {
     "nothing": (b"", "not a checkpoint"),
     "text": (b"hello, I am a network", "not a checkpoint"),
-    "old pickle": (pickle.dumps({"w": 1}), "old or plain pickle"),
+    "old pickle": (pickle.dumps({"w": 1}), r"torch\.save did not write"),
     "huge header": (struct.pack("<Q", 2**40) + b"{}", "not a checkpoint"),
     "cut header": (header({"w": F32})[:20], "cut off inside its header"),
     "no json": (struct.pack("<Q", 4) + b"{{{{", "not JSON"),
@@ -148,10 +148,6 @@ def test_a_file_that_is_no_checkpoint_is_refused_with_a_sentence(kind: str, tmp_
 
 def test_torch_files_that_lie_are_refused(tmp_path: Path) -> None:
     state = weights()
-    with pytest.raises(Refusal, match="whole object"):
-        opened(save(tmp_path / "module.pt", build("cnn")), tmp_path)
-    with pytest.raises(Refusal, match="several sets of weights"):
-        opened(save(tmp_path / "two.pt", {"model": state, "ema": state}), tmp_path)
     whole = save(tmp_path / "whole.pt", state).read_bytes()
     (tmp_path / "cut.pt").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(Refusal, match="damaged or cut off"):

@@ -103,3 +103,10 @@ def test_running_statistics_are_no_weights() -> None:
     network = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3))
     found: dict[str, Tensor] = effective(network.state_dict())
     assert set(found) == {"0.weight", "0.bias", "1.weight", "1.bias"}
+
+
+def test_spectra_look_at_every_matrix_of_a_recurrent_network() -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.LSTM(5, 4, num_layers=2))
+    names = measure("stable-rank")(network).series["layer"]
+    assert set(names) == {f"0.weight_{kind}_l{k}" for kind in ("ih", "hh") for k in range(2)}
