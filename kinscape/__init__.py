@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kinscape.client import Client
     from kinscape.library import build, matrices, measure, measures
+    from kinscape.recording import record
 
-__all__ = ["Client", "build", "matrices", "measure", "measures"]
+__all__ = ["Client", "build", "matrices", "measure", "measures", "record"]
 __version__ = "0.1.0"
 
 _HOMES = {
@@ -19,6 +20,7 @@ _HOMES = {
     "matrices": "kinscape.library",
     "measure": "kinscape.library",
     "measures": "kinscape.library",
+    "record": "kinscape.recording",
 }
 
 
@@ -29,7 +31,7 @@ def __getattr__(name: str) -> Any:
     try:
         home = importlib.import_module(_HOMES[name])
     except ModuleNotFoundError as error:
-        if name == "Client" or (error.name or "").startswith("kinscape"):
+        if name in ("Client", "record") or (error.name or "").startswith("kinscape"):
             raise
         raise ModuleNotFoundError(
             f"kinscape.{name} needs {error.name}: pip install 'kinscape[measures]'", name=error.name

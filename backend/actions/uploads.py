@@ -221,7 +221,8 @@ def finish(session: Session, files: Files, token: str) -> int:
         job = InspectProbe(probe=made)
     else:
         made = _new_checkpoint(session, upload, hash_of(source))
-        job = InspectCheckpoint(checkpoint=made, weights=str(upload.description.get("weights", "")))
+        text = CheckpointDescription.model_validate(upload.description)
+        job = InspectCheckpoint(checkpoint=made, weights=text.weights, probe=text.probe)
     files.publish(source)
     upload.finished_id = made
     jobs.add(session, job)

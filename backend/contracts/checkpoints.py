@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from kinscape.backend.contracts.projects import Id, Name, Number, Tags
+from kinscape.backend.contracts.recordings import Recorded
 from kinscape.backend.contracts.uploads import State
 
 
@@ -56,6 +57,9 @@ class CheckpointDescription(BaseModel):
     metrics: Annotated[dict[str, Number], Field(max_length=100)] = Field(default_factory=dict)
     weights: Annotated[str, Field(max_length=200)] = Field(
         default="", description="Which set of weights of the file, such as ema; the usual one when left out."
+    )
+    probe: Annotated[str, Field(max_length=200)] = Field(
+        default="", description="The probe set that was recorded; found by its samples when left out."
     )
 
 
@@ -114,6 +118,7 @@ class CheckpointFacts(BaseModel):
     level: Level | None = Field(default=None, description="Null for checkpoints of before levels: networks.")
     graph: str = Field(default="", description="Hash of the stored graph of a program.")
     tied: dict[str, str] = Field(default_factory=dict, description="Tensors that are another one, by name.")
+    recorded: Recorded | None = None
     told: list[str] = Field(default_factory=list, description="What a reader of its numbers should know.")
 
     @property

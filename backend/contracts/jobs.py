@@ -62,6 +62,7 @@ class InspectCheckpoint(_Work):
     kind: Literal[JobKind.INSPECT_CHECKPOINT] = JobKind.INSPECT_CHECKPOINT
     checkpoint: Id
     weights: str = Field(default="", description="Which set of weights of the file; the usual one when left out.")
+    probe: str = Field(default="", description="The probe set that was recorded; found by its samples when left out.")
 
 
 class InspectProbe(_Work):

@@ -59,7 +59,7 @@ def test_from_files_to_a_link_that_a_colleague_opens(
     page.locator(".upload-fields input").nth(1).fill("net_seed{seed}_{optim}")
     expect(page.locator(".upload-fields")).to_contain_text("seed=0 optim=sgd")
     page.click("#upload-all")
-    expect(page.locator(".upload-row .says", has_text="confirm it")).to_have_count(3)
+    expect(page.locator(".upload-row .says", has_text="until its architecture is confirmed")).to_have_count(3)
     page.locator("button.confirm").first.click()
     expect(page.locator(".upload-row .says", has_text="ready")).to_have_count(4)
     expect(page.locator("#library-count")).to_contain_text("3 checkpoints, 1 probe sets")

@@ -21,6 +21,8 @@ DAMAGED = "The file is damaged or cut off; save and upload it again."
 ZIP = b"PK\x03\x04"
 GZIP = b"\x1f\x8b"
 PICKLE = b"\x80"
+# Metadata of a file of recorded outputs and features, whose names are as they must be.
+RECORDING = "kinscape.recording"
 # Where a tar archive says that it is one.
 TAR_AT, TAR = 257, b"ustar"
 # Bytes that tell one format from another.
@@ -48,7 +50,8 @@ def checkpoint(path: str, *, pickles: bool, wanted: str, folder: str) -> Opened:
         tensors, found = packed.read(path, folder, lambda inner: _one_file(inner, pickles=pickles, wanted=wanted))
     else:
         tensors, found = _one_file(path, pickles=pickles, wanted=wanted)
-    return (tensors, found) if "graph" in found else _named_plainly(tensors, found)
+    is_named = "graph" in found or RECORDING in found.get("metadata", {})
+    return (tensors, found) if is_named else _named_plainly(tensors, found)
 
 
 def _one_file(path: str, *, pickles: bool, wanted: str) -> Opened:

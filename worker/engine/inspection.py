@@ -24,6 +24,7 @@ from kinscape.backend.store.files import Files
 from kinscape.backend.store.tables import CheckpointRow, ProbeRow
 from kinscape.worker.door.refusal import Refusal, quoted
 from kinscape.worker.engine.levels import describe_program, describe_weights
+from kinscape.worker.engine.recordings import describe_recording, is_recording
 from kinscape.worker.loading import registry, sandbox
 from kinscape.worker.loading.builtin import digits
 
@@ -59,7 +60,7 @@ def inspect_checkpoint(database: Database, files: Files, job: InspectCheckpoint)
         try:
             if reason:
                 raise Refusal(reason)
-            _settle_checkpoint(session, files, row, opened)
+            _settle_checkpoint(session, files, row, opened, probe=job.probe)
         except Refusal as refusal:
             row.state, row.reason = State.REFUSED, str(refusal)
 
@@ -159,11 +160,14 @@ def check_normalisation(rule: dict[str, Any], shape: list[int]) -> None:
         raise Refusal(f"The normalisation has {len(mean)} channels, the samples have {shape[0]}.")
 
 
-def _settle_checkpoint(session: Session, files: Files, row: CheckpointRow, opened: OpenedFile | None) -> None:
+def _settle_checkpoint(
+    session: Session, files: Files, row: CheckpointRow, opened: OpenedFile | None, *, probe: str
+) -> None:
     """A checkpoint that is ready at its level, or that waits for its architecture to be confirmed.
 
     Args:
         opened: what its file held; None where that is known from an earlier inspection.
+        probe: name of the probe set of a recording.
 
     Raises:
         Refusal: it cannot be used.
@@ -179,7 +183,9 @@ def _settle_checkpoint(session: Session, files: Files, row: CheckpointRow, opene
         )
         _architecture_from_metadata(row, opened.manifest["metadata"])
     notes: list[str] = []
-    if row.facts.graph:
+    if opened is not None and is_recording(opened.manifest["metadata"]):
+        notes = describe_recording(session, row, files, opened.manifest["metadata"], probe=probe)
+    elif row.facts.graph:
         notes = describe_program(row, files)
     elif row.architecture is not None:
         _describe_network(row)
@@ -237,7 +243,7 @@ def _describe_architecture(row: CheckpointRow, module: nn.Module) -> None:
 
 def _check_description(row: CheckpointRow) -> None:
     """Refuse what the user said where it does not fit the architecture."""
-    if row.normalisation is not None and row.facts.level is not Level.WEIGHTS:
+    if row.normalisation is not None and row.facts.level in (Level.NETWORK, Level.PROGRAM):
         check_normalisation(row.normalisation, [row.facts.accepts.channels or 1])
     classes = row.facts.classes or 0
     if row.class_order is not None and row.facts.classes and sorted(row.class_order) != list(range(classes)):

@@ -19,6 +19,7 @@ from kinscape.backend.store.files import Files
 from kinscape.backend.store.tables import CheckpointRow, ProbeRow
 from kinscape.worker.engine.forward import forward
 from kinscape.worker.engine.networks import network_of
+from kinscape.worker.engine.recordings import recorded_features, recorded_outputs
 from kinscape.worker.evaluation.intervals import row_groups
 from kinscape.worker.inputs.effective import effective
 from kinscape.worker.inputs.layer import Layer
@@ -223,24 +224,37 @@ class Materials:
     def outputs(self, checkpoint: CheckpointRow, probe: ProbeRow, *, precision: str) -> Outputs:
         """The checkpoint's outputs for a probe set."""
 
+        def recorded() -> tuple[Outputs, int]:
+            logits = recorded_outputs(checkpoint, probe, self._files)
+            if checkpoint.class_order is not None:
+                logits = _in_probe_order(logits, checkpoint.class_order)
+            return Outputs(logits, self._labels(probe)), bytes_of(logits) * 4
+
         def make() -> tuple[Outputs, int]:
             path = self._files.cached(outputs_key(checkpoint, probe, precision=precision))
             if not path.is_file():
                 self.run_forward(checkpoint, probe, layers=[], reduction="", precision=precision)
             logits = load_file(path)["logits"]
-            labels = None
-            with safe_open(self._files.path(probe.file_hash or ""), "pt") as file:
-                if "y" in file.keys():  # noqa: SIM118  (a file, not a dict)
-                    labels = file.get_tensor("y")
-            return Outputs(logits, labels), bytes_of(logits) * 4
+            return Outputs(logits, self._labels(probe)), bytes_of(logits) * 4
 
-        found: Outputs = self._cache.get(("outputs", checkpoint.id, probe.id, precision), make)
+        is_recorded = checkpoint.level is Level.RECORDED
+        key = ("outputs", checkpoint.id, probe.id, precision)
+        found: Outputs = self._cache.get(key, recorded if is_recorded else make)
         return found
+
+    def _labels(self, probe: ProbeRow) -> Tensor | None:
+        with safe_open(self._files.path(probe.file_hash or ""), "pt") as file:
+            return file.get_tensor("y") if "y" in file.keys() else None  # noqa: SIM118  (a file, not a dict)
 
     def features(
         self, checkpoint: CheckpointRow, probe: ProbeRow, *, layer: str, reduction: str, precision: str
     ) -> Tensor:
         """The features of one layer of the checkpoint for a probe set, ``(samples, width)``."""
+
+        def recorded() -> tuple[Tensor, int]:
+            where = {"layer": layer, "reduction": reduction}
+            values = recorded_features(checkpoint, probe, self._files, **where).to(self.device)
+            return values, bytes_of(values)
 
         def make() -> tuple[Tensor, int]:
             key = features_key(checkpoint, probe, layer=layer, reduction=reduction, precision=precision)
@@ -249,7 +263,9 @@ class Materials:
             values = load_file(self._files.cached(key))["features"].to(self.device)
             return values, bytes_of(values)
 
-        found: Tensor = self._cache.get(("features", checkpoint.id, probe.id, layer, reduction, precision), make)
+        is_recorded = checkpoint.level is Level.RECORDED
+        key = ("features", checkpoint.id, probe.id, layer, reduction, precision)
+        found: Tensor = self._cache.get(key, recorded if is_recorded else make)
         return found
 
     def layer(self, checkpoint: CheckpointRow, probe: ProbeRow, *, layer: str, reduction: str, precision: str) -> Layer:
@@ -258,7 +274,7 @@ class Materials:
         outputs = self.outputs(checkpoint, probe, precision=precision)
         x, _ = self.samples(checkpoint, probe, precision=precision)
         head = None
-        if self._module_name(checkpoint, layer) == checkpoint.facts.penultimate:
+        if checkpoint.level.runs and self._module_name(checkpoint, layer) == checkpoint.facts.penultimate:
             linear = [m for m in self.network(checkpoint, precision=precision).modules() if isinstance(m, nn.Linear)]
             head = linear[-1].weight.detach() if linear and linear[-1].in_features == features.shape[1] else None
         return Layer(features, outputs.labels, x.flatten(1), outputs.logits, head)
