@@ -30,6 +30,7 @@ from kinscape.backend.contracts.jobs import (
     ModelJob,
     Summarise,
     Tile,
+    Verify,
 )
 from kinscape.backend.contracts.problems import Problem
 from kinscape.backend.queue import TASK, CeleryQueue, celery_app
@@ -46,6 +47,7 @@ from kinscape.worker.engine.orders import order_matrices
 from kinscape.worker.engine.passes import run_forward
 from kinscape.worker.engine.summaries import summarise
 from kinscape.worker.engine.tiles import run_tile
+from kinscape.worker.engine.verification import give_up, verify
 from kinscape.worker.loading import registry
 from kinscape.worker.measures.catalogue import catalogue
 
@@ -197,6 +199,8 @@ def _do(job: Job, lost: threading.Event) -> None:
             inspect_checkpoint(own.database, own.files, job)
         case InspectProbe() | AddBuiltin():
             inspect_probe(own.database, own.files, job)
+        case Verify():
+            verify(own.database, own.materials, job)
         case Forward():
             run_forward(own.database, own.materials, job)
         case ModelJob():
@@ -227,6 +231,8 @@ def _fail(claim: Claim, sentence: str) -> None:
             matrices.write(session, question, Cells.of(dict.fromkeys(places, reason)))
         if isinstance(job, InspectCheckpoint | InspectProbe | AddBuiltin):
             refuse(session, job, sentence)
+        if isinstance(job, Verify):
+            give_up(session, job, sentence)
         jobs.finish(session, claim.id, state=JobState.FAILED, error=sentence)
     log.error("job.failed job=%d kind=%s why=%s", claim.id, job.kind, sentence)
 

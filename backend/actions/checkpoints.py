@@ -4,13 +4,21 @@ from collections.abc import Sequence
 
 from sqlalchemy.orm import Session
 
+from kinscape.backend.actions.fit import check_fit
 from kinscape.backend.actions.uploads import check_architecture, short
-from kinscape.backend.contracts.checkpoints import Checkpoint, CheckpointChange, Level
-from kinscape.backend.contracts.jobs import InspectCheckpoint
+from kinscape.backend.contracts.checkpoints import (
+    Checkpoint,
+    CheckpointChange,
+    Level,
+    Verdict,
+    Verification,
+    VerificationRequest,
+)
+from kinscape.backend.contracts.jobs import InspectCheckpoint, Verify
 from kinscape.backend.contracts.problems import Conflict, Unprocessable
 from kinscape.backend.contracts.uploads import State
-from kinscape.backend.store import checkpoints, comparisons, jobs, projects
-from kinscape.backend.store.tables import CheckpointRow
+from kinscape.backend.store import checkpoints, comparisons, jobs, probes, projects
+from kinscape.backend.store.tables import CheckpointRow, ProbeRow
 
 
 def of_project(session: Session, project: int) -> list[Checkpoint]:
@@ -41,6 +49,11 @@ def change(session: Session, id: int, wanted: CheckpointChange) -> Checkpoint:
         row.group_name = wanted.group
     if wanted.tags is not None:
         row.tags = wanted.tags
+    for field in ("run", "step", "metrics"):
+        value = getattr(wanted, field)
+        if value is not None:
+            setattr(row, field, value)
+    _change_relatives(session, row, wanted)
     if wanted.architecture is not None:
         _confirm(session, row, wanted.architecture, wanted.arguments or {})
     elif wanted.arguments is not None:
@@ -58,6 +71,51 @@ def _confirm(session: Session, row: CheckpointRow, architecture: str, arguments:
     row.architecture, row.arguments = architecture, arguments
     row.state, row.reason = State.INSPECTING, ""
     jobs.add(session, InspectCheckpoint(checkpoint=row.id))
+
+
+def _change_relatives(session: Session, row: CheckpointRow, wanted: CheckpointChange) -> None:
+    """Name the parent, the initial weights or the teacher of a checkpoint."""
+    for role in ("parent", "init_of", "teacher"):
+        name = getattr(wanted, role)
+        if name is None:
+            continue
+        other = checkpoints.named(session, row.project_id, name)
+        if other is None:
+            raise Unprocessable(f"There is no checkpoint named {short(name)} for {role}; upload it first.")
+        if other.id == row.id or (role == "parent" and other.root_id == row.id):
+            raise Unprocessable(f"{short(name)} descends from {short(row.name)}, so it cannot be its {role}.")
+        setattr(row, f"{role}_id", other.id)
+        if role == "parent":
+            checkpoints.move_lineage(session, row, root=other.root_id or other.id)
+
+
+def verify(session: Session, id: int, wanted: VerificationRequest) -> Checkpoint:
+    """Ask a worker whether a checkpoint gives these outputs for the first samples of a probe set."""
+    row = checkpoints.get(session, id)
+    if row.state is not State.READY:
+        raise Conflict(f"This checkpoint is {row.state}, not ready.")
+    if row.level is Level.WEIGHTS:
+        raise Unprocessable("Of this checkpoint the weights alone are known, so there is no output to verify.")
+    if len({len(some) for some in wanted.logits}) > 1:
+        raise Unprocessable("The rows of logits differ in length.")
+    probe = _probe_for(session, row, wanted.probe)
+    check_fit(row, probe)
+    if len(wanted.logits) > (probe.facts.samples or 0):
+        raise Unprocessable(f"There are {len(wanted.logits)} rows of logits; {short(probe.name)} has fewer samples.")
+    row.facts = row.facts.model_copy(update={"verification": Verification(verdict=Verdict.CHECKING)})
+    jobs.add(session, Verify(checkpoint=row.id, probe=probe.id, logits=wanted.logits))
+    session.flush()
+    return described(session, [row])[0]
+
+
+def _probe_for(session: Session, row: CheckpointRow, id: int | None) -> ProbeRow:
+    ready = [p for p in probes.of_project(session, row.project_id) if p.state is State.READY]
+    if id is not None:
+        ready = [p for p in ready if p.id == id]
+    if len(ready) != 1:
+        names = ", ".join(short(p.name) for p in ready[:8]) or "none"
+        raise Unprocessable(f"Say for which probe set the outputs are; there are {names}.")
+    return ready[0]
 
 
 def delete(session: Session, id: int) -> None:
@@ -105,4 +163,5 @@ def _described(row: CheckpointRow, names: dict[int, str]) -> Checkpoint:
         created=row.created,
         mismatches=row.facts.mismatches,
         proposals=row.facts.proposals,
+        verification=row.facts.verification,
     )

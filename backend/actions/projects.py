@@ -22,5 +22,14 @@ def get(session: Session, id: int) -> Project:
     return _described(projects.get(session, id))
 
 
+def rename(session: Session, id: int, name: str) -> Project:
+    """The project under another name.
+
+    Raises:
+        Conflict: another project has it.
+    """
+    return _described(projects.rename(session, id, name))
+
+
 def _described(row: ProjectRow, checkpoints: int = 0, comparisons: int = 0) -> Project:
     return Project(id=row.id, name=row.name, created=row.created, checkpoints=checkpoints, comparisons=comparisons)

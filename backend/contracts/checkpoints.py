@@ -34,6 +34,33 @@ class Level(enum.StrEnum):
         return self in (Level.PROGRAM, Level.NETWORK)
 
 
+class Verdict(enum.StrEnum):
+    """Whether a checkpoint computes the function that its owner's model computes."""
+
+    UNVERIFIED = "unverified"
+    CHECKING = "checking"
+    VERIFIED = "verified"
+    CONTRADICTED = "contradicted"
+
+
+class Verification(BaseModel):
+    """A comparison of a checkpoint's outputs with those that its owner gave."""
+
+    model_config = ConfigDict(frozen=True)
+    verdict: Verdict = Verdict.UNVERIFIED
+    sentence: str = ""
+
+
+class VerificationRequest(BaseModel):
+    """Outputs of the owner's model for the first samples of a probe set."""
+
+    model_config = ConfigDict(extra="forbid")
+    logits: Annotated[
+        list[Annotated[list[float], Field(min_length=2, max_length=100_000)]], Field(min_length=1, max_length=64)
+    ]
+    probe: Id | None = Field(default=None, description="The probe set; the only one of the project when left out.")
+
+
 class CheckpointDescription(BaseModel):
     """What a user says about a checkpoint when they upload it."""
 
@@ -72,6 +99,12 @@ class CheckpointChange(BaseModel):
     tags: Tags | None = None
     architecture: Annotated[str, Field(max_length=64)] | None = None
     arguments: Annotated[dict[str, int | str], Field(max_length=20)] | None = None
+    parent: Name | None = None
+    init_of: Name | None = None
+    teacher: Name | None = None
+    run: Annotated[str, Field(max_length=200)] | None = None
+    step: Annotated[int, Field(ge=0, le=2**53)] | None = None
+    metrics: Annotated[dict[str, Number], Field(max_length=100)] | None = None
 
 
 class Mismatch(BaseModel):
@@ -119,6 +152,7 @@ class CheckpointFacts(BaseModel):
     graph: str = Field(default="", description="Hash of the stored graph of a program.")
     tied: dict[str, str] = Field(default_factory=dict, description="Tensors that are another one, by name.")
     recorded: Recorded | None = None
+    verification: Verification = Verification()
     told: list[str] = Field(default_factory=list, description="What a reader of its numbers should know.")
 
     @property
@@ -153,6 +187,7 @@ class Checkpoint(BaseModel):
     reason: str
     mismatches: list[Mismatch] = Field(default_factory=list)
     proposals: list[Proposal] = Field(default_factory=list)
+    verification: Verification = Verification()
     created: dt.datetime
 
     @property

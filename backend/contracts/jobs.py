@@ -36,6 +36,7 @@ class JobKind(enum.StrEnum):
     INSPECT_CHECKPOINT = "inspect-checkpoint"
     INSPECT_PROBE = "inspect-probe"
     ADD_BUILTIN = "add-builtin"
+    VERIFY = "verify"
     FORWARD = "forward"
     MODEL = "model"
     TILE = "tile"
@@ -63,6 +64,15 @@ class InspectCheckpoint(_Work):
     checkpoint: Id
     weights: str = Field(default="", description="Which set of weights of the file; the usual one when left out.")
     probe: str = Field(default="", description="The probe set that was recorded; found by its samples when left out.")
+
+
+class Verify(_Work):
+    """Compare the outputs of a checkpoint for the first samples of a probe set with those that its owner gave."""
+
+    kind: Literal[JobKind.VERIFY] = JobKind.VERIFY
+    checkpoint: Id
+    probe: Id
+    logits: list[list[float]]
 
 
 class InspectProbe(_Work):
@@ -139,6 +149,7 @@ class Summarise(_Work):
 
 
 Job = Annotated[
-    InspectCheckpoint | InspectProbe | AddBuiltin | Forward | ModelJob | Tile | Summarise, Field(discriminator="kind")
+    InspectCheckpoint | InspectProbe | AddBuiltin | Verify | Forward | ModelJob | Tile | Summarise,
+    Field(discriminator="kind"),
 ]
 JOB: TypeAdapter[Job] = TypeAdapter(Job)

@@ -34,6 +34,18 @@ def by_ids(session: Session, ids: Sequence[int]) -> list[CheckpointRow]:
     return [rows[i] for i in ids if i in rows]
 
 
+def move_lineage(session: Session, row: CheckpointRow, *, root: int) -> None:
+    """Give a checkpoint, and all that descend from it, another first ancestor."""
+    below = [row]
+    seen = {row.id}
+    while below:
+        for one in below:
+            one.root_id = root
+        children = select(CheckpointRow).where(CheckpointRow.parent_id.in_([b.id for b in below]))
+        below = [c for c in session.scalars(children) if c.id not in seen]
+        seen.update(c.id for c in below)
+
+
 def names(session: Session, ids: Iterable[int]) -> dict[int, str]:
     """Names of checkpoints by number."""
     query = select(CheckpointRow.id, CheckpointRow.name).where(CheckpointRow.id.in_(set(ids)))

@@ -20,6 +20,17 @@ def add(session: Session, name: str) -> ProjectRow:
     return row
 
 
+def rename(session: Session, id: int, name: str) -> ProjectRow:
+    """A project under another name, which must be free."""
+    row = get(session, id)
+    other = session.scalar(select(ProjectRow.id).where(ProjectRow.name == name))
+    if other not in (None, id):
+        raise Conflict(f"A project named {name!r} exists already; choose another name.")
+    row.name = name
+    session.flush()
+    return row
+
+
 def get(session: Session, id: int) -> ProjectRow:
     """The project of this number."""
     row = session.get(ProjectRow, id)

@@ -1,5 +1,6 @@
 """Talk to a Kinscape server from Python."""
 
+from kinscape.client.checkpoint import Checkpoint
 from kinscape.client.client import Client
 from kinscape.client.comparison import Comparison, PackedMatrix, Table
 from kinscape.client.http import ClientError
@@ -7,4 +8,4 @@ from kinscape.client.project import Project
 from kinscape.client.share import Share
 from kinscape.matrix import Matrix
 
-__all__ = ["Client", "ClientError", "Comparison", "Matrix", "PackedMatrix", "Project", "Share", "Table"]
+__all__ = ["Checkpoint", "Client", "ClientError", "Comparison", "Matrix", "PackedMatrix", "Project", "Share", "Table"]

@@ -14,10 +14,10 @@ from pydantic import TypeAdapter
 from kinscape.backend.contracts import comparisons as contract
 from kinscape.backend.contracts.associations import Agreements, Associations
 from kinscape.backend.contracts.cells import Cell
-from kinscape.backend.contracts.checkpoints import Checkpoint
 from kinscape.backend.contracts.groups import Contrast, Groups
 from kinscape.backend.contracts.matrices import MatrixLists, PackedHeader, Profile, Reading
 from kinscape.backend.contracts.pairs import Difference, Disagreements, PairCell, PairDifference
+from kinscape.client.checkpoint import Checkpoint
 from kinscape.client.http import ClientError, Http
 from kinscape.client.share import Share
 from kinscape.matrix import Matrix
@@ -294,7 +294,7 @@ class Comparison:
 
     def checkpoints(self) -> list[Checkpoint]:
         """Its checkpoints in its order."""
-        return [Checkpoint.model_validate(c) for c in self._http.get(f"/comparisons/{self.id}/checkpoints")]
+        return [Checkpoint.of(self._http, c) for c in self._http.get(f"/comparisons/{self.id}/checkpoints")]
 
     def cell_between(self, measure: str, a: int, b: int, *, layer: str | None = None) -> Cell:
         """The same as ``cell`` by numbers of checkpoints."""

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict, Unpack
 
-from kinscape.backend.contracts.checkpoints import Checkpoint
 from kinscape.backend.contracts.plans import Plan
 from kinscape.backend.contracts.probes import Probe
 from kinscape.backend.contracts.projects import Project as ProjectData
 from kinscape.backend.contracts.uploads import State
 from kinscape.client import upload
+from kinscape.client.checkpoint import Checkpoint
 from kinscape.client.comparison import Comparison
 from kinscape.client.http import ClientError, Http
 
@@ -52,6 +52,12 @@ class Project:
         """Its name."""
         return self._data.name
 
+    def rename(self, name: str) -> None:
+        """Give the project another name."""
+        self._data = ProjectData.model_validate(
+            self._http.request("PATCH", f"/projects/{self.id}", json={"name": name}).json()
+        )
+
     def upload_checkpoint(
         self, path: str | Path, *, name: str | None = None, wait: bool = True, **description: Any
     ) -> Checkpoint:
@@ -72,7 +78,7 @@ class Project:
 
     def wait_for(self, number: int) -> Checkpoint:
         """Wait until a checkpoint is inspected."""
-        return Checkpoint.model_validate(self._inspected(f"/checkpoints/{number}"))
+        return Checkpoint.of(self._http, self._inspected(f"/checkpoints/{number}"))
 
     def confirm(self, checkpoint: Checkpoint | int, *, architecture: str, arguments: dict[str, Any]) -> Checkpoint:
         """Say which architecture a checkpoint has, and wait until it is checked."""
@@ -108,11 +114,11 @@ class Project:
 
     def checkpoint(self, number: int) -> Checkpoint:
         """One checkpoint."""
-        return Checkpoint.model_validate(self._http.get(f"/checkpoints/{number}"))
+        return Checkpoint.of(self._http, self._http.get(f"/checkpoints/{number}"))
 
     def checkpoints(self) -> list[Checkpoint]:
         """All checkpoints, newest first."""
-        return [Checkpoint.model_validate(c) for c in self._http.get(f"/projects/{self.id}/checkpoints")]
+        return [Checkpoint.of(self._http, c) for c in self._http.get(f"/projects/{self.id}/checkpoints")]
 
     def probes(self) -> list[Probe]:
         """All probe sets, newest first."""

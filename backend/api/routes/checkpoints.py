@@ -4,7 +4,7 @@ from fastapi import APIRouter, Response
 
 from kinscape.backend.actions import checkpoints
 from kinscape.backend.api.parts import RowId, Transaction
-from kinscape.backend.contracts.checkpoints import Checkpoint, CheckpointChange
+from kinscape.backend.contracts.checkpoints import Checkpoint, CheckpointChange, VerificationRequest
 
 router = APIRouter(tags=["library"])
 
@@ -29,8 +29,14 @@ def get(session: Transaction, checkpoint: RowId) -> Checkpoint:
 
 @router.patch("/checkpoints/{checkpoint}")
 def change(session: Transaction, checkpoint: RowId, wanted: CheckpointChange) -> Checkpoint:
-    """Rename, regroup, retag, or confirm the architecture of a checkpoint."""
+    """Rename, regroup, retag, set lineage, run, step or metrics, or confirm the architecture."""
     return checkpoints.change(session, checkpoint, wanted)
+
+
+@router.post("/checkpoints/{checkpoint}/verification", status_code=202)
+def verify(session: Transaction, checkpoint: RowId, wanted: VerificationRequest) -> Checkpoint:
+    """Ask whether a checkpoint gives these outputs; the answer stands in its ``verification``."""
+    return checkpoints.verify(session, checkpoint, wanted)
 
 
 @router.delete("/checkpoints/{checkpoint}", status_code=204)

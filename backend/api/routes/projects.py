@@ -21,6 +21,12 @@ def create(session: Transaction, wanted: ProjectCreate) -> Project:
     return projects.create(session, wanted.name)
 
 
+@router.patch("/projects/{project}")
+def rename(session: Transaction, project: RowId, wanted: ProjectCreate) -> Project:
+    """Give a project another name."""
+    return projects.rename(session, project, wanted.name)
+
+
 @router.get("/projects/{project}")
 def get(session: Transaction, project: RowId) -> Project:
     """One project."""
