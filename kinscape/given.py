@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from kinscape.backend.contracts.problems import Unprocessable
+from kinscape.backend.contracts.recordings import OutputKind
 from kinscape.worker.evaluation.cells import finite
 from kinscape.worker.inputs.effective import effective, effective_of
 from kinscape.worker.inputs.layer import Layer
@@ -47,7 +48,7 @@ def labels_of(value: Array | None) -> Tensor | None:
 
 def outputs_of(value: Array, labels: Tensor | None, kind: Kind | None) -> Outputs:
     """Outputs ``(samples, classes)``; unless it is said what they are, logits that do not look like probabilities."""
-    if kind not in ("logits", "probabilities", None):
+    if kind is not None and kind not in set(OutputKind):
         raise Unprocessable(f'outputs must be "logits" or "probabilities", not {kind!r}.')
     raw = tensor(value).to(torch.float64)
     if raw.ndim != 2 or raw.shape[1] < 2 or not len(raw):
@@ -65,7 +66,7 @@ def outputs_of(value: Array, labels: Tensor | None, kind: Kind | None) -> Output
             'These rows are not negative and sum to 1, so they look like probabilities: say outputs="probabilities", '
             'or outputs="logits" if they are logits all the same.'
         )
-    if kind == "probabilities":
+    if kind == OutputKind.PROBABILITIES:
         if not sums_to_one:
             raise Unprocessable('outputs="probabilities" needs rows that are not negative and sum to 1.')
         raw = raw.log().clamp_min(-1e30)

@@ -269,7 +269,7 @@ def _tensor_of(out: Any) -> Any:
     if hasattr(out, "logits"):
         return out.logits
     if isinstance(out, Mapping):
-        return out["logits"] if "logits" in out else next(iter(out.values()))
+        return out.get("logits", next(iter(out.values())))
     return out[0] if isinstance(out, tuple | list) else out
 
 
