@@ -66,7 +66,7 @@ def outputs_of(value: Array, labels: Tensor | None, kind: Kind | None) -> Output
             'These rows are not negative and sum to 1, so they look like probabilities: say outputs="probabilities", '
             'or outputs="logits" if they are logits all the same.'
         )
-    if kind == OutputKind.PROBABILITIES:
+    if kind is not None and OutputKind(kind) is OutputKind.PROBABILITIES:
         if not sums_to_one:
             raise Unprocessable('outputs="probabilities" needs rows that are not negative and sum to 1.')
         raw = raw.log().clamp_min(-1e30)

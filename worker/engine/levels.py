@@ -40,7 +40,7 @@ def describe_program(row: CheckpointRow, files: Files) -> list[str]:
             "dynamic_shapes=({0: torch.export.Dim.AUTO},)."
         )
     if len(graph.outputs) > 1:
-        which = "the one called logits" if any(o.label == "logits" for o in graph.outputs) else "the first"
+        which = "the one called logits" if any(o.is_logits for o in graph.outputs) else "the first"
         notes.append(f"The program returns {len(graph.outputs)} tensors; {which} is compared.")
     row.layers = layers_of(program)
     row.facts = row.facts.model_copy(

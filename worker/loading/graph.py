@@ -25,6 +25,7 @@ class ArgumentKind(enum.StrEnum):
 
 
 Argument = tuple[ArgumentKind, Any]
+LOGITS_FIELD = "logits"
 
 
 class Node(BaseModel):
@@ -60,6 +61,11 @@ class ProgramOutput(BaseModel):
     model_config = ConfigDict(frozen=True)
     name: str
     label: str = ""
+
+    @property
+    def is_logits(self) -> bool:
+        """Whether the program calls it so, as models of transformers do."""
+        return self.label == LOGITS_FIELD
 
 
 class Graph(BaseModel):

@@ -371,4 +371,4 @@ def _is_inside(path: str, outer: str) -> bool:
 
 def _chosen_output(graph: Graph) -> str:
     """The tensor called logits, else the first."""
-    return next((o.name for o in graph.outputs if o.label == "logits"), graph.outputs[0].name)
+    return next((o.name for o in graph.outputs if o.is_logits), graph.outputs[0].name)
