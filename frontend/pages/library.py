@@ -14,6 +14,7 @@ from kinscape.frontend.access import Access
 from kinscape.frontend.components.frame import link
 from kinscape.frontend.components.words import nothing, state_badge, trouble
 from kinscape.frontend.filtering import matches
+from kinscape.frontend.pages import checkpoint_panel
 from kinscape.frontend.wiring import on
 
 COLUMNS = [
@@ -22,7 +23,12 @@ COLUMNS = [
     {"field": "tagged", "headerName": "Tags", "minWidth": 130, "flex": 1},
     {"field": "parent", "minWidth": 90, "flex": 1},
     {"field": "architecture", "minWidth": 110, "flex": 1},
-    {"field": "parameters", "type": "rightAligned", "width": 115},
+    {
+        "field": "parameters",
+        "type": "rightAligned",
+        "width": 115,
+        "valueFormatter": {"function": "params.value ? d3.format(',')(params.value) : ''"},
+    },
     {"field": "accuracy", "type": "rightAligned", "width": 100},
     {"field": "state", "width": 115},
     {"field": "reason", "headerName": "Note", "minWidth": 160, "flex": 2, "tooltipField": "reason"},
@@ -35,6 +41,7 @@ GRID = {
     "headerHeight": 34,
     "tooltipShowDelay": 200,
     "enableCellTextSelection": True,
+    "rowSelection": {"mode": "singleRow", "checkboxes": False, "enableClickSelection": True},
 }
 
 
@@ -88,6 +95,8 @@ def page(project: Project) -> Any:
             ),
             html.Div(id="upload-sheet", className="upload-sheet", **{"data-project": str(project.id)}),
             html.Div(_table(rows) if rows else _empty(), id="library-body"),
+            html.Div(id="library-selected"),
+            html.Div(id="checkpoint-trouble"),
             html.H2("Probe sets"),
             html.Div(probe_list(probes), id="probe-list"),
             html.Div(
@@ -120,8 +129,8 @@ def _table(rows: list[dict[str, Any]]) -> Any:
 def _empty() -> Any:
     return nothing(
         "No checkpoints yet",
-        "Drop .safetensors files (or state_dicts saved by torch.save) anywhere on this page, or load the demo zoo: "
-        "kinscape demo",
+        "Drop checkpoints anywhere on this page: weights in any usual file, programs of torch.export (.pt2), or what "
+        "kinscape.record wrote. Or load the demo zoo: kinscape demo",
     )
 
 
@@ -168,6 +177,7 @@ def register(app: Dash, access: Access) -> None:
 
     _register_uploads(app, access)
     _register_digits(app, access)
+    checkpoint_panel.register(app, access)
 
 
 def _register_uploads(app: Dash, access: Access) -> None:

@@ -214,3 +214,29 @@ def test_only_the_small_plotly_bundle_is_loaded(page: Page, server: Server, clie
     plotly = [u for u in asked if "plotly" in u]
     assert len(plotly) == 1
     assert "plotly-cartesian.min.js" in plotly[0]
+
+
+def test_a_checkpoint_is_confirmed_edited_and_deleted_from_the_library(page: Page, tmp_path: Path) -> None:
+    """Also long after it was dropped: what was proposed then is still offered."""
+    page.set_default_timeout(30_000)
+    page.goto("/new")
+    page.fill("#project-name", "panel")
+    page.click("#project-create")
+    page.wait_for_url(re.compile(r"/projects/\d+$"))
+    drop(page, save_networks(tmp_path, 1, metadata=False))
+    page.click("#upload-all")
+    expect(page.locator(".upload-row .says", has_text="until its architecture is confirmed")).to_have_count(1)
+    page.reload()
+    page.click("text=net_seed0_sgd")
+    expect(page.locator(".checkpoint-panel")).to_contain_text("weights only")
+    page.click("#checkpoint-confirm")
+    expect(page.locator("#library-body")).not_to_contain_text("weights only")
+    page.click("text=net_seed0_sgd")
+    expect(page.locator(".checkpoint-panel")).to_contain_text("unverified")
+    page.fill("#checkpoint-name", "renamed")
+    page.fill("#checkpoint-tags", "seed=0")
+    page.click("#checkpoint-save")
+    expect(page.locator("#library-body")).to_contain_text("renamed")
+    page.click("text=renamed")
+    page.click("#checkpoint-delete")
+    expect(page.locator("#library-body")).to_contain_text("No checkpoints yet")

@@ -1,0 +1,165 @@
+"""The selected checkpoint of the library: what it is, and what can be changed."""
+
+from typing import Any
+
+import dash_mantine_components as dmc
+from dash import Dash, Input, Output, State, ctx, html, no_update
+
+from kinscape.backend.contracts.checkpoints import Checkpoint as Described
+from kinscape.backend.contracts.checkpoints import Level, Verdict
+from kinscape.client import Checkpoint, ClientError
+from kinscape.frontend.access import Access
+from kinscape.frontend.components.words import fact, trouble
+from kinscape.frontend.wiring import on
+
+OPENS = {
+    Level.WEIGHTS: "norms, spectra, pruning and distances of weights",
+    Level.RECORDED: "everything about outputs and features of its probe set",
+    Level.PROGRAM: "everything",
+    Level.NETWORK: "everything",
+}
+VERDICT_COLOURS = {Verdict.VERIFIED: "teal", Verdict.CONTRADICTED: "orange"}
+EXPORT = """shapes = ({0: torch.export.Dim.AUTO},)
+program = torch.export.export(model.eval(), (torch.randn(2, 3, 32, 32),), dynamic_shapes=shapes)
+torch.export.save(program, "model.pt2")"""
+
+
+def panel(checkpoint: Described) -> Any:
+    """One checkpoint with its fields."""
+    verdict = checkpoint.verification.verdict
+    badges = [dmc.Badge(checkpoint.level.words, variant="outline", size="sm", color="gray", radius="sm", tt="none")]
+    if checkpoint.level is not Level.WEIGHTS:
+        colour = VERDICT_COLOURS.get(verdict, "gray")
+        badges.append(dmc.Badge(verdict.value, variant="light", size="sm", color=colour, radius="sm", tt="none"))
+    notes = [n for n in (checkpoint.reason, checkpoint.verification.sentence) if n]
+    return html.Div(
+        [
+            html.Div([html.H3(checkpoint.name), *badges], className="bar"),
+            fact("Open to it", OPENS[checkpoint.level]),
+            *[html.P(note, className="quiet") for note in notes],
+            *_next_step(checkpoint),
+            _proposals(checkpoint),
+            html.Div(_fields(checkpoint), className="bar"),
+            html.Div(
+                [
+                    dmc.Button("Save", id="checkpoint-save", size="xs"),
+                    dmc.Button("Delete", id="checkpoint-delete", size="xs", variant="default"),
+                ],
+                className="bar",
+            ),
+        ],
+        className="checkpoint-panel",
+    )
+
+
+def _next_step(checkpoint: Described) -> list[Any]:
+    """How a checkpoint of which the weights alone are known can be run."""
+    if checkpoint.level is not Level.WEIGHTS or checkpoint.proposals:
+        return []
+    return [html.P("As a program it can be run; upload what this writes:"), html.Pre(EXPORT, className="snippet")]
+
+
+def _fields(checkpoint: Described) -> list[Any]:
+    tags = " ".join(f"{k}={v}" for k, v in checkpoint.tags.items())
+    values = {"name": checkpoint.name, "group": checkpoint.group, "tags": tags, "parent": checkpoint.parent or ""}
+    hints = {"name": "", "group": "seeds", "tags": "seed=0 optim=sgd", "parent": "name of a checkpoint"}
+    return [
+        dmc.TextInput(id=f"checkpoint-{name}", label=name.capitalize(), value=value, placeholder=hints[name], size="xs")
+        for name, value in values.items()
+    ]
+
+
+def _proposals(checkpoint: Described) -> Any:
+    """Every architecture that fits, to be confirmed; the button is there whether or not it is shown."""
+    choices = [
+        {
+            "value": str(k),
+            "label": f"{p.architecture}({', '.join(f'{name}={value}' for name, value in p.arguments.items())})",
+        }
+        for k, p in enumerate(checkpoint.proposals)
+    ]
+    is_open = checkpoint.level is Level.WEIGHTS and bool(choices)
+    return html.Div(
+        [
+            dmc.Select(id="checkpoint-proposal", data=choices, value="0", label="Architecture", size="xs", w=360),
+            dmc.Button("Confirm", id="checkpoint-confirm", size="xs", variant="light"),
+        ],
+        className="bar",
+        style={} if is_open else {"display": "none"},
+    )
+
+
+def tags_of(text: str) -> dict[str, str]:
+    """``seed=0 optim=sgd`` as tags.
+
+    Raises:
+        ClientError: a part has no equals sign.
+    """
+    tags = {}
+    for part in text.split():
+        name, equals, value = part.partition("=")
+        if not equals or not name:
+            raise ClientError(f"{part!r} must be NAME=VALUE, such as seed=0.")
+        tags[name] = value
+    return tags
+
+
+def changes(checkpoint: Described, *, name: str, group: str, tags: str, parent: str) -> dict[str, Any]:
+    """What was changed in the fields."""
+    wanted: dict[str, Any] = {"name": name.strip(), "group": group.strip(), "tags": tags_of(tags)}
+    if parent.strip():
+        wanted["parent"] = parent.strip()
+    return {k: v for k, v in wanted.items() if v != getattr(checkpoint, k)}
+
+
+def register(app: Dash, access: Access) -> None:
+    """Showing the selected checkpoint, and changing it."""
+
+    def selected(path: str, rows: list[dict[str, Any]] | None) -> Checkpoint | None:
+        if not rows:
+            return None
+        return access.client(path).project_numbered(int(path.split("/")[2])).checkpoint(rows[0]["id"])
+
+    @on(
+        app,
+        Output("library-selected", "children"),
+        Input("library-grid", "selectedRows"),
+        State("address", "pathname"),
+        prevent_initial_call=True,
+    )
+    def show(rows: list[dict[str, Any]] | None, path: str) -> Any:
+        checkpoint = selected(path, rows)
+        return None if checkpoint is None else panel(checkpoint)
+
+    @on(
+        app,
+        Output("library-changed", "data", allow_duplicate=True),
+        Output("checkpoint-trouble", "children"),
+        Input("checkpoint-save", "n_clicks"),
+        Input("checkpoint-delete", "n_clicks"),
+        Input("checkpoint-confirm", "n_clicks"),
+        State("library-grid", "selectedRows"),
+        State("address", "pathname"),
+        State("library-changed", "data"),
+        State("checkpoint-proposal", "value"),
+        *[State(f"checkpoint-{field}", "value") for field in ("name", "group", "tags", "parent")],
+        prevent_initial_call=True,
+    )
+    def change(save: int | None, delete: int | None, confirm: int | None, *rest: Any) -> tuple[Any, Any]:
+        rows, path, before, proposal, *fields = rest
+        checkpoint = selected(path, rows)
+        if checkpoint is None or not any((save, delete, confirm)):
+            return no_update, None
+        try:
+            if ctx.triggered_id == "checkpoint-delete":
+                checkpoint.delete()
+            elif ctx.triggered_id == "checkpoint-confirm":
+                chosen = checkpoint.proposals[int(proposal)]
+                project = access.client(path).project_numbered(int(path.split("/")[2]))
+                project.confirm(checkpoint, architecture=chosen.architecture, arguments=chosen.arguments)
+            else:
+                named = dict(zip(("name", "group", "tags", "parent"), (f or "" for f in fields), strict=True))
+                checkpoint.edit(**changes(checkpoint, **named))
+        except ClientError as error:
+            return no_update, trouble(str(error))
+        return (before or 0) + 1, None
