@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from kinscape.worker.curvature.broken import BROKEN
 from kinscape.worker.curvature.layer_calls import single_calls
+from kinscape.worker.inputs.functional import call_with
 from kinscape.worker.inputs.subject import Subject
 from kinscape.worker.inputs.weights import Weights
 
@@ -119,8 +120,8 @@ def _is_same(subject: Subject, found: FoldedNetwork) -> bool:
     x = subject.x[:2].double()
     try:
         with torch.no_grad():
-            right = torch.func.functional_call(subject.module, state, (x,))
-            got = torch.func.functional_call(found.module, found.state(state), (x,))
+            right = call_with(subject.module, state, x)
+            got = call_with(found.module, found.state(state), x)
             return bool(((got - right).abs() <= TOLERANCE * right.abs().max()).all())
     except BROKEN:
         return False

@@ -19,6 +19,7 @@ from kinscape.worker.curvature.hessian_products import Graph, product_with, summ
 from kinscape.worker.curvature.lanczos import PrecisionLost
 from kinscape.worker.curvature.layer_calls import first_layer
 from kinscape.worker.curvature.vectors import flat, unflat
+from kinscape.worker.inputs.functional import call_with
 from kinscape.worker.inputs.subject import Subject
 from kinscape.worker.numerics.gram_product import products_of_rows
 
@@ -200,8 +201,8 @@ def _is_right(subject: Subject, name: str) -> bool:
     handle = layer.register_forward_hook(keep_first)
     try:
         with torch.no_grad():
-            right = torch.func.functional_call(subject.module, {**state, **moved}, (x,))
-            same = torch.func.functional_call(subject.module, state, (x,))
+            right = call_with(subject.module, {**state, **moved}, x)
+            same = call_with(subject.module, state, x)
         linear = nn.functional.linear(seen[0], moved[f"{name}.weight"], moved.get(f"{name}.bias"))
         return _close(seen[1], linear) and _close(same, right)
     except BROKEN:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from kinscape.worker.inputs.functional import call_with
 from kinscape.worker.inputs.subject import Subject, exact_attention
 
 aten = torch.ops.aten
@@ -78,7 +79,7 @@ def _is_piecewise_linear(subject: Subject) -> bool:
         return False
     follower = _Follower(list(subject.weights.values()))
     with exact_attention(), torch.no_grad(), follower:
-        torch.func.functional_call(subject.module, {**subject.buffers, **subject.weights}, (subject.x[:2],))
+        call_with(subject.module, {**subject.buffers, **subject.weights}, subject.x[:2])
     return follower.is_linear
 
 

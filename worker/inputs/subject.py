@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from kinscape.worker.inputs.functional import call_with
 from kinscape.worker.inputs.passes import MOST_PER_PASS, samples_in_cache
 from kinscape.worker.inputs.weights import Weights
 from kinscape.worker.numerics.memo import Memo
@@ -21,7 +22,7 @@ class Subject:
     """A network on the samples that its sharpness is asked about.
 
     The module is in eval mode and is never changed: weights enter through
-    ``torch.func.functional_call``.
+    ``call_with``.
 
     Attributes:
         x: samples as the network takes them.
@@ -115,10 +116,10 @@ class Subject:
         """Logits ``(samples, classes)`` of the network with other weights."""
         state = {**(self.buffers if buffers is None else buffers), **weights}
         if not torch.is_grad_enabled():
-            plain: Tensor = torch.func.functional_call(self.module, state, (x,))
+            plain: Tensor = call_with(self.module, state, x)
             return plain
         with exact_attention():
-            out: Tensor = torch.func.functional_call(self.module, state, (x,))
+            out: Tensor = call_with(self.module, state, x)
         return out
 
     def losses(self, weights: Weights | None = None, *, buffers: Weights | None = None) -> Tensor:

@@ -1,0 +1,45 @@
+"""Running a network with other weights, and leaving it as it was.
+
+``torch.func.functional_call`` puts tensors in place of a module's own and back again, name by name. A module that two
+names reach (an activation with weights used twice, a siamese part) is exchanged twice, and what is put back last is the
+other weight. Here each module is exchanged once, and tensors that several modules share are given to all of them.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor, nn
+
+from kinscape.worker.inputs.weights import Weights
+
+_owners: "WeakKeyDictionary[nn.Module, dict[str, tuple[str, ...]]]" = WeakKeyDictionary()
+
+
+def call_with(module: nn.Module, state: Weights, x: Tensor) -> Any:
+    """What a network returns for samples with other parameters and buffers; the network stays as it is.
+
+    Args:
+        state: tensors by any of their names; what is not named is the module's own.
+    """
+    owners = _owners.get(module)
+    if owners is None:
+        owners = _owners[module] = owners_of(module)
+    placed = {place: tensor for name, tensor in state.items() for place in owners.get(name, (name,))}
+    return torch.func.functional_call(module, placed, (x,), tie_weights=False)
+
+
+def owners_of(module: nn.Module) -> dict[str, tuple[str, ...]]:
+    """By every name of a tensor, one name for each module that holds it."""
+    holders: dict[int, list[str]] = {}
+    for path, part in module.named_modules():
+        for attribute, tensor in _own(part).items():
+            holders.setdefault(id(tensor), []).append(f"{path}.{attribute}" if path else attribute)
+    every = dict(module.named_parameters(remove_duplicate=False)) | dict(module.named_buffers(remove_duplicate=False))
+    return {name: tuple(holders[id(tensor)]) for name, tensor in every.items()}
+
+
+def _own(part: nn.Module) -> Mapping[str, Tensor]:
+    own = {**part._parameters, **part._buffers}
+    return {name: tensor for name, tensor in own.items() if tensor is not None}
