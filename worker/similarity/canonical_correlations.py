@@ -13,6 +13,10 @@ from kinscape.worker.numerics.threads import side_by_side
 from kinscape.worker.similarity.kernels import centred
 from kinscape.worker.similarity.rotation import singular_values
 
+# Singular values of rounding errors end near √samples + √width times the error of one value; a direction must exceed
+# that so many times.
+ABOVE_ROUNDING = 4
+
 
 def basis(features: Tensor, *, variance: float = 1.0, **_: object) -> Tensor:
     """Orthonormal basis ``(samples, rank)`` of the centred features.
@@ -20,31 +24,53 @@ def basis(features: Tensor, *, variance: float = 1.0, **_: object) -> Tensor:
     Args:
         variance: keep the fewest principal components that hold this share of the variance.
     """
-    shift = features.to(torch.float64).mean(0).norm() / features.to(torch.float64).std(0, correction=0).norm()
-    return orthonormal(centred(features), like=features, variance=variance, uncentred=1 + float(shift))
+    return orthonormal(centred(features), like=features, variance=variance)
 
 
-def orthonormal(x: Tensor, *, like: Tensor, variance: float = 1.0, uncentred: float = 1.0) -> Tensor:
+def orthonormal(x: Tensor, *, like: Tensor, variance: float = 1.0) -> Tensor:
     """Orthonormal basis ``(samples, rank)`` of the columns as they are.
 
+    Which directions are more than rounding is told in units of rounding: every value of a column carries an error of
+    half a unit in the last place of what was stored, mean included, and columns divided by it carry errors of one size.
+    The largest singular value of such errors is about √samples + √width (Rudelson & Vershynin 2010, proposition 2.4).
+    Dividing columns leaves the space that they span.
+
     Args:
-        like: the features in the precision they came in, whose rounding is no direction.
-        uncentred: how much larger they were before their mean was removed.
+        like: the features in the precision they came in, mean included.
+
+    Raises:
+        Undefined: nothing in them is more than rounding.
     """
     n, width = x.shape
     eps = torch.finfo(like.dtype if like.dtype == torch.float32 else torch.float64).eps
-    smallest = max(n, width) * eps * uncentred
-    if variance >= 1 and width < n:
-        q, r = torch.linalg.qr(x)
-        s = torch.linalg.svdvals(r)
-        if bool(s[-1] > s[0] * smallest):
-            return q
-    u, s, _vh = torch.linalg.svd(x, full_matrices=False)
-    rank = int((s > s[0] * smallest).sum())
-    if variance < 1:
+    stored = like.to(torch.float64) / like.abs().max().to(torch.float64)
+    rounding = eps / 2 * stored.square().mean(0).sqrt()
+    edge = ABOVE_ROUNDING * (n**0.5 + width**0.5)
+    if variance >= 1:
+        y = x[:, rounding > 0] / rounding[rounding > 0]
+        if 0 < y.shape[1] < n:
+            q, r = torch.linalg.qr(y)
+            s = torch.linalg.svdvals(r)
+            if float(s[-1]) > max(edge, _of_arithmetic(s, n)):
+                return q
+        u, s, _vh = torch.linalg.svd(y, full_matrices=False)
+        rank = int((s > max(edge, _of_arithmetic(s, n))).sum()) if len(s) else 0
+    else:
+        u, s, _vh = torch.linalg.svd(x, full_matrices=False)
+        rank = int((s > max(edge * float(rounding.max()), _of_arithmetic(s, n))).sum())
         share = s.square().cumsum(0) / s.square().sum()
         rank = min(rank, int((share < variance - 1e-12).sum()) + 1)
+    if not rank:
+        raise Undefined(
+            "The features vary less than their rounding: their means are too large for this precision. Record them as "
+            "float64, or without their means."
+        )
     return u[:, :rank]
+
+
+def _of_arithmetic(s: Tensor, samples: int) -> float:
+    """Below this, a singular value is an error of the decomposition in float64."""
+    return float(s[0]) * max(samples, len(s)) * torch.finfo(torch.float64).eps if len(s) else 0.0
 
 
 def room_for_correlations(a: Tensor, b: Tensor) -> None:

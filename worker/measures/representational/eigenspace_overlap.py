@@ -17,6 +17,7 @@ def span(features: Tensor, **_: object) -> Tensor:
 @measure(
     layer_card(
         slug="eigenspace-overlap",
+        version=2,
         title="Eigenspace overlap",
         formula=r"\frac{\lVert U^\top V\rVert_F^2}{\max(\mathrm{rank}\,X, \mathrm{rank}\,Y)}",
         low=0.0,

@@ -27,6 +27,7 @@ def fitted(features: Tensor, **_: object) -> BasisAndUnits:
 @measure(
     layer_card(
         slug="linear-regression",
+        version=2,
         title="Linear regression, leave-one-out",
         formula=r"1 - \frac{\sum_i \lVert y_i - \hat y_{-i}\rVert^2}{\sum_i \lVert y_i - \bar "
         r"y_{-i}\rVert^2},\quad \hat y_{-i} \text{ fitted without sample } i",

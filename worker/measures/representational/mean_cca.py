@@ -12,6 +12,7 @@ from kinscape.worker.similarity.kernels import few_samples
 @measure(
     layer_card(
         slug="mean-cca",
+        version=2,
         title="Mean CCA",
         formula=r"\frac{1}{r}\sum_{k=1}^{r} \rho_k,\quad r = \min(\mathrm{rank}\,X, \mathrm{rank}\,Y)",
         low=0.0,

@@ -28,6 +28,7 @@ def weighed(features: Tensor, **_: object) -> BasisAndWeights:
 @measure(
     layer_card(
         slug="pwcca",
+        version=2,
         title="PWCCA",
         formula=r"\frac{\sum_k \alpha_k \rho_k}{\sum_k \alpha_k},\quad \alpha_k = \sum_j |\langle h_k, "
         r"x_j\rangle|",

@@ -11,6 +11,7 @@ from kinscape.worker.similarity.canonical_correlations import basis, canonical_c
 @measure(
     layer_card(
         slug="svcca",
+        version=2,
         title="SVCCA",
         formula=r"\frac{1}{r}\sum_{k=1}^{r} \rho_k \text{ of the principal components that hold 99 \% of the "
         r"variance}",
