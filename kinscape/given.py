@@ -14,8 +14,8 @@ from kinscape.backend.contracts.recordings import OutputKind
 from kinscape.worker.evaluation.cells import finite
 from kinscape.worker.inputs.effective import effective, effective_of
 from kinscape.worker.inputs.layer import Layer
-from kinscape.worker.inputs.outputs import Outputs
-from kinscape.worker.inputs.passes import samples_per_pass
+from kinscape.worker.inputs.outputs import Outputs, are_probabilities
+from kinscape.worker.inputs.passes import samples_per_pass, smallest_batch
 from kinscape.worker.inputs.subject import Subject
 from kinscape.worker.inputs.undefined import Undefined
 from kinscape.worker.inputs.untrained import untrained
@@ -60,7 +60,7 @@ def outputs_of(value: Array, labels: Tensor | None, kind: Kind | None) -> Output
             raise Unprocessable(f"There are {tuple(labels.shape)} labels for {len(raw)} samples.")
         if bool((labels < 0).any()) or bool((labels >= raw.shape[1]).any()):
             raise Unprocessable(f"Labels must lie between 0 and {raw.shape[1] - 1}.")
-    sums_to_one = bool((raw >= 0).all()) and not bool(((raw.sum(1) - 1).abs() > 1e-3).any())
+    sums_to_one = are_probabilities(raw)
     if kind is None and sums_to_one:
         raise Unprocessable(
             'These rows are not negative and sum to 1, so they look like probabilities: say outputs="probabilities", '
@@ -147,7 +147,7 @@ def subject_of(
         x = x.to(first.dtype)
     try:
         with torch.no_grad():
-            logits = module(x[:1])
+            logits = module(smallest_batch(module, x))
     except (RuntimeError, ValueError, IndexError, TypeError) as error:
         raise Unprocessable(f"The network cannot read x: {str(error)[:200]}") from error
     if not isinstance(logits, Tensor) or logits.ndim != 2:

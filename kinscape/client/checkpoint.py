@@ -9,6 +9,7 @@ from kinscape.backend.contracts import checkpoints as contract
 from kinscape.backend.contracts.checkpoints import Verdict
 from kinscape.backend.contracts.probes import Probe
 from kinscape.client.http import ClientError, Http
+from kinscape.client.upload import plain
 
 # Outputs of a few samples take about as long.
 POLL_S = 0.1
@@ -54,7 +55,8 @@ class Checkpoint(contract.Checkpoint):
 
     def edit(self, **changes: Any) -> "Checkpoint":
         """The checkpoint with another name, group, tags, parent, init_of, teacher (names), run, step or metrics."""
-        return Checkpoint.of(self._http, self._http.request("PATCH", f"/checkpoints/{self.id}", json=changes).json())
+        sent = {name: plain(value, name) for name, value in changes.items()}
+        return Checkpoint.of(self._http, self._http.request("PATCH", f"/checkpoints/{self.id}", json=sent).json())
 
     def delete(self) -> None:
         """Remove it, unless a comparison shows it."""

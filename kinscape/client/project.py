@@ -13,6 +13,7 @@ from kinscape.client import upload
 from kinscape.client.checkpoint import Checkpoint
 from kinscape.client.comparison import Comparison
 from kinscape.client.http import ClientError, Http
+from kinscape.client.upload import plain
 
 # Inspecting a small file takes about as long.
 POLL_S = 0.1
@@ -72,7 +73,7 @@ class Project:
             ClientError: the file or the description was refused; the message says what to change.
         """
         path = Path(path)
-        about = {"name": name or path.stem, **{k: v for k, v in description.items() if v is not None}}
+        about = {"name": name or path.stem, **{k: plain(v, k) for k, v in description.items() if v is not None}}
         number = upload.send(self._http, self.id, path, kind="checkpoint", description=about)
         return self.wait_for(number) if wait else self.checkpoint(number)
 

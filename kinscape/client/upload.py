@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -71,3 +72,24 @@ def _where(http: Http, place: str) -> tuple[int, int | None]:
     answer = http.request("HEAD", place)
     finished = answer.headers.get("Kinscape-Id")
     return int(answer.headers["Upload-Offset"]), None if finished is None else int(finished)
+
+
+def plain(value: Any, name: str) -> Any:
+    """Numbers of numpy and torch as Python's, in lists and dictionaries too, as training loops produce them.
+
+    Raises:
+        ClientError: a number is NaN or infinite, or an array stands where one number belongs.
+    """
+    if isinstance(value, dict):
+        return {str(k): plain(v, f"{name}.{k}") for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(v, name) for v in value]
+    if hasattr(value, "tolist"):
+        try:
+            value = value.detach().cpu().tolist() if hasattr(value, "detach") else value.tolist()
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise ClientError(f"{name} is not a number: {str(error)[:100]}.") from error
+        return plain(value, name)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ClientError(f"{name} is {value}: leave it out, or give a finite number.")
+    return str(value) if isinstance(value, Path) else value

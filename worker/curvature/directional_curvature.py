@@ -16,6 +16,7 @@ from kinscape.worker.curvature.broken import BROKEN
 from kinscape.worker.curvature.hessian_products import Graph, gradient_graph, passes, product_with, summed_products
 from kinscape.worker.curvature.vectors import flat, unflat
 from kinscape.worker.evaluation.intervals import leave_one_out_means
+from kinscape.worker.inputs.passes import smallest_batch
 from kinscape.worker.inputs.subject import Subject, exact_attention
 from kinscape.worker.inputs.weights import Weights
 
@@ -111,7 +112,7 @@ def _is_right(subject: Subject) -> bool:
     try:
         with torch.no_grad():
             # Networks that remember their activations can be copied only when these have no graph.
-            subject.module(subject.x[:1])
+            subject.module(smallest_batch(subject.module, subject.x))
         few = subject.of_rows(torch.arange(min(TRIED_SAMPLES, subject.samples))).in_float64()
         like = list(few.weights.values())
         vector = torch.randn(sum(w.numel() for w in like), generator=generator, dtype=torch.float64).to(few.x.device)

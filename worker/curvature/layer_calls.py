@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from kinscape.worker.inputs.passes import smallest_batch
 from kinscape.worker.inputs.subject import Subject
 
 
@@ -53,12 +54,12 @@ def single_calls(subject: Subject, kinds: tuple[type[nn.Module], ...], x: Tensor
 
 def first_layer(subject: Subject, kinds: tuple[type[nn.Module], ...]) -> tuple[str, Tensor] | None:
     """Name of a layer of these types that reads the samples themselves, and what it reads of all of them."""
-    one = subject.x[:1]
-    for name, call in single_calls(subject, kinds, one).items():
+    some = smallest_batch(subject.module, subject.x)
+    for name, call in single_calls(subject, kinds, some).items():
         given = call.given
-        if not name or given is None or given.data_ptr() != one.data_ptr() or given.numel() != one.numel():
+        if not name or given is None or given.data_ptr() != some.data_ptr() or given.numel() != some.numel():
             continue
         # The same memory may be read in another order.
-        if torch.equal(given, one.reshape(given.shape)):
+        if torch.equal(given, some.reshape(given.shape)):
             return name, subject.x.reshape(-1, *given.shape[1:])
     return None

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from kinscape.worker.curvature.broken import BROKEN
 from kinscape.worker.curvature.layer_calls import first_layer
+from kinscape.worker.inputs.passes import smallest_batch
 from kinscape.worker.inputs.subject import Subject
 from kinscape.worker.inputs.weights import Weights
 from kinscape.worker.numerics.memo import Memo
@@ -53,7 +54,7 @@ class LossEvaluator:
     def _take_copy(self, subject: Subject) -> None:
         with torch.no_grad():
             # Networks that remember their activations can be copied only when these have no graph.
-            subject.module(subject.x[:1])
+            subject.module(smallest_batch(subject.module, subject.x))
         module = copy.deepcopy(subject.module)
         self._subject = replace(subject, module=module, memo=Memo())
         self._weights = {n: p.data for n, p in module.named_parameters() if n in subject.weights}

@@ -23,7 +23,7 @@ from kinscape.worker.engine.recordings import recorded_features, recorded_output
 from kinscape.worker.evaluation.intervals import row_groups
 from kinscape.worker.inputs.effective import effective
 from kinscape.worker.inputs.layer import Layer
-from kinscape.worker.inputs.outputs import Outputs
+from kinscape.worker.inputs.outputs import Outputs, are_probabilities
 from kinscape.worker.inputs.passes import samples_per_pass
 from kinscape.worker.inputs.subject import Subject
 from kinscape.worker.inputs.undefined import NeedsMore
@@ -214,6 +214,8 @@ class Materials:
         x, _ = self.samples(checkpoint, probe, precision=precision)
         modules = {layer: self._module_name(checkpoint, layer) for layer in wanted}
         logits, features = forward(module, x, layers=modules, reduction=reduction)
+        if are_probabilities(logits):
+            logits = logits.double().log().clamp_min(-1e30)
         if checkpoint.class_order is not None:
             logits = _in_probe_order(logits, checkpoint.class_order)
         p = logits.double().softmax(1).amax(1)

@@ -31,10 +31,8 @@ from kinscape.backend.store.files import Files
 from kinscape.backend.store.tables import CheckpointRow, ProbeRow
 from kinscape.worker.door.refusal import Refusal, quoted
 from kinscape.worker.engine.forward import reduced
+from kinscape.worker.inputs.outputs import are_probabilities
 from kinscape.worker.inputs.undefined import NeedsMore, Undefined
-
-# Sums of float32 probabilities are this close to 1.
-NEAR_ONE = 1e-3
 
 
 def is_recording(metadata: dict[str, str]) -> bool:
@@ -111,8 +109,8 @@ def _check_values(tensors: dict[str, Tensor], about: About) -> None:
         if not values.is_floating_point():
             raise Refusal(f"{quoted(name)} holds whole numbers; record it as float32.")
     outputs = tensors[OUTPUTS]
-    if about.outputs is OutputKind.PROBABILITIES and bool(((outputs.double().sum(1) - 1).abs() > NEAR_ONE).any()):
-        raise Refusal("The outputs are said to be probabilities, and some rows do not sum to 1: say logits.")
+    if about.outputs is OutputKind.PROBABILITIES and not are_probabilities(outputs):
+        raise Refusal("The outputs are said to be probabilities, and some rows do not: say logits.")
 
 
 def _probe_of(

@@ -11,12 +11,17 @@ from kinscape.worker.evaluation.cells import not_applicable
 from kinscape.worker.evaluation.intervals import estimate
 from kinscape.worker.evaluation.measure import Measure, Settings
 from kinscape.worker.evaluation.models import as_measurement
+from kinscape.worker.inputs.outputs import are_probabilities
 from kinscape.worker.inputs.subject import Subject
 from kinscape.worker.inputs.undefined import Undefined
 
+# What torch says where a norm without statistics of its own is given one sample.
+ALONE = "more than 1 value per channel"
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory")
 # Two passes of so many samples tell whether a network draws noise; with fewer in one pass nothing is saved.
 FEWEST_PER_PASS = 4
+# Rows by which a network is seen to return probabilities.
+ROWS_SEEN = 16
 
 
 def evaluate_network(measure: Measure, subjects: Sequence[Subject], settings: Settings) -> Cell:
@@ -28,6 +33,13 @@ def evaluate_network(measure: Measure, subjects: Sequence[Subject], settings: Se
             found = _with_smaller_passes(measure, subjects, settings)
     except Undefined as sentence:
         return not_applicable(str(sentence))
+    except ValueError as error:
+        if ALONE not in str(error):
+            raise
+        return not_applicable(
+            "A norm of the network takes its statistics from the batch, so a sample alone has neither loss nor "
+            "gradient: train it with track_running_stats=True."
+        )
     except NotImplementedError as error:
         return not_applicable(f"A layer of the network has no derivative of this kind: {str(error)[:120]}")
     except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
@@ -73,11 +85,22 @@ def _with_smaller_passes(measure: Measure, subjects: Sequence[Subject], settings
         subjects = smaller
 
 
+def _gives_probabilities(subject: Subject) -> bool:
+    """Whether a network ends in a softmax: no logits of several samples are positive and sum to 1."""
+    with torch.no_grad():
+        return are_probabilities(subject.logits(subject.weights, subject.x[:ROWS_SEEN]))
+
+
 def _check_subject(subject: Subject, *, needs_labels: bool) -> None:
     bad = sum(int(w.numel() - w.isfinite().sum()) for w in subject.weights.values())
     if bad:
         raise Undefined(f"{bad} weights are NaN or infinite.")
     if not subject.weights:
         raise Undefined("The network has no trained parameters.")
+    if subject.once("probabilities", lambda: _gives_probabilities(subject)):
+        raise Undefined(
+            "The network returns probabilities (its rows sum to 1), and this measure takes logits: leave its softmax "
+            "out."
+        )
     if needs_labels and subject.y.numel() == 0:
         raise Undefined("This measure needs labels, and the probe set has none.")

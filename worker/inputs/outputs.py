@@ -10,6 +10,8 @@ from kinscape.worker.inputs.undefined import Undefined
 
 # Below this, counting the larger ones (quadratic in classes) is faster than sorting.
 FEW_CLASSES = 32
+# Rows of float32 probabilities sum to 1 that closely.
+NEAR_ONE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -89,3 +91,8 @@ def _inverse(order: Tensor) -> Tensor:
     """Where each number stands in rows that hold every number once, ``(rows, numbers)``."""
     numbers = torch.arange(order.shape[1], dtype=order.dtype, device=order.device)
     return torch.empty_like(order).scatter_(1, order.long(), numbers.expand(len(order), -1))
+
+
+def are_probabilities(outputs: Tensor) -> bool:
+    """Whether all rows are not negative and sum to 1, which logits do not."""
+    return bool((outputs >= 0).all()) and not bool(((outputs.double().sum(-1) - 1).abs() > NEAR_ONE).any())

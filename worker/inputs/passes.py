@@ -19,6 +19,16 @@ CACHE_BYTES = 4 << 20
 FEWEST_AT_ONCE, MOST_AT_ONCE = 8, 1024
 
 
+def needs_batch(module: nn.Module) -> bool:
+    """Whether a norm of the network takes its statistics from the batch, in eval mode too."""
+    return any(isinstance(m, nn.modules.batchnorm._BatchNorm) and m.running_mean is None for m in module.modules())
+
+
+def smallest_batch(module: nn.Module, x: Tensor) -> Tensor:
+    """As few samples as the network can read."""
+    return x[:2] if needs_batch(module) else x[:1]
+
+
 def samples_per_pass(module: nn.Module, x: Tensor, *, room_bytes: int) -> int:
     """How many samples fit one pass that is differentiated twice, judged by what one sample leaves behind."""
     return max(1, min(MOST_PER_PASS, room_bytes // (PASSES_KEPT * max(1, sum(_left_behind(module, x))))))
@@ -29,7 +39,7 @@ def samples_in_cache(module: nn.Module, x: Tensor) -> int:
 
     On a CPU, outputs of layers that outgrow its cache make a pass take up to twice as long.
     """
-    if any(isinstance(m, nn.modules.batchnorm._BatchNorm) and m.running_mean is None for m in module.modules()):
+    if needs_batch(module):
         # Its output for a sample depends on the other samples of the pass: no more passes than must be.
         return MOST_PER_PASS
     if x.device.type != "cpu":
@@ -40,15 +50,16 @@ def samples_in_cache(module: nn.Module, x: Tensor) -> int:
 def _left_behind(module: nn.Module, x: Tensor) -> list[int]:
     """Bytes of what each layer returns for one sample."""
     sizes: list[int] = []
+    seen = smallest_batch(module, x)
 
     def count(_m: nn.Module, _i: object, out: object) -> None:
         if isinstance(out, Tensor):
-            sizes.append(out.numel() * out.element_size())
+            sizes.append(out.numel() * out.element_size() // len(seen))
 
     handles = [m.register_forward_hook(count) for m in module.modules() if next(m.children(), None) is None]
     try:
         with torch.no_grad():
-            module(x[:1])
+            module(seen)
     finally:
         for handle in handles:
             handle.remove()

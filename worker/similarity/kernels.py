@@ -38,7 +38,8 @@ def narrowed(features: Tensor, **_: object) -> Tensor:
     x = as_given(features)
     if x.shape[1] > x.shape[0]:
         u, s, _vh = torch.linalg.svd(x, full_matrices=False)
-        x = u * s
+        # A rotation leaves a sample of zeros where it is; its rounding would point somewhere.
+        x = torch.where((x != 0).any(1, keepdim=True), u * s, 0.0)
     return x
 
 

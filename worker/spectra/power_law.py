@@ -11,6 +11,9 @@ FEWEST = 20
 # Tails × values that stay in the cache.
 ENTRIES_AT_ONCE = 1 << 16
 
+# Values so near one another are one value with its rounding, that of float32 weights included: they have no tail.
+SAME = 1e-4
+
 Numbers = npt.NDArray[np.float64]
 
 
@@ -46,7 +49,7 @@ def fit_power_law(values: Tensor) -> PowerLaw | None:
     Source: Clauset, Shalizi & Newman 2009, sections 3.1 and 3.3; Martin & Mahoney 2021.
     """
     count = len(values)
-    if count < FEWEST or float(values[0]) == float(values[-1]):
+    if count < FEWEST or float(values[-1]) <= float(values[0]) * (1 + SAME):
         return None
     logs = np.log(values.numpy())
     tails = np.arange(count, 1, -1)

@@ -13,10 +13,12 @@ from kinscape.worker.inputs.outputs import Outputs
 from kinscape.worker.inputs.undefined import Undefined
 from kinscape.worker.measures.calibration.family import confidence_card
 
-# Outside this range predictions are one-hot, or uniform.
-COLDEST, HOTTEST = 1e-2, 1e2
+# In units of the spread of the logits, so that logits times c have c times the temperature; outside this range
+# predictions are one-hot, or uniform.
+COLDEST, HOTTEST = 1e-4, 1e4
 # The bracket shrinks to rounding.
 HALVINGS = 60
+IMPOSSIBLE = -1e29
 # As the measure ece counts by default.
 BINS = 15
 
@@ -30,6 +32,11 @@ def best_temperature(outputs: Outputs) -> float:
     if outputs.labels is None:
         raise Undefined("This measure needs labels, and the probe set has none.")
     logits = outputs.logits - outputs.logits.amax(1, keepdim=True)
+    # Classes that are impossible (-1e30) say nothing of the spread.
+    spread = float(logits[logits > IMPOSSIBLE].square().mean().sqrt())
+    if not spread > 0:
+        raise Undefined("All classes get the same logit on every sample, so no temperature changes anything.")
+    logits = logits / spread
     right = logits.gather(1, outputs.labels[:, None])[:, 0]
 
     def slope(inverse: float) -> float:
@@ -38,16 +45,14 @@ def best_temperature(outputs: Outputs) -> float:
         return float(((p * logits).sum(1) - right).mean())
 
     low, high = math.log(1 / HOTTEST), math.log(1 / COLDEST)
-    if slope(math.exp(high)) == 0 == slope(math.exp(low)):
-        raise Undefined("All classes get the same logit on every sample, so no temperature changes anything.")
-    if slope(math.exp(high)) < 0:
+    if slope(math.exp(high)) <= 0:
         raise Undefined("Every answer is right, or nearly so: the colder the better, no temperature is best.")
     if slope(math.exp(low)) > 0:
         raise Undefined("The answers carry nothing about the labels: the hotter the better, no temperature is best.")
     for _ in range(HALVINGS):
         middle = (low + high) / 2
         low, high = (middle, high) if slope(math.exp(middle)) < 0 else (low, middle)
-    return math.exp(-(low + high) / 2)
+    return spread * math.exp(-(low + high) / 2)
 
 
 def halves(samples: int) -> tuple[Tensor, Tensor]:
@@ -79,6 +84,7 @@ def temperature_curve(value: float, outputs: Outputs) -> Measurement:
 @measure(
     confidence_card(
         slug="temperature",
+        version=2,
         title="Best temperature",
         formula=r"\arg\min_T\; -\tfrac1N\sum_i \log \operatorname{softmax}(z_i/T)_{y_i}",
         low=0.0,

@@ -12,6 +12,7 @@ from kinscape.worker.similarity.rotation import polar
 @measure(
     layer_card(
         slug="aligned-cosine",
+        version=2,
         title="Aligned cosine",
         formula=r"\frac1N\sum_i \cos(x_i Q, y_i),\quad Q = \arg\min_{Q^\top Q = I} \lVert XQ - Y\rVert_F",
         low=-1.0,
