@@ -20,8 +20,6 @@ ALONE = "more than 1 value per channel"
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory")
 # Two passes of so many samples tell whether a network draws noise; with fewer in one pass nothing is saved.
 FEWEST_PER_PASS = 4
-# Rows by which a network is seen to return probabilities.
-ROWS_SEEN = 16
 
 
 def evaluate_network(measure: Measure, subjects: Sequence[Subject], settings: Settings) -> Cell:
@@ -88,7 +86,7 @@ def _with_smaller_passes(measure: Measure, subjects: Sequence[Subject], settings
 def _gives_probabilities(subject: Subject) -> bool:
     """Whether a network ends in a softmax: no logits of several samples are positive and sum to 1."""
     with torch.no_grad():
-        return are_probabilities(subject.logits(subject.weights, subject.x[:ROWS_SEEN]))
+        return are_probabilities(subject.logits(subject.weights, subject.x[:FEWEST_PER_PASS]))
 
 
 def _check_subject(subject: Subject, *, needs_labels: bool) -> None:
