@@ -60,12 +60,27 @@ def _check_steady(subject: Subject) -> None:
         raise Undefined("The network computes the same samples differently each time, so its numbers are not defined.")
 
 
+def _check_logits(subject: Subject) -> None:
+    """Refuse a network that ends in a softmax: no logits of several samples are positive and sum to 1."""
+
+    def ends_in_softmax() -> bool:
+        with torch.no_grad():
+            return are_probabilities(subject.logits(subject.weights, subject.x[:FEWEST_PER_PASS]))
+
+    if subject.once("probabilities", ends_in_softmax):
+        raise Undefined(
+            "The network returns probabilities (its rows sum to 1), and this measure takes logits: leave its softmax "
+            "out."
+        )
+
+
 def _with_smaller_passes(measure: Measure, subjects: Sequence[Subject], settings: Settings) -> Any:
     """The number, with fewer samples in one pass whenever memory runs out."""
     while True:
         try:
             for subject in subjects:
                 _check_steady(subject)
+                _check_logits(subject)
             return measure.compute(*subjects, **settings)
         except RuntimeError as error:
             if not any(words in str(error) for words in OUT_OF_MEMORY):
@@ -83,22 +98,11 @@ def _with_smaller_passes(measure: Measure, subjects: Sequence[Subject], settings
         subjects = smaller
 
 
-def _gives_probabilities(subject: Subject) -> bool:
-    """Whether a network ends in a softmax: no logits of several samples are positive and sum to 1."""
-    with torch.no_grad():
-        return are_probabilities(subject.logits(subject.weights, subject.x[:FEWEST_PER_PASS]))
-
-
 def _check_subject(subject: Subject, *, needs_labels: bool) -> None:
     bad = sum(int(w.numel() - w.isfinite().sum()) for w in subject.weights.values())
     if bad:
         raise Undefined(f"{bad} weights are NaN or infinite.")
     if not subject.weights:
         raise Undefined("The network has no trained parameters.")
-    if subject.once("probabilities", lambda: _gives_probabilities(subject)):
-        raise Undefined(
-            "The network returns probabilities (its rows sum to 1), and this measure takes logits: leave its softmax "
-            "out."
-        )
     if needs_labels and subject.y.numel() == 0:
         raise Undefined("This measure needs labels, and the probe set has none.")
