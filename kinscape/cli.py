@@ -10,11 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from kinscape.backend.contracts.comparisons import ComparisonState
+from kinscape.backend.contracts.probes import Layout, Scale
 from kinscape.backend.contracts.uploads import State
-from kinscape.client import Client, ClientError, Comparison, Project
+from kinscape.client import Checkpoint, Client, ClientError, Comparison, Project
 
 URL = "http://127.0.0.1:8050"
 DATA = Path("~/.local/share/kinscape")
+# What training loops call their files, whatever the run.
+ANYBODYS = ("last", "best", "final", "model", "checkpoint", "ckpt", "weights", "pytorch_model", "state_dict")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -55,12 +58,16 @@ def _projects(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
 
 def _uploads(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     probe = verbs.add_parser("probe", help="probe sets").add_subparsers(dest="what", required=True)
-    sent = probe.add_parser("upload", help="upload a probe set (.npz with x and y)")
+    sent = probe.add_parser("upload", help="upload a probe set (.npz, .npy, .csv, .safetensors, .pt)")
     sent.add_argument("file", type=Path)
     sent.add_argument("--project", required=True)
     sent.add_argument("--name")
     sent.add_argument("--role", choices=("held-out", "train", "shifted"), default="held-out")
-    upload = verbs.add_parser("upload", help="upload checkpoints (.safetensors, or a torch.save state_dict)")
+    sent.add_argument("--scale", choices=list(Scale), default=Scale.UNIT, help="raw keeps images of bytes at 0…255")
+    sent.add_argument("--layout", choices=list(Layout), default=Layout.RECOGNISED, help="as-given keeps colours last")
+    sent.add_argument("--mean", type=float, nargs="+", help="of each channel, to normalise by")
+    sent.add_argument("--std", type=float, nargs="+", help="of each channel, to normalise by")
+    upload = verbs.add_parser("upload", help="upload checkpoints: weights, programs of torch.export, recordings")
     upload.add_argument("files", type=Path, nargs="+")
     upload.add_argument("--project", required=True)
     upload.add_argument("--architecture")
@@ -69,6 +76,14 @@ def _uploads(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     upload.add_argument("--tag", action="append", default=[], metavar="NAME=VALUE")
     upload.add_argument("--group", default="")
     upload.add_argument("--parent")
+    confirm = verbs.add_parser("confirm", help="name the architecture of a checkpoint of which the weights are known")
+    confirm.add_argument("name")
+    confirm.add_argument("--project", required=True)
+    confirm.add_argument("--architecture", help="the first that fits when left out")
+    confirm.add_argument("--argument", action="append", default=[], metavar="NAME=NUMBER")
+    delete = verbs.add_parser("delete", help="delete a checkpoint that no comparison shows")
+    delete.add_argument("name")
+    delete.add_argument("--project", required=True)
 
 
 def _comparisons(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -133,19 +148,70 @@ def start(given: argparse.Namespace) -> int:
     return up(options, open_browser=not given.no_browser, then=then)
 
 
+def numbers(texts: Sequence[str]) -> dict[str, int]:
+    """``name=number`` texts as a dictionary."""
+    out = {}
+    for name, value in pairs(texts).items():
+        if not value.isdecimal():
+            raise ClientError(f"--argument {name} must be a whole number, not {value!r}.")
+        out[name] = int(value)
+    return out
+
+
+def names_of(files: Sequence[Path]) -> dict[Path, str]:
+    """Names of checkpoints: of their files, with their folders where the files of several runs are called the same."""
+    stems = [file.stem for file in files]
+    return {
+        file: f"{file.absolute().parent.name}/{file.stem}"
+        if stems.count(file.stem) > 1 or file.stem.lower() in ANYBODYS
+        else file.stem
+        for file in files
+    }
+
+
+def named(project: Project, name: str) -> Checkpoint:
+    """The checkpoint of this name."""
+    found = [c for c in project.checkpoints() if c.name == name]
+    if not found:
+        raise ClientError(f"There is no checkpoint named {name!r} in {project.name}.")
+    return found[0]
+
+
+def confirm(project: Project, given: argparse.Namespace) -> int:
+    """Name the architecture of a checkpoint."""
+    checkpoint = named(project, given.name)
+    if given.architecture is None and not checkpoint.proposals:
+        raise ClientError(f"{checkpoint.name} fits no known architecture: say which with --architecture.")
+    if given.architecture is None:
+        architecture, arguments = checkpoint.proposals[0].architecture, dict(checkpoint.proposals[0].arguments)
+    else:
+        architecture, arguments = given.architecture, dict(numbers(given.argument))
+    made = project.confirm(checkpoint, architecture=architecture, arguments=arguments)
+    print(f"{made.name} is ready ({made.kind}, {made.parameters} parameters)")
+    return 0
+
+
+def upload_probe(project: Project, given: argparse.Namespace) -> int:
+    """Upload a probe set."""
+    if (given.mean is None) != (given.std is None):
+        raise ClientError("--mean and --std belong together: one number per channel each.")
+    rule = None if given.mean is None else {"mean": given.mean, "std": given.std}
+    how = {"role": given.role, "scale": given.scale, "layout": given.layout, "normalisation": rule}
+    probe = project.upload_probe(given.file, name=given.name, **how)
+    print(f"probe set {probe.id}: {probe.samples} samples, {probe.classes} classes. {probe.reason}".strip())
+    return 0
+
+
 def upload(client: Client, given: argparse.Namespace) -> int:
     """Upload files; one that is refused does not stop the others."""
     project = client.project(given.project)
-    arguments = {}
-    for name, value in pairs(given.argument).items():
-        if not value.isdecimal():
-            raise ClientError(f"--argument {name} must be a whole number, not {value!r}.")
-        arguments[name] = int(value)
+    arguments = numbers(given.argument)
     failed = 0
-    for file in given.files:
+    for file, name in names_of(given.files).items():
         try:
             made = project.upload_checkpoint(
                 file,
+                name=name,
                 architecture=given.architecture,
                 arguments=arguments,
                 tags=pairs(given.tag),
@@ -218,9 +284,11 @@ def talk(given: argparse.Namespace) -> int:
             for project in client.projects():
                 print(f"{project.id}\t{project.name}")
         elif given.verb == "probe":
-            chosen: Project = client.project(given.project)
-            probe = chosen.upload_probe(given.file, name=given.name, role=given.role)
-            print(f"probe set {probe.id}: {probe.samples} samples, {probe.classes} classes")
+            return upload_probe(client.project(given.project), given)
+        elif given.verb == "confirm":
+            return confirm(client.project(given.project), given)
+        elif given.verb == "delete":
+            named(client.project(given.project), given.name).delete()
         elif given.verb == "upload":
             return upload(client, given)
         elif given.verb == "compare":

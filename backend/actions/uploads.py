@@ -218,7 +218,8 @@ def finish(session: Session, files: Files, token: str) -> int:
     job: Job
     if upload.kind is UploadKind.PROBE:
         made = _new_probe(session, upload, hash_of(source))
-        job = InspectProbe(probe=made)
+        about = ProbeDescription.model_validate(upload.description)
+        job = InspectProbe(probe=made, scale=about.scale, layout=about.layout)
     else:
         made = _new_checkpoint(session, upload, hash_of(source))
         text = CheckpointDescription.model_validate(upload.description)

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from kinscape.backend.contracts.comparisons import Precision, Reduction
+from kinscape.backend.contracts.probes import Layout, Scale
 from kinscape.backend.contracts.projects import Id
 
 
@@ -80,6 +81,8 @@ class InspectProbe(_Work):
 
     kind: Literal[JobKind.INSPECT_PROBE] = JobKind.INSPECT_PROBE
     probe: Id
+    scale: Scale = Scale.UNIT
+    layout: Layout = Layout.RECOGNISED
 
 
 class AddBuiltin(_Work):

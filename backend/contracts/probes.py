@@ -17,6 +17,20 @@ class ProbeRole(enum.StrEnum):
     SHIFTED = "shifted"
 
 
+class Scale(enum.StrEnum):
+    """What becomes of images of bytes."""
+
+    UNIT = "unit"
+    RAW = "raw"
+
+
+class Layout(enum.StrEnum):
+    """Which order of axes images have."""
+
+    RECOGNISED = "recognised"
+    AS_GIVEN = "as-given"
+
+
 class ProbeDescription(BaseModel):
     """What a user says about a probe set."""
 
@@ -24,6 +38,10 @@ class ProbeDescription(BaseModel):
     name: Name
     role: ProbeRole = ProbeRole.HELD_OUT
     normalisation: dict[str, list[float]] | None = None
+    scale: Scale = Field(default=Scale.UNIT, description="unit divides images of bytes by 255, raw keeps them.")
+    layout: Layout = Field(
+        default=Layout.RECOGNISED, description="recognised turns images with colours last, as-given keeps them."
+    )
 
 
 class ProbeFacts(BaseModel):
@@ -36,6 +54,7 @@ class ProbeFacts(BaseModel):
     constant_features: int = 0
     classes: int | None = None
     class_counts: list[int] = Field(default_factory=list)
+    told: list[str] = Field(default_factory=list, description="What was done to the samples, and what was not read.")
 
 
 class Probe(BaseModel):

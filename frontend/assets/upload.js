@@ -38,7 +38,7 @@
   }
 
   const stem = (name) => name.replace(/\.(safetensors|pt|pth|pt2|bin|ckpt|th|tar|npz)$/i, "");
-  const isProbe = (file) => /\.npz$/i.test(file.name);
+  const isProbe = (file) => /\.(npz|npy|csv)$/i.test(file.name);
 
   function sheet() {
     const node = document.getElementById("upload-sheet");
@@ -259,7 +259,7 @@
   });
   document.addEventListener("click", (event) => {
     if (!event.target.closest || !event.target.closest("#choose-files")) return;
-    const input = make("input", { type: "file", multiple: "", accept: ".safetensors,.pt,.pth,.pt2,.ckpt,.th,.bin,.tar,.npz" });
+    const input = make("input", { type: "file", multiple: "", accept: ".safetensors,.pt,.pth,.pt2,.ckpt,.th,.bin,.tar,.gz,.npz,.npy,.csv" });
     input.addEventListener("change", () => add(input.files));
     input.click();
   });

@@ -102,7 +102,9 @@ def page(project: Project) -> Any:
             html.Div(
                 [
                     dmc.Button("Add scikit-learn's digits", id="add-digits", size="xs", variant="default"),
-                    html.Span("or drop an .npz with x and y anywhere on this page", className="quiet"),
+                    html.Span(
+                        "or drop an .npz, .npy or .csv of samples and labels anywhere on this page", className="quiet"
+                    ),
                     html.Div(id="digits-trouble"),
                 ],
                 className="bar",
@@ -142,7 +144,7 @@ def probe_list(probes: list[Probe]) -> Any:
     for p in probes:
         shape = "×".join(str(s) for s in p.shape)
         text = f"{p.samples} samples of {shape}, {p.classes} classes" if p.state is uploads.State.READY else p.reason
-        extras = []
+        extras = [p.reason] if p.reason and p.state is uploads.State.READY else []
         if p.duplicates:
             extras.append(f"{p.duplicates} duplicates")
         if p.constant_features:

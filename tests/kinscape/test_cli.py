@@ -10,7 +10,9 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
+import torch
 
+from kinscape import build
 from kinscape.cli import main
 from kinscape.local import launcher
 from tests.conftest import Server
@@ -97,3 +99,46 @@ def test_workers_share_the_cores(has: int, expected: int, monkeypatch: pytest.Mo
     assert launcher.usual_workers() == (1 if gpu else expected)
     monkeypatch.setattr(launcher, "GIBIBYTES_PER_WORKER", 1 << 20)
     assert launcher.usual_workers() == 1
+
+
+def test_files_of_several_runs_come_in_and_a_proposal_is_no_dead_end(
+    server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = f"cli runs {time.monotonic_ns()}"
+    to = ["--url", server.url]
+    assert main([*to, "project", "create", name]) == 0
+    files = []
+    for seed in range(2):
+        torch.manual_seed(seed)
+        (tmp_path / f"seed{seed}").mkdir()
+        files.append(tmp_path / f"seed{seed}" / "last.ckpt")
+        torch.save({"state_dict": build("mlp", inputs=12, classes=3, width=5, depth=1).state_dict()}, files[-1])
+    assert main([*to, "upload", *map(str, files), "--project", name]) == 0
+    out = said(capsys)
+    assert out.count("is ready (weights only") == 2
+    assert "fit mlp(inputs=12, classes=3, width=5, depth=1)" in out
+    assert main([*to, "confirm", "seed0/last", "--project", name]) == 0
+    assert "seed0/last is ready (mlp" in said(capsys)
+    assert main([*to, "delete", "seed1/last", "--project", name]) == 0
+    assert main([*to, "confirm", "seed1/last", "--project", name]) == 1
+    assert "no checkpoint named 'seed1/last'" in capsys.readouterr().err
+
+
+def test_a_probe_set_says_what_was_done_to_it(
+    server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = f"cli probe {time.monotonic_ns()}"
+    to = ["--url", server.url]
+    assert main([*to, "project", "create", name]) == 0
+    images = np.random.default_rng(0).integers(0, 256, (9, 8, 8, 3), dtype=np.uint8)
+    np.savez(tmp_path / "p.npz", images=images, labels=np.arange(9) % 2)
+    to_it = [*to, "probe", "upload", str(tmp_path / "p.npz"), "--project", name]
+    assert main([*to_it, "--mean", "0.5", "0.5", "0.5", "--std", "0.2", "0.2", "0.2"]) == 0
+    out = said(capsys)
+    assert "9 samples, 2 classes" in out
+    assert "divided by 255" in out
+    assert "colours last" in out
+    assert main([*to_it, "--name", "other", "--mean", "0.5"]) == 1
+    assert "--mean and --std belong together" in capsys.readouterr().err
+    assert main([*to_it, "--name", "third", "--mean", "0.5", "0.5", "--std", "1", "1"]) == 1
+    assert "2 channels, the samples have 3" in capsys.readouterr().err

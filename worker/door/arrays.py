@@ -3,7 +3,7 @@
 import zipfile
 
 from kinscape.worker.door.canonical import Tensor
-from kinscape.worker.door.probe_file import LARGEST, read_array
+from kinscape.worker.door.probe_arrays import LARGEST, read_array
 from kinscape.worker.door.refusal import Refusal, quoted
 
 DTYPES = {

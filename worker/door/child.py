@@ -110,11 +110,11 @@ def _zipped(path: str, *, pickles: bool, wanted: str) -> Opened:
     return tensors, {"tied": tied, "told": told}
 
 
-def probe(path: str, **_: Any) -> Opened:
+def probe(path: str, *, pickles: bool, wanted: str, **_: str) -> Opened:
     """The samples of an uploaded probe set and what was found in them."""
     from kinscape.worker.door import probe_file
 
-    return probe_file.read(path)
+    return probe_file.read(path, pickles=pickles, wanted=wanted)
 
 
 def _start(path: str) -> bytes:

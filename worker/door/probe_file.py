@@ -1,78 +1,60 @@
-"""Probe sets out of .npz files."""
+"""Probe sets: which arrays are samples and labels, and what was done to them."""
 
-import zipfile
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from kinscape.worker.door.canonical import Tensor
+from kinscape.worker.door.probe_arrays import SAVE, Array, arrays_of
 from kinscape.worker.door.refusal import Refusal, quoted
 
-# Samples are held in memory whole.
-LARGEST = 2 << 30
 # Kernel matrices are quadratic in samples.
 MOST_SAMPLES = 1_000_000
-SAVE = "save it with numpy.savez(path, x=samples, y=labels)"
+SAMPLES = ("x", "x_test", "test_images", "images", "data", "inputs", "features", "input_ids")
+LABELS = ("y", "y_test", "test_labels", "labels", "label", "targets", "target")
+# What stands beside tokens in many files, and is no sample.
+BESIDE = ("attention_mask", "token_type_ids")
+COLOURS = (1, 3, 4)
+# Words by which a user overrides what is recognised.
+RAW, AS_GIVEN = "raw", "as-given"
+BYTE = 255
 
 
-def read(path: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Samples ``x``, labels ``y`` where given, and what was found in them."""
-    with open(path, "rb") as file:
-        if file.read(4) != b"PK\x03\x04":
-            raise Refusal(f"This is not an .npz file; {SAVE}.")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            arrays = {n.removesuffix(".npy"): read_array(archive, n) for n in _names(archive)}
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, OSError) as error:
-        raise Refusal(f"The file is damaged or cut off; {SAVE}, and upload it again.") from error
-    if "x" not in arrays:
-        has = ", ".join(quoted(n) for n in list(arrays)[:8]) or "none"
-        raise Refusal(f"The file has no array named x (it has {has}); {SAVE}.")
-    x = _samples(arrays["x"])
-    y = _labels(arrays["y"], len(x)) if "y" in arrays else None
+def read(path: str, *, pickles: bool, wanted: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Samples ``x``, labels ``y`` where given, and what was found in them.
+
+    Args:
+        wanted: ``raw`` keeps bytes as they are, ``as-given`` keeps the order of axes.
+    """
+    arrays = {name.strip(): values for name, values in arrays_of(path, pickles=pickles).items()}
+    told: list[str] = []
+    x_name, y_name = _chosen(arrays, told)
+    x = _samples(arrays[x_name], wanted.split(), told)
+    y = _labels(arrays[y_name], len(x), told) if y_name else None
     tensors = {"x": Tensor("F32", x.shape, memoryview(x.tobytes()))}
     if y is not None:
         tensors["y"] = Tensor("I64", y.shape, memoryview(y.tobytes()))
-    return tensors, _facts(x, y)
+    return tensors, {**_facts(x, y), "told": told}
 
 
-def _names(archive: zipfile.ZipFile) -> list[str]:
-    infos = archive.infolist()
-    if sum(i.file_size for i in infos) > LARGEST:
-        raise Refusal(f"The arrays are larger than {LARGEST >> 30} GiB; use fewer samples.")
-    if len({i.filename for i in infos}) != len(infos):
-        raise Refusal(f"The file names an array twice; {SAVE}.")
-    return [i.filename for i in infos if i.filename in ("x.npy", "y.npy") or len(infos) < 20]
+def _chosen(arrays: dict[str, Array], told: list[str]) -> tuple[str, str]:
+    """Names of samples and labels; that of labels empty where there are none."""
+    low = {name.lower(): name for name in arrays}
+    x = next((low[n] for n in SAMPLES if n in low), None)
+    if x is None:
+        has = ", ".join(quoted(n) for n in list(arrays)[:8]) or "none"
+        raise Refusal(f"The file has no array named x (it has {has}); {SAVE}.")
+    y = next((low[n] for n in LABELS if n in low), "")
+    if x.lower() != "x":
+        told.append(f"Samples were read from {x}" + (f", labels from {y}." if y else "."))
+    left = [n for n in arrays if n not in (x, y)]
+    if left:
+        told.append(f"Not read: {', '.join(left[:8])}.")
+    return x, y
 
 
-def read_array(archive: zipfile.ZipFile, name: str, *, save: str = SAVE) -> npt.NDArray[Any]:
-    """An array of an archive, never by unpickling."""
-    try:
-        with archive.open(name) as member:
-            _check_header(member, name)
-            member.seek(0)
-            array: npt.NDArray[Any] = np.lib.format.read_array(member, allow_pickle=False)
-    except (ValueError, MemoryError, SyntaxError, TypeError) as error:
-        raise Refusal(
-            f"The array {quoted(name)} is damaged, or holds Python objects, which are never read; {save}."
-        ) from error
-    return array
-
-
-def _check_header(member: IO[bytes], name: str) -> None:
-    """Refuse what would not fit before any of it is unpacked."""
-    version = np.lib.format.read_magic(member)
-    reader = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, _, _ = reader(member)
-    values = 1
-    for side in shape:
-        values *= side
-    if values * 4 > LARGEST:
-        raise Refusal(f"The array {quoted(name)} has the shape {shape}: at most {LARGEST >> 30} GiB are read.")
-
-
-def _samples(x: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+def _samples(x: Array, wanted: list[str], told: list[str]) -> npt.NDArray[np.float32]:
     if x.ndim < 2 or 0 in x.shape:
         raise Refusal(f"x has the shape {x.shape}; it must be (samples, …) with at least one value per sample.")
     if len(x) > MOST_SAMPLES:
@@ -83,16 +65,46 @@ def _samples(x: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     bad = int(values.size - np.isfinite(values).sum())
     if bad:
         raise Refusal(f"x holds {bad} values that are NaN, infinite or too large for float32; remove them.")
+    if x.dtype == np.uint8 and x.ndim > 2 and RAW not in wanted:
+        values /= BYTE
+        told.append("Images of bytes were divided by 255; upload with scale=raw to keep 0…255.")
+    if _has_colours_last(x) and AS_GIVEN not in wanted:
+        values = np.ascontiguousarray(np.moveaxis(values, -1, 1))
+        told.append(
+            f"Images {x.shape[1]}×{x.shape[2]}×{x.shape[3]} were taken to have their colours last and turned to "
+            f"{x.shape[3]}×{x.shape[1]}×{x.shape[2]}; upload with layout=as-given to keep the order."
+        )
     return values[:, None] if values.ndim == 3 else values
 
 
-def _labels(y: npt.NDArray[Any], samples: int) -> npt.NDArray[np.int64]:
-    if y.shape != (samples,):
-        raise Refusal(f"y has the shape {y.shape}; with {samples} samples it must be ({samples},).")
-    if y.dtype.kind not in "fiub" or not bool(np.isfinite(y).all()) or bool((y != np.floor(y)).any()):
-        raise Refusal("y must hold whole numbers, one class number per sample, counted from 0.")
+def _has_colours_last(x: Array) -> bool:
+    """Whether images are (samples, height, width, colours): few colours at the end, and not in front."""
+    return x.ndim == 4 and x.shape[3] in COLOURS and x.shape[1] not in COLOURS and min(x.shape[1:3]) > max(COLOURS)
+
+
+def _labels(y: Array, samples: int, told: list[str]) -> npt.NDArray[np.int64] | None:
+    if len(y) != samples or y.ndim > 2 or y.dtype.kind not in "fiub":
+        raise Refusal(
+            f"y has the shape {y.shape} and {y.dtype.name} values; with {samples} samples it must hold whole numbers, "
+            f"({samples},)."
+        )
+    if not bool(np.isfinite(y).all()):
+        raise Refusal("y holds values that are NaN or infinite; remove these samples.")
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = y[:, 0]
+        told.append(f"Labels ({samples}, 1) were read as ({samples},).")
+    if y.ndim == 2:
+        if not bool(((y == 0) | (y == 1)).all()) or bool((y.sum(1) != 1).any()):
+            raise Refusal(f"y has the shape {y.shape}: one class number per sample is needed, or one-hot rows.")
+        told.append(f"One-hot labels of {y.shape[1]} classes were read as class numbers.")
+        y = y.argmax(1)
+    if bool((y != np.floor(y)).any()):
+        told.append("y holds no class numbers, so the set has no labels.")
+        return None
     if bool((y < 0).any()) or bool((y > 99_999).any()):
         raise Refusal(f"y holds labels from {y.min()} to {y.max()}; they must lie between 0 and 99999.")
+    if len(y) > 1 and bool((y == y[0]).all()):
+        told.append(f"All labels are {int(y[0])}: measures that need labels say little.")
     return y.astype("<i8")
 
 

@@ -11,7 +11,7 @@ from kinscape.worker.door.canonical import ITEM_BYTES, Tensor, count
 from kinscape.worker.door.refusal import Refusal, quoted
 from kinscape.worker.door.strided import strided
 from kinscape.worker.door.unpickler import DeferredCall, Persistent
-from kinscape.worker.door.weight_sets import SAVE, chosen, rebuilt
+from kinscape.worker.door.weight_sets import SAVE, chosen, is_tensor, rebuilt
 
 STORAGES = {
     "FloatStorage": "F32",
@@ -67,6 +67,27 @@ def read(path: str, *, wanted: str = "") -> TorchWeights:
             return _put_together(value, wanted, bytes_of)
     except (zipfile.BadZipFile, EOFError, NotImplementedError, OSError) as error:
         raise Refusal(f"The file is damaged or cut off; {SAVE}, and upload it again.") from error
+
+
+def read_tensors(path: str) -> dict[str, Tensor]:
+    """The tensors of an archive of torch.save: those of a dictionary, or x and y of one or two without names."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            root = _checked(archive)
+            value = unpickler.load(_member(archive, f"{root}/data.pkl", LARGEST_PICKLE))
+            if is_tensor(value):
+                value = (value,)
+            if isinstance(value, tuple | list):
+                value = dict(zip(("x", "y"), value, strict=False))
+            found = {k: v for k, v in value.items() if isinstance(k, str) and is_tensor(v)}
+            places = {name: _place(name, made) for name, made in found.items()}
+
+            def bytes_of(key: str) -> memoryview:
+                return memoryview(_member(archive, f"{root}/data/{key}", 1 << 40))
+
+            return {name: _tensor(name, place, bytes_of) for name, place in places.items()}
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, OSError, AttributeError) as error:
+        raise Refusal("The file is damaged, or holds no tensors; save a dictionary of x and y.") from error
 
 
 def read_legacy(path: str, *, wanted: str = "") -> TorchWeights:

@@ -74,7 +74,10 @@ def inspect_probe(database: Database, files: Files, job: InspectProbe | AddBuilt
         digest, role = row.upload_hash or "", row.role
     opened, reason = None, ""
     try:
-        opened = _builtin(files, role) if isinstance(job, AddBuiltin) else _open(files, digest, kind=UploadKind.PROBE)
+        if isinstance(job, AddBuiltin):
+            opened = _builtin(files, role)
+        else:
+            opened = _open(files, digest, kind=UploadKind.PROBE, wanted=f"{job.scale} {job.layout}")
     except Refusal as refusal:
         reason = str(refusal)
     with database.transaction() as session:
@@ -146,7 +149,7 @@ def _settle_probe(row: ProbeRow, opened: OpenedFile) -> None:
     row.content_hash = hashlib.sha256(named.encode()).hexdigest()
     row.file_hash = opened.file_hash
     row.facts = facts
-    row.state = State.READY
+    row.state, row.reason = State.READY, " ".join(facts.told)
 
 
 def check_normalisation(rule: dict[str, Any], shape: list[int]) -> None:

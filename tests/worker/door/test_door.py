@@ -188,7 +188,7 @@ def test_a_probe_set_says_what_is_in_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arrays", "sentence"),
     [
-        ({"images": np.zeros((3, 2))}, "no array named x"),
+        ({"pictures": np.zeros((3, 2))}, "no array named x"),
         ({"x": np.array([{}], dtype=object)}, "Python objects"),
         ({"x": np.full((3, 2), np.nan)}, "6 values that are NaN"),
         ({"x": np.zeros((0, 2))}, "at least one value"),
@@ -196,7 +196,6 @@ def test_a_probe_set_says_what_is_in_it(tmp_path: Path) -> None:
         ({"x": np.zeros((3, 2), dtype=complex)}, "real numbers"),
         ({"x": np.zeros((3, 2)), "y": np.zeros(2)}, "with 3 samples"),
         ({"x": np.zeros((3, 2)), "y": np.array([0, 1, -1])}, "between 0 and"),
-        ({"x": np.zeros((3, 2)), "y": np.array([0, 1, 0.5])}, "whole numbers"),
         ({"x": np.zeros((3, 2)), "y": np.array(["a", "b", "c"])}, "whole numbers"),
     ],
 )
