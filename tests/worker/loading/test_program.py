@@ -343,3 +343,21 @@ def test_random_damage_of_a_program_is_refused_or_harmless(tmp_path: Path) -> No
                 program(samples("mlp", 2))
         except Refusal:
             continue
+
+
+class Growing(nn.Module):
+    """What it makes grows with the cube of the samples."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        n = x.shape[0]
+        cube = (x * self.scale)[:, None, None].expand(n, 40 * n, 40 * n, 4)
+        return (cube + 1).sum((1, 2))
+
+
+def test_a_program_that_grows_faster_than_its_samples_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Refusal, match=r"makes [\d,]+ values in one step"):
+        opened(exported(Growing(), torch.randn(2, 4), tmp_path / "m.pt2"))
