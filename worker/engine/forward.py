@@ -34,8 +34,10 @@ def reduced(values: Tensor, reduction: str) -> Tensor:
 
 def forward(
     module: nn.Module, x: Tensor, *, layers: Mapping[str, str], reduction: str
-) -> tuple[Tensor, dict[str, Tensor]]:
+) -> tuple[Tensor | None, dict[str, Tensor]]:
     """Logits ``(samples, classes)``, and features of each layer by the name it was asked under.
+
+    A network that answers for every position (a language model, a segmentation) has features, but no such logits: None.
 
     Args:
         layers: module name by asked name; the empty module name means the logits.
@@ -51,21 +53,23 @@ def forward(
             kept[asked].add(reduced(out.detach(), reduction))
 
         handles.append(module.get_submodule(name).register_forward_hook(keep))
-    logits = _StoredFeatures("logits", len(x))
+    logits: _StoredFeatures | None = _StoredFeatures("logits", len(x))
     try:
         with torch.no_grad():
             for rows in x.split(at_once):
                 out = module(rows)
-                if not isinstance(out, Tensor) or out.ndim != 2:
+                if not isinstance(out, Tensor) or out.ndim < 2:
                     raise Undefined("The network does not return logits (samples, classes).")
-                logits.add(out)
+                logits = logits if out.ndim == 2 else None
+                if logits is not None:
+                    logits.add(out)
                 for asked, name in layers.items():
                     if not name:
-                        kept[asked].add(out)
+                        kept[asked].add(reduced(out, reduction))
     finally:
         for handle in handles:
             handle.remove()
-    return logits.whole(), {asked: rows.whole() for asked, rows in kept.items()}
+    return None if logits is None else logits.whole(), {asked: rows.whole() for asked, rows in kept.items()}
 
 
 class _StoredFeatures:

@@ -1,5 +1,6 @@
 """Networks, samples, outputs and features: loaded once, in an LRU cache."""
 
+import contextlib
 import secrets
 from collections.abc import Callable, Hashable
 from functools import cache
@@ -26,7 +27,7 @@ from kinscape.worker.inputs.layer import Layer
 from kinscape.worker.inputs.outputs import Outputs, are_probabilities
 from kinscape.worker.inputs.passes import samples_per_pass
 from kinscape.worker.inputs.subject import Subject
-from kinscape.worker.inputs.undefined import NeedsMore
+from kinscape.worker.inputs.undefined import NeedsMore, Undefined
 from kinscape.worker.inputs.untrained import untrained
 from kinscape.worker.loading import registry
 from kinscape.worker.loading.graph import Graph
@@ -214,14 +215,18 @@ class Materials:
         x, _ = self.samples(checkpoint, probe, precision=precision)
         modules = {layer: self._module_name(checkpoint, layer) for layer in wanted}
         logits, features = forward(module, x, layers=modules, reduction=reduction)
+        if logits is not None:
+            self._save_outputs(answers, checkpoint, logits)
+        for layer, path in wanted.items():
+            _save(path, {"features": features[layer]})
+
+    def _save_outputs(self, path: Path, checkpoint: CheckpointRow, logits: Tensor) -> None:
         if are_probabilities(logits):
             logits = logits.double().log().clamp_min(-1e30)
         if checkpoint.class_order is not None:
             logits = _in_probe_order(logits, checkpoint.class_order)
         p = logits.double().softmax(1).amax(1)
-        _save(answers, {"logits": logits.double(), "predictions": logits.argmax(1), "confidence": p.float()})
-        for layer, path in wanted.items():
-            _save(path, {"features": features[layer]})
+        _save(path, {"logits": logits.double(), "predictions": logits.argmax(1), "confidence": p.float()})
 
     def outputs(self, checkpoint: CheckpointRow, probe: ProbeRow, *, precision: str) -> Outputs:
         """The checkpoint's outputs for a probe set."""
@@ -236,6 +241,8 @@ class Materials:
             path = self._files.cached(outputs_key(checkpoint, probe, precision=precision))
             if not path.is_file():
                 self.run_forward(checkpoint, probe, layers=[], reduction="", precision=precision)
+            if not path.is_file():
+                raise Undefined("The network answers for every position; this measure takes (samples, classes).")
             logits = load_file(path)["logits"]
             return Outputs(logits, self._labels(probe)), bytes_of(logits) * 4
 
@@ -273,13 +280,16 @@ class Materials:
     def layer(self, checkpoint: CheckpointRow, probe: ProbeRow, *, layer: str, reduction: str, precision: str) -> Layer:
         """One layer's features with labels, raw samples, outputs, and the last linear layer."""
         features = self.features(checkpoint, probe, layer=layer, reduction=reduction, precision=precision)
-        outputs = self.outputs(checkpoint, probe, precision=precision)
+        logits, labels = None, self._labels(probe)
+        with contextlib.suppress(Undefined):
+            # A network that answers for every position has layers all the same.
+            logits = self.outputs(checkpoint, probe, precision=precision).logits
         x, _ = self.samples(checkpoint, probe, precision=precision)
         head = None
         if checkpoint.level.runs and self._module_name(checkpoint, layer) == checkpoint.facts.penultimate:
             linear = [m for m in self.network(checkpoint, precision=precision).modules() if isinstance(m, nn.Linear)]
             head = linear[-1].weight.detach() if linear and linear[-1].in_features == features.shape[1] else None
-        return Layer(features, outputs.labels, x.flatten(1), outputs.logits, head)
+        return Layer(features, labels, x.flatten(1), logits, head)
 
     def _module_name(self, checkpoint: CheckpointRow, layer: str) -> str:
         if layer == OUTPUT:

@@ -65,4 +65,6 @@ def _outputs(materials: Materials, checkpoint: CheckpointRow, probe: ProbeRow, r
         return known if checkpoint.class_order is None else known[:, checkpoint.class_order]
     x, _ = materials.samples(checkpoint, probe, precision="float32")
     logits, _ = forward(materials.network(checkpoint, precision="float32"), x[:rows], layers={}, reduction="")
+    if logits is None:
+        raise Undefined("The network answers for every position; only (samples, classes) can be verified.")
     return logits.double().cpu()

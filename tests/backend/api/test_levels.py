@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from kinscape import build
+from kinscape import build, measure
 from kinscape.backend.contracts.checkpoints import Level
 from kinscape.client import ClientError, Comparison, Project
 
@@ -155,3 +155,46 @@ def test_a_checkpoint_without_any_usable_pair_has_reasons_and_the_rest_is_done(
         assert torch.isfinite(torch.tensor(matrix.values[0, 1]))
         assert "broke" not in " ".join(matrix.reasons.values()), slug
     assert matrix.reasons
+
+
+class Language(nn.Module):
+    """Next-token logits for every position."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed = nn.Embedding(30, 12)
+        self.mix = nn.Linear(12, 12)
+        self.head = nn.Linear(12, 30)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        hidden = self.mix(self.embed(ids)).cumsum(1)
+        out: Tensor = self.head(hidden)
+        return out
+
+
+def test_hidden_states_of_language_models_are_compared(project: Project, tmp_path: Path) -> None:
+    ids = torch.randint(0, 30, (60, 7), generator=torch.Generator().manual_seed(0))
+    torch.save({"input_ids": ids}, tmp_path / "ids.pt")
+    models = []
+    for seed in range(2):
+        torch.manual_seed(seed)
+        models.append(Language().eval())
+        exported = torch.export.export(models[-1], (ids[:2],), dynamic_shapes=BATCH)
+        torch.export.save(exported, tmp_path / f"lm{seed}.pt2")
+        project.upload_checkpoint(tmp_path / f"lm{seed}.pt2")
+    probe = project.upload_probe(tmp_path / "ids.pt")
+    asked = project.compare(
+        checkpoints=["lm0", "lm1"],
+        probe=probe,
+        measures=["linear-cka", "disagreement", "rankme", "stable-rank"],
+        layers=["mix", "penultimate"],
+        reduction="last-token",
+    ).wait(timeout_s=90)
+    assert asked.status == "done", asked.log
+    with torch.no_grad():
+        states = [m.mix(m.embed(ids)) for m in models]
+    for layer, features in (("mix", states), ("penultimate", [s.cumsum(1) for s in states])):
+        right = measure("linear-cka")(*[f[:, -1] for f in features]).value
+        assert asked.matrix("linear-cka", layer=layer).values[0, 1] == pytest.approx(right, abs=1e-5)
+    assert "answers for every position" in asked.matrix("disagreement").reasons[0, 1]
+    assert not asked.table(["stable-rank"]).reasons
