@@ -29,7 +29,7 @@ DTYPES = {
     13: "BF16",
 }
 STRIDED = 7
-# The major version since torch 2.6; a change of it changes what fields mean.
+# The major version that torch 2.13 writes; a change of it changes what fields mean.
 SCHEMA = 8
 # A graph of a thousand layers takes some ten megabytes.
 LARGEST_GRAPH = 256 << 20
@@ -61,7 +61,7 @@ def _checked(archive: zipfile.ZipFile) -> str:
     infos = archive.infolist()
     names = [i.filename for i in infos]
     if any(n.endswith("serialized_exported_program.json") for n in names):
-        raise Refusal(f"The program was written by torch before 2.8, in a form that holds pickles; {EXPORT}.")
+        raise Refusal(f"The program was written by an older torch, in a form that holds pickles; {EXPORT}.")
     roots = {n.split("/", 1)[0] for n in names}
     if len(names) != len(set(names)) or len(roots) != 1:
         raise Refusal(f"This archive names a part twice, so it was not written by torch.export.save; {EXPORT}.")

@@ -179,11 +179,10 @@ class Materials:
         """
         if checkpoint.level is Level.RECORDED:
             raise NeedsMore("A recording holds no weights: upload the state dict too.")
-        stored = load_file(self._files.path(checkpoint.file_hash or ""))
-        trained = {
-            n: t for n, t in stored.items() if n not in checkpoint.facts.tied and self._is_trained(checkpoint, n)
-        }
-        return effective(trained)
+        read = load_file(self._files.path(checkpoint.file_hash or ""))
+        stored = {n: t for n, t in read.items() if n not in checkpoint.facts.tied}
+        trained = {n: t for n, t in stored.items() if self._is_trained(checkpoint, n)}
+        return effective(trained, {n: t for n, t in stored.items() if n not in trained})
 
     def _is_trained(self, checkpoint: CheckpointRow, name: str) -> bool:
         """Whether a tensor is a parameter of the checkpoint's network, where that is known."""

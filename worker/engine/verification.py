@@ -13,8 +13,8 @@ from kinscape.worker.engine.forward import forward
 from kinscape.worker.engine.materials import Materials
 from kinscape.worker.inputs.undefined import Undefined
 
-# Of the spread of the outputs: float32 on another device differs by a tenth of this, another activation by a hundred
-# times this.
+# Of the spread of the outputs. The nearest of wrong guesses that were tried (a small transformer with eight heads taken
+# for one with four) was off by a twenty-fifth.
 TOLERANCE = 2e-3
 
 

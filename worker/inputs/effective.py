@@ -29,8 +29,11 @@ class _Stored:
     parts: dict[str, str]
 
 
-def effective(state: Weights) -> dict[str, Tensor]:
+def effective(state: Weights, helpers: Weights | None = None) -> dict[str, Tensor]:
     """Trained tensors of a state dict as the network uses them, under the names of a plain network.
+
+    Args:
+        helpers: buffers, which are no weights, but may be masks or vectors of one.
 
     Raises:
         Undefined: a tensor is stored by a parametrisation that the names do not tell.
@@ -39,8 +42,9 @@ def effective(state: Weights) -> dict[str, Tensor]:
     used: set[str] = set()
     made: dict[str, Tensor] = {}
     again = tied(state)
-    for stored in _stored(state):
-        made[stored.name] = _put_together(stored, state)
+    whole = {**(helpers or {}), **state}
+    for stored in _stored(whole):
+        made[stored.name] = _put_together(stored, whole)
         used.update(stored.parts.values())
     for name, tensor in state.items():
         owner = next((s for s in made if name in used and _belongs(name, s)), None)
@@ -54,7 +58,7 @@ def effective(state: Weights) -> dict[str, Tensor]:
 def effective_of(module: nn.Module) -> dict[str, Tensor]:
     """Parameters of a module as it uses them, detached, each once."""
     plain = {name: p.detach() for name, p in module.named_parameters()}
-    helpers = {name: b for name, b in module.named_buffers() if name.endswith(("_mask", "_u", "_v"))}
+    helpers = dict(module.named_buffers())
     with _still(module):
         for path, part in module.named_modules():
             if not parametrize.is_parametrized(part):
@@ -65,7 +69,7 @@ def effective_of(module: nn.Module) -> dict[str, Tensor]:
             for own in part.parametrizations:
                 with torch.no_grad():
                     plain[f"{path}.{own}" if path else own] = getattr(part, own).detach()
-    return effective({**plain, **helpers})
+    return effective(plain, helpers)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ operator's.
 
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import torch
@@ -18,7 +19,8 @@ from kinscape.worker.loading.graph import Argument, ArgumentKind, Graph, Node
 from kinscape.worker.loading.operators import CHECKS, DTYPES, MEMORY_FORMATS, OPERATORS
 from kinscape.worker.loading.program_layers import layer_of
 
-DROPOUTS = ("dropout.default", "dropout_.default", "feature_dropout.default", "alpha_dropout.default")
+# Where batch_norm takes its running mean.
+RUNNING_MEAN = 3
 # What enters the head, where no module returns it, such as the mean over tokens.
 HEAD_INPUT = "head_input"
 
@@ -232,12 +234,9 @@ class Program(nn.Module):
         device = values[self._plan.graph.inputs[0].name].device if self._plan.graph.inputs[0].name in values else None
         arguments = [self._value(a, values, as_now) for a in node.args]
         keywords = {name: self._value(a, values, as_now) for name, a in node.keywords.items()}
-        operator = node.op.removeprefix("torch.ops.aten.")
-        if operator in DROPOUTS:
-            arguments[2] = False
-        if operator == "batch_norm.default" and arguments[3] is not None:
-            # Exported in train mode, it would use the batch; with statistics of its own it uses these.
-            arguments[5] = False
+        for place in _training_flags(node):
+            if place < len(arguments):
+                arguments[place] = False
         if "device" in keywords:
             keywords["device"] = device or self._device()
         return OPERATORS[node.op](*arguments, **keywords)
@@ -303,6 +302,22 @@ def _samples_of(node: Node) -> str:
     place = 1 if node.op.endswith("embedding.default") else 0
     name: str = node.args[place][1]
     return name
+
+
+@cache
+def _flags_of(operator: str) -> tuple[int, ...]:
+    """Places of the arguments that tell an operator whether it trains."""
+    schema = getattr(OPERATORS[operator], "_schema", None)
+    arguments = [] if schema is None else schema.arguments
+    return tuple(k for k, argument in enumerate(arguments) if argument.name in ("train", "training"))
+
+
+def _training_flags(node: Node) -> tuple[int, ...]:
+    """The same for a step; a norm without statistics of its own takes them from its batch in eval mode, too."""
+    is_norm = node.op.endswith("batch_norm.default")
+    if is_norm and len(node.args) > RUNNING_MEAN and node.args[RUNNING_MEAN] == (ArgumentKind.VALUE, None):
+        return ()
+    return _flags_of(node.op)
 
 
 def _counts_batches(node: Node, graph: Graph) -> bool:

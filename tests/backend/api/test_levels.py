@@ -6,6 +6,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
+from torch.nn.utils import prune
 
 from kinscape import build, measure
 from kinscape.backend.contracts.checkpoints import Level
@@ -198,3 +199,14 @@ def test_hidden_states_of_language_models_are_compared(project: Project, tmp_pat
         assert asked.matrix("linear-cka", layer=layer).values[0, 1] == pytest.approx(right, abs=1e-5)
     assert "answers for every position" in asked.matrix("disagreement").reasons[0, 1]
     assert not asked.table(["stable-rank"]).reasons
+
+
+@pytest.mark.filterwarnings("ignore:The tensor attribute self.1.weight")
+def test_a_program_of_a_pruned_network_is_as_sparse_as_the_network(project: Project, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+    prune.l1_unstructured(module[1], "weight", 0.5)
+    made = project.upload_checkpoint(program(module, tmp_path / "pruned.pt2"))
+    probe = project.add_digits(name="digits")
+    asked = project.compare(checkpoints=[made], probe=probe, measures=["sparsity"]).wait(timeout_s=60)
+    assert asked.table(["sparsity"]).values[0, 0] == 0.5

@@ -110,3 +110,10 @@ def test_spectra_look_at_every_matrix_of_a_recurrent_network() -> None:
     network = nn.Sequential(nn.LSTM(5, 4, num_layers=2))
     names = measure("stable-rank")(network).series["layer"]
     assert set(names) == {f"0.weight_{kind}_l{k}" for kind in ("ih", "hh") for k in range(2)}
+
+
+def test_a_mask_that_is_no_pruning_mask_is_no_weight() -> None:
+    network = nn.Sequential(nn.Linear(4, 3))
+    network.register_buffer("attn_mask", torch.zeros(50, 50))
+    assert set(effective_of(network)) == {"0.weight", "0.bias"}
+    assert measure("sparsity")(network).value == 0
