@@ -19,6 +19,8 @@ from kinscape.worker.loading.graph import Argument, ArgumentKind, Graph, Node
 from kinscape.worker.loading.operators import CHECKS, DTYPES, MEMORY_FORMATS, OPERATORS
 from kinscape.worker.loading.program_layers import layer_of
 
+# How operators call the argument that says whether they train.
+TRAINING = frozenset({"train", "training"})
 # Where batch_norm takes its running mean.
 RUNNING_MEAN = 3
 # What enters the head, where no module returns it, such as the mean over tokens.
@@ -309,7 +311,7 @@ def _flags_of(operator: str) -> tuple[int, ...]:
     """Places of the arguments that tell an operator whether it trains."""
     schema = getattr(OPERATORS[operator], "_schema", None)
     arguments = [] if schema is None else schema.arguments
-    return tuple(k for k, argument in enumerate(arguments) if argument.name in ("train", "training"))
+    return tuple(k for k, argument in enumerate(arguments) if argument.name in TRAINING)
 
 
 def _training_flags(node: Node) -> tuple[int, ...]:
