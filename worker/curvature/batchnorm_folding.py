@@ -5,7 +5,6 @@ The network stays the same function of the same weights, but nothing of the size
 norm layers, neither in the pass nor in its derivatives.
 """
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -14,7 +13,7 @@ from torch import Tensor, nn
 
 from kinscape.worker.curvature.broken import BROKEN
 from kinscape.worker.curvature.layer_calls import single_calls
-from kinscape.worker.inputs.functional import call_with
+from kinscape.worker.inputs.functional import call_with, copied
 from kinscape.worker.inputs.subject import Subject
 from kinscape.worker.inputs.weights import Weights
 
@@ -76,7 +75,7 @@ def _folded(subject: Subject) -> FoldedNetwork | None:
     norms = _norms_after_convolutions(subject)
     if not norms:
         return None
-    module = copy.deepcopy(subject.module)
+    module = copied(subject.module)
     for conv, (norm, _) in norms.items():
         layer = module.get_submodule(conv)
         if layer.bias is None:

@@ -1,12 +1,12 @@
 """Losses along lines and planes between networks."""
 
-import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from kinscape.worker.inputs.functional import copied
 from kinscape.worker.inputs.subject import Subject
 from kinscape.worker.inputs.undefined import Undefined
 from kinscape.worker.inputs.weights import Weights
@@ -99,7 +99,7 @@ def reestimated(subject: Subject, weights: Weights, buffers: Weights) -> dict[st
     """Buffers whose running statistics are those of the samples, with these weights."""
     if subject.samples < 2:
         raise Undefined("Statistics cannot be re-estimated from one sample.")
-    module = copy.deepcopy(subject.module)
+    module = copied(subject.module)
     norms = [m for m in module.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm) and m.track_running_stats]
     if not norms:
         return dict(buffers)

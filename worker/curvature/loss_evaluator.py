@@ -1,6 +1,5 @@
 """A copy of a network that is asked for its losses at many points of a line or a plane."""
 
-import copy
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -9,6 +8,7 @@ from torch import Tensor, nn
 
 from kinscape.worker.curvature.broken import BROKEN
 from kinscape.worker.curvature.layer_calls import first_layer
+from kinscape.worker.inputs.functional import copied
 from kinscape.worker.inputs.passes import smallest_batch
 from kinscape.worker.inputs.subject import Subject
 from kinscape.worker.inputs.weights import Weights
@@ -55,7 +55,7 @@ class LossEvaluator:
         with torch.no_grad():
             # Networks that remember their activations can be copied only when these have no graph.
             subject.module(smallest_batch(subject.module, subject.x))
-        module = copy.deepcopy(subject.module)
+        module = copied(subject.module)
         self._subject = replace(subject, module=module, memo=Memo())
         self._weights = {n: p.data for n, p in module.named_parameters() if n in subject.weights}
 

@@ -13,8 +13,12 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parametrize
+from torch.nn.utils import parametrize, prune, remove_spectral_norm, remove_weight_norm
+from torch.nn.utils.prune import BasePruningMethod
+from torch.nn.utils.spectral_norm import SpectralNorm
+from torch.nn.utils.weight_norm import WeightNorm
 
+from kinscape.worker.inputs.functional import copied
 from kinscape.worker.inputs.undefined import Undefined
 from kinscape.worker.inputs.weights import Weights, is_parameter_name
 
@@ -70,6 +74,35 @@ def effective_of(module: nn.Module) -> dict[str, Tensor]:
                 with torch.no_grad():
                     plain[f"{path}.{own}" if path else own] = getattr(part, own).detach()
     return effective(plain, helpers)
+
+
+def without_parametrizations(module: nn.Module) -> nn.Module:
+    """The network with plain parameters, each the weight that it computes with; itself where it has no others."""
+    hooked = [
+        (path, hook)
+        for path, part in module.named_modules()
+        for hook in part._forward_pre_hooks.values()
+        if isinstance(hook, (WeightNorm, SpectralNorm, BasePruningMethod))
+    ]
+    if not hooked and not any(parametrize.is_parametrized(part) for part in module.modules()):
+        return module
+    plain = copied(module).eval()
+    with torch.no_grad():
+        for part in plain.modules():
+            for name in list(getattr(part, "parametrizations", {})):
+                parametrize.remove_parametrizations(part, name)
+        for path, hook in hooked:
+            _remove_hook(plain.get_submodule(path), hook)
+    return plain
+
+
+def _remove_hook(part: nn.Module, hook: WeightNorm | SpectralNorm | BasePruningMethod) -> None:
+    if isinstance(hook, WeightNorm):
+        remove_weight_norm(part, hook.name)
+    elif isinstance(hook, SpectralNorm):
+        remove_spectral_norm(part, hook.name)
+    else:
+        prune.remove(part, hook._tensor_name)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ names reach (an activation with weights used twice, a siamese part) is exchanged
 other weight. Here each module is exchanged once, and tensors that several modules share are given to all of them.
 """
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -28,6 +29,16 @@ def call_with(module: nn.Module, state: Weights, x: Tensor) -> Any:
         owners = _owners[module] = owners_of(module)
     placed = {place: tensor for name, tensor in state.items() for place in owners.get(name, (name,))}
     return torch.func.functional_call(module, placed, (x,), tie_weights=False)
+
+
+def copied(module: nn.Module) -> nn.Module:
+    """A copy of a network that shares no tensor with it.
+
+    A pruned layer, or one with weight norm, holds the weight that its last pass made; torch refuses to copy one that
+    has a graph, so it is copied without.
+    """
+    made = [t for part in module.modules() for t in vars(part).values() if isinstance(t, Tensor) and not t.is_leaf]
+    return copy.deepcopy(module, {id(t): t.detach().clone() for t in made})
 
 
 def owners_of(module: nn.Module) -> dict[str, tuple[str, ...]]:

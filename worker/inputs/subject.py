@@ -1,6 +1,5 @@
 """What measures are given: outputs, features, weights, or a network on its probe set."""
 
-import copy
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -11,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from kinscape.worker.inputs.functional import call_with
+from kinscape.worker.inputs.functional import call_with, copied
 from kinscape.worker.inputs.passes import MOST_PER_PASS, samples_in_cache
 from kinscape.worker.inputs.weights import Weights
 from kinscape.worker.numerics.memo import Memo
@@ -86,7 +85,7 @@ class Subject:
             return self
 
         def double() -> Subject:
-            module = copy.deepcopy(self.module).double()
+            module = copied(self.module).double()
             x = self.x.double() if self.x.is_floating_point() else self.x
             return replace(self, module=module, x=x, memo=Memo(), keep=None)
 

@@ -1,10 +1,9 @@
 """Networks whose weights are drawn again."""
 
-import copy
-
 import torch
 from torch import nn
 
+from kinscape.worker.inputs.functional import copied
 from kinscape.worker.inputs.undefined import Undefined
 
 
@@ -14,7 +13,7 @@ def untrained(module: nn.Module, seed: int) -> nn.Module:
     Raises:
         Undefined: a weight belongs to a module that cannot draw it.
     """
-    made = copy.deepcopy(module)
+    made = copied(module)
     devices = {p.device.index for p in module.parameters() if p.device.type == "cuda"}
     with torch.random.fork_rng(devices=sorted(d for d in devices if d is not None)):
         torch.manual_seed(seed)

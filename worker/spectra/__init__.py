@@ -1,1 +1,1 @@
-"""The mathematics behind measures of weights: spectra, power laws, pruning, matching of units."""
+"""The mathematics behind measures of weights: spectra, power laws, pruning."""

@@ -1,6 +1,5 @@
 """Loss barrier after the units of one network are matched to the other's."""
 
-import copy
 from dataclasses import replace
 
 from kinscape.backend.contracts.cards import Change, Direction, Pace
@@ -8,27 +7,14 @@ from kinscape.worker.curvature.barrier import BARRIER_PARAMETERS, barrier
 from kinscape.worker.evaluation.measure import measure
 from kinscape.worker.evaluation.measurement import Measurement
 from kinscape.worker.inputs.subject import Subject
-from kinscape.worker.inputs.undefined import Undefined
 from kinscape.worker.measures.landscape.family import two_minima_card
-from kinscape.worker.numerics.memo import Memo
-from kinscape.worker.spectra.unit_matching import matched, orders_of, reordered
-
-
-def with_matched_units(start: Subject, end: Subject) -> Subject:
-    """The second network with its units in the order that brings its weights closest to the first."""
-    if str(start.module) != str(end.module):
-        raise Undefined("Not comparable: different architectures.")
-    orders = start.once("orders", lambda: orders_of(start.module))
-    chosen = matched(start.weights, end.weights, orders)
-    twin = copy.deepcopy(end.module)
-    twin.load_state_dict(reordered(end.module.state_dict(), orders, chosen))
-    return replace(end, module=twin, memo=Memo())
+from kinscape.worker.permutations.matching import with_matched_units
 
 
 @measure(
     two_minima_card(
         slug="loss-barrier-matched",
-        version=2,
+        version=3,
         title="Loss barrier, units matched",
         formula=r"\max_\alpha L(\alpha\theta_1 + (1-\alpha)\,\pi(\theta_2)) - (\alpha L_1 + (1-\alpha) L_2)",
         low=0.0,
@@ -51,5 +37,6 @@ def loss_barrier_matched(
     start: Subject, end: Subject, *, points: int, outcome: str, reference: str, statistics: str
 ) -> Measurement:
     """Highest rise of the loss on the line between two networks after the best reordering of units, in nats."""
-    end = with_matched_units(start, end)
-    return barrier(start, end, points=points, outcome=outcome, reference=reference, statistics=statistics)
+    twin, notes = with_matched_units(start, end)
+    result = barrier(start, twin, points=points, outcome=outcome, reference=reference, statistics=statistics)
+    return replace(result, notes={**result.notes, **notes})
