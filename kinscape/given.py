@@ -12,7 +12,9 @@ from torch import Tensor, nn
 from kinscape.backend.contracts.problems import Unprocessable
 from kinscape.backend.contracts.recordings import OutputKind
 from kinscape.worker.evaluation.cells import finite
+from kinscape.worker.inputs.binary import is_one_logit, two_logits, with_two_logits
 from kinscape.worker.inputs.effective import effective, effective_of
+from kinscape.worker.inputs.functional import copied
 from kinscape.worker.inputs.layer import Layer
 from kinscape.worker.inputs.outputs import Outputs, are_probabilities
 from kinscape.worker.inputs.passes import samples_per_pass, smallest_batch
@@ -23,6 +25,8 @@ from kinscape.worker.loading.room import room_bytes
 
 Array = Tensor | npt.NDArray[Any] | Sequence[Any]
 Kind = Literal["logits", "probabilities"]
+# Types of fewer digits than derivatives need.
+SHORT = (torch.bfloat16, torch.float16)
 
 
 def tensor(value: Any) -> Tensor:
@@ -41,16 +45,23 @@ def labels_of(value: Array | None) -> Tensor | None:
     if value is None:
         return None
     found = tensor(value)
+    if found.ndim == 2 and found.shape[1] == 1:
+        found = found[:, 0]
     if found.is_floating_point() and not bool(((found == found.floor()) & found.isfinite()).all()):
         raise Unprocessable("Labels must be whole numbers, one class number per sample, counted from 0.")
     return found.long()
 
 
 def outputs_of(value: Array, labels: Tensor | None, kind: Kind | None) -> Outputs:
-    """Outputs ``(samples, classes)``; unless it is said what they are, logits that do not look like probabilities."""
+    """Outputs ``(samples, classes)``; unless it is said what they are, logits that do not look like probabilities.
+
+    One column, ``(samples, 1)`` or ``(samples,)``, is the logit or the probability of the second of two classes.
+    """
     if kind is not None and kind not in set(OutputKind):
         raise Unprocessable(f'outputs must be "logits" or "probabilities", not {kind!r}.')
     raw = tensor(value).to(torch.float64)
+    if is_one_logit(raw, len(raw) if raw.ndim else 0):
+        raw = _of_two_classes(raw, kind)
     if raw.ndim != 2 or raw.shape[1] < 2 or not len(raw):
         needed = "(samples, classes) with at least one sample and two classes"
         raise Unprocessable(f"Outputs must be {needed}, not {tuple(raw.shape)}.")
@@ -72,6 +83,19 @@ def outputs_of(value: Array, labels: Tensor | None, kind: Kind | None) -> Output
         raw = raw.log().clamp_min(-1e30)
     _finite(raw)
     return Outputs(raw, labels)
+
+
+def _of_two_classes(column: Tensor, kind: Kind | None) -> Tensor:
+    """Outputs of both classes from those of the second."""
+    if kind is None and bool(((column >= 0) & (column <= 1)).all()):
+        raise Unprocessable(
+            'One number from 0 to 1 per sample may be a probability or a logit: say outputs="probabilities" or '
+            'outputs="logits".'
+        )
+    if kind is not None and OutputKind(kind) is OutputKind.PROBABILITIES:
+        column = column.reshape(-1, 1)
+        return torch.cat([1 - column, column], 1)
+    return two_logits(column)
 
 
 def features_of(value: Array, *, of_positions: bool = False) -> Tensor:
@@ -142,6 +166,9 @@ def subject_of(
     references: Sequence[nn.Module] = (),
 ) -> Subject:
     """A module on its samples, after one of them went through it."""
+    if any(p.dtype in SHORT for p in module.parameters()):
+        # The same network with room for derivatives, as the server computes it.
+        module = copied(module).float()
     first = next(module.parameters(), None)
     if x.is_floating_point() and first is not None and first.is_floating_point():
         x = x.to(first.dtype)
@@ -150,6 +177,8 @@ def subject_of(
             logits = module(smallest_batch(module, x))
     except (RuntimeError, ValueError, IndexError, TypeError) as error:
         raise Unprocessable(f"The network cannot read x: {str(error)[:200]}") from error
+    if is_one_logit(logits, len(logits)):
+        module, logits = with_two_logits(module), two_logits(logits)
     if not isinstance(logits, Tensor) or logits.ndim != 2:
         raise Unprocessable("The network must return logits (samples, classes).")
     if bool((y < 0).any()) or bool((y >= logits.shape[1]).any()):

@@ -12,6 +12,8 @@ from kinscape.worker.inputs.outputs import Outputs
 
 # The mean of the null is then known to a fourteenth of its standard deviation.
 NULL_DRAWS = 200
+# Twice the rounding of float32: a share of votes such as 0.6 that was stored so lies on the edge of its bin.
+ON_EDGE = 2.4e-7
 BINS = (Parameter(name="bins", default=15, minimum=1, maximum=1000, help="Equal-width bins."),)
 
 
@@ -40,8 +42,8 @@ class Bins:
 
 
 def places(confidence: Tensor, bins: int) -> Tensor:
-    """Bin of each sample: ``(lower, upper]``, the first also holds 0."""
-    return (confidence * bins).ceil().long().clamp(1, bins) - 1
+    """Bin of each sample: ``(lower, upper]``, the first also holds 0; an edge that float32 rounded up is the edge."""
+    return ((confidence - ON_EDGE) * bins).ceil().long().clamp(1, bins) - 1
 
 
 def in_bins(confidence: Tensor, right: Tensor, bins: int) -> Bins:

@@ -6,6 +6,7 @@ from torch import nn
 from kinscape.backend.contracts.checkpoints import Level
 from kinscape.backend.store.files import Files
 from kinscape.backend.store.tables import CheckpointRow
+from kinscape.worker.inputs.binary import with_two_logits
 from kinscape.worker.inputs.undefined import NeedsMore
 from kinscape.worker.loading import registry
 from kinscape.worker.loading.graph import Graph
@@ -24,7 +25,7 @@ def network_of(checkpoint: CheckpointRow, files: Files) -> nn.Module:
         raise NeedsMore(f"Not run here, as {KNOWN[checkpoint.level]}: upload it as a program (torch.export).")
     weights = load_file(files.path(checkpoint.file_hash or ""))
     if checkpoint.level is Level.PROGRAM:
-        return Program(Graph.read(files.path(checkpoint.facts.graph)), weights)
+        return with_two_logits(Program(Graph.read(files.path(checkpoint.facts.graph)), weights))
     module = registry.build(checkpoint.architecture or "", **checkpoint.arguments)
     module.load_state_dict(weights, strict=False)
-    return module.eval()
+    return with_two_logits(module.eval())

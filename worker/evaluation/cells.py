@@ -41,6 +41,11 @@ def finite(data: Given) -> Given:
     # A sum is finite only when every value is: one pass for the many that are.
     bad = 0 if bool(values.sum().isfinite()) else int(values.numel() - values.isfinite().sum())
     if bad:
+        if bad == int((values == -torch.inf).sum()):
+            raise Undefined(
+                f"{bad} of {values.numel()} values are -inf. Classes that are ruled out have no logit: give "
+                "probabilities instead, or a large negative number such as -1e4."
+            )
         raise Undefined(f"{bad} of {values.numel()} values are NaN or infinite.")
     return data
 

@@ -1,7 +1,8 @@
 """The cell of one network, or of two, on a probe set."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -17,6 +18,8 @@ from kinscape.worker.inputs.undefined import Undefined
 
 # What torch says where a norm without statistics of its own is given one sample.
 ALONE = "more than 1 value per channel"
+# And where a fused recurrent layer lacks the derivative that was asked for.
+NO_DERIVATIVE = ("mkldnn_rnn_layer", "_cudnn_rnn", "double backwards is not supported")
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory")
 # Two passes of so many samples tell whether a network draws noise; with fewer in one pass nothing is saved.
 FEWEST_PER_PASS = 4
@@ -28,7 +31,7 @@ def evaluate_network(measure: Measure, subjects: Sequence[Subject], settings: Se
         with torch.random.fork_rng(devices=[]):
             for subject in subjects:
                 _check_subject(subject, needs_labels=measure.card.needs_labels)
-            found = _with_smaller_passes(measure, subjects, settings)
+            found = _by_plain_kernels_if_needed(measure, _of_one_type(subjects), settings)
     except Undefined as sentence:
         return not_applicable(str(sentence))
     except ValueError as error:
@@ -72,6 +75,39 @@ def _check_logits(subject: Subject) -> None:
             "The network returns probabilities (its rows sum to 1), and this measure takes logits: leave its softmax "
             "out."
         )
+
+
+def _of_one_type(subjects: Sequence[Subject]) -> Sequence[Subject]:
+    """Networks whose weights have the same type: all in float64 where one is, or where they differ."""
+    types = {w.dtype for s in subjects for w in s.weights.values()}
+    return subjects if len(types) < 2 else [s.in_float64() for s in subjects]
+
+
+def _by_plain_kernels_if_needed(measure: Measure, subjects: Sequence[Subject], settings: Settings) -> Any:
+    """The number; fused kernels of recurrent layers have not every derivative, the plain operators do."""
+    try:
+        return _with_smaller_passes(measure, subjects, settings)
+    except (NotImplementedError, RuntimeError) as error:
+        if not any(words in str(error) for words in NO_DERIVATIVE):
+            raise
+    for subject in subjects:
+        subject.memo.forget()
+    with _plain_kernels():
+        return _with_smaller_passes(measure, subjects, settings)
+
+
+@contextmanager
+def _plain_kernels() -> Iterator[None]:
+    """Layers by their operators, without the kernels that fuse them."""
+    fused: tuple[Any, ...] = (torch.backends.mkldnn, torch.backends.cudnn)
+    before = [backend.enabled for backend in fused]
+    try:
+        for backend in fused:
+            backend.enabled = False
+        yield
+    finally:
+        for backend, enabled in zip(fused, before, strict=True):
+            backend.enabled = enabled
 
 
 def _with_smaller_passes(measure: Measure, subjects: Sequence[Subject], settings: Settings) -> Any:

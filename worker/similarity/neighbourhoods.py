@@ -83,7 +83,7 @@ class Cosines:
         if self._fit:
             if model not in self._matrices:
                 self._matrices[model] = products_of_rows(x)
-            return self._matrices[model][rows].gather(1, order)
+            return self._matrices[model][rows[:, None], order]
         at_once = max(1, ENTRIES_AT_ONCE // (order.shape[1] * x.shape[1]))
         parts = zip(rows.split(at_once), order.split(at_once), strict=True)
         return torch.cat([torch.einsum("nd,nkd->nk", x[r], x[o]) for r, o in parts])

@@ -39,7 +39,11 @@ def intrinsic_dimension_twonn(layer: Layer, *, discard: float) -> Tensor:
     ratios = (near[:, 1] / near[:, 0])[near[:, 0] > 0].log().sort().values
     count = len(ratios)
     kept = ratios[: max(1, int(count * (1 - discard)))]
-    if count < 3 or not float(kept.square().sum()) > 0:
+    if count >= 3 and not float(kept.square().sum()) > 0:
+        raise Undefined(
+            "The two nearest neighbours of nearly every sample are equally far, as on a grid: the ratio is 1."
+        )
+    if count < 3:
         raise Undefined("Nearly all samples coincide with another, so their nearest distances have no ratio.")
     share = torch.arange(1, len(kept) + 1, dtype=torch.float64, device=x.device) / count
     rise = -torch.log1p(-share.clamp_max(1 - 1 / (2 * count)))

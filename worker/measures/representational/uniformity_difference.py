@@ -12,13 +12,21 @@ from kinscape.worker.evaluation.prepared_matrix import PreparedMatrix
 from kinscape.worker.measures.representational.family import layer_card
 
 
+# Tiles of so many rows stay near the processor.
+ROWS_AT_ONCE = 128
+
+
 def description(features: Tensor, *, t: float) -> Tensor:
     """The one number that describes a layer."""
     x = features.to(torch.float64)
     x = x - x.mean(0)
     lengths = x.square().sum(1)
-    distances = (lengths[:, None] + lengths[None, :] - 2 * x @ x.T).clamp_min(0)
-    return (-t * distances).flatten().logsumexp(0) - 2 * math.log(len(x))
+    total = torch.zeros((), dtype=torch.float64, device=x.device)
+    for rows in torch.arange(len(x), device=x.device).split(ROWS_AT_ONCE):
+        squares = (x[rows] @ x.T).mul_(-2).add_(lengths).add_(lengths[rows, None]).clamp_min_(0)
+        # A sample and itself add 1 each: the sum is neither 0 nor beyond a float.
+        total += squares.mul_(-t).exp_().sum()
+    return total.log() - 2 * math.log(len(x))
 
 
 def all_pairs(left: Sequence[Tensor], right: Sequence[Tensor], **_: object) -> Tensor:

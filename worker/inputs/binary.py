@@ -1,0 +1,36 @@
+"""Networks with one output: the logit of the second of two classes.
+
+``sigmoid(z)`` is ``softmax([0, z])``, so two logits say the same as one, and every measure of outputs and minima holds.
+"""
+
+import copy
+from collections import OrderedDict
+
+import torch
+from torch import Tensor, nn
+
+
+def two_logits(logit: Tensor) -> Tensor:
+    """Logits ``(samples, 2)`` of both classes from that of the second, ``(samples, 1)`` or ``(samples,)``."""
+    column = logit.reshape(len(logit), 1)
+    return torch.cat([torch.zeros_like(column), column], 1)
+
+
+def is_one_logit(out: object, samples: int) -> bool:
+    """Whether a network that was given so many samples answered each by one number."""
+    return isinstance(out, Tensor) and tuple(out.shape) in ((samples,), (samples, 1))
+
+
+def with_two_logits(module: nn.Module) -> nn.Module:
+    """The same network, parts and tensors shared, that returns two logits for one; other outputs pass."""
+    twin = copy.copy(module)
+    twin._forward_hooks = OrderedDict(module._forward_hooks)
+    twin.register_forward_hook(_answer_with_two)
+    return twin
+
+
+def _answer_with_two(_module: nn.Module, given: tuple[object, ...], out: object) -> Tensor | None:
+    samples = given[0] if given else None
+    if isinstance(samples, Tensor) and isinstance(out, Tensor) and is_one_logit(out, len(samples)):
+        return two_logits(out)
+    return None
