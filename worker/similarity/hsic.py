@@ -9,7 +9,7 @@ their products are kept by pair of groups: intervals cost little more than value
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import torch
@@ -20,7 +20,7 @@ from kinscape.worker.evaluation.from_features import Features
 from kinscape.worker.numerics.gram_product import products_of_rows
 from kinscape.worker.numerics.progress import steps
 from kinscape.worker.numerics.threads import side_by_side
-from kinscape.worker.similarity.kernels import median_distance
+from kinscape.worker.similarity.kernels import median_distance, scaled
 
 # One strip of all models' Gram matrices.
 TILE_BYTES = 96 << 20
@@ -32,6 +32,10 @@ UNEVEN = 20
 MOST_STACKED = 1 << 19
 # Columns of a strip fit the cache.
 STRIP_ENTRIES = 1 << 20
+# Sums of which so small a share is left lost two of the seven digits of float32.
+CANCELLED = 1e-2
+# A bandwidth that is a smaller share of the longest sample takes squared distances with less than four digits.
+SHORT = 0.1
 Kernel = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
@@ -44,6 +48,7 @@ class Moments:
         products: ``(1+G, M, M)`` sums of K∘L; ``products_off`` without the diagonal.
         rows: ``(1+G, M, M)`` inner products of row sums; ``rows_off`` without the diagonal.
         sums: ``(1+G, M)`` grand sums; ``sums_off`` without the diagonal.
+        exact: whether the kernels were made in float64, too.
     """
 
     samples: Tensor
@@ -53,6 +58,7 @@ class Moments:
     rows_off: Tensor
     sums: Tensor
     sums_off: Tensor
+    exact: bool = field(default=False, kw_only=True)
 
     def unbiased(self) -> Tensor:
         """Unbiased HSIC times n(n-3), ``(1+G, M, M)``. Source: Song et al. 2012, equation 5."""
@@ -70,28 +76,12 @@ class Moments:
 def alignment(hsic: Tensor, batch: Features, moments: Moments) -> PairResults:
     """HSIC divided by the root of both models' own, for chosen pairs; NaN where rounding is all there is."""
     own = hsic.diagonal(dim1=1, dim2=2)
-    exact = all(x.dtype == torch.float64 for x in batch.items)
-    least = (1e-12 if exact else 1e-7) * moments.products.diagonal(dim1=1, dim2=2)
+    least = (1e-12 if moments.exact else 1e-7) * moments.products.diagonal(dim1=1, dim2=2)
     own = own.where(own > least, torch.nan)
     i, j = batch.pairs.T.to(hsic.device)
     values = hsic[:, i, j] / own[:, i].sqrt() / own[:, j].sqrt()
     values = torch.where((i == j) & values.isfinite(), 1.0, values)
     return PairResults(values[0], values[1:])
-
-
-def scaled(items: Sequence[Tensor]) -> list[Tensor]:
-    """Features with their mean removed and one scale each, in the precision they came in.
-
-    What rounding leaves of the mean is a common shift, which the centring of the kernels removes.
-    """
-    out = []
-    wanted = torch.float64 if any(x.dtype == torch.float64 for x in items) else torch.float32
-    for x in items:
-        x = x.to(wanted)
-        y = x - x.mean(0)
-        largest = torch.maximum(y.amax(), -y.amin()).clamp_min(1e-30)
-        out.append(y.div_(largest))
-    return out
 
 
 def linear_moments(batch: Features) -> Moments:
@@ -101,14 +91,25 @@ def linear_moments(batch: Features) -> Moments:
         if min(x.shape[1] for x in batch.items) > 2 * len(batch.items[0]):
             grams = side_by_side([partial(wide_gram, x) for x in batch.items], device=batch.items[0].device)
             kind = torch.float64 if any(g.dtype == torch.float64 for g in grams) else torch.float32
-            return gram_moments([g.to(kind) for g in grams], batch.groups)
+            return replace(gram_moments([g.to(kind) for g in grams], batch.groups), exact=kind == torch.float64)
         xs = scaled(batch.items)
         count, n, width = len(xs), len(xs[0]), sum(x.shape[1] for x in xs)
         if width * width < n * (width + count * count / 2):
-            return feature_moments(xs, batch.groups)
-        return kernel_moments(xs, batch.groups, None)
+            return _with_digits(lambda xs: feature_moments(xs, batch.groups), xs, batch.items)
+        return _with_digits(lambda xs: kernel_moments(xs, batch.groups, None), xs, batch.items)
 
     return batch.once("linear", make)
+
+
+def _with_digits(make: Callable[[Sequence[Tensor]], Moments], xs: Sequence[Tensor], items: Sequence[Tensor]) -> Moments:
+    """Moments in the precision of the features, or in float64 where sums that nearly cancel would keep no digits."""
+    found = make(xs)
+    if xs[0].dtype == torch.float64:
+        return replace(found, exact=True)
+    own, size = (m[0].diagonal() for m in (found.unbiased(), found.products_off))
+    if bool((own < CANCELLED * size).any()):
+        return replace(make(scaled(items, digits=torch.float64)), exact=True)
+    return found
 
 
 def rbf_moments(batch: Features, *, fraction: float) -> Moments:
@@ -116,7 +117,13 @@ def rbf_moments(batch: Features, *, fraction: float) -> Moments:
 
     def make() -> Moments:
         xs = scaled(batch.items)
-        sigmas = torch.stack([fraction * median_distance(x) for x in xs]).to(xs[0].dtype)
+        medians = torch.stack([median_distance(x) for x in xs])
+        longest = torch.stack([x.square().sum(1).amax().sqrt() for x in xs])
+        if bool((fraction * medians < SHORT * longest).any()):
+            # Squared distances are differences of squared lengths, which float32 would not tell apart.
+            xs = scaled(batch.items, digits=torch.float64)
+            medians = torch.stack([median_distance(x) for x in xs])
+        sigmas = (fraction * medians).to(xs[0].dtype)
         # No number comes from a bandwidth of 0: more than half of all pairs of samples are the same.
         slope = (-0.5 / sigmas.where(sigmas > 0, torch.nan).square())[:, None, None]
         # HSIC does not see a constant, and sums of what is left lose fewer digits.
@@ -125,7 +132,7 @@ def rbf_moments(batch: Features, *, fraction: float) -> Moments:
         def kernel(product: Tensor, a: Tensor, b: Tensor) -> Tensor:
             return _squared_distances(product, a, b).mul_(slope).exp_().sub_(typical)
 
-        return kernel_moments(xs, batch.groups, kernel)
+        return replace(kernel_moments(xs, batch.groups, kernel), exact=xs[0].dtype == torch.float64)
 
     return batch.once(("rbf", fraction), make)
 
@@ -137,8 +144,8 @@ def distance_moments(batch: Features) -> Moments:
         return _squared_distances(product, a, b).sqrt_()
 
     def make() -> Moments:
-        xs = [x.to(torch.float64) for x in scaled(batch.items)]
-        return kernel_moments(xs, batch.groups, kernel)
+        xs = scaled(batch.items, digits=torch.float64)
+        return replace(kernel_moments(xs, batch.groups, kernel), exact=True)
 
     return batch.once("distance", make)
 
@@ -150,10 +157,11 @@ def _squared_distances(product: Tensor, a: Tensor, b: Tensor) -> Tensor:
 def wide_gram(features: Tensor) -> Tensor:
     """Inner products of centred samples that have many more features than there are samples, column by column."""
     x = features if features.dtype == torch.float64 else features.to(torch.float32)
-    n = len(x)
+    n, largest = len(x), x.abs().amax().clamp_min(1e-300)
     gram = torch.zeros(n, n, dtype=torch.float64, device=x.device)
     for columns in x.split(max(256, STRIP_ENTRIES // n), dim=1):
-        part = columns - columns.mean(0)
+        part = columns / largest
+        part -= part.mean(0)
         gram += products_of_rows(part)
     return (gram / gram.diagonal().amax().clamp_min(1e-300)).to(x.dtype)
 

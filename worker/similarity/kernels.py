@@ -1,5 +1,7 @@
 """Gram matrices of one model: centred features, and the vectors whose products are similarities."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -26,6 +28,26 @@ def centred(features: Tensor) -> Tensor:
     if x.shape[0] < 2 or not float(x.square().mean()) > 1e-26:
         raise Undefined("All features are constant over the probe set, so similarity is 0/0.")
     return x
+
+
+def scaled(items: Sequence[Tensor], *, digits: torch.dtype = torch.float32) -> list[Tensor]:
+    """Features with their mean removed and one scale each, in the precision of the longest, or a longer one.
+
+    What rounding leaves of the mean is a common shift, which the centring of the kernels removes.
+    """
+    out = []
+    wanted = torch.float64 if any(x.dtype == torch.float64 for x in items) else digits
+    for x in items:
+        x = x.to(wanted)
+        y = x - x.mean(0)
+        largest = torch.maximum(y.amax(), -y.amin())
+        if not bool(largest.isfinite()):
+            # A sum, or a difference, of the largest floats is none.
+            x = x / x.abs().amax()
+            y = x - x.mean(0)
+            largest = torch.maximum(y.amax(), -y.amin())
+        out.append(y.div_(largest.clamp_min(torch.finfo(wanted).tiny)))
+    return out
 
 
 def as_given(features: Tensor, **_: object) -> Tensor:

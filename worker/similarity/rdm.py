@@ -42,8 +42,9 @@ def varied(features: Tensor, *, inner: str, outer: str) -> None:
     if len(x) < 3:
         raise Undefined(f"RSA needs at least 3 samples; there are {len(x)}.")
     if inner != "euclidean":
+        x = x / x.abs().amax().clamp_min(1e-300)
         spread = x - x.mean(1, keepdim=True) if inner == "correlation" else x
-        if bool((spread.norm(dim=1) <= 1e-12 * x.abs().amax()).any()):
+        if bool((spread.norm(dim=1) <= 1e-12).any()):
             raise Undefined("Some samples have no variation over the features, so their correlation is 0/0.")
     if outer != "cosine" and bool((x == x[0]).all()):
         raise Undefined("All pairs of samples are equally dissimilar, so their correlation is 0/0.")

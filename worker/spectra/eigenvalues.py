@@ -95,13 +95,20 @@ def _eigenvalues(matrices: Tensor) -> Tensor:
     for half, matrix in zip(halves, matrices.contiguous().numpy(), strict=True):
         # Transposes are in the order of BLAS as they stand, so nothing is copied.
         blas.dsyrk(1.0, matrix.T, c=half.T, trans=rows <= columns, overwrite_c=True)
+    _check_squares(torch.from_numpy(halves))
     return torch.from_numpy(np.linalg.eigvalsh(halves, UPLO="L"))
 
 
 def _eigenvalues_on_card(matrices: Tensor) -> Tensor:
     rows, columns = matrices.shape[1:]
     gram = matrices @ matrices.mT if rows <= columns else matrices.mT @ matrices
+    _check_squares(gram)
     return torch.linalg.eigvalsh(gram).cpu()
+
+
+def _check_squares(gram: Tensor) -> None:
+    if not bool(gram.diagonal(dim1=-2, dim2=-1).isfinite().all()):
+        raise Undefined("Its weights are so large that their squares are beyond what a float64 can hold.")
 
 
 def alpha_of(spectrum: Spectrum) -> float | None:

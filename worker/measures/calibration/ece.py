@@ -12,7 +12,7 @@ from kinscape.worker.measures.calibration.family import calibration_card
 @measure(
     calibration_card(
         slug="ece",
-        version=2,
+        version=3,
         title="Expected calibration error",
         formula=r"\sum_b \frac{|B_b|}{N}\,\lvert \mathrm{acc}(B_b) - \mathrm{conf}(B_b)\rvert",
         low=0.0,

@@ -14,6 +14,7 @@ from kinscape.worker.measures.calibration.family import calibration_card
 @measure(
     calibration_card(
         slug="ece-classwise",
+        version=2,
         title="Expected calibration error by class",
         formula=r"\frac1C\sum_c \sum_b \frac{|B_{b,c}|}{N}\,\lvert \mathrm{freq}_c(B_{b,c}) - \bar p_c(B_{b,c})\rvert",
         low=0.0,

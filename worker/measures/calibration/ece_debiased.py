@@ -16,6 +16,7 @@ CHANCE = 0.72574016
 @measure(
     calibration_card(
         slug="ece-debiased",
+        version=2,
         title="Expected calibration error, debiased",
         formula=r"\sum_b \frac{|B_b|}{N}\,\mathrm{sgn}(d_b)\sqrt{|d_b|},\quad "
         r"d_b = g_b^2 - \frac{0.7257}{|B_b|^2}\sum_{i \in B_b} p_i(1-p_i)",

@@ -12,6 +12,7 @@ from kinscape.worker.measures.calibration.family import calibration_card
 @measure(
     calibration_card(
         slug="mce",
+        version=2,
         title="Maximum calibration error",
         formula=r"\max_b\, \lvert \mathrm{acc}(B_b) - \mathrm{conf}(B_b)\rvert",
         low=0.0,

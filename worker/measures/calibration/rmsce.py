@@ -12,6 +12,7 @@ from kinscape.worker.measures.calibration.family import calibration_card
 @measure(
     calibration_card(
         slug="rmsce",
+        version=2,
         title="Root mean square calibration error",
         formula=r"\sqrt{\sum_b \frac{|B_b|}{N}\big(\mathrm{acc}(B_b) - \mathrm{conf}(B_b)\big)^2}",
         low=0.0,

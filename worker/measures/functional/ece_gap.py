@@ -20,6 +20,7 @@ def differences(left: Sequence[Tensor], right: Sequence[Tensor], **_: object) ->
 @measure(
     output_card(
         slug="ece-gap",
+        version=2,
         title="Calibration error gap",
         formula=r"\mathrm{ECE}_a - \mathrm{ECE}_b",
         low=-1.0,

@@ -12,6 +12,7 @@ from kinscape.worker.similarity.outputs import LN_2, HalfProbabilities, halved, 
 @measure(
     output_card(
         slug="js-distance",
+        version=2,
         title="Jensen-Shannon distance",
         formula=r"\frac{1}{N}\sum_i \sqrt{\mathrm{JS}(p_i, q_i)}",
         low=0.0,

@@ -12,6 +12,7 @@ from kinscape.worker.similarity.outputs import LN_2, HalfProbabilities, halved, 
 @measure(
     output_card(
         slug="js-divergence",
+        version=2,
         title="Jensen-Shannon divergence",
         formula=r"\frac{1}{N}\sum_i H(m_i) - \tfrac12 H(p_i) - \tfrac12 H(q_i),\quad m = \tfrac{p+q}{2}",
         low=0.0,

@@ -87,6 +87,7 @@ def all_pairs(left: Tensor, right: Tensor) -> Tensor:
 @measure(
     output_card(
         slug="js-divergence-legacy-resoftmax",
+        version=2,
         title="Jensen-Shannon divergence, softmax applied twice (legacy)",
         formula=r"\mathrm{JS}(\mathrm{softmax}(p),\ \mathrm{softmax}(q))",
         low=0.0,

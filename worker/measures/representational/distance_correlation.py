@@ -33,6 +33,7 @@ def all_pairs(batch: Features, *, estimator: str) -> PairResults:
 @measure(
     layer_card(
         slug="distance-correlation",
+        version=2,
         title="Distance correlation",
         formula=r"\frac{\mathrm{dCov}^2(X,Y)}{\sqrt{\mathrm{dVar}^2(X)\,\mathrm{dVar}^2(Y)}}\ "
         r"\text{(unbiased)},\quad \text{its root (biased)}",

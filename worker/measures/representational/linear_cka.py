@@ -21,6 +21,7 @@ def all_pairs(batch: Features) -> PairResults:
 @measure(
     layer_card(
         slug="linear-cka",
+        version=2,
         title="Linear CKA, unbiased",
         formula=r"\frac{\mathrm{HSIC}_u(X,Y)}{\sqrt{\mathrm{HSIC}_u(X,X)\,\mathrm{HSIC}_u(Y,Y)}}",
         low=-1.0,

@@ -27,6 +27,7 @@ def all_pairs(batch: Features) -> PairResults:
 @measure(
     layer_card(
         slug="linear-cka-biased",
+        version=2,
         title="Linear CKA, biased (as published)",
         formula=r"\frac{\lVert Y^\top X\rVert_F^2}{\lVert X^\top X\rVert_F\,\lVert Y^\top Y\rVert_F}",
         low=0.0,

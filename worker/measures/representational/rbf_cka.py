@@ -26,6 +26,7 @@ def all_pairs(batch: Features, *, fraction: float) -> PairResults:
 @measure(
     layer_card(
         slug="rbf-cka",
+        version=2,
         title="RBF CKA, unbiased",
         formula=r"\mathrm{CKA}_u \text{ with } K_{ij} = \exp\!\Big(-\frac{\lVert x_i - "
         r"x_j\rVert^2}{2\sigma^2}\Big),\ \sigma = f \cdot \mathrm{median}_{i<j}\lVert x_i - x_j\rVert",

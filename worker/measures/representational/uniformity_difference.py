@@ -11,7 +11,6 @@ from kinscape.worker.evaluation.measure import measure
 from kinscape.worker.evaluation.prepared_matrix import PreparedMatrix
 from kinscape.worker.measures.representational.family import layer_card
 
-
 # Tiles of so many rows stay near the processor.
 ROWS_AT_ONCE = 128
 
