@@ -5,6 +5,7 @@ from pathlib import Path
 from kinscape.backend.contracts.cards import Card, Change, Topic
 from kinscape.library import measures
 from kinscape.peers import PEERS
+from kinscape.situations import SITUATIONS
 
 HEAD = """# Measures
 
@@ -27,7 +28,7 @@ def measures_page() -> str:
         if mine:
             parts.append(f"\n## {topic.value}\n")
             parts.extend(_section(c) for c in mine)
-    return "".join([*parts, PEERS])
+    return "".join([*parts, SITUATIONS, PEERS])
 
 
 def _section(card: Card) -> str:

@@ -13,7 +13,7 @@ from kinscape.backend.contracts.problems import Unprocessable
 from kinscape.backend.contracts.recordings import OutputKind
 from kinscape.worker.evaluation.cells import finite
 from kinscape.worker.inputs.binary import is_one_logit, two_logits, with_two_logits
-from kinscape.worker.inputs.effective import effective, effective_of
+from kinscape.worker.inputs.effective import effective, effective_of, without_parametrizations
 from kinscape.worker.inputs.functional import copied
 from kinscape.worker.inputs.layer import Layer
 from kinscape.worker.inputs.outputs import Outputs, are_probabilities
@@ -165,7 +165,12 @@ def subject_of(
     seed: int,
     references: Sequence[nn.Module] = (),
 ) -> Subject:
-    """A module on its samples, after one of them went through it."""
+    """A module on its samples, after one of them went through it.
+
+    Its minimum is looked at in the weights that it computes with: masks and norms of weights are put together, in a
+    copy.
+    """
+    module = without_parametrizations(module)
     if any(p.dtype in SHORT for p in module.parameters()):
         # The same network with room for derivatives, as the server computes it.
         module = copied(module).float()

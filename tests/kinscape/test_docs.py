@@ -8,6 +8,7 @@ import torch
 
 from kinscape.demo.training import Recipe, accuracy, data, fresh, pruned, quantised, train
 from kinscape.docs import measures_page
+from kinscape.situations import SITUATIONS
 from tests.conftest import Server
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,6 +33,13 @@ def test_the_blocks_of_the_library_page_run() -> None:
 
 def test_the_page_of_measures_is_made_from_the_cards() -> None:
     assert (ROOT / "docs" / "measures.md").read_text() == measures_page(), "run: python -m kinscape.docs"
+
+
+def test_every_situation_has_the_test_that_it_names() -> None:
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", SITUATIONS)
+    assert len(named) == SITUATIONS.count("\n| ") - 1
+    for file, function in named:
+        assert f"def {function}(" in (ROOT / file).read_text()
 
 
 def test_the_zoo_is_ordered_as_the_tutorial_says() -> None:

@@ -30,6 +30,8 @@ from kinscape.worker.loading.builtin import digits
 
 # A reader needs the first differences, not all.
 MOST_LISTED = 50
+# How files call the types of whole numbers in which quantised weights are kept.
+WHOLE = {"I8": "int8", "U8": "uint8", "I16": "int16", "I32": "int32", "BOOL": "bool"}
 
 
 @dataclass(frozen=True)
@@ -191,8 +193,10 @@ def _settle_checkpoint(
     elif row.facts.graph:
         notes = describe_program(row, files)
     elif row.architecture is not None:
+        _check_types(row)
         _describe_network(row)
     else:
+        _check_types(row)
         fitting = registry.proposals(row.facts.shapes)
         row.facts = row.facts.model_copy(update={"proposals": fitting})
         notes = describe_weights(row, [described(p.architecture, p.arguments) for p in fitting])
@@ -215,6 +219,16 @@ def _describe_network(row: CheckpointRow) -> None:
         raise Refusal(problem.detail) from problem
     _check_tensors(row, module)
     _describe_architecture(row, module)
+
+
+def _check_types(row: CheckpointRow) -> None:
+    """Refuse weights that are stored as whole numbers: what they are multiplied by is not told."""
+    for name, (kind, shape) in row.facts.tensors.items():
+        if kind in WHOLE and len(shape) > 1 and name.rsplit(".", 1)[-1].endswith("weight"):
+            raise Refusal(
+                f"{quoted(name)} holds whole numbers ({WHOLE[kind]}) without their scale, so they are not the weights: "
+                "save the dequantised ones, or upload the model as a program (torch.export)."
+            )
 
 
 def _check_tensors(row: CheckpointRow, module: nn.Module) -> None:

@@ -42,6 +42,9 @@ def describe_program(row: CheckpointRow, files: Files) -> list[str]:
     if len(graph.outputs) > 1:
         which = "the one called logits" if any(o.is_logits for o in graph.outputs) else "the first"
         notes.append(f"The program returns {len(graph.outputs)} tensors; {which} is compared.")
+    one_logit = len(shape) == 1 or (len(shape) == 2 and shape[1] == 1)
+    if one_logit:
+        notes.append("It answers with one number, which is read as the logit of the second of two classes.")
     row.layers = layers_of(program)
     row.facts = row.facts.model_copy(
         update={
@@ -51,7 +54,7 @@ def describe_program(row: CheckpointRow, files: Files) -> list[str]:
             "accepts": Accepts(
                 shape=sides, channels=sides[0] if len(sides) == 3 else None, is_whole=not dtype.is_floating_point
             ),
-            "classes": shape[1] if len(shape) == 2 else None,
+            "classes": 2 if one_logit else shape[1] if len(shape) == 2 else None,
         }
     )
     named = json.dumps(["program", row.facts.graph, row.normalisation, row.class_order], sort_keys=True)

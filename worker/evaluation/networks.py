@@ -20,6 +20,8 @@ from kinscape.worker.inputs.undefined import Undefined
 ALONE = "more than 1 value per channel"
 # And where a fused recurrent layer lacks the derivative that was asked for.
 NO_DERIVATIVE = ("mkldnn_rnn_layer", "_cudnn_rnn", "double backwards is not supported")
+# A device that failed is not the network's fault.
+DEVICE_FAILED = "CUDA error"
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory")
 # Two passes of so many samples tell whether a network draws noise; with fewer in one pass nothing is saved.
 FEWEST_PER_PASS = 4
@@ -41,14 +43,21 @@ def evaluate_network(measure: Measure, subjects: Sequence[Subject], settings: Se
             "A norm of the network takes its statistics from the batch, so a sample alone has neither loss nor "
             "gradient: train it with track_running_stats=True."
         )
-    except NotImplementedError as error:
-        return not_applicable(f"A layer of the network has no derivative of this kind: {str(error)[:120]}")
     except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
         return not_applicable("The computation did not converge: numbers in it grew beyond what a float can hold.")
+    except RuntimeError as error:
+        if DEVICE_FAILED in str(error):
+            raise
+        # A layer may do what no derivative follows; that is said of this network, and the others go on.
+        return not_applicable(f"A layer of the network has no derivative of this kind: {_first_line(error)}")
     measurement = as_measurement(found)
     if not math.isfinite(measurement.value):
         return not_applicable(measure.undefined)
     return estimate(measure.card, measurement, samples=subjects[0].samples)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0][:160]
 
 
 def _check_steady(subject: Subject) -> None:

@@ -88,12 +88,25 @@ def without_parametrizations(module: nn.Module) -> nn.Module:
         return module
     plain = copied(module).eval()
     with torch.no_grad():
-        for part in plain.modules():
-            for name in list(getattr(part, "parametrizations", {})):
-                parametrize.remove_parametrizations(part, name)
+        for part in list(plain.modules()):
+            if parametrize.is_parametrized(part):
+                _make_plain(part)
         for path, hook in hooked:
             _remove_hook(plain.get_submodule(path), hook)
     return plain
+
+
+def _make_plain(part: nn.Module) -> None:
+    """Give a copied module its own class again, and the weights that it computes with as parameters.
+
+    ``parametrize.remove_parametrizations`` would take the weights from the class, which the original shares.
+    """
+    names = list(part.get_submodule("parametrizations")._modules)
+    made = {name: getattr(part, name).detach().clone() for name in names}
+    part.__class__ = type(part).__bases__[0]
+    del part._modules["parametrizations"]
+    for name, weight in made.items():
+        part.register_parameter(name, nn.Parameter(weight))
 
 
 def _remove_hook(part: nn.Module, hook: WeightNorm | SpectralNorm | BasePruningMethod) -> None:
