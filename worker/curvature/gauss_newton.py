@@ -127,7 +127,7 @@ def samples_at_once(subject: Subject) -> int:
     alone = sum(subject.weights[n].numel() for n in weights_without_rule(subject))
     # Weights without a rule have a gradient for every class of every sample.
     largest = max([1, *sizes, watched.logits.shape[1] * alone])
-    return max(1, min(MOST_SAMPLES, MOST_VALUES // largest))
+    return max(1, min(MOST_SAMPLES, subject.chunk, MOST_VALUES // largest))
 
 
 def _values(layer: nn.Module, x: Tensor, out: Tensor) -> int:

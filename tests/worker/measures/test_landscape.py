@@ -93,14 +93,40 @@ def test_the_trap_of_nested_forward_derivatives_through_layer_norm_is_avoided() 
     assert gap > 1e-2, "torch's nested derivatives are right now: the peers' entries and curvature.py can say so"
 
 
-@pytest.mark.parametrize("norm", [nn.utils.parametrizations.weight_norm, nn.utils.weight_norm])
-@pytest.mark.filterwarnings("ignore:`torch.nn.utils.weight_norm` is deprecated")
-def test_second_derivatives_that_torch_gets_wrong_are_noticed(norm: Any) -> None:
+class Normed(nn.Module):
+    """A layer that calls the operator of weight norm itself, so that nothing tells how its weight is made."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.direction, self.length = nn.Parameter(torch.randn(8, 6)), nn.Parameter(torch.rand(8, 1) + 0.5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x @ torch._weight_norm(self.direction, self.length, 0).T
+
+
+def test_second_derivatives_that_torch_gets_wrong_are_noticed() -> None:
     torch.manual_seed(0)
-    module = nn.Sequential(norm(nn.Linear(6, 8)), nn.Tanh(), nn.Linear(8, 3)).double()
+    module = nn.Sequential(Normed(), nn.Tanh(), nn.Linear(8, 3)).double()
     x, y = torch.randn(30, 6, dtype=torch.float64), torch.randint(0, 3, (30,))
     found = measure("hessian-top-eigenvalue")(module, x, y, tolerance=1e-8)
     assert "not symmetric" in found.warning
+
+
+@pytest.mark.parametrize("norm", [nn.utils.parametrizations.weight_norm, nn.utils.weight_norm])
+@pytest.mark.filterwarnings("ignore:`torch.nn.utils.weight_norm` is deprecated")
+def test_the_minimum_of_normed_weights_is_that_of_the_weights(norm: Any) -> None:
+    torch.manual_seed(0)
+    module = nn.Sequential(norm(nn.Linear(6, 8)), nn.Tanh(), nn.Linear(8, 3)).double()
+    x, y = torch.randn(30, 6, dtype=torch.float64), torch.randint(0, 3, (30,))
+    plain = nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 3)).double()
+    with torch.no_grad():
+        plain[0].weight.copy_(module[0].weight)
+        plain[0].bias.copy_(module[0].bias)
+    plain[2].load_state_dict(module[2].state_dict())
+    right = float(torch.linalg.eigvalsh(explicit_hessian(plain, x, y))[-1])
+    found = measure("hessian-top-eigenvalue")(module, x, y, tolerance=1e-8)
+    assert found.value == pytest.approx(right, rel=1e-6)
+    assert not found.warning
 
 
 @pytest.mark.parametrize("kind", small_networks())

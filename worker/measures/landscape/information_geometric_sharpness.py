@@ -1,5 +1,7 @@
 """Information geometric sharpness."""
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 
@@ -41,16 +43,14 @@ def slope_gram(subject: Subject) -> tuple[Tensor, Tensor]:
         ``(samples·classes, samples·classes)`` and probabilities, float64.
     """
     layers = layers_with_rule(subject)
-    watched = watch(subject, layers, subject.x)
-    p = watched.logits.detach().softmax(1)
+    parts = [_watched(subject, layers, x) for x in subject.x.split(subject.chunk)]
+    p, directions = torch.cat([w.p for w in parts]), torch.cat([w.directions for w in parts])
     samples, classes = p.shape
-    directions = torch.eye(classes, dtype=p.dtype, device=p.device) - p[:, None, :]
-    by_class = [watched.slopes(directions[:, c]) for c in range(classes)]
     gram = torch.zeros(samples * classes, samples * classes, dtype=torch.float64, device=p.device)
     for name, layer in layers.items():
         own = {n.rsplit(".", 1)[-1] for n in own_weights(name, layer)}
-        slopes = torch.stack([one[name] for one in by_class], 1)
-        gram += _layer_gram(layer, watched.inputs[name], slopes, own)
+        inputs, slopes = torch.cat([w.inputs[name] for w in parts]), torch.cat([w.slopes[name] for w in parts])
+        gram += _layer_gram(layer, inputs, slopes, own)
     rest = weights_without_rule(subject)
     if rest:
         most = max(subject.weights[n].numel() for n in rest)
@@ -63,6 +63,24 @@ def slope_gram(subject: Subject) -> tuple[Tensor, Tensor]:
             flat = rows.reshape(samples * classes, -1).double()
             gram += flat @ flat.T
     return gram, p.double()
+
+
+class _Watched(NamedTuple):
+    """What one pass of some samples leaves: by layer what enters it, and slopes ``(samples, classes, ...)``."""
+
+    p: Tensor
+    directions: Tensor
+    inputs: dict[str, Tensor]
+    slopes: dict[str, Tensor]
+
+
+def _watched(subject: Subject, layers: dict[str, nn.Module], x: Tensor) -> _Watched:
+    watched = watch(subject, layers, x)
+    p = watched.logits.detach().softmax(1)
+    directions = torch.eye(p.shape[1], dtype=p.dtype, device=p.device) - p[:, None, :]
+    by_class = [watched.slopes(directions[:, c]) for c in range(p.shape[1])]
+    slopes = {name: torch.stack([one[name] for one in by_class], 1) for name in layers}
+    return _Watched(p, directions, watched.inputs, slopes)
 
 
 def _layer_gram(layer: nn.Module, x: Tensor, slopes: Tensor, own: set[str]) -> Tensor:
