@@ -3,6 +3,7 @@
 import hashlib
 from pathlib import Path
 from typing import Self, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -42,6 +43,10 @@ class WebSettings(StoreSettings):
             host = f"[{self.host}]" if ":" in self.host else self.host
             self.public_url = f"http://{host}:{self.port}"
         self.public_url = self.public_url.rstrip("/")
+        if urlsplit(self.public_url).scheme not in ("http", "https") or not urlsplit(self.public_url).netloc:
+            raise ValueError(
+                f"The public address {self.public_url!r} must be a whole address, such as https://kinscape.example.org."
+            )
         return self
 
     @property

@@ -86,7 +86,7 @@ def start(
         raise TooLarge(f"The file has {size_bytes / 2**30:.2f} GiB; this server takes up to {most:.2f} GiB.")
     if files.free_bytes() - size_bytes < limits.keep_free_bytes:
         raise TooLarge("The server's disk has no room for this file; ask its owner to free some.")
-    description = _description(session, project, kind, metadata.get("description", "{}"))
+    description = _description(session, files, project, kind, metadata.get("description", "{}"))
     return uploads.add(
         session,
         token=secrets.token_hex(20),
@@ -97,7 +97,7 @@ def start(
     )
 
 
-def _description(session: Session, project: int, kind: UploadKind, text: str) -> dict[str, Any]:
+def _description(session: Session, files: Files, project: int, kind: UploadKind, text: str) -> dict[str, Any]:
     model = CheckpointDescription if kind is UploadKind.CHECKPOINT else ProbeDescription
     try:
         value = model.model_validate(json.loads(text, parse_constant=_no_constant))
@@ -112,7 +112,7 @@ def _description(session: Session, project: int, kind: UploadKind, text: str) ->
         if named is not None and named.state is not State.REFUSED:
             raise Conflict(f"A probe set named {short(value.name)} exists already; choose another name.")
     else:
-        _check_checkpoint(session, project, value)
+        _check_checkpoint(session, files, project, value)
     return value.model_dump()
 
 
@@ -120,9 +120,10 @@ def _no_constant(name: str) -> None:
     raise ValueError(name)
 
 
-def _check_checkpoint(session: Session, project: int, value: CheckpointDescription) -> None:
+def _check_checkpoint(session: Session, files: Files, project: int, value: CheckpointDescription) -> None:
     there = checkpoints.named(session, project, value.name)
-    if there is not None and there.state is not State.REFUSED:
+    # One whose stored file is lost may be healed by the same bytes under its own name.
+    if there is not None and there.state is not State.REFUSED and files.has(there.file_hash or there.upload_hash or ""):
         raise Conflict(f"A checkpoint named {short(value.name)} exists already; choose another name.")
     for role in ("parent", "init_of", "teacher"):
         name = getattr(value, role)
@@ -215,13 +216,16 @@ def finish(session: Session, files: Files, token: str) -> int:
     if upload.finished_id is not None:
         return upload.finished_id
     source = files.upload_path(token)
+    if not source.is_file():
+        raise UploadExpired("The bytes of this upload are no longer here; start it again.")
     job: Job
     if upload.kind is UploadKind.PROBE:
         made = _new_probe(session, upload, hash_of(source))
         about = ProbeDescription.model_validate(upload.description)
         job = InspectProbe(probe=made, scale=about.scale, layout=about.layout)
     else:
-        made = _new_checkpoint(session, upload, hash_of(source))
+        digest = hash_of(source)
+        made = _healed(session, files, upload, digest) or _new_checkpoint(session, files, upload, digest)
         text = CheckpointDescription.model_validate(upload.description)
         job = InspectCheckpoint(checkpoint=made, weights=text.weights, probe=text.probe)
     files.publish(source)
@@ -252,14 +256,29 @@ def _new_probe(session: Session, upload: UploadRow, digest: str) -> int:
     return row.id
 
 
-def _new_checkpoint(session: Session, upload: UploadRow, digest: str) -> int:
+def _healed(session: Session, files: Files, upload: UploadRow, digest: str) -> int | None:
+    """The checkpoint of the same bytes whose stored files are missing or damaged: it is inspected again from these."""
+    row = checkpoints.with_upload(session, upload.project_id, digest)
+    if row is None or (files.is_whole(digest) and (row.file_hash is None or files.is_whole(row.file_hash))):
+        return None
+    row.file_hash, row.state, row.reason = None, State.INSPECTING, ""
+    session.flush()
+    return row.id
+
+
+def _new_checkpoint(session: Session, files: Files, upload: UploadRow, digest: str) -> int:
     text = CheckpointDescription.model_validate(upload.description)
-    _check_checkpoint(session, upload.project_id, text)
+    _check_checkpoint(session, files, upload.project_id, text)
     # Another set of weights in the same file is another checkpoint.
     twin = None if text.weights else checkpoints.with_upload(session, upload.project_id, digest)
     if twin is not None:
         raise Conflict(f"This file is already here as {short(twin.name)}.")
     refused = checkpoints.named(session, upload.project_id, text.name)
+    if refused is not None and refused.state is not State.REFUSED:
+        raise Conflict(
+            f"A checkpoint named {short(text.name)} exists already and its stored file is lost: upload the same file "
+            "again, or choose another name."
+        )
     if refused is not None:
         session.delete(refused)
         session.flush()
@@ -293,6 +312,11 @@ def _new_checkpoint(session: Session, upload: UploadRow, digest: str) -> int:
     session.add(row)
     session.flush()
     return row.id
+
+
+def forget_bytes(files: Files, token: str) -> None:
+    """Remove what was collected of an upload that became something."""
+    files.upload_path(token).unlink(missing_ok=True)
 
 
 def cancel(session: Session, files: Files, token: str) -> None:

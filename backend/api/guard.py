@@ -34,6 +34,10 @@ SIGN_IN = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Kinscap
 <code>kinscape up</code> printed, or ask the owner for a share link.</p></main></body></html>"""
 
 
+# No host has a space in its name.
+NO_HOST = "no host"
+
+
 @dataclass(frozen=True)
 class Principal:
     """Who is asking: the owner, or somebody with a link."""
@@ -56,7 +60,7 @@ class Guard:
         self.settings = settings
         self.open_share = open_share
         self.csp = csp
-        public = urlsplit(settings.public_url).netloc
+        public = _host_of(settings.public_url)
         own = {f"{h}:{settings.port}" for h in ("127.0.0.1", "localhost", "[::1]", settings.host)}
         self.hosts = own | {public}
         self._lookups = ThreadPoolExecutor(LOOKUP_THREADS, thread_name_prefix="share-lookup")
@@ -85,7 +89,7 @@ class Guard:
             return _problem(400, "Unknown host", f"This server is not reached as {host[:100]!r}.")
         unsafe = scope["type"] == "websocket" or scope["method"] not in SAFE_METHODS
         origin = headers.get("origin")
-        if unsafe and origin is not None and urlsplit(origin).netloc not in self.hosts | {host}:
+        if unsafe and origin is not None and _host_of(origin) not in self.hosts | {host}:
             return _problem(403, "Foreign origin", "Requests from other sites are refused.")
         return None
 
@@ -187,6 +191,14 @@ def shared_may(scope: Scope, share: Share | None) -> bool:
     if path.startswith(f"{own}/export"):
         return share.may_export
     return bool(path == own or path.startswith(f"{own}/"))
+
+
+def _host_of(address: str) -> str:
+    """Host and port of an address; of what is none, a word that no host is called."""
+    try:
+        return urlsplit(address).netloc or NO_HOST
+    except ValueError:
+        return NO_HOST
 
 
 def _problem(status: int, title: str, detail: str) -> Response:

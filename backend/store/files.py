@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import secrets
 import shutil
 from pathlib import Path
 
@@ -9,6 +10,12 @@ from kinscape.backend.contracts.problems import NotFound
 
 # Files are hashed and copied in pieces, not in memory whole.
 CHUNK = 1 << 20
+
+
+class DamagedFile(NotFound):
+    """The bytes of a stored file are not those that were stored."""
+
+    title = "Damaged file"
 
 
 class Files:
@@ -21,6 +28,7 @@ class Files:
         self.folder = folder
         self.quarantine = folder / "quarantine"
         self.cache = folder / "cache"
+        self._verified: set[str] = set()
         for path in (folder / "content", self.quarantine, self.cache):
             path.mkdir(parents=True, exist_ok=True)
 
@@ -35,16 +43,48 @@ class Files:
         """Whether a file with this hash is stored."""
         return self._place(digest).is_file()
 
+    def verified(self, digest: str) -> Path:
+        """Where the file with this hash is, after its bytes were hashed once in this process.
+
+        A file whose bytes are no longer those of its name is put aside, so that uploading it again heals it.
+
+        Raises:
+            DamagedFile: the bytes changed.
+            NotFound: the file is missing.
+        """
+        path = self.path(digest)
+        if digest not in self._verified:
+            if hash_of(path) != digest:
+                os.replace(path, path.with_suffix(f".{secrets.token_hex(8)}.damaged"))
+                raise DamagedFile("A stored file is damaged: its bytes are no longer those that came; upload it again.")
+            self._verified.add(digest)
+        return path
+
+    def is_whole(self, digest: str) -> bool:
+        """Whether a file is here with the bytes that it was stored with; a damaged one is put aside."""
+        try:
+            self._verified.discard(digest)
+            self.verified(digest)
+        except NotFound:
+            return False
+        return True
+
     def publish(self, source: Path) -> str:
-        """Move a finished file to its content address and return its sha256."""
+        """Put a finished file to its content address and return its sha256; the source stays where it is.
+
+        Several may publish the same bytes at once, and whoever dies halfway leaves the source to begin again.
+        """
         digest = hash_of(source)
         target = self._place(digest)
-        target.parent.mkdir(parents=True, exist_ok=True)
         if target.is_file():
-            source.unlink()
             return digest
-        part = target.with_suffix(".part")
-        shutil.move(source, part)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = target.with_suffix(f".{secrets.token_hex(8)}.part")
+        try:
+            # A second name for the same bytes costs no room; other file systems copy.
+            os.link(source, part)
+        except OSError:
+            shutil.copyfile(source, part)
         _sync(part)
         os.replace(part, target)
         _sync(target.parent)

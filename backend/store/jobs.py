@@ -97,6 +97,7 @@ def give_back(session: Session, id: int) -> None:
 
 def replace(session: Session, id: int, pieces: Sequence[Job]) -> None:
     """Put several smaller jobs in the place of a running one, for every comparison that waits for it."""
+    waiting = [c.id for c in _lock_waiting(session, id)]
     taken = session.execute(
         update(JobRow)
         .where(JobRow.id == id, JobRow.state == JobState.RUNNING)
@@ -105,26 +106,33 @@ def replace(session: Session, id: int, pieces: Sequence[Job]) -> None:
     )
     if taken.first() is None:
         return
-    waiting = list(session.scalars(select(ComparisonJobRow.comparison_id).where(ComparisonJobRow.job_id == id)))
     add_all(session, pieces, comparisons=waiting)
     session.execute(delete(ComparisonJobRow).where(ComparisonJobRow.job_id == id))
 
 
 def finish(session: Session, id: int, *, state: JobState, error: str = "", seconds: float | None = None) -> None:
     """End a job and count it in every comparison that waits for it."""
+    waiting = _lock_waiting(session, id)
     session.execute(
         update(JobRow)
         .where(JobRow.id == id, JobRow.state.in_(OPEN))
         .values(state=state, error=error, seconds=seconds, finished=func.now(), lease_until=None)
     )
-    waiting = select(ComparisonJobRow.comparison_id).where(ComparisonJobRow.job_id == id)
-    locked = session.scalars(
-        select(ComparisonRow).where(ComparisonRow.id.in_(waiting)).order_by(ComparisonRow.id).with_for_update()
-    )
-    for comparison in locked:
+    for comparison in waiting:
         comparison.version += 1
         session.flush()
         end_when_done(session, comparison)
+
+
+def _lock_waiting(session: Session, id: int) -> list[ComparisonRow]:
+    """The comparisons that wait for a job, held until the transaction ends.
+
+    The one order of locks: comparisons by number, then jobs. Whoever cancels or deletes a comparison holds it first,
+    and goes on to its jobs; whoever ends a job must not hold it before.
+    """
+    waiting = select(ComparisonJobRow.comparison_id).where(ComparisonJobRow.job_id == id)
+    query = select(ComparisonRow).where(ComparisonRow.id.in_(waiting)).order_by(ComparisonRow.id).with_for_update()
+    return list(session.scalars(query))
 
 
 def end_when_done(session: Session, comparison: ComparisonRow) -> None:

@@ -51,6 +51,10 @@ GROUPS = [
 ]
 
 
+# Ends that are nearer to one another, by their size, leave no room for forty bars between them.
+ROUNDING = 1e-12
+
+
 def safe(text: str) -> str:
     """A user's text as plotly may draw it: nothing in it is markup."""
     return html.escape(text, quote=False)
@@ -99,14 +103,21 @@ def span_of(card: Card, values: list[float], *, scale: str) -> tuple[float, floa
         most = max((abs(v) for v in finite), default=1.0) or 1.0
         return -most, most
     if scale == "rank" and finite:
-        low, high = min(finite), max(finite)
-        return (low, high) if high > low else (low - 0.5, high + 0.5)
+        return _apart(min(finite), max(finite))
     if low < 0 and card.direction is Direction.HIGHER_IS_ALIKE:
-        most = 1.0 if scale == "full" else max((abs(v) for v in finite), default=1.0)
+        most = 1.0 if scale == "full" else max((abs(v) for v in finite), default=1.0) or 1.0
         return -most, most
     if scale == "fit" and finite:
         low, high = min(finite), max(finite)
-    return (low, high) if high > low else (low - 0.5, high + 0.5)
+    return _apart(low, high)
+
+
+def _apart(low: float, high: float) -> tuple[float, float]:
+    """Two ends between which colours can be told apart; values that differ by rounding alone count as equal."""
+    if high - low > ROUNDING * max(abs(low), abs(high)):
+        return low, high
+    beside = max(0.5, abs(low) * 1e-6)
+    return low - beside, high + beside
 
 
 def number(value: float) -> str:

@@ -73,6 +73,8 @@ class Launcher:
         self._stopping = False
         for folder in ("postgres", "redis", "files", "logs"):
             (self.data / folder).mkdir(parents=True, exist_ok=True, mode=0o700)
+        # A folder that was there already may be open to everybody.
+        self.data.chmod(0o700)
         self.run = programs.run_folder(self.data)
         self._lock = (self.data / "lock").open("a+")
 
@@ -120,7 +122,11 @@ class Launcher:
         for child in own:
             child.start()
         self._wait(self._is_ready, "Kinscape", own)
-        (self.data / "running.json").write_text(json.dumps({"url": self.address(), "pid": os.getpid()}))
+        running = self.data / "running.json"
+        # It holds the owner's token.
+        handle = os.open(running, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(handle, "w") as file:
+            file.write(json.dumps({"url": self.address(), "pid": os.getpid()}))
 
     def address(self) -> str:
         """The address to open, with the owner's token where one is needed."""

@@ -1,6 +1,7 @@
 """Networks, samples, outputs and features: loaded once, in an LRU cache."""
 
 import contextlib
+import os
 import secrets
 from collections.abc import Callable, Hashable
 from functools import cache
@@ -9,7 +10,7 @@ from typing import Any
 
 import cachetools
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -19,7 +20,7 @@ from kinscape.backend.store.artifacts import features_key, findings_key, outputs
 from kinscape.backend.store.files import Files
 from kinscape.backend.store.tables import CheckpointRow, ProbeRow
 from kinscape.worker.engine.forward import forward
-from kinscape.worker.engine.networks import network_of
+from kinscape.worker.engine.networks import network_of, stored
 from kinscape.worker.engine.recordings import recorded_features, recorded_outputs
 from kinscape.worker.evaluation.intervals import row_groups
 from kinscape.worker.inputs.effective import effective
@@ -109,7 +110,7 @@ class Materials:
         return found
 
     def _read_samples(self, checkpoint: CheckpointRow, probe: ProbeRow, *, precision: str) -> tuple[Tensor, Tensor]:
-        tensors = load_file(self._files.path(probe.file_hash or ""))
+        tensors = load_file(stored(self._files, probe.file_hash))
         x = tensors["x"].to(PRECISIONS[precision])
         y = tensors.get("y", torch.empty(0, dtype=torch.int64))
         scale = _scale(checkpoint, probe, x)
@@ -152,9 +153,10 @@ class Materials:
 
         def keep(name: str, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
             path = self._files.cached(findings_key(checkpoint, probe, precision=precision, seed=seed, name=name))
-            if not path.is_file():
+            found = _read(path)
+            if found is None:
                 _save(path, make())
-            return load_file(path)
+            return load_file(path) if found is None else found
 
         scale, groups = _scale(checkpoint, probe, x), row_groups(len(x))
         return Subject(
@@ -179,10 +181,10 @@ class Materials:
         """
         if checkpoint.level is Level.RECORDED:
             raise NeedsMore("A recording holds no weights: upload the state dict too.")
-        read = load_file(self._files.path(checkpoint.file_hash or ""))
-        stored = {n: t for n, t in read.items() if n not in checkpoint.facts.tied}
-        trained = {n: t for n, t in stored.items() if self._is_trained(checkpoint, n)}
-        return effective(trained, {n: t for n, t in stored.items() if n not in trained})
+        read = load_file(stored(self._files, checkpoint.file_hash))
+        once = {n: t for n, t in read.items() if n not in checkpoint.facts.tied}
+        trained = {n: t for n, t in once.items() if self._is_trained(checkpoint, n)}
+        return effective(trained, {n: t for n, t in once.items() if n not in trained})
 
     def _is_trained(self, checkpoint: CheckpointRow, name: str) -> bool:
         """Whether a tensor is a parameter of the checkpoint's network, where that is known."""
@@ -193,7 +195,7 @@ class Materials:
         return True
 
     def _graph(self, checkpoint: CheckpointRow) -> Graph:
-        path = self._files.path(checkpoint.facts.graph)
+        path = stored(self._files, checkpoint.facts.graph)
         graph: Graph = self._cache.get(("graph", checkpoint.facts.graph), lambda: (Graph.read(path), 1))
         return graph
 
@@ -238,11 +240,13 @@ class Materials:
 
         def make() -> tuple[Outputs, int]:
             path = self._files.cached(outputs_key(checkpoint, probe, precision=precision))
-            if not path.is_file():
+            kept = _read(path)
+            if kept is None:
                 self.run_forward(checkpoint, probe, layers=[], reduction="", precision=precision)
-            if not path.is_file():
+                kept = _read(path)
+            if kept is None:
                 raise Undefined("The network answers for every position; this measure takes (samples, classes).")
-            logits = load_file(path)["logits"]
+            logits = kept["logits"]
             return Outputs(logits, self._labels(probe)), bytes_of(logits) * 4
 
         is_recorded = checkpoint.level is Level.RECORDED
@@ -251,7 +255,7 @@ class Materials:
         return found
 
     def _labels(self, probe: ProbeRow) -> Tensor | None:
-        with safe_open(self._files.path(probe.file_hash or ""), "pt") as file:
+        with safe_open(stored(self._files, probe.file_hash), "pt") as file:
             return file.get_tensor("y") if "y" in file.keys() else None  # noqa: SIM118  (a file, not a dict)
 
     def features(
@@ -266,9 +270,11 @@ class Materials:
 
         def make() -> tuple[Tensor, int]:
             key = features_key(checkpoint, probe, layer=layer, reduction=reduction, precision=precision)
-            if not self._files.cached(key).is_file():
+            kept = _read(self._files.cached(key))
+            if kept is None:
                 self.run_forward(checkpoint, probe, layers=[layer], reduction=reduction, precision=precision)
-            values = load_file(self._files.cached(key))["features"].to(self.device)
+                kept = load_file(self._files.cached(key))
+            values = kept["features"].to(self.device)
             return values, bytes_of(values)
 
         is_recorded = checkpoint.level is Level.RECORDED
@@ -324,4 +330,16 @@ def _save(path: Path, tensors: dict[str, Tensor]) -> None:
     # Not torch's generator: worker processes inherit its state and would draw the same name.
     part = path.with_name(f"{path.name}.{secrets.token_hex(8)}.part")
     save_file({n: t.detach().cpu().contiguous() for n, t in tensors.items()}, part)
+    # A name must not come to disk before its bytes: after a power cut the file would be empty for ever.
+    with part.open("rb") as file:
+        os.fsync(file.fileno())
     part.replace(path)
+
+
+def _read(path: Path) -> dict[str, Tensor] | None:
+    """What a file of the cache holds; None where there is none, or one that was cut off, which is removed."""
+    try:
+        return load_file(path) if path.is_file() else None
+    except SafetensorError:
+        path.unlink(missing_ok=True)
+        return None

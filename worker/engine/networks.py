@@ -1,9 +1,12 @@
 """From a stored checkpoint to the network that runs it."""
 
+from pathlib import Path
+
 from safetensors.torch import load_file
 from torch import nn
 
 from kinscape.backend.contracts.checkpoints import Level
+from kinscape.backend.contracts.problems import NotFound
 from kinscape.backend.store.files import Files
 from kinscape.backend.store.tables import CheckpointRow
 from kinscape.worker.inputs.binary import with_two_logits
@@ -15,6 +18,18 @@ from kinscape.worker.loading.program import Program
 KNOWN = {Level.WEIGHTS: "its weights alone are known", Level.RECORDED: "its recorded outputs alone are known"}
 
 
+def stored(files: Files, digest: str | None) -> Path:
+    """Where the file of a checkpoint or probe set lies, its bytes checked once in this process.
+
+    Raises:
+        NeedsMore: it is missing or damaged; the sentence says what heals it.
+    """
+    try:
+        return files.verified(digest or "")
+    except NotFound as problem:
+        raise NeedsMore(problem.detail) from problem
+
+
 def network_of(checkpoint: CheckpointRow, files: Files) -> nn.Module:
     """The checkpoint's network with its weights, in eval mode.
 
@@ -23,9 +38,9 @@ def network_of(checkpoint: CheckpointRow, files: Files) -> nn.Module:
     """
     if not checkpoint.level.runs:
         raise NeedsMore(f"Not run here, as {KNOWN[checkpoint.level]}: upload it as a program (torch.export).")
-    weights = load_file(files.path(checkpoint.file_hash or ""))
+    weights = load_file(stored(files, checkpoint.file_hash))
     if checkpoint.level is Level.PROGRAM:
-        return with_two_logits(Program(Graph.read(files.path(checkpoint.facts.graph)), weights))
+        return with_two_logits(Program(Graph.read(stored(files, checkpoint.facts.graph)), weights))
     module = registry.build(checkpoint.architecture or "", **checkpoint.arguments)
     module.load_state_dict(weights, strict=False)
     return with_two_logits(module.eval())

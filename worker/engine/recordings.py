@@ -31,6 +31,7 @@ from kinscape.backend.store.files import Files
 from kinscape.backend.store.tables import CheckpointRow, ProbeRow
 from kinscape.worker.door.refusal import Refusal, quoted
 from kinscape.worker.engine.forward import reduced
+from kinscape.worker.engine.networks import stored
 from kinscape.worker.inputs.outputs import are_probabilities
 from kinscape.worker.inputs.undefined import NeedsMore, Undefined
 
@@ -157,7 +158,7 @@ def _check_order(probe: ProbeRow, files: Files, marks: np.ndarray) -> None:
 
 
 def _check_labels(labels: Tensor, probe: ProbeRow, files: Files) -> None:
-    with safe_open(files.path(probe.file_hash or ""), "pt") as file:
+    with safe_open(stored(files, probe.file_hash), "pt") as file:
         if "y" not in file.keys():  # noqa: SIM118  (a file, not a dict)
             return
         theirs = file.get_tensor("y")
@@ -177,7 +178,7 @@ def recorded_outputs(checkpoint: CheckpointRow, probe: ProbeRow, files: Files) -
         NeedsMore: they were recorded for another probe set.
     """
     recorded = _for_probe(checkpoint, probe)
-    with safe_open(files.path(checkpoint.file_hash or ""), "pt") as file:
+    with safe_open(stored(files, checkpoint.file_hash), "pt") as file:
         values: Tensor = file.get_tensor(OUTPUTS).double()
     if recorded.about.outputs is OutputKind.PROBABILITIES:
         values = values.log().clamp_min(-1e30)
@@ -201,7 +202,7 @@ def recorded_features(
     used = recorded.about.reductions.get(name, "")
     if used and used != reduction:
         raise NeedsMore(f"The features were recorded with the reduction {used}: record again with {reduction}.")
-    with safe_open(files.path(checkpoint.file_hash or ""), "pt") as file:
+    with safe_open(stored(files, checkpoint.file_hash), "pt") as file:
         values: Tensor = file.get_tensor(FEATURES + name)
     return values if used else reduced(values, reduction)
 

@@ -146,6 +146,8 @@ def _finish(parts: WebParts, token: str) -> None:
     try:
         with parts.database.transaction() as session:
             uploads.finish(session, parts.files, token)
+        # Only now: until the commit, whoever dies here can begin again from these bytes.
+        uploads.forget_bytes(parts.files, token)
     except Problem:
         with parts.database.transaction() as session:
             uploads.cancel(session, parts.files, token)

@@ -1,5 +1,6 @@
 """A comparison's page: what to look at, the picture, what is selected."""
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +19,8 @@ from kinscape.frontend.pages.comparison.pair_numbers import pair_numbers
 from kinscape.frontend.pages.comparison.tab import tabs
 from kinscape.frontend.view import View
 from kinscape.frontend.wiring import on
+
+log = logging.getLogger("kinscape.frontend")
 
 
 def shell(path: str) -> Any:
@@ -112,7 +115,14 @@ def tab_links(page: OpenedComparison) -> Any:
 
 def picture(page: OpenedComparison, scheme: str) -> Any:
     """The picture of the chosen tab."""
-    return tabs()[page.view.tab].draw(page, scheme)
+    try:
+        return tabs()[page.view.tab].draw(page, scheme)
+    except ClientError:
+        raise
+    except Exception:
+        # The head, the other tabs and what is selected stay; the log says where it broke.
+        log.exception("A picture could not be drawn", extra={"tab": page.view.tab, "comparison": page.comparison.id})
+        return trouble("This picture could not be drawn from these numbers. The other tabs, and the export, hold them.")
 
 
 def selected(page: OpenedComparison) -> Any:

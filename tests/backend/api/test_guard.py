@@ -164,3 +164,16 @@ def test_answers_carry_a_policy_without_inline_script(server: Server) -> None:
     scripts = next(p for p in policy.split(";") if "script-src" in p)
     assert "unsafe-inline" not in scripts
     assert "unsafe-eval" not in scripts
+
+
+def test_the_token_on_disk_is_its_owners_alone(guarded: Server) -> None:
+    running = guarded.data / "running.json"
+    assert TOKEN in running.read_text()
+    assert running.stat().st_mode & 0o077 == 0
+    assert guarded.data.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("origin", ["http://[", "null", "", "http://", "http://no host", "javascript:0"])
+def test_an_origin_that_is_no_address_is_foreign(server: Server, origin: str) -> None:
+    answer = httpx.post(f"{server.url}/api/v1/projects", json={"name": "x"}, headers={"Origin": origin})
+    assert answer.status_code == 403

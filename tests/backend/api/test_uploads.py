@@ -3,13 +3,25 @@
 import base64
 import hashlib
 import json
+import secrets
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
-from kinscape.client import Project
+from kinscape import build, measure
+from kinscape.backend.actions import uploads
+from kinscape.backend.store.database import Database
+from kinscape.backend.store.files import Files
+from kinscape.backend.store.tables import CheckpointRow
+from kinscape.client import Client, Project
+from kinscape.local import programs
 from tests.conftest import Server
 
 TUS = {"Tus-Resumable": "1.0.0"}
@@ -100,3 +112,71 @@ def test_two_senders_of_one_upload_cannot_mix_their_bytes(
     assert sorted(codes) == [204, 409, 409, 409]
     finished = httpx.get(server.url + place).json()["finished"]
     assert project.wait_for(finished).state == "ready"
+
+
+def test_the_same_bytes_finishing_at_once_are_each_taken(client: Client, server: Server, networks: list[Path]) -> None:
+    data = networks[0].read_bytes()
+    for k in range(6):
+        projects = [client.create_project(f"same bytes {k} {n} {secrets.token_hex(4)}") for n in range(3)]
+        places = [begin(server, p, len(data)).headers["Location"] for p in projects]
+        with ThreadPoolExecutor(3) as pool:
+            codes = list(pool.map(lambda place: piece(server, place, data, 0).status_code, places))
+        assert codes == [204, 204, 204]
+
+
+def test_an_upload_whose_end_was_cut_off_is_ended_again(server: Server, project: Project, networks: list[Path]) -> None:
+    data = networks[2].read_bytes()
+    place = begin(server, project, len(data)).headers["Location"]
+    token = place.rsplit("/", 1)[-1]
+    database = Database(programs.database_url(programs.run_folder(server.data)))
+    files = Files(server.data / "files")
+    with database.transaction() as session:
+        uploads.append(session, files, token, offset=0, body=data)
+    # The bytes are published, and whoever did so dies before the commit.
+    with Session(database.engine) as session:
+        uploads.finish(session, files, token)
+        session.rollback()
+    assert httpx.head(server.url + place).headers["Upload-Offset"] == str(len(data))
+    ended = piece(server, place, b"", len(data))
+    assert ended.status_code == 204, ended.text
+    assert project.wait_for(int(ended.headers["Kinscape-Id"])).state == "ready"
+    assert not files.upload_path(token).exists()
+    database.close()
+
+
+def test_a_damaged_file_has_a_reason_and_is_healed_by_uploading_it_again(
+    server: Server, project: Project, tmp_path: Path
+) -> None:
+    # Of its own: no process has read these bytes before.
+    networks = [tmp_path / f"own{k}.safetensors" for k in range(2)]
+    for seed, path in enumerate(networks):
+        torch.manual_seed(1000 + seed)
+        save_file(build("lenet", classes=10).state_dict(), path)
+    for path in networks:
+        project.upload_checkpoint(path, architecture="lenet", arguments={"classes": 10})
+    database = Database(programs.database_url(programs.run_folder(server.data)))
+    with database.transaction() as session:
+        row = session.scalar(
+            select(CheckpointRow).where(CheckpointRow.project_id == project.id, CheckpointRow.name == networks[1].stem)
+        )
+        assert row is not None
+        stored = Files(server.data / "files").path(row.file_hash or "")
+    database.close()
+    whole = stored.read_bytes()
+    stored.chmod(0o600)
+    stored.write_bytes(whole[:-4] + bytes(b ^ 1 for b in whole[-4:]))
+    probe = project.add_digits(name="digits")
+    names = [p.stem for p in networks]
+    asked = project.compare(checkpoints=names, probe=probe, measures=["weight-l2"]).wait(timeout_s=60)
+    reason = asked.matrix("weight-l2").reasons[0, 1]
+    assert "damaged" in reason or "missing" in reason
+    assert "upload it again" in reason
+    healed = project.upload_checkpoint(networks[1], architecture="lenet", arguments={"classes": 10})
+    assert healed.state == "ready"
+    assert len(project.checkpoints()) == 2
+    again = project.compare(checkpoints=names, probe=probe, measures=["weight-l2", "weight-cosine"])
+    again.wait(timeout_s=60)
+    for slug in ("weight-l2", "weight-cosine"):
+        assert again.matrix(slug).values[0, 1] == pytest.approx(
+            measure(slug)(*[load_file(p) for p in networks]).value, rel=1e-9
+        )
