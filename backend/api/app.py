@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 from kinscape.backend.actions import shares as links
 from kinscape.backend.actions import uploads as incoming
 from kinscape.backend.api import answers
+from kinscape.backend.api.body_limit import BodyLimit
 from kinscape.backend.api.guard import Guard
 from kinscape.backend.api.parts import WebParts
 from kinscape.backend.api.routes import checkpoints, comparisons, offers, probes, projects, results, shares, uploads
@@ -85,7 +86,7 @@ def guarded(app: ASGIApp, parts: WebParts, *, csp: str) -> ASGIApp:
         except NotFound:
             return None
 
-    return Guard(app, settings=parts.settings, open_share=open_share, csp=csp)
+    return Guard(BodyLimit(app), settings=parts.settings, open_share=open_share, csp=csp)
 
 
 async def _reconcile(parts: WebParts) -> None:
