@@ -37,6 +37,10 @@ FEWEST_CELLS = {Pace.PRODUCT: 256, Pace.PAIR: 64, Pace.PATH: 6}
 SECONDS_PER_CELL = {Pace.PRODUCT: 0.002, Pace.PAIR: 0.01, Pace.PATH: 0.12}
 SECONDS_PER_MODEL = {Input.OUTPUTS: 0.02, Input.WEIGHTS: 0.05, Input.FEATURES: 0.05, Input.NETWORK: 1.0}
 SECONDS_PER_PASS = 0.1
+# A plan takes some milliseconds for each matrix: all pairs of eighteen layers by seven measures, in some seconds.
+MOST_QUESTIONS = 2_500
+# Twenty measures of a thousand checkpoints.
+MOST_CELLS_ASKED = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -212,7 +216,21 @@ def check(session: Session, project: int, request: ComparisonCreate) -> CheckedR
                     f"Checkpoint {short(checkpoint.name)} has no layer {short(layer)}; "
                     f"its layers: {', '.join(checkpoint.layers[:40])}."
                 )
-    return CheckedRequest(models, probe, train, measures, layers, request)
+    checked = CheckedRequest(models, probe, train, measures, layers, request)
+    _check_size(checked)
+    return checked
+
+
+def _check_size(checked: CheckedRequest) -> None:
+    """Refuse in a moment what would take minutes to plan and days to compute."""
+    count = len(checked.layers) ** (2 if checked.request.layer_pairs is LayerPairs.ALL else 1)
+    asked = sum(count if m.card.input is Input.FEATURES else 1 for m in checked.measures)
+    cells = asked * len(checked.checkpoints) * (len(checked.checkpoints) + 1) // 2
+    if asked > MOST_QUESTIONS or cells > MOST_CELLS_ASKED:
+        raise Unprocessable(
+            f"This asks for {asked:,} matrices with {cells:,} cells in all; at most {MOST_QUESTIONS:,} and "
+            f"{MOST_CELLS_ASKED:,} are taken at a time. Name fewer layers, measures or checkpoints."
+        )
 
 
 def _measures(session: Session, project: int, request: ComparisonCreate) -> list[CheckedMeasure]:

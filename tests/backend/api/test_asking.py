@@ -1,5 +1,6 @@
 """Asking through the client: what comes back, and what is reused."""
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -222,3 +223,15 @@ def test_a_measure_more_computes_that_measure_alone(project: Project, networks: 
     more = project.compare(checkpoints=ids, probe=probe, measures=["disagreement", "accuracy", "js-divergence"])
     assert more.wait(timeout_s=60).counts == {"new": 3, "reused": 6}
     assert (more.matrix("disagreement").values == first.matrix("disagreement").values).all()
+
+
+def test_what_is_too_much_is_said_in_a_moment(project: Project, networks: list[Path], probe_file: Path) -> None:
+    models = uploaded(project, networks, 2)
+    probe = project.upload_probe(probe_file, name="digits-test")
+    layers = models[0].layers
+    measures = [{"slug": "knn-jaccard", "parameters": {"k": k}} for k in range(1, 101)]
+    began = time.perf_counter()
+    with pytest.raises(ClientError, match=r"asks for [\d,]+ matrices with .* Name fewer layers, measures or"):
+        project.compare(checkpoints=models, probe=probe, measures=measures, layers=layers, layer_pairs="all")
+    assert time.perf_counter() - began < 2
+    assert not project.comparisons()
