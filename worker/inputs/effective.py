@@ -8,7 +8,6 @@ Miyato et al. 2018, section 2.1 (W / σ(W), σ = uᵀ W v by power iteration).
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -61,19 +60,7 @@ def effective(state: Weights, helpers: Weights | None = None) -> dict[str, Tenso
 
 def effective_of(module: nn.Module) -> dict[str, Tensor]:
     """Parameters of a module as it uses them, detached, each once."""
-    plain = {name: p.detach() for name, p in module.named_parameters()}
-    helpers = dict(module.named_buffers())
-    with _still(module):
-        for path, part in module.named_modules():
-            if not parametrize.is_parametrized(part):
-                continue
-            inside = f"{path}{PARAMETRIZED}" if path else PARAMETRIZED[1:]
-            plain = {n: t for n, t in plain.items() if not n.startswith(inside)}
-            helpers = {n: t for n, t in helpers.items() if not n.startswith(inside)}
-            for own in part.parametrizations:
-                with torch.no_grad():
-                    plain[f"{path}.{own}" if path else own] = getattr(part, own).detach()
-    return effective(plain, helpers)
+    return {name: p.detach() for name, p in without_parametrizations(module).named_parameters()}
 
 
 def without_parametrizations(module: nn.Module) -> nn.Module:
@@ -106,7 +93,8 @@ def _make_plain(part: nn.Module) -> None:
     part.__class__ = type(part).__bases__[0]
     del part._modules["parametrizations"]
     for name, weight in made.items():
-        part.register_parameter(name, nn.Parameter(weight))
+        # Set, not registered: a recurrent layer then changes the list of its weights, too.
+        setattr(part, name, nn.Parameter(weight))
 
 
 def _remove_hook(part: nn.Module, hook: WeightNorm | SpectralNorm | BasePruningMethod) -> None:
@@ -116,18 +104,6 @@ def _remove_hook(part: nn.Module, hook: WeightNorm | SpectralNorm | BasePruningM
         remove_spectral_norm(part, hook.name)
     else:
         prune.remove(part, hook._tensor_name)
-
-
-@contextmanager
-def _still(module: nn.Module) -> Iterator[None]:
-    """In eval mode, where reading a spectrally normed weight changes nothing."""
-    modes = {part: part.training for part in module.modules()}
-    module.eval()
-    try:
-        yield
-    finally:
-        for part, training in modes.items():
-            part.training = training
 
 
 def _stored(state: Weights) -> Iterator[_Stored]:

@@ -37,7 +37,10 @@ def copied(module: nn.Module) -> nn.Module:
     A pruned layer, or one with weight norm, holds the weight that its last pass made; torch refuses to copy one that
     has a graph, so it is copied without.
     """
-    made = [t for part in module.modules() for t in vars(part).values() if isinstance(t, Tensor) and not t.is_leaf]
+    held = [v for part in module.modules() for v in vars(part).values()]
+    # Recurrent layers keep their weights in a list as well.
+    flat = [t for v in held for t in (v if isinstance(v, list | tuple) else [v])]
+    made = [t for t in flat if isinstance(t, Tensor) and not t.is_leaf]
     return copy.deepcopy(module, {id(t): t.detach().clone() for t in made})
 
 

@@ -259,15 +259,31 @@ def _embedding(call: Call) -> list[Labels]:
     return [(*rows.axes, weight.axes[1])]
 
 
-@rule(*(f"{kind}_pool{d}d" for d in (1, 2, 3) for kind in ("avg", "max", "adaptive_avg", "adaptive_max")))
-@rule("max_pool2d_with_indices", "upsample_nearest2d", "upsample_bilinear2d", "upsample_bicubic2d", "pad")
-def _over_positions(call: Call) -> list[Labels]:
-    """Batch and channels stay what they are; positions are ordered."""
-    return [_positions_fixed(call, shape) for shape in call.out]
+def _over_positions(positions: int) -> Rule:
+    """The last axes are positions, which are ordered; all before them stay what they are."""
+
+    def found(call: Call) -> list[Labels]:
+        ordered = range(len(call.x.axes) - positions, len(call.x.axes))
+        return [_ordered(call, shape, set(ordered)) for shape in call.out]
+
+    return found
 
 
-def _positions_fixed(call: Call, shape: Shape) -> Labels:
-    x = call.x
-    same = [k < 2 and size == x.shape[k] for k, size in enumerate(shape)]
-    call.axes.fix(tuple(f for k, axis in enumerate(x.axes) if not same[k] for f in axis))
-    return tuple(x.axes[k] if same[k] else call.axes.fresh(size, fixed=True) for k, size in enumerate(shape))
+POOLS = ("avg_pool", "max_pool", "adaptive_avg_pool", "adaptive_max_pool")
+for _d in (1, 2, 3):
+    rule(*(f"{kind}{_d}d" for kind in POOLS))(_over_positions(_d))
+rule("max_pool2d_with_indices", "upsample_nearest2d", "upsample_bilinear2d", "upsample_bicubic2d")(_over_positions(2))
+
+
+@rule("pad")
+def _padded(call: Call) -> list[Labels]:
+    """Axes that grow or are cut at an end are ordered; sizes come in pairs, the last axis first."""
+    sizes = call.named["pad"]
+    ordered = {len(call.shape) - 1 - k // 2 for k, size in enumerate(sizes) if size}
+    return [_ordered(call, call.shape, ordered)]
+
+
+def _ordered(call: Call, shape: Shape, ordered: set[int]) -> Labels:
+    for k in ordered:
+        call.axes.fix(call.x.axes[k])
+    return tuple(call.axes.fresh(n, fixed=True) if k in ordered else call.x.axes[k] for k, n in enumerate(shape))

@@ -117,3 +117,45 @@ def test_a_mask_that_is_no_pruning_mask_is_no_weight() -> None:
     network.register_buffer("attn_mask", torch.zeros(50, 50))
     assert set(effective_of(network)) == {"0.weight", "0.bias"}
     assert measure("sparsity")(network).value == 0
+
+
+@pytest.mark.parametrize("layer", [nn.ConvTranspose2d(8, 8, 3), nn.Linear(8, 8)])
+def test_a_square_spectrally_normed_weight_of_a_module_is_its_own(layer: nn.Module) -> None:
+    torch.manual_seed(0)
+    dim = 1 if isinstance(layer, nn.Linear) else None
+    module = nn.utils.spectral_norm(layer, dim=dim).double()
+    x = torch.randn(2, 8, 5, 8 if dim else 5).double()
+    for _ in range(20):
+        module(x)
+    module.eval()
+    module(x)
+    assert torch.allclose(effective_of(module)["weight"], module.weight, atol=1e-9)
+
+
+def test_plain_names_of_a_module_are_no_parts_of_another_weight() -> None:
+    class Gated(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            for name in ("W_q", "W_v", "W_g"):
+                self.register_parameter(name, nn.Parameter(torch.randn(8, 8)))
+
+    assert set(effective_of(Gated())) == {"W_q", "W_v", "W_g"}
+
+
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU])
+def test_normed_recurrent_layers_have_minima(kind: type[nn.RNNBase]) -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.cells, self.head = kind(3, 8, batch_first=True), nn.Linear(8, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.head(self.cells(x)[0][:, -1])
+
+    torch.manual_seed(0)
+    module = Net().double()
+    nn.utils.parametrizations.weight_norm(module.cells, "weight_hh_l0")
+    x, y = torch.randn(20, 4, 3).double(), torch.randint(0, 3, (20,))
+    loss = nn.functional.cross_entropy(module(x), y).item()
+    assert measure("train-loss")(module, x, y).value == pytest.approx(loss, rel=1e-9)
+    assert measure("gradient-norm")(module, x, y).value > 0
