@@ -21,6 +21,8 @@ from kinscape.worker.inputs.functional import copied
 from kinscape.worker.inputs.undefined import Undefined
 from kinscape.worker.inputs.weights import Weights, is_parameter_name
 
+# Cosine of vectors that power iteration made parallel before the last step of training moved the weight.
+PARALLEL = 0.9
 PARAMETRIZED = ".parametrizations."
 
 
@@ -156,9 +158,18 @@ def _put_together(stored: _Stored, state: Weights) -> Tensor:
         # The axis that g keeps has a length of its own for each unit; where all sides of g are 1 there is one length.
         return v * (g / v.square().sum(axes, keepdim=True).sqrt()) if axes else v * g / v.abs()
     weight, u = parts["orig"], parts["u"]
-    matrix = weight.flatten(1) if len(u) == weight.shape[0] else weight.transpose(0, 1).flatten(1)
-    v = parts["v"] if "v" in parts else nn.functional.normalize(matrix.T @ u, dim=0)
-    return weight / torch.dot(u, matrix @ v)
+    sides = [m.flatten(1) for m in (weight, weight.transpose(0, 1)) if len(m) == len(u)]
+    found = [_stretch(m, u, parts.get("v")) for m in sides]
+    # Where u fits both sides, power iteration made it parallel to M v of one; of the other, they are any vectors.
+    is_second = len(found) > 1 and found[1][1] > PARALLEL > found[0][1]
+    return weight / found[int(is_second)][0]
+
+
+def _stretch(matrix: Tensor, u: Tensor, v: Tensor | None) -> tuple[Tensor, float]:
+    """By how much a matrix M stretches v along u, and the cosine of u and M v."""
+    v = nn.functional.normalize(matrix.T @ u, dim=0) if v is None else v
+    moved = matrix @ v
+    return torch.dot(u, moved), float(nn.functional.cosine_similarity(u, moved, dim=0))
 
 
 def _memory(tensor: Tensor) -> tuple[int, ...] | None:

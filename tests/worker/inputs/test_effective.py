@@ -130,6 +130,8 @@ def test_a_square_spectrally_normed_weight_of_a_module_is_its_own(layer: nn.Modu
     module.eval()
     module(x)
     assert torch.allclose(effective_of(module)["weight"], module.weight, atol=1e-9)
+    # A file does not tell the axis; the singular vectors do.
+    assert torch.allclose(effective(module.state_dict())["weight"], module.weight, atol=1e-9)
 
 
 def test_plain_names_of_a_module_are_no_parts_of_another_weight() -> None:
