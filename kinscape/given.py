@@ -179,10 +179,11 @@ def subject_of(
         x = x.to(first.dtype)
     try:
         with torch.no_grad():
-            logits = module(smallest_batch(module, x))
+            rows = smallest_batch(module, x)
+            logits = module(rows)
     except (RuntimeError, ValueError, IndexError, TypeError) as error:
         raise Unprocessable(f"The network cannot read x: {str(error)[:200]}") from error
-    if is_one_logit(logits, len(logits)):
+    if is_one_logit(logits, len(rows)):
         module, logits = with_two_logits(module), two_logits(logits)
     if not isinstance(logits, Tensor) or logits.ndim != 2:
         raise Unprocessable("The network must return logits (samples, classes).")

@@ -259,7 +259,7 @@ def _new_probe(session: Session, upload: UploadRow, digest: str) -> int:
 def _healed(session: Session, files: Files, upload: UploadRow, digest: str) -> int | None:
     """The checkpoint of the same bytes whose stored files are missing or damaged: it is inspected again from these."""
     row = checkpoints.with_upload(session, upload.project_id, digest)
-    if row is None or (files.is_whole(digest) and (row.file_hash is None or files.is_whole(row.file_hash))):
+    if row is None or all(files.is_whole(d) for d in (digest, row.file_hash, row.facts.graph) if d):
         return None
     row.file_hash, row.state, row.reason = None, State.INSPECTING, ""
     session.flush()

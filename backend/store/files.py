@@ -1,5 +1,6 @@
 """Files by the hash of their content, and uploads on their way in."""
 
+import contextlib
 import hashlib
 import os
 import secrets
@@ -55,7 +56,9 @@ class Files:
         path = self.path(digest)
         if digest not in self._verified:
             if hash_of(path) != digest:
-                os.replace(path, path.with_suffix(f".{secrets.token_hex(8)}.damaged"))
+                # Another process may have seen it, too, and been faster.
+                with contextlib.suppress(FileNotFoundError):
+                    os.replace(path, path.with_suffix(f".{secrets.token_hex(8)}.damaged"))
                 raise DamagedFile("A stored file is damaged: its bytes are no longer those that came; upload it again.")
             self._verified.add(digest)
         return path
@@ -76,7 +79,7 @@ class Files:
         """
         digest = hash_of(source)
         target = self._place(digest)
-        if target.is_file():
+        if self.is_whole(digest):
             return digest
         target.parent.mkdir(parents=True, exist_ok=True)
         part = target.with_suffix(f".{secrets.token_hex(8)}.part")

@@ -43,8 +43,8 @@ def finite(data: Given) -> Given:
     if bad:
         if bad == int((values == -torch.inf).sum()):
             raise Undefined(
-                f"{bad} of {values.numel()} values are -inf. Classes that are ruled out have no logit: give "
-                "probabilities instead, or a large negative number such as -1e4."
+                f"{bad} of {values.numel()} values are -inf. If these are logits of classes that are ruled out, "
+                "give probabilities instead, or a large negative number such as -1e4."
             )
         raise Undefined(f"{bad} of {values.numel()} values are NaN or infinite.")
     return data

@@ -48,8 +48,8 @@ def evaluate_network(measure: Measure, subjects: Sequence[Subject], settings: Se
     except RuntimeError as error:
         if DEVICE_FAILED in str(error):
             raise
-        # A layer may do what no derivative follows; that is said of this network, and the others go on.
-        return not_applicable(f"A layer of the network has no derivative of this kind: {_first_line(error)}")
+        # A layer may do what no derivative follows, or no copy; that is said of this network, and the others go on.
+        return not_applicable(f"The network does not allow this computation; torch says: {_first_line(error)}")
     measurement = as_measurement(found)
     if not math.isfinite(measurement.value):
         return not_applicable(measure.undefined)

@@ -1,5 +1,7 @@
 """What networks and training loops really give: softmax at the end, silent samples, equal singular values."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -224,3 +226,17 @@ def test_layers_that_cannot_be_mapped_over_samples_have_their_trace(kind: str) -
     top = torch.linalg.eigvalsh(hessian)[-1].item()
     assert measure("hessian-top-eigenvalue")(network, x, y).value == pytest.approx(top, rel=1e-3)
     assert torch.backends.mkldnn.enabled
+
+
+@pytest.mark.parametrize("answer", [torch.sum, lambda z: None, lambda z: {"out": z}])
+def test_a_network_that_returns_no_row_for_each_sample_is_told(answer: Callable[[Tensor], object]) -> None:
+    class Answering(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.head = nn.Linear(6, 3)
+
+        def forward(self, x: Tensor) -> object:
+            return answer(self.head(x))
+
+    with pytest.raises(Unprocessable, match="must return logits"):
+        measure("train-loss")(Answering(), torch.randn(8, 6), torch.zeros(8).long())
