@@ -13,7 +13,8 @@ from tests.conftest import Server, save_networks
 
 
 def drop(page: Page, files: list[Path]) -> None:
-    """Drop files on the library as a hand would."""
+    """Drop files on the library as a hand would: after the page is drawn."""
+    page.locator("#drop-target").wait_for()
     sent = [{"name": f.name, "data": base64.b64encode(f.read_bytes()).decode()} for f in files]
     page.evaluate(
         """sent => {
