@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parametrizations, prune, spectral_norm, weight_norm
+from torch.nn.utils import parametrizations, parametrize, prune, spectral_norm, weight_norm
 
 from kinscape import measure
 from kinscape.backend.contracts.problems import Unprocessable
@@ -142,6 +142,88 @@ def test_plain_names_of_a_module_are_no_parts_of_another_weight() -> None:
                 self.register_parameter(name, nn.Parameter(torch.randn(8, 8)))
 
     assert set(effective_of(Gated())) == {"W_q", "W_v", "W_g"}
+
+
+def both_norm_and_mask(order: str) -> nn.Module:
+    torch.manual_seed(0)
+    layer = nn.Linear(8, 6)
+    if order == "mask of a direction":
+        prune.l1_unstructured(weight_norm(layer), "weight_v", 0.5)
+    elif order == "norm of a masked weight":
+        prune.l1_unstructured(layer, "weight", 0.5)
+        weight_norm(layer, "weight_orig")
+    else:
+        parametrizations.weight_norm(layer)
+        prune.l1_unstructured(layer.parametrizations.weight, "original1", 0.5)
+    for _ in range(2):
+        layer(torch.randn(2, 8))
+    return layer.eval()
+
+
+@OLD
+@pytest.mark.parametrize("order", ["mask of a direction", "norm of a masked weight", "mask inside a parametrisation"])
+def test_masks_and_norms_of_one_weight_are_put_together_from_the_inside(order: str) -> None:
+    layer = both_norm_and_mask(order)
+    before = {n: t.clone() for n, t in layer.state_dict().items()}
+    for found in (effective(layer.state_dict()), effective_of(layer)):
+        assert set(found) == {"weight", "bias"}
+        torch.testing.assert_close(found["weight"], layer.weight.detach())
+    assert all(torch.equal(before[n], t) for n, t in layer.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("names", "shapes"),
+    [
+        (("W_v", "W_g"), ((8, 8), (8, 8))),
+        (("W_v", "W_g"), ((8, 8), (8, 5))),
+        (("x_orig", "x_u"), ((8, 8), (8, 8))),
+        (("x_orig", "x_mask"), ((8, 8), (8, 2))),
+        (("b_v", "b_g"), ((8,), (8,))),
+    ],
+)
+def test_plain_names_of_a_file_are_no_parts_where_shapes_do_not_fit(
+    names: tuple[str, ...], shapes: tuple[tuple[int, ...], ...]
+) -> None:
+    state = {name: torch.randn(shape) for name, shape in zip(names, shapes, strict=True)}
+    found = effective(state)
+    assert all(torch.equal(found[name], tensor) for name, tensor in state.items())
+
+
+class Product(nn.Module):
+    """A parametrisation of two originals that is no weight norm."""
+
+    def forward(self, left: Tensor, right: Tensor) -> Tensor:
+        return left @ right
+
+    def right_inverse(self, weight: Tensor) -> tuple[Tensor, Tensor]:
+        return weight[:, :2].clone(), weight[:2].clone()
+
+
+class Scaled(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.factor = nn.Parameter(torch.tensor(1.7))
+
+    def forward(self, weight: Tensor) -> Tensor:
+        return self.factor * weight
+
+
+@pytest.mark.parametrize("norm", [parametrizations.weight_norm, parametrizations.spectral_norm, None])
+def test_several_parametrisations_of_a_weight_are_refused_in_a_file(norm: Wrap | None) -> None:
+    layer = nn.Linear(8, 8)
+    if norm is None:
+        parametrize.register_parametrization(layer, "weight", Product())
+    else:
+        parametrize.register_parametrization(norm(layer), "weight", Scaled())
+    with pytest.raises(Undefined, match="remove_parametrizations"):
+        effective(layer.state_dict())
+    torch.testing.assert_close(effective_of(layer.eval())["weight"], layer.weight.detach())
+
+
+@OLD
+def test_a_normed_layer_of_two_names_counts_once() -> None:
+    layer = weight_norm(nn.Linear(4, 4))
+    assert set(effective(nn.Sequential(layer, layer).state_dict())) == {"0.weight", "0.bias"}
 
 
 @pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU])
