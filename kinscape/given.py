@@ -1,7 +1,6 @@
 """From what a caller has (tensors, arrays, state dicts, modules) to what a measure is given."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -11,22 +10,16 @@ from torch import Tensor, nn
 
 from kinscape.backend.contracts.problems import Unprocessable
 from kinscape.backend.contracts.recordings import OutputKind
+from kinscape.networks import unwrapped
 from kinscape.worker.evaluation.cells import finite
-from kinscape.worker.inputs.binary import is_one_logit, two_logits, with_two_logits
-from kinscape.worker.inputs.effective import effective, effective_of, without_parametrizations
-from kinscape.worker.inputs.functional import copied
+from kinscape.worker.inputs.binary import is_one_logit, two_logits
+from kinscape.worker.inputs.effective import effective, effective_of
 from kinscape.worker.inputs.layer import Layer
 from kinscape.worker.inputs.outputs import Outputs, are_probabilities
-from kinscape.worker.inputs.passes import samples_per_pass, smallest_batch
-from kinscape.worker.inputs.subject import Subject
 from kinscape.worker.inputs.undefined import Undefined
-from kinscape.worker.inputs.untrained import untrained
-from kinscape.worker.loading.room import room_bytes
 
 Array = Tensor | npt.NDArray[Any] | Sequence[Any]
 Kind = Literal["logits", "probabilities"]
-# Types of fewer digits than derivatives need.
-SHORT = (torch.bfloat16, torch.float16)
 
 
 def tensor(value: Any) -> Tensor:
@@ -143,9 +136,9 @@ def layer_of(features: Array, labels: Tensor | None, beside: Mapping[str, Any]) 
 def weights_of(state: Any) -> dict[str, Tensor]:
     """A state dict of tensors or arrays; of a module its parameters, without buffers, as the network uses them."""
     try:
-        if isinstance(state, nn.Module):
-            return effective_of(state)
-        return effective(_tensors_of(state))
+        if isinstance(state, nn.Module) and not isinstance(state, torch.jit.ScriptModule):
+            return {n: _with_arithmetic(tensor(w)) for n, w in effective_of(unwrapped(state)).items()}
+        return effective(_tensors_of(state.state_dict() if isinstance(state, nn.Module) else state))
     except Undefined as sentence:
         raise Unprocessable(str(sentence)) from sentence
 
@@ -153,48 +146,15 @@ def weights_of(state: Any) -> dict[str, Tensor]:
 def _tensors_of(state: Any) -> dict[str, Tensor]:
     if not isinstance(state, Mapping):
         raise Unprocessable("Weights are read from a module or a state dict: pass the model or model.state_dict().")
-    return {str(name): tensor(value) for name, value in state.items()}
+    found = {str(name): tensor(value) for name, value in state.items()}
+    if any(t.is_meta for t in found.values()):
+        raise Unprocessable("These tensors are on the meta device, where they have no values: load the weights first.")
+    return {name: _with_arithmetic(t) for name, t in found.items()}
 
 
-def subject_of(
-    module: nn.Module,
-    x: Tensor,
-    y: Tensor,
-    *,
-    groups: tuple[Tensor, ...],
-    seed: int,
-    references: Sequence[nn.Module] = (),
-) -> Subject:
-    """A module on its samples, after one of them went through it.
-
-    Its minimum is looked at in the weights that it computes with: masks and norms of weights are put together, in a
-    copy.
-    """
-    module = without_parametrizations(module)
-    if any(p.dtype in SHORT for p in module.parameters()):
-        # The same network with room for derivatives, as the server computes it.
-        module = copied(module).float()
-    first = next(module.parameters(), None)
-    if x.is_floating_point() and first is not None and first.is_floating_point():
-        x = x.to(first.dtype)
-    try:
-        with torch.no_grad():
-            rows = smallest_batch(module, x)
-            logits = module(rows)
-    except (RuntimeError, ValueError, IndexError, TypeError) as error:
-        raise Unprocessable(f"The network cannot read x: {str(error)[:200]}") from error
-    if is_one_logit(logits, len(rows)):
-        module, logits = with_two_logits(module), two_logits(logits)
-    if not isinstance(logits, Tensor) or logits.ndim != 2:
-        raise Unprocessable("The network must return logits (samples, classes).")
-    if bool((y < 0).any()) or bool((y >= logits.shape[1]).any()):
-        raise Unprocessable(f"Labels must lie between 0 and {logits.shape[1] - 1}.")
-    _finite(x)
-    y = y.to(x.device)
-    others = tuple(subject_of(m, x, y, groups=groups, seed=seed) for m in references)
-    chunk = samples_per_pass(module, x, room_bytes=room_bytes(x.device))
-    fresh = partial(untrained, module)
-    return Subject(module, x, y, groups=groups, chunk=chunk, seed=seed, fresh=fresh, references=others)
+def _with_arithmetic(values: Tensor) -> Tensor:
+    """Floats of one byte as those of four: torch cannot compute with them."""
+    return values.float() if values.is_floating_point() and values.element_size() < 2 else values
 
 
 def _finite(values: Tensor) -> None:

@@ -20,11 +20,11 @@ from kinscape.given import (
     labels_of,
     layer_of,
     outputs_of,
-    subject_of,
     tensor,
     weights_of,
 )
 from kinscape.matrix import Matrix
+from kinscape.networks import subject_of
 from kinscape.worker.evaluation.batch import Batch, PairResults
 from kinscape.worker.evaluation.cells import evaluate_pairs, not_applicable
 from kinscape.worker.evaluation.intervals import bounds, row_groups

@@ -29,5 +29,12 @@ What real networks and their numbers look like, what is done, and the test that 
 | Two networks in two types | compared in the longer | `tests/worker/measures/test_real_networks.py::test_networks_of_two_types_are_compared_in_the_longer` |
 | PReLU, LSTM, GRU | traces and eigenvalues as of the explicit Hessian | `tests/worker/measures/test_real_networks.py::test_layers_that_cannot_be_mapped_over_samples_have_their_trace` |
 | A checkpoint without any usable number in a comparison | its cells have reasons and the rest is done | `tests/backend/api/test_levels.py::test_a_checkpoint_without_any_usable_pair_has_reasons_and_the_rest_is_done` |
+| Masks inside norms and norms inside masks; several parametrisations of one weight | put together from the inside; what a file does not describe is refused | `tests/worker/inputs/test_effective.py::test_masks_and_norms_of_one_weight_are_put_together_from_the_inside` |
+| One sample far from all others | the number of exact arithmetic | `tests/worker/similarity/test_outliers.py::test_linear_cka_is_that_of_exact_arithmetic` |
+| DataParallel, torch.compile | seen through; a script module, lazy layers and the meta device are refused | `tests/worker/measures/test_modules_as_written.py::test_wrappers_are_seen_through` |
+| A network changes its samples in place | it gets copies | `tests/worker/measures/test_modules_as_written.py::test_a_network_that_changes_its_samples_gets_copies` |
+| Parameters that no pass uses | derivatives of 0 | `tests/worker/measures/test_modules_as_written.py::test_parameters_that_no_pass_uses_change_nothing` |
+| Samples of a pass depend on one another | the loss is that of all; a sample alone has neither loss nor gradient | `tests/worker/measures/test_modules_as_written.py::test_samples_that_depend_on_one_another_have_no_gradients_of_their_own` |
+| Numbers and tensors that are neither parameters nor buffers | a path whose end is not the second network is refused | `tests/worker/measures/test_modules_as_written.py::test_a_path_whose_end_is_not_the_second_network_is_refused` |
 | Any matrix: zeros, constants, one live sample, 1e±200, NaN, one sample, one feature | a number within the card's range, or a sentence | `tests/worker/measures/test_hostile_inputs.py::test_any_matrix_has_a_number_in_range_or_a_sentence` |
 """

@@ -14,6 +14,10 @@ from kinscape.worker.inputs.weights import Weights
 INTERPOLATED = "interpolated"
 # Fixed, so that running statistics do not depend on the machine's memory.
 MOST_RESTIMATED = 512
+# Samples on which the end of a path is held against the network there, and the share of its largest output that sums
+# in float32 in another order may change.
+SAMPLES_COMPARED = 64
+ROUNDING = 1e-3
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,8 @@ def same_architecture(subjects: Sequence[Subject]) -> None:
     """Refuse networks that are not built alike.
 
     Raises:
-        Undefined: tensors, modules, or the samples as the networks read them differ.
+        Undefined: tensors, modules, or the samples as the networks read them differ, or something that is neither
+            parameter nor buffer.
     """
     kinds = [
         (str(s.module), {n: (t.shape, t.dtype) for n, t in [*s.weights.items(), *s.buffers.items()]}) for s in subjects
@@ -47,6 +52,20 @@ def same_architecture(subjects: Sequence[Subject]) -> None:
                 "Not comparable: the networks read the samples differently (normalisation or order of classes), so "
                 "what lies between their weights means nothing."
             )
+        _check_end(first, other)
+
+
+def _check_end(start: Subject, end: Subject) -> None:
+    """Refuse networks of which the first, with the weights of the second, is not the second."""
+    x = end.x[: min(SAMPLES_COMPARED, end.samples_at_once)]
+    with torch.no_grad():
+        reached, right = start.logits(end.weights, x, buffers=end.buffers), end.logits(end.weights, x)
+    room = ROUNDING * float(right.abs().nan_to_num(0, 0, 0).amax())
+    if not torch.allclose(reached, right, rtol=0, atol=room, equal_nan=True):
+        raise Undefined(
+            "Not comparable: with all parameters and buffers of the second, the first network gives other outputs. "
+            "They differ in a number or tensor that is neither; register it as a buffer."
+        )
 
 
 def _same(a: Tensor, b: Tensor) -> bool:

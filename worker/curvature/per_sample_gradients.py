@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from kinscape.worker.curvature.layer_calls import single_calls
 from kinscape.worker.inputs.subject import Subject, exact_attention
+from kinscape.worker.inputs.undefined import Undefined
 
 # vmap holds every gradient of a chunk at once.
 SAMPLES_PER_MAP = 16
@@ -55,14 +56,33 @@ class RecordedForward:
 
 
 def layers_with_rule(subject: Subject) -> dict[str, nn.Module]:
-    """The layers whose weights' gradients follow from what enters and leaves them."""
+    """The layers whose weights' gradients follow from what enters and leaves them.
+
+    Raises:
+        Undefined: samples of a pass depend on one another.
+    """
 
     def found() -> dict[str, nn.Module]:
+        _check_apart(subject)
         layers = _candidates(subject)
         return layers if _rules_hold(subject, layers) else {}
 
     layers: dict[str, nn.Module] = subject.once("layer rules", found)
     return layers
+
+
+def _check_apart(subject: Subject) -> None:
+    """Refuse a network whose output for a sample depends on the other samples of its pass."""
+    x = subject.x[:2]
+    with torch.no_grad():
+        together = subject.logits(subject.weights, x)
+        alone = torch.cat([subject.logits(subject.weights, row) for row in x.split(1)])
+    room = 1e-3 * (1 + together.abs().amax())
+    if bool(((together - alone).abs() > room).any()) or bool((together.isfinite() != alone.isfinite()).any()):
+        raise Undefined(
+            "The network's output for a sample depends on the other samples of the pass, so a sample alone has neither "
+            "loss nor gradient."
+        )
 
 
 def weights_without_rule(subject: Subject) -> list[str]:
@@ -235,6 +255,11 @@ def _one_after_another(
         leaves = {n: w.clone().requires_grad_() for n, w in moving.items()}
         with torch.enable_grad():
             logits = subject.logits({**fixed, **leaves}, sample.unsqueeze(0))[0]
+        if not logits.requires_grad:
+            # None of these weights has a part in the logits.
+            for n, w in moving.items():
+                rows[n].append(w.new_zeros(len(wanted), *w.shape))
+            continue
         by_direction = [
             torch.autograd.grad(logits, list(leaves.values()), d, retain_graph=True, materialize_grads=True)
             for d in wanted

@@ -13,6 +13,7 @@ from kinscape.worker.evaluation.intervals import estimate
 from kinscape.worker.evaluation.measure import Measure, Settings
 from kinscape.worker.evaluation.models import as_measurement
 from kinscape.worker.inputs.outputs import are_probabilities
+from kinscape.worker.inputs.passes import smallest_batch
 from kinscape.worker.inputs.subject import Subject
 from kinscape.worker.inputs.undefined import Undefined
 
@@ -60,36 +61,47 @@ def _first_line(error: Exception) -> str:
     return str(error).strip().partition("\n")[0][:160]
 
 
-def _check_steady(subject: Subject) -> None:
-    """Refuse a network whose two passes differ: it draws noise in eval mode too."""
-
-    def is_steady() -> bool:
-        with torch.no_grad():
-            one, two = (subject.logits(subject.weights, subject.x[:FEWEST_PER_PASS]) for _ in range(2))
-        return torch.allclose(one, two, rtol=1e-4, atol=1e-6, equal_nan=True)
-
-    if not subject.once("steady", is_steady):
-        raise Undefined("The network computes the same samples differently each time, so its numbers are not defined.")
+def _check_outputs(subject: Subject) -> None:
+    """Refuse a network whose outputs have no loss, or another one each time."""
+    sentence = subject.once("fault of outputs", lambda: _fault_of_outputs(subject))
+    if sentence:
+        raise Undefined(sentence)
 
 
-def _check_logits(subject: Subject) -> None:
-    """Refuse a network that ends in a softmax: no logits of several samples are positive and sum to 1."""
-
-    def ends_in_softmax() -> bool:
-        with torch.no_grad():
-            return are_probabilities(subject.logits(subject.weights, subject.x[:FEWEST_PER_PASS]))
-
-    if subject.once("probabilities", ends_in_softmax):
-        raise Undefined(
+def _fault_of_outputs(subject: Subject) -> str:
+    with torch.no_grad():
+        one, two = (subject.logits(subject.weights, subject.x[:FEWEST_PER_PASS]) for _ in range(2))
+    if not torch.allclose(one, two, rtol=1e-4, atol=1e-6, equal_nan=True):
+        return "The network computes the same samples differently each time, so its numbers are not defined."
+    if not bool(one.isfinite().all()):
+        return "Its logits are not finite, though its weights and the samples are."
+    if are_probabilities(one):
+        return (
             "The network returns probabilities (its rows sum to 1), and this measure takes logits: leave its softmax "
             "out."
         )
+    return ""
 
 
 def _of_one_type(subjects: Sequence[Subject]) -> Sequence[Subject]:
-    """Networks whose weights have the same type: all in float64 where one is, or where they differ."""
-    types = {w.dtype for s in subjects for w in s.weights.values()}
-    return subjects if len(types) < 2 else [s.in_float64() for s in subjects]
+    """Networks whose weights have the same type: all in float64 where one is, or where they differ.
+
+    Raises:
+        Undefined: a network of several types that cannot be computed in one.
+    """
+    if len({w.dtype for s in subjects for w in s.weights.values()}) < 2:
+        return subjects
+    same = [s.in_float64() for s in subjects]
+    for subject in same:
+        try:
+            with torch.no_grad():
+                subject.logits(subject.weights, smallest_batch(subject.module, subject.x))
+        except RuntimeError as error:
+            raise Undefined(
+                "The network has weights of several types and casts between them itself, so it cannot be computed in "
+                "one: make all of them float64 and leave the casts out."
+            ) from error
+    return same
 
 
 def _by_plain_kernels_if_needed(measure: Measure, subjects: Sequence[Subject], settings: Settings) -> Any:
@@ -124,8 +136,7 @@ def _with_smaller_passes(measure: Measure, subjects: Sequence[Subject], settings
     while True:
         try:
             for subject in subjects:
-                _check_steady(subject)
-                _check_logits(subject)
+                _check_outputs(subject)
             return measure.compute(*subjects, **settings)
         except RuntimeError as error:
             if not any(words in str(error) for words in OUT_OF_MEMORY):

@@ -3,11 +3,12 @@
 ``sigmoid(z)`` is ``softmax([0, z])``, so two logits say the same as one, and every measure of outputs and minima holds.
 """
 
-import copy
-from collections import OrderedDict
-
 import torch
 from torch import Tensor, nn
+
+from kinscape.worker.inputs.functional import twin
+
+LAYERS = (nn.Linear, nn.modules.conv._ConvNd)
 
 
 def two_logits(logit: Tensor) -> Tensor:
@@ -22,11 +23,14 @@ def is_one_logit(out: object, samples: int) -> bool:
 
 
 def with_two_logits(module: nn.Module) -> nn.Module:
-    """The same network, parts and tensors shared, that returns two logits for one; other outputs pass."""
-    twin = copy.copy(module)
-    twin._forward_hooks = OrderedDict(module._forward_hooks)
-    twin.register_forward_hook(_answer_with_two)
-    return twin
+    """The same network, parts and tensors shared, that returns two logits for one; other outputs pass.
+
+    The weights of a network that is one layer alone are called ``0.weight`` and ``0.bias`` in it.
+    """
+    # A layer alone keeps its own output, by which its gradients are taken.
+    out = nn.Sequential(module) if isinstance(module, LAYERS) else twin(module)
+    out.register_forward_hook(_answer_with_two)
+    return out
 
 
 def _answer_with_two(_module: nn.Module, given: tuple[object, ...], out: object) -> Tensor | None:

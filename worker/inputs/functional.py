@@ -6,7 +6,9 @@ other weight. Here each module is exchanged once, and tensors that several modul
 """
 
 import copy
+from collections import OrderedDict
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -42,6 +44,36 @@ def copied(module: nn.Module) -> nn.Module:
     flat = [t for v in held for t in (v if isinstance(v, list | tuple) else [v])]
     made = [t for t in flat if isinstance(t, Tensor) and not t.is_leaf]
     return copy.deepcopy(module, {id(t): t.detach().clone() for t in made})
+
+
+def with_own_samples(module: nn.Module) -> nn.Module:
+    """The same network, parts and tensors shared, for one that changes the samples that it is given."""
+    out = twin(module)
+    out.register_forward_pre_hook(_on_a_copy)
+    return out
+
+
+def with_answers_like(module: nn.Module, weight: Tensor) -> nn.Module:
+    """The same network, parts and tensors shared, whose outputs have the type of a weight."""
+    out = twin(module)
+    out.register_forward_hook(partial(_cast, weight.dtype))
+    return out
+
+
+def twin(module: nn.Module) -> nn.Module:
+    """The same network, parts and tensors shared, with hooks of its own."""
+    out = copy.copy(module)
+    out._forward_hooks = OrderedDict(module._forward_hooks)
+    out._forward_pre_hooks = OrderedDict(module._forward_pre_hooks)
+    return out
+
+
+def _on_a_copy(_module: nn.Module, given: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(value.clone() if isinstance(value, Tensor) else value for value in given)
+
+
+def _cast(kind: torch.dtype, _module: nn.Module, _given: object, out: Any) -> Any:
+    return out.to(kind) if isinstance(out, Tensor) else out
 
 
 def owners_of(module: nn.Module) -> dict[str, tuple[str, ...]]:

@@ -117,7 +117,8 @@ def _check_same_function(subject: Subject, twin: Subject) -> None:
     if not torch.allclose(one, two, rtol=0, atol=allowed, equal_nan=True):
         raise Undefined(
             "Its units could not be matched: in the order that was found the second network gives other outputs, by up "
-            f"to {float((one - two).abs().amax()):.3g}. Please report its architecture; loss-barrier needs no matching."
+            f"to {float((one - two).abs().amax()):.3g}. It reads a weight by another way than as its parameter (.data, "
+            "torch.vmap). loss-barrier needs no matching."
         )
 
 

@@ -20,7 +20,7 @@ from kinscape.worker.evaluation.from_features import Features
 from kinscape.worker.numerics.gram_product import products_of_rows
 from kinscape.worker.numerics.progress import steps
 from kinscape.worker.numerics.threads import side_by_side
-from kinscape.worker.similarity.kernels import median_distance, scaled
+from kinscape.worker.similarity.kernels import median_distance, outliers, outlying, scaled
 
 # One strip of all models' Gram matrices.
 TILE_BYTES = 96 << 20
@@ -73,10 +73,20 @@ class Moments:
         return self.products - 2 / n * self.rows + grand / n**2
 
 
-def alignment(hsic: Tensor, batch: Features, moments: Moments) -> PairResults:
-    """HSIC divided by the root of both models' own, for chosen pairs; NaN where rounding is all there is."""
+def unbiased_alignment(batch: Features, moments: Moments) -> PairResults:
+    """Unbiased HSIC divided by the root of both models' own."""
+    return _alignment(moments.unbiased(), moments.products_off, batch, moments)
+
+
+def biased_alignment(batch: Features, moments: Moments) -> PairResults:
+    """Biased HSIC divided by the root of both models' own."""
+    return _alignment(moments.biased(), moments.products, batch, moments)
+
+
+def _alignment(hsic: Tensor, products: Tensor, batch: Features, moments: Moments) -> PairResults:
+    """For chosen pairs; NaN where rounding of the products is all there is."""
     own = hsic.diagonal(dim1=1, dim2=2)
-    least = (1e-12 if moments.exact else 1e-7) * moments.products.diagonal(dim1=1, dim2=2)
+    least = (1e-12 if moments.exact else 1e-7) * products.diagonal(dim1=1, dim2=2)
     own = own.where(own > least, torch.nan)
     i, j = batch.pairs.T.to(hsic.device)
     values = hsic[:, i, j] / own[:, i].sqrt() / own[:, j].sqrt()
@@ -90,9 +100,13 @@ def linear_moments(batch: Features) -> Moments:
     def make() -> Moments:
         if min(x.shape[1] for x in batch.items) > 2 * len(batch.items[0]):
             grams = side_by_side([partial(wide_gram, x) for x in batch.items], device=batch.items[0].device)
-            kind = torch.float64 if any(g.dtype == torch.float64 for g in grams) else torch.float32
-            return replace(gram_moments([g.to(kind) for g in grams], batch.groups), exact=kind == torch.float64)
+            if not any(bool(outlying(g.diagonal(), g.__getitem__).any()) for g in grams):
+                kind = torch.float64 if any(g.dtype == torch.float64 for g in grams) else torch.float32
+                return replace(gram_moments([g.to(kind) for g in grams], batch.groups), exact=kind == torch.float64)
         xs = scaled(batch.items)
+        if any(bool(outliers(x).any()) for x in xs):
+            # Products of features, and their sums, would be those of the outliers.
+            return replace(kernel_moments(xs, batch.groups, lambda product, _a, _b: product), exact=True)
         count, n, width = len(xs), len(xs[0]), sum(x.shape[1] for x in xs)
         if width * width < n * (width + count * count / 2):
             return _with_digits(lambda xs: feature_moments(xs, batch.groups), xs, batch.items)
@@ -206,7 +220,12 @@ def kernel_moments(xs: Sequence[Tensor], groups: Sequence[Tensor], kernel: Kerne
                 torch.bmm(a, b, out=out[models])
             else:
                 out[models] = torch.bmm(a, b)
-        return out if kernel is None or lengths is None else kernel(out, lengths[:, mine], lengths[:, others])
+        if kernel is None or lengths is None:
+            return out
+        if mine.start == others.start:
+            # Of a far sample, rounding would be the distance to itself.
+            out[:, :, : shape[1]].diagonal(dim1=1, dim2=2).copy_(lengths[:, mine])
+        return kernel(out, lengths[:, mine], lengths[:, others])
 
     return _moments_of_strips(rows, strip, like=xs, by_features=by_features)
 

@@ -1,6 +1,6 @@
 """Gram matrices of one model: centred features, and the vectors whose products are similarities."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -12,6 +12,8 @@ FIRST_COLUMNS = 64
 FEW_PAIRS = 1_000_000
 PAIRS_DRAWN = 100_000
 ROWS_AT_ONCE = 256
+# A sample so many times as far as the median takes two of the seven digits of float32 from the others.
+OUTLYING = 100
 
 
 def centred(features: Tensor) -> Tensor:
@@ -33,21 +35,50 @@ def centred(features: Tensor) -> Tensor:
 def scaled(items: Sequence[Tensor], *, digits: torch.dtype = torch.float32) -> list[Tensor]:
     """Features with their mean removed and one scale each, in the precision of the longest, or a longer one.
 
-    What rounding leaves of the mean is a common shift, which the centring of the kernels removes.
+    What rounding leaves of the mean is a common shift, which the centring of the kernels removes. Of features with
+    outliers it is the mean of the other samples, and the precision float64.
     """
-    out = []
     wanted = torch.float64 if any(x.dtype == torch.float64 for x in items) else digits
-    for x in items:
-        x = x.to(wanted)
+    out = [_scaled(x, wanted) for x in items]
+    long = [outliers(x) for x in out]
+    if not any(bool(rows.any()) for rows in long):
+        return out
+    if wanted != torch.float64:
+        return scaled(items, digits=torch.float64)
+    # With the outliers in it, the mean would stand far from all samples, and their differences would lose its digits.
+    return [_over_largest(x - x[~rows].mean(0)) for x, rows in zip(out, long, strict=True)]
+
+
+def _scaled(x: Tensor, wanted: torch.dtype) -> Tensor:
+    x = x.to(wanted)
+    y = x - x.mean(0)
+    if not bool((y.amax() - y.amin()).isfinite()):
+        # A sum, or a difference, of the largest floats is none.
+        x = x / x.abs().amax()
         y = x - x.mean(0)
-        largest = torch.maximum(y.amax(), -y.amin())
-        if not bool(largest.isfinite()):
-            # A sum, or a difference, of the largest floats is none.
-            x = x / x.abs().amax()
-            y = x - x.mean(0)
-            largest = torch.maximum(y.amax(), -y.amin())
-        out.append(y.div_(largest.clamp_min(torch.finfo(wanted).tiny)))
-    return out
+    return _over_largest(y)
+
+
+def _over_largest(x: Tensor) -> Tensor:
+    return x.div_(torch.maximum(x.amax(), -x.amin()).clamp_min(torch.finfo(x.dtype).tiny))
+
+
+def outliers(x: Tensor) -> Tensor:
+    """Which samples of features ``(samples, width)`` are far from where most are, ``(samples,)``."""
+    return outlying(x.square().sum(1), lambda row: x @ x[row])
+
+
+def outlying(lengths: Tensor, products_with: Callable[[int], Tensor]) -> Tensor:
+    """Which samples ``(samples,)`` are far from where most are.
+
+    Args:
+        lengths: squared, ``(samples,)``.
+        products_with: inner products ``(samples,)`` with the sample of a number.
+    """
+    # Seen from their mean, one far sample has all others at the same distance; one of those has not.
+    middle = int(lengths.kthvalue((len(lengths) + 1) // 2).indices)
+    away = lengths - 2 * products_with(middle) + lengths[middle]
+    return away > OUTLYING**2 * away.median().clamp_min(torch.finfo(away.dtype).tiny)
 
 
 def as_given(features: Tensor, **_: object) -> Tensor:

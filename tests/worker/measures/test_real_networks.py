@@ -97,18 +97,19 @@ def test_an_intruder_is_still_found_beside_equal_values() -> None:
     assert measure("intruder-dimensions")({"a.weight": base}, {"a.weight": added}).value == 1
 
 
-@pytest.mark.parametrize("slug", ["js-divergence", "js-distance"])
+@pytest.mark.parametrize("slug", ["js-divergence", "js-distance", "kl-divergence"])
 @pytest.mark.parametrize("size", [1e-9, 1e-7, 1e-4, 1e-3])
 def test_divergence_of_nearly_equal_outputs_keeps_its_digits(slug: str, size: float) -> None:
-    """To second order JS is Σ δ² / (8 p); the rest is smaller by the size of δ."""
+    """To second order JS is Σ δ² / (8 p) and KL Σ δ² / (2 p); the rest is smaller by the size of δ."""
     p = drawn(0, 40, 5).softmax(1)
     moved = drawn(1, 40, 5) * size
     moved -= moved.mean(1, keepdim=True)
     m = p + moved / 2
     right = (moved.square() / (8 * m)).sum(1)
-    expected = right.mean() if slug == "js-divergence" else right.sqrt().mean()
+    expected = {"js-divergence": right, "js-distance": right.sqrt(), "kl-divergence": 4 * right}[slug].mean()
     value = measure(slug)(p, p + moved, outputs="probabilities").value
-    assert value == pytest.approx(float(expected), rel=max(2e-6, 500 * size**2))
+    room = 5 * size if slug == "kl-divergence" else 500 * size**2
+    assert value == pytest.approx(float(expected), rel=max(2e-6, room))
 
 
 @pytest.mark.parametrize("bins", [5, 10, 15, 20])

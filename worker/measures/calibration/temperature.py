@@ -33,9 +33,16 @@ def best_temperature(outputs: Outputs) -> float:
         raise Undefined("This measure needs labels, and the probe set has none.")
     logits = outputs.logits - outputs.logits.amax(1, keepdim=True)
     # Classes that are impossible (-1e30) say nothing of the spread.
-    spread = float(logits[logits > IMPOSSIBLE].square().mean().sqrt())
-    if not spread > 0:
+    possible = logits[logits > IMPOSSIBLE]
+    largest = float(possible.abs().amax())
+    if not largest > 0 and len(possible) < logits.numel():
+        raise Undefined(
+            "Every class but the most likely has probability zero on every sample, so no temperature changes anything."
+        )
+    if not largest > 0:
         raise Undefined("All classes get the same logit on every sample, so no temperature changes anything.")
+    # Squares of the shares are within what a float can hold.
+    spread = largest * float((possible / largest).square().mean().sqrt())
     logits = logits / spread
     right = logits.gather(1, outputs.labels[:, None])[:, 0]
 

@@ -9,13 +9,32 @@ from kinscape.worker.evaluation.sample_means import SampleMeans
 from kinscape.worker.measures.functional.family import output_card
 from kinscape.worker.similarity.outputs import Probabilities, mean_products, with_logarithms
 
-IMPOSSIBLE = 1e6  # nats no pair of finite logits has; probabilities of zero have a stand-in logarithm
+# Nats that no network's logits give. A probability of zero has a logarithm of -1e30 in its place, which gives more.
+IMPOSSIBLE = 1e15
+# Below this the difference of entropies has fewer than nine digits.
+CLOSE = 1e-7
+# Below this the series of exp(x) - 1 - x is exact to 1e-12, which leaves out x⁷/5040.
+SMALL = 0.01
 
 
 def all_pairs(left: Probabilities, right: Probabilities) -> Tensor:
     """Cross-entropy minus entropy of every pair, as two products."""
     own = (left.p * left.log_p).sum(-1).mean(-1)
-    return own[:, None] - mean_products(left.p, right.log_p)
+    found = own[:, None] - mean_products(left.p, right.log_p)
+    for i, j in (found < CLOSE).nonzero().tolist():
+        found[i, j] = divergence(Probabilities(left.p[i], left.log_p[i]), Probabilities(right.p[j], right.log_p[j]))
+    return found
+
+
+def divergence(p: Probabilities, q: Probabilities) -> Tensor:
+    """Mean divergence of two models, each term of its sum at least 0, so that nothing cancels.
+
+    Σ p (log p - log q) = Σ p (exp(x) - 1 - x) with x = log q - log p, as Σ q = Σ p.
+    """
+    x = q.log_p - p.log_p
+    series = x.square() / 2 * (1 + x / 3 * (1 + x / 4 * (1 + x / 5 * (1 + x / 6))))
+    terms = p.p * torch.where(x.abs() < SMALL, series, torch.expm1(x) - x)
+    return torch.where(p.p > 0, terms, q.p).sum(-1).mean()
 
 
 def from_terms(means: Tensor) -> Tensor:
@@ -27,6 +46,7 @@ def from_terms(means: Tensor) -> Tensor:
 @measure(
     output_card(
         slug="kl-divergence",
+        version=2,
         title="Kullback-Leibler divergence",
         formula=r"\frac{1}{N}\sum_i \sum_c p_{ic} (\log p_{ic} - \log q_{ic})",
         low=0.0,
@@ -48,5 +68,4 @@ def from_terms(means: Tensor) -> Tensor:
 )
 def kl_divergence(p: Probabilities, q: Probabilities) -> Tensor:
     """Mean Kullback–Leibler divergence of the second model's predictions from the first's, in nats."""
-    lost = (p.p * (p.log_p - q.log_p)).sum(-1).mean()
-    return from_terms(lost[None, None])[0]
+    return from_terms(divergence(p, q)[None, None])[0]

@@ -8,7 +8,7 @@ from kinscape.worker.evaluation.batch import PairResults
 from kinscape.worker.evaluation.from_features import Features, FromFeatures
 from kinscape.worker.evaluation.measure import measure
 from kinscape.worker.measures.representational.family import layer_card
-from kinscape.worker.similarity.hsic import alignment, distance_moments
+from kinscape.worker.similarity.hsic import biased_alignment, distance_moments, unbiased_alignment
 from kinscape.worker.similarity.kernels import centred, double_centred, enough_for_unbiased, u_centred, unit_triangle
 
 
@@ -24,8 +24,8 @@ def all_pairs(batch: Features, *, estimator: str) -> PairResults:
     """Every pair from one pass over the tiles of all distance matrices."""
     moments = distance_moments(batch)
     if estimator == "unbiased":
-        return alignment(moments.unbiased(), batch, moments)
-    found = alignment(moments.biased(), batch, moments)
+        return unbiased_alignment(batch, moments)
+    found = biased_alignment(batch, moments)
     assert found.replicates is not None
     return PairResults(found.values.clamp_min(0).sqrt(), found.replicates.clamp_min(0).sqrt())
 
@@ -57,6 +57,8 @@ def all_pairs(batch: Features, *, estimator: str) -> PairResults:
         ),
         pace=Pace.PRODUCT,
     ),
+    undefined="All samples are equally far apart, or one is so far from all others that their distances are lost "
+    "beside it: 0/0.",
     prepare=unit_distances,
     all_pairs=FromFeatures(all_pairs, check=enough_for_unbiased),
 )

@@ -36,7 +36,8 @@ def score(near: Neighbourhoods, i: int, others: Tensor) -> Tensor:
         uncertainty=Uncertainty.JACKKNIFE,
         reliable_from="10·k samples; chance is about k/(2N) while k is well below N",
         pitfalls="Local: depends on each sample's nearest neighbours only. Cosine of features as given, so a shift "
-        "changes it. Ties go to the lower sample number. Intervals are up to 1.5 times too wide.",
+        "changes it. Cosines equal to twelve digits tie, and ties go to the lower sample number. Intervals are up to "
+        "1.5 times too wide.",
         source="Schumacher et al. 2020, section 3",
         parameters=NEIGHBOURS,
     ),

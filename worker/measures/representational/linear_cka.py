@@ -7,7 +7,7 @@ from kinscape.worker.evaluation.batch import PairResults
 from kinscape.worker.evaluation.from_features import Features, FromFeatures
 from kinscape.worker.evaluation.measure import measure
 from kinscape.worker.measures.representational.family import layer_card
-from kinscape.worker.similarity.hsic import alignment, linear_moments
+from kinscape.worker.similarity.hsic import linear_moments, unbiased_alignment
 from kinscape.worker.similarity.hsic_of_positions import cka_of_positions
 from kinscape.worker.similarity.kernels import enough_for_unbiased, unit_u_gram
 
@@ -15,7 +15,7 @@ from kinscape.worker.similarity.kernels import enough_for_unbiased, unit_u_gram
 def all_pairs(batch: Features) -> PairResults:
     """Every pair from one pass over the tiles of all Gram matrices."""
     moments = linear_moments(batch)
-    return alignment(moments.unbiased(), batch, moments)
+    return unbiased_alignment(batch, moments)
 
 
 @measure(
@@ -39,6 +39,7 @@ def all_pairs(batch: Features) -> PairResults:
     ),
     prepare=unit_u_gram,
     all_pairs=FromFeatures(all_pairs, check=enough_for_unbiased, positions=cka_of_positions),
+    undefined="The features do not vary beyond rounding over the probe set, so similarity is 0/0.",
 )
 def linear_cka(x: Tensor, y: Tensor) -> Tensor:
     """How far two layers order the similarities of samples alike; 0 for independent features."""

@@ -7,7 +7,7 @@ from kinscape.worker.evaluation.batch import PairResults
 from kinscape.worker.evaluation.from_features import Features, FromFeatures
 from kinscape.worker.evaluation.measure import measure
 from kinscape.worker.measures.representational.family import layer_card
-from kinscape.worker.similarity.hsic import alignment, linear_moments
+from kinscape.worker.similarity.hsic import biased_alignment, linear_moments
 from kinscape.worker.similarity.kernels import centred, double_centred, few_samples, not_constant, unit_triangle
 
 
@@ -21,7 +21,7 @@ def unit_gram(features: Tensor, **_: object) -> Tensor:
 def all_pairs(batch: Features) -> PairResults:
     """Every pair from one pass over the tiles of all Gram matrices."""
     moments = linear_moments(batch)
-    return alignment(moments.biased(), batch, moments)
+    return biased_alignment(batch, moments)
 
 
 @measure(
@@ -45,6 +45,7 @@ def all_pairs(batch: Features) -> PairResults:
     prepare=unit_gram,
     all_pairs=FromFeatures(all_pairs, check=not_constant),
     small=few_samples,
+    undefined="The features do not vary beyond rounding over the probe set, so similarity is 0/0.",
 )
 def linear_cka_biased(x: Tensor, y: Tensor) -> Tensor:
     """How far two layers order the similarities of samples alike, with the published bias."""

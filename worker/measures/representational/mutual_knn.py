@@ -34,8 +34,9 @@ def score(near: Neighbourhoods, i: int, others: Tensor) -> Tensor:
         ignores={Change.PERMUTE_FEATURES, Change.ROTATE_FEATURES, Change.SCALE_FEATURES},
         uncertainty=Uncertainty.JACKKNIFE,
         reliable_from="10·k samples",
-        pitfalls="Chance is k/(N-1). Cosine of features as given, so a shift changes it. Ties go to the lower sample "
-        "number. Intervals are up to 1.5 times too wide.",
+        pitfalls="Chance is k/(N-1). Cosine of features as given, so a shift changes it. Cosines equal to twelve "
+        "digits tie, and ties go to the lower sample number: centre features whose mean is 10,000 times their spread. "
+        "Intervals are up to 1.5 times too wide.",
         source="Huh et al. 2024, appendix A",
         parameters=NEIGHBOURS,
     ),

@@ -7,7 +7,7 @@ from kinscape.worker.evaluation.batch import PairResults
 from kinscape.worker.evaluation.from_features import Features, FromFeatures
 from kinscape.worker.evaluation.measure import measure
 from kinscape.worker.measures.representational.family import layer_card
-from kinscape.worker.similarity.hsic import alignment, rbf_moments
+from kinscape.worker.similarity.hsic import rbf_moments, unbiased_alignment
 from kinscape.worker.similarity.kernels import centred, enough_for_unbiased, rbf_gram, u_centred, unit_triangle
 
 
@@ -20,7 +20,7 @@ def unit_u_gram(features: Tensor, *, fraction: float) -> Tensor:
 def all_pairs(batch: Features, *, fraction: float) -> PairResults:
     """Every pair from one pass over the tiles of all kernel matrices."""
     moments = rbf_moments(batch, fraction=fraction)
-    return alignment(moments.unbiased(), batch, moments)
+    return unbiased_alignment(batch, moments)
 
 
 @measure(

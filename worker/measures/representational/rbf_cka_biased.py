@@ -7,7 +7,7 @@ from kinscape.worker.evaluation.batch import PairResults
 from kinscape.worker.evaluation.from_features import Features, FromFeatures
 from kinscape.worker.evaluation.measure import measure
 from kinscape.worker.measures.representational.family import layer_card
-from kinscape.worker.similarity.hsic import alignment, rbf_moments
+from kinscape.worker.similarity.hsic import biased_alignment, rbf_moments
 from kinscape.worker.similarity.kernels import (
     centred,
     double_centred,
@@ -27,7 +27,7 @@ def unit_gram(features: Tensor, *, fraction: float) -> Tensor:
 def all_pairs(batch: Features, *, fraction: float) -> PairResults:
     """Every pair from one pass over the tiles of all kernel matrices."""
     moments = rbf_moments(batch, fraction=fraction)
-    return alignment(moments.biased(), batch, moments)
+    return biased_alignment(batch, moments)
 
 
 @measure(

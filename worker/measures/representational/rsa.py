@@ -31,7 +31,7 @@ def all_pairs(batch: Features, *, inner: str, outer: str) -> PairResults:
         uncertainty=Uncertainty.JACKKNIFE,
         reliable_from="50 samples",
         pitfalls="Features are used as given: with correlation dissimilarities a shift of one feature changes "
-        "it. Ignores rotation only with the euclidean or cosine setting.",
+        "it. Ignores rotation only with the euclidean or cosine setting. Dissimilarities equal to twelve digits tie.",
         source="Kriegeskorte et al. 2008",
         parameters=(
             Parameter(

@@ -13,6 +13,10 @@ from kinscape.worker.measures.representational.family import layer_card
 
 # Tiles of so many rows stay near the processor.
 ROWS_AT_ONCE = 128
+# Share of a squared length that products of float64 may be wrong by.
+ROUNDING = 1e-15
+# Squared distances wrong by so little change no sum of kernels in its ninth digit.
+HARMLESS = 1e-9
 
 
 def description(features: Tensor, *, t: float) -> Tensor:
@@ -20,9 +24,14 @@ def description(features: Tensor, *, t: float) -> Tensor:
     x = features.to(torch.float64)
     x = x - x.mean(0)
     lengths = x.square().sum(1)
+    # A product of long samples cannot tell near ones apart.
+    fits = ROUNDING * t * float(lengths.amax()) < HARMLESS
     total = torch.zeros((), dtype=torch.float64, device=x.device)
     for rows in torch.arange(len(x), device=x.device).split(ROWS_AT_ONCE):
-        squares = (x[rows] @ x.T).mul_(-2).add_(lengths).add_(lengths[rows, None]).clamp_min_(0)
+        if fits:
+            squares = (x[rows] @ x.T).mul_(-2).add_(lengths).add_(lengths[rows, None]).clamp_min_(0)
+        else:
+            squares = torch.cdist(x[rows], x, compute_mode="donot_use_mm_for_euclid_dist").square_()
         # A sample and itself add 1 each: the sum is neither 0 nor beyond a float.
         total += squares.mul_(-t).exp_().sum()
     return total.log() - 2 * math.log(len(x))
@@ -36,6 +45,7 @@ def all_pairs(left: Sequence[Tensor], right: Sequence[Tensor], **_: object) -> T
 @measure(
     layer_card(
         slug="uniformity-difference",
+        version=2,
         title="Uniformity difference",
         formula=r"\Big|\log\tfrac1{N^2}\sum_{ij} e^{-t\lVert x_i-x_j\rVert^2} - \log\tfrac1{N^2}\sum_{ij} "
         r"e^{-t\lVert y_i-y_j\rVert^2}\Big|",
