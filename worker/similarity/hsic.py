@@ -9,7 +9,7 @@ their products are kept by pair of groups: intervals cost little more than value
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -21,13 +21,12 @@ from kinscape.worker.numerics.gram_product import products_of_rows
 from kinscape.worker.numerics.progress import steps
 from kinscape.worker.numerics.threads import side_by_side
 from kinscape.worker.similarity.kernels import median_distance, outliers, outlying, scaled
+from kinscape.worker.similarity.moments import Moments, MomentSums, RowsByGroup, in_pieces
 
 # One strip of all models' Gram matrices.
 TILE_BYTES = 96 << 20
 # Parts short enough for sums in float32; parts are added in float64.
 MOST_ROWS = 256
-# A sample so much longer than the mean would take digits of float32 from the others.
-UNEVEN = 20
 # Larger features are multiplied one by one, without a copy.
 MOST_STACKED = 1 << 19
 # Columns of a strip fit the cache.
@@ -37,40 +36,6 @@ CANCELLED = 1e-2
 # A bandwidth that is a smaller share of the longest sample takes squared distances with less than four digits.
 SHORT = 0.1
 Kernel = Callable[[Tensor, Tensor, Tensor], Tensor]
-
-
-@dataclass(frozen=True)
-class Moments:
-    """Sums over kernel matrices of M models; index 0 is the whole, g+1 is without group g. float64.
-
-    Attributes:
-        samples: ``(1+G,)`` how many samples are left.
-        products: ``(1+G, M, M)`` sums of K∘L; ``products_off`` without the diagonal.
-        rows: ``(1+G, M, M)`` inner products of row sums; ``rows_off`` without the diagonal.
-        sums: ``(1+G, M)`` grand sums; ``sums_off`` without the diagonal.
-        exact: whether the kernels were made in float64, too.
-    """
-
-    samples: Tensor
-    products: Tensor
-    products_off: Tensor
-    rows: Tensor
-    rows_off: Tensor
-    sums: Tensor
-    sums_off: Tensor
-    exact: bool = field(default=False, kw_only=True)
-
-    def unbiased(self) -> Tensor:
-        """Unbiased HSIC times n(n-3), ``(1+G, M, M)``. Source: Song et al. 2012, equation 5."""
-        n = self.samples[:, None, None]
-        grand = self.sums_off[:, :, None] * self.sums_off[:, None, :]
-        return self.products_off + grand / ((n - 1) * (n - 2)) - 2 / (n - 2) * self.rows_off
-
-    def biased(self) -> Tensor:
-        """Biased HSIC times (n-1)², ``(1+G, M, M)``. Source: Gretton et al. 2005, equation 9."""
-        n = self.samples[:, None, None]
-        grand = self.sums[:, :, None] * self.sums[:, None, :]
-        return self.products - 2 / n * self.rows + grand / n**2
 
 
 def unbiased_alignment(batch: Features, moments: Moments) -> PairResults:
@@ -182,7 +147,7 @@ def wide_gram(features: Tensor) -> Tensor:
 
 def gram_moments(grams: Sequence[Tensor], groups: Sequence[Tensor]) -> Moments:
     """Moments of matrices that are there already."""
-    rows = _in_pieces(groups, samples=len(grams[0]), most=MOST_ROWS)
+    rows = in_pieces(groups, samples=len(grams[0]), most=MOST_ROWS)
     if groups:
         order = rows.order.to(grams[0].device)
         grams = [g[order][:, order] for g in grams]
@@ -201,7 +166,7 @@ def kernel_moments(xs: Sequence[Tensor], groups: Sequence[Tensor], kernel: Kerne
             inner products themselves.
     """
     most = max(1, TILE_BYTES // (len(xs) * len(xs[0]) * xs[0].element_size()))
-    rows = _in_pieces(groups, samples=len(xs[0]), most=min(MOST_ROWS, most))
+    rows = in_pieces(groups, samples=len(xs[0]), most=min(MOST_ROWS, most))
     xs = [x[rows.order.to(x.device)] for x in xs] if groups else xs
     batches = _batches(xs)
     lengths = None if kernel is None else torch.stack([x.square().sum(1) for x in xs])
@@ -231,11 +196,11 @@ def kernel_moments(xs: Sequence[Tensor], groups: Sequence[Tensor], kernel: Kerne
 
 
 def _moments_of_strips(
-    rows: "_RowsByGroup", strip_of: Callable[[slice, slice], Tensor], *, like: Sequence[Tensor], by_features: bool
+    rows: RowsByGroup, strip_of: Callable[[slice, slice], Tensor], *, like: Sequence[Tensor], by_features: bool
 ) -> Moments:
     """Sums over tiles of strips ``(models, rows, columns)`` of the upper triangle; each strip is used up at once."""
     models, samples = len(like), len(like[0])
-    sums = _Sums.empty(rows, models=models, samples=samples, device=like[0].device)
+    sums = MomentSums.empty(rows, models=models, samples=samples, device=like[0].device)
     if by_features:
         sums.add_linear_rows(like, rows)
     work = [(stop - start) * (samples - start) for start, stop in rows.spans]
@@ -265,9 +230,9 @@ def _products(flat: Tensor) -> Tensor:
 
 def feature_moments(xs: Sequence[Tensor], groups: Sequence[Tensor]) -> Moments:
     """The same moments of linear kernels from products of features: less work when samples abound."""
-    rows = _in_pieces(groups, samples=len(xs[0]), most=MOST_ROWS)
+    rows = in_pieces(groups, samples=len(xs[0]), most=MOST_ROWS)
     xs = [x[rows.order.to(x.device)] for x in xs] if groups else list(xs)
-    sums = _Sums.empty(rows, models=len(xs), samples=len(xs[0]), device=xs[0].device)
+    sums = MomentSums.empty(rows, models=len(xs), samples=len(xs[0]), device=xs[0].device)
     wide = torch.cat(list(xs), 1)
     parts = torch.zeros(rows.count, wide.shape[1], wide.shape[1], dtype=torch.float64, device=wide.device)
     for (start, stop), owner in steps(list(zip(rows.spans, rows.owners, strict=True))):
@@ -293,42 +258,6 @@ def feature_moments(xs: Sequence[Tensor], groups: Sequence[Tensor]) -> Moments:
     return sums.moments(rows, grouped=rows.grouped)
 
 
-@dataclass(frozen=True)
-class _RowsByGroup:
-    """Samples in an order in which groups lie together, cut into pieces."""
-
-    order: Tensor
-    spans: list[tuple[int, int]]
-    owners: list[int]
-    grouped: bool
-
-    def of(self, owner: int) -> Tensor:
-        """Places of one group's samples."""
-        spans = zip(self.spans, self.owners, strict=True)
-        return torch.cat([torch.arange(start, stop) for (start, stop), o in spans if o == owner])
-
-    def tiles(self, left: int, right: int) -> list[tuple[int, int, int]]:
-        """Ends and owners of the tiles between two places; without groups it is one."""
-        if not self.grouped:
-            return [(left, right, 0)] if left < right else []
-        spans = zip(self.spans, self.owners, strict=True)
-        return [(low, high, owner) for (low, high), owner in spans if left <= low < right]
-
-    @property
-    def count(self) -> int:
-        return max(self.owners) + 1
-
-
-def _in_pieces(groups: Sequence[Tensor], *, samples: int, most: int) -> _RowsByGroup:
-    spans, owners, start = [], [], 0
-    for owner, group in enumerate(groups or (torch.arange(samples),)):
-        for piece in group.tensor_split(math.ceil(len(group) / most)):
-            spans.append((start, start + len(piece)))
-            owners.append(owner)
-            start += len(piece)
-    return _RowsByGroup(torch.cat(list(groups)) if groups else torch.arange(samples), spans, owners, bool(groups))
-
-
 def _batches(xs: Sequence[Tensor]) -> list[tuple[Tensor | slice, Tensor]]:
     """Small models of one width stacked ``(models, samples, width)``; large ones each alone, without a copy."""
     if max(x.numel() for x in xs) > MOST_STACKED:
@@ -339,69 +268,3 @@ def _batches(xs: Sequence[Tensor]) -> list[tuple[Tensor | slice, Tensor]]:
     if len(widths) == 1:
         return [(slice(None), torch.stack(list(xs)))]
     return [(torch.tensor(m), torch.stack([xs[i] for i in m])) for m in widths.values()]
-
-
-@dataclass(frozen=True)
-class _Sums:
-    """What tiles add up to, all off the diagonal: products, whole and by group; rows; and the diagonal itself."""
-
-    total: Tensor
-    strips: Tensor
-    blocks: Tensor
-    rows: Tensor
-    diagonal: Tensor
-
-    @classmethod
-    def empty(cls, rows: _RowsByGroup, *, models: int, samples: int, device: torch.device) -> "_Sums":
-        def zeros(*shape: int) -> Tensor:
-            return torch.zeros(*shape, dtype=torch.float64, device=device)
-
-        pair, groups = (models, models), rows.count
-        return cls(
-            zeros(*pair),
-            zeros(groups, *pair),
-            zeros(groups, *pair),
-            zeros(models, samples, groups),
-            zeros(models, samples),
-        )
-
-    def add(self, product: Tensor, first: int, second: int, *, again: bool) -> None:
-        """Count a tile's products, twice where its mirror image is not computed."""
-        self.total.add_(product, alpha=2 if again else 1)
-        self.strips[first] += product
-        if again:
-            self.strips[second] += product
-        if first == second:
-            self.blocks[first].add_(product, alpha=2 if again else 1)
-
-    def add_linear_rows(self, xs: Sequence[Tensor], rows: _RowsByGroup) -> None:
-        """Row sums of linear kernels by group, from the sums of the features; samples in the order of the rows."""
-        for m, x in enumerate(xs):
-            ends = torch.zeros(rows.count, x.shape[1], dtype=torch.float64, device=x.device)
-            for (start, stop), owner in zip(rows.spans, rows.owners, strict=True):
-                ends[owner] += x[start:stop].sum(0, dtype=torch.float64)
-            lengths = x.square().sum(1)
-            # Features are centred, so these sums are small and float32 keeps enough of their digits,
-            # unless one sample is far larger than the others.
-            even = bool(lengths.amax() < UNEVEN * lengths.mean())
-            kind = x.dtype if even else torch.float64
-            self.rows[m] = x.to(kind) @ ends.T.to(kind)
-            for (start, stop), owner in zip(rows.spans, rows.owners, strict=True):
-                self.rows[m, start:stop, owner] -= x[start:stop].to(torch.float64).square().sum(1)
-
-    def moments(self, rows: _RowsByGroup, *, grouped: bool) -> Moments:
-        """Whole, and without each group."""
-        n = self.rows.shape[1]
-        owner = torch.cat([torch.full((b - a,), o) for (a, b), o in zip(rows.spans, rows.owners, strict=True)])
-        found: list[tuple[Tensor, ...]] = []
-        grand = self.rows.sum(2)
-        for g in range(-1, rows.count if grouped else 0):
-            keep = (owner != g).to(grand.device)
-            off = grand if g < 0 else grand - self.rows[:, :, g]
-            off, own = off[:, keep], self.diagonal[:, keep]
-            near = off + own
-            products = self.total if g < 0 else self.total - 2 * self.strips[g] + self.blocks[g]
-            found.append((products + own @ own.T, products, near @ near.T, off @ off.T, near.sum(1), off.sum(1)))
-        left = [n - int((owner == g).sum()) for g in range(-1, rows.count if grouped else 0)]
-        samples = torch.tensor(left, dtype=torch.float64, device=grand.device)
-        return Moments(samples, *[torch.stack(parts) for parts in zip(*found, strict=True)])
