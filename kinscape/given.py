@@ -19,6 +19,8 @@ from kinscape.worker.inputs.outputs import Outputs, are_probabilities
 from kinscape.worker.inputs.undefined import Undefined
 
 Array = Tensor | npt.NDArray[Any] | Sequence[Any]
+# Parts of names that nn.DataParallel and torch.compile put there.
+WRAPPERS = ("module", "_orig_mod")
 Kind = Literal["logits", "probabilities"]
 
 
@@ -30,6 +32,8 @@ def tensor(value: Any) -> Tensor:
         raise Unprocessable(f"This is not an array of numbers: {str(error)[:120]}.") from error
     if found.is_complex():
         raise Unprocessable("Complex numbers cannot be compared; take their real part or absolute value first.")
+    if found.is_meta:
+        raise Unprocessable("These tensors are on the meta device, where they have no values: load them first.")
     return (found if found.layout == torch.strided else found.to_dense()).detach()
 
 
@@ -137,7 +141,7 @@ def weights_of(state: Any) -> dict[str, Tensor]:
     """A state dict of tensors or arrays; of a module its parameters, without buffers, as the network uses them."""
     try:
         if isinstance(state, nn.Module) and not isinstance(state, torch.jit.ScriptModule):
-            return {n: _with_arithmetic(tensor(w)) for n, w in effective_of(unwrapped(state)).items()}
+            return _tensors_of(effective_of(unwrapped(state)))
         return effective(_tensors_of(state.state_dict() if isinstance(state, nn.Module) else state))
     except Undefined as sentence:
         raise Unprocessable(str(sentence)) from sentence
@@ -146,10 +150,14 @@ def weights_of(state: Any) -> dict[str, Tensor]:
 def _tensors_of(state: Any) -> dict[str, Tensor]:
     if not isinstance(state, Mapping):
         raise Unprocessable("Weights are read from a module or a state dict: pass the model or model.state_dict().")
-    found = {str(name): tensor(value) for name, value in state.items()}
-    if any(t.is_meta for t in found.values()):
-        raise Unprocessable("These tensors are on the meta device, where they have no values: load the weights first.")
-    return {name: _with_arithmetic(t) for name, t in found.items()}
+    return {name: _with_arithmetic(tensor(value)) for name, value in _plain_names(state).items()}
+
+
+def _plain_names(state: Mapping[Any, Any]) -> dict[str, Any]:
+    """Names without what wrappers of devices and of the compiler add to them, unless two would be one."""
+    named = {str(name): value for name, value in state.items()}
+    plain = {".".join(p for p in name.split(".") if p not in WRAPPERS): value for name, value in named.items()}
+    return plain if len(plain) == len(named) else named
 
 
 def _with_arithmetic(values: Tensor) -> Tensor:

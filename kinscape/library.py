@@ -24,7 +24,7 @@ from kinscape.given import (
     weights_of,
 )
 from kinscape.matrix import Matrix
-from kinscape.networks import subject_of
+from kinscape.networks import left_as_they_were, subject_of
 from kinscape.worker.evaluation.batch import Batch, PairResults
 from kinscape.worker.evaluation.cells import evaluate_pairs, not_applicable
 from kinscape.worker.evaluation.intervals import bounds, row_groups
@@ -231,7 +231,8 @@ class BoundMeasure:
         batch = Batch(dict(enumerate(inputs)), None, pairs, groups, Memo() if memo is None else memo)
         found = results_of(self._measure, batch, settings)
         samples, width = _size(inputs)
-        warning = self._measure.small(samples, width) if self._measure.small else ""
+        small = self._measure.small(samples, width) if self._measure.small else ""
+        warning = " ".join(dict.fromkeys(w for w in (small, *found.warnings.values()) if w))
         low, high = bounds(card, found.values, found.replicates, samples=samples)
         return _laid_out(card, found, (low, high), pairs, n=n, warning=warning)
 
@@ -299,19 +300,12 @@ class BoundMeasure:
             )
         groups = row_groups(len(x)) if intervals else ()
         modules: list[nn.Module] = [*data[:count], *references]
-        modes = [{m: m.training for m in module.modules()} for module in modules]
         try:
-            for module in modules:
-                module.eval()
-            with torch.inference_mode(mode=False), torch.enable_grad():
+            with torch.inference_mode(mode=False), torch.enable_grad(), left_as_they_were(modules):
                 subjects = [subject_of(m, x, y, groups=groups, seed=seed, references=references) for m in data[:count]]
                 return evaluate_network(self._measure, subjects, settings)
         except Undefined as sentence:
             return not_applicable(str(sentence))
-        finally:
-            for before in modes:
-                for part, training in before.items():
-                    part.training = training
 
 
 def _size(inputs: list[Any]) -> tuple[int, int]:

@@ -34,7 +34,10 @@ What real networks and their numbers look like, what is done, and the test that 
 | DataParallel, torch.compile | seen through; a script module, lazy layers and the meta device are refused | `tests/worker/measures/test_modules_as_written.py::test_wrappers_are_seen_through` |
 | A network changes its samples in place | it gets copies | `tests/worker/measures/test_modules_as_written.py::test_a_network_that_changes_its_samples_gets_copies` |
 | Parameters that no pass uses | derivatives of 0 | `tests/worker/measures/test_modules_as_written.py::test_parameters_that_no_pass_uses_change_nothing` |
-| Samples of a pass depend on one another | the loss is that of all; a sample alone has neither loss nor gradient | `tests/worker/measures/test_modules_as_written.py::test_samples_that_depend_on_one_another_have_no_gradients_of_their_own` |
+| Samples of a pass depend on one another | the loss is that of all; a sample alone has neither loss nor gradient | `tests/worker/measures/test_samples_together.py::test_samples_that_depend_on_one_another_have_no_gradients_of_their_own` |
+| Hooks on a wrapper, buffers that a forward changes, random draws in it | hooks count; buffers and the random state are as before | `tests/worker/measures/test_modules_as_written.py::test_buffers_and_random_state_are_as_before` |
+| Layers of classes of their own | they count where the rule of the layer holds for them, and are named where not | `tests/worker/measures/test_modules_as_written.py::test_layers_of_own_classes_are_in_the_sum` |
+| A class that one model rules out and the other does not | infinitely far, however small its probability | `tests/worker/measures/test_real_networks.py::test_what_one_rules_out_and_the_other_does_not_is_infinitely_far` |
 | Numbers and tensors that are neither parameters nor buffers | a path whose end is not the second network is refused | `tests/worker/measures/test_modules_as_written.py::test_a_path_whose_end_is_not_the_second_network_is_refused` |
 | Any matrix: zeros, constants, one live sample, 1e±200, NaN, one sample, one feature | a number within the card's range, or a sentence | `tests/worker/measures/test_hostile_inputs.py::test_any_matrix_has_a_number_in_range_or_a_sentence` |
 """

@@ -37,7 +37,7 @@ from kinscape.backend.queue import TASK, CeleryQueue, celery_app
 from kinscape.backend.settings import WorkerSettings, read_settings
 from kinscape.backend.store import cards, jobs, matrices
 from kinscape.backend.store.database import Database, queue_after_commit
-from kinscape.backend.store.files import Files
+from kinscape.backend.store.files import Files, is_full
 from kinscape.backend.store.jobs import Claim
 from kinscape.worker.engine.asked import missing_places
 from kinscape.worker.engine.inspection import inspect_checkpoint, inspect_probe, refuse
@@ -158,6 +158,10 @@ def _leased(job: Claim) -> Iterator[threading.Event]:
 @app.task(name=TASK)  # type: ignore[untyped-decorator]
 def run(id: int) -> None:
     """Do one job, unless it is somebody else's or over. May run twice without harm."""
+    if not parts().files.has_room_for_work():
+        # It stays queued; whoever looks for jobs that wait too long wakes a worker for it again.
+        log.warning("job.waits job=%d why=no room", id)
+        return
     with parts().database.transaction() as session:
         claim = jobs.claim(session, id, worker=parts().name)
     if claim is None:
@@ -179,6 +183,10 @@ def run(id: int) -> None:
             _fail(claim, f"This number took longer than {limit}; ask for fewer samples, probes or steps.")
         return
     except Exception as error:  # noqa: BLE001  (the edge of a task)
+        if is_full(error):
+            with parts().database.transaction() as session:
+                jobs.postpone(session, claim.id)
+            return
         _try_again(claim, error)
         return
     seconds = time.monotonic() - started

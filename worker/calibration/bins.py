@@ -9,6 +9,7 @@ from torch import Tensor
 from kinscape.backend.contracts.cards import Parameter
 from kinscape.worker.evaluation.measurement import Measurement
 from kinscape.worker.inputs.outputs import Outputs
+from kinscape.worker.numerics.draws import generator_of
 
 # The mean of the null is then known to a fourteenth of its standard deviation.
 NULL_DRAWS = 200
@@ -118,7 +119,7 @@ def reliability_diagram(value: float, outputs: Outputs, *, bins: int) -> Measure
 def calibrated_errors(outputs: Outputs, bins: int) -> Tensor:
     """Expected calibration errors ``(draws,)`` if every prediction were correct exactly as often as it is confident."""
     confidence = confidence_of(outputs).cpu()
-    generator = torch.Generator().manual_seed(0)
+    generator = generator_of("calibrated predictions")
     place = places(confidence, bins)
     errors = []
     for _ in range(NULL_DRAWS):

@@ -16,6 +16,7 @@ from kinscape.worker.curvature.layer_calls import single_calls
 from kinscape.worker.inputs.functional import call_with, copied
 from kinscape.worker.inputs.subject import Subject
 from kinscape.worker.inputs.weights import Weights
+from kinscape.worker.numerics.draws import generator_of
 
 # The folded network is tried at other weights, too: a tenth of their size leaves the point, not the regime.
 STEP = 0.1
@@ -110,7 +111,7 @@ def _is_same(subject: Subject, found: FoldedNetwork) -> bool:
     At its own weights they may agree by chance, such as where a gain that starts at 0 hides
     that a convolution's output is used a second time.
     """
-    generator = torch.Generator().manual_seed(0)
+    generator = generator_of("a step of the weights")
     state = {n: b.double() if b.is_floating_point() else b for n, b in subject.buffers.items()}
     for name, weight in subject.weights.items():
         step = torch.randn(weight.shape, generator=generator, dtype=torch.float64).to(weight.device)

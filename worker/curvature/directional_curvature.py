@@ -19,6 +19,7 @@ from kinscape.worker.evaluation.intervals import leave_one_out_means
 from kinscape.worker.inputs.passes import smallest_batch
 from kinscape.worker.inputs.subject import Subject, exact_attention
 from kinscape.worker.inputs.weights import Weights
+from kinscape.worker.numerics.draws import generator_of
 
 NESTED = "nested derivatives"
 # Enough to show a nested derivative that is wrong.
@@ -108,11 +109,11 @@ def _along(subject: Subject, weights: Weights, step: Weights, x: Tensor, y: Tens
 
 def _is_right(subject: Subject) -> bool:
     """Whether they agree with double backward, in float64, for a few samples and a random vector."""
-    generator = torch.Generator().manual_seed(0)
+    generator = generator_of("a direction")
     try:
         with torch.no_grad():
             # Networks that remember their activations can be copied only when these have no graph.
-            subject.module(smallest_batch(subject.module, subject.x))
+            subject.module(smallest_batch(subject.x))
         few = subject.of_rows(torch.arange(min(TRIED_SAMPLES, subject.samples))).in_float64()
         like = list(few.weights.values())
         vector = torch.randn(sum(w.numel() for w in like), generator=generator, dtype=torch.float64).to(few.x.device)

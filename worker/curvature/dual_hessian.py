@@ -21,6 +21,7 @@ from kinscape.worker.curvature.layer_calls import first_layer
 from kinscape.worker.curvature.vectors import flat, unflat
 from kinscape.worker.inputs.functional import call_with
 from kinscape.worker.inputs.subject import Subject
+from kinscape.worker.numerics.draws import generator_of
 from kinscape.worker.numerics.gram_product import products_of_rows
 
 AFTER_FIRST_LAYER = "after the first layer"
@@ -184,7 +185,7 @@ def _graph_after_first_layer(subject: Subject, name: str, x: Tensor) -> Graph | 
 def _is_right(subject: Subject, name: str) -> bool:
     """Whether the layer is linear as it stands, and its weights are used nowhere else."""
     layer = subject.module.get_submodule(name)
-    generator = torch.Generator().manual_seed(0)
+    generator = generator_of("a step of the weights")
     state = {n: t.double() if t.is_floating_point() else t for n, t in {**subject.buffers, **subject.weights}.items()}
     moved = {
         n: w.double() + torch.randn(w.shape, generator=generator, dtype=torch.float64).to(w.device)

@@ -24,7 +24,7 @@ class Call:
 
 
 def single_calls(subject: Subject, kinds: tuple[type[nn.Module], ...], x: Tensor) -> dict[str, Call]:
-    """Layers of just these types that run once on some samples, by name, in the order in which they run.
+    """Layers of these types, or made of them, that run once on some samples, by name, in the order in which they run.
 
     Their weights are called ``weight`` and ``bias``, and belong to no other layer.
     """
@@ -36,7 +36,9 @@ def single_calls(subject: Subject, kinds: tuple[type[nn.Module], ...], x: Tensor
     for name, module in subject.module.named_modules():
         own = dict(module.named_parameters(recurse=False))
         alone = own.keys() <= {"weight", "bias"} and all(owners[id(p)] == 1 for p in own.values())
-        if type(module) not in kinds or not alone:
+        # A parametrised layer makes its weight from others.
+        is_whole = type(module) in kinds or (isinstance(module, kinds) and "weight" in own)
+        if not is_whole or not alone:
             continue
 
         def called(module: nn.Module, given: tuple[Tensor, ...], out: Tensor, name: str = name) -> None:
@@ -54,7 +56,7 @@ def single_calls(subject: Subject, kinds: tuple[type[nn.Module], ...], x: Tensor
 
 def first_layer(subject: Subject, kinds: tuple[type[nn.Module], ...]) -> tuple[str, Tensor] | None:
     """Name of a layer of these types that reads the samples themselves, and what it reads of all of them."""
-    some = smallest_batch(subject.module, subject.x)
+    some = smallest_batch(subject.x)
     for name, call in single_calls(subject, kinds, some).items():
         given = call.given
         if not name or given is None or given.data_ptr() != some.data_ptr() or given.numel() != some.numel():

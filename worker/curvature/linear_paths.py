@@ -8,16 +8,15 @@ from torch import Tensor, nn
 
 from kinscape.worker.inputs.functional import copied
 from kinscape.worker.inputs.subject import Subject
+from kinscape.worker.inputs.together import alike
 from kinscape.worker.inputs.undefined import Undefined
 from kinscape.worker.inputs.weights import Weights
 
 INTERPOLATED = "interpolated"
 # Fixed, so that running statistics do not depend on the machine's memory.
 MOST_RESTIMATED = 512
-# Samples on which the end of a path is held against the network there, and the share of its largest output that sums
-# in float32 in another order may change.
-SAMPLES_COMPARED = 64
-ROUNDING = 1e-3
+# Samples, spread over all, on which the end of a path is held against the network there.
+SAMPLES_COMPARED = 256
 
 
 @dataclass(frozen=True)
@@ -57,11 +56,11 @@ def same_architecture(subjects: Sequence[Subject]) -> None:
 
 def _check_end(start: Subject, end: Subject) -> None:
     """Refuse networks of which the first, with the weights of the second, is not the second."""
-    x = end.x[: min(SAMPLES_COMPARED, end.samples_at_once)]
+    count = min(SAMPLES_COMPARED, end.samples_at_once)
+    x = end.x if end.whole else end.x[torch.linspace(0, end.samples - 1, count).long().to(end.x.device)]
     with torch.no_grad():
         reached, right = start.logits(end.weights, x, buffers=end.buffers), end.logits(end.weights, x)
-    room = ROUNDING * float(right.abs().nan_to_num(0, 0, 0).amax())
-    if not torch.allclose(reached, right, rtol=0, atol=room, equal_nan=True):
+    if not alike(reached, right):
         raise Undefined(
             "Not comparable: with all parameters and buffers of the second, the first network gives other outputs. "
             "They differ in a number or tensor that is neither; register it as a buffer."

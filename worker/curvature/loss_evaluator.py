@@ -54,7 +54,7 @@ class LossEvaluator:
     def _take_copy(self, subject: Subject) -> None:
         with torch.no_grad():
             # Networks that remember their activations can be copied only when these have no graph.
-            subject.module(smallest_batch(subject.module, subject.x))
+            subject.module(smallest_batch(subject.x))
         module = copied(subject.module)
         self._subject = replace(subject, module=module, memo=Memo())
         self._weights = {n: p.data for n, p in module.named_parameters() if n in subject.weights}

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from kinscape.worker.inputs.subject import Subject
+from kinscape.worker.numerics.draws import generator_of
 
 # Vectors of the size of the network in memory at once.
 MOST_BYTES = 1 << 30
@@ -48,7 +49,7 @@ def random_signs(subject: Subject, generator: torch.Generator) -> Tensor:
 
 def start_vector(subject: Subject, number: int) -> Tensor:
     """Random signs of unit length, by number: the start of a Krylov run, or a probe."""
-    generator = torch.Generator().manual_seed(subject.seed * 1009 + number)
+    generator = generator_of("start vectors", subject.seed, number)
     signs = random_signs(subject, generator)
     return signs / signs.norm()
 

@@ -26,7 +26,7 @@ class PairResults:
         values: ``(pairs,)``, float64 on the CPU; NaN where there is a reason instead.
         replicates: ``(groups, pairs)`` with one group of samples left out, where it was asked for.
         reasons: sentences by position.
-        notes, series: what belongs to single numbers, by position.
+        notes, series, warnings: what belongs to single numbers, by position.
         refused: sentences for single inputs that have no number with any other, by name.
     """
 
@@ -35,6 +35,7 @@ class PairResults:
     reasons: dict[int, str] = field(default_factory=dict)
     notes: dict[int, Notes] = field(default_factory=dict)
     series: dict[int, Series] = field(default_factory=dict)
+    warnings: dict[int, str] = field(default_factory=dict)
     refused: dict[int, str] = field(default_factory=dict)
 
     @classmethod
@@ -52,6 +53,7 @@ class PairResults:
         self.reasons |= {where[k]: sentence for k, sentence in part.reasons.items()}
         self.notes |= {where[k]: notes for k, notes in part.notes.items()}
         self.series |= {where[k]: series for k, series in part.series.items()}
+        self.warnings |= {where[k]: warning for k, warning in part.warnings.items()}
         self.refused |= part.refused
 
 

@@ -130,6 +130,13 @@ def _texts(
         text = Provenance(interval=interval, method=names[method], warning=warning)
         codes.append(texts.setdefault(text, len(texts)))
     told = np.array(codes, dtype=np.int64)[told.reshape(-1)] if len(sizes) else told.reshape(-1)
+    every = list(texts)
+    for k, sentence in results.warnings.items():
+        text = every[told[k]]
+        if isinstance(text, Provenance):
+            told[k] = texts.setdefault(
+                text.model_copy(update={"warning": f"{text.warning} {sentence}".strip()}), len(texts)
+            )
     for k, sentence in results.reasons.items():
         told[k] = texts.setdefault(not_applicable(sentence), len(texts))
     return tuple(texts), told

@@ -12,6 +12,7 @@ from kinscape.worker.evaluation.intervals import NAN, take_rows
 from kinscape.worker.evaluation.measure import Measure
 from kinscape.worker.evaluation.results import results_of
 from kinscape.worker.inputs.outputs import Outputs
+from kinscape.worker.numerics.draws import generator_of
 
 # With fewer samples per class, a shuffle within classes changes next to nothing.
 FEWEST_PER_CLASS = 5
@@ -33,7 +34,7 @@ def chance_levels(measure: Measure, batch: Batch, settings: Mapping[str, Any]) -
     labels = some.labels if isinstance(some, Outputs) else None
     if labels is not None and len(labels) < FEWEST_PER_CLASS * len(labels.unique()):
         return none
-    generator = torch.Generator().manual_seed(0)
+    generator = generator_of("shuffled samples")
     draws = CHANCE_DRAWS[measure.card.pace]
     total = torch.zeros(len(batch.pairs), dtype=torch.float64)
     for _ in range(draws):

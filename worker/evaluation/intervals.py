@@ -25,6 +25,7 @@ def row_groups(samples: int, *, seed: int = 0, count: int = GROUPS) -> tuple[Ten
     The split depends on the number of samples and the seed alone, so that every cell of a
     probe set leaves out the same rows and differences of cells have paired intervals.
     """
+    # A small seed on purpose: intervals of differences pair these groups with those of cells that are stored.
     generator = torch.Generator().manual_seed(seed)
     order = torch.randperm(samples, generator=generator)
     return tuple(part.sort().values for part in order.tensor_split(min(count, samples)))

@@ -15,10 +15,9 @@ from kinscape.worker.evaluation.models import as_measurement
 from kinscape.worker.inputs.outputs import are_probabilities
 from kinscape.worker.inputs.passes import smallest_batch
 from kinscape.worker.inputs.subject import Subject
+from kinscape.worker.inputs.together import ALONE, kept_together
 from kinscape.worker.inputs.undefined import Undefined
 
-# What torch says where a norm without statistics of its own is given one sample.
-ALONE = "more than 1 value per channel"
 # And where a fused recurrent layer lacks the derivative that was asked for.
 NO_DERIVATIVE = ("mkldnn_rnn_layer", "_cudnn_rnn", "double backwards is not supported")
 # A device that failed is not the network's fault.
@@ -95,7 +94,7 @@ def _of_one_type(subjects: Sequence[Subject]) -> Sequence[Subject]:
     for subject in same:
         try:
             with torch.no_grad():
-                subject.logits(subject.weights, smallest_batch(subject.module, subject.x))
+                subject.logits(subject.weights, smallest_batch(subject.x))
         except RuntimeError as error:
             raise Undefined(
                 "The network has weights of several types and casts between them itself, so it cannot be computed in "
@@ -135,6 +134,7 @@ def _with_smaller_passes(measure: Measure, subjects: Sequence[Subject], settings
     """The number, with fewer samples in one pass whenever memory runs out."""
     while True:
         try:
+            subjects = [kept_together(s) for s in subjects]
             for subject in subjects:
                 _check_outputs(subject)
             return measure.compute(*subjects, **settings)

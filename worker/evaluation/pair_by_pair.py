@@ -54,6 +54,8 @@ class PairByPair:
                 continue
             if isinstance(value, Measurement):
                 results.notes[k], results.series[k] = value.notes, value.series
+                if value.warning:
+                    results.warnings[k] = value.warning
             results.values[k] = value.value if isinstance(value, Measurement) else float(value)
         return results
 

@@ -13,13 +13,15 @@ LAYERS = (nn.Linear, nn.modules.conv._ConvNd)
 
 def two_logits(logit: Tensor) -> Tensor:
     """Logits ``(samples, 2)`` of both classes from that of the second, ``(samples, 1)`` or ``(samples,)``."""
-    column = logit.reshape(len(logit), 1)
+    column = logit.reshape(-1, 1)
     return torch.cat([torch.zeros_like(column), column], 1)
 
 
 def is_one_logit(out: object, samples: int) -> bool:
     """Whether a network that was given so many samples answered each by one number."""
-    return isinstance(out, Tensor) and tuple(out.shape) in ((samples,), (samples, 1))
+    # Squeezed of all sides, the answer for one sample has none.
+    shapes = ((samples,), (samples, 1), *([()] if samples == 1 else []))
+    return isinstance(out, Tensor) and tuple(out.shape) in shapes
 
 
 def with_two_logits(module: nn.Module) -> nn.Module:

@@ -15,8 +15,17 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 
+from kinscape.worker.inputs.undefined import Undefined
 from kinscape.worker.inputs.weights import Weights
 
+# Where torch keeps the hooks of a module, and which of them take keyword arguments or always run.
+HOOKS = (
+    "_forward_hooks",
+    "_forward_hooks_with_kwargs",
+    "_forward_hooks_always_called",
+    "_forward_pre_hooks",
+    "_forward_pre_hooks_with_kwargs",
+)
 _owners: "WeakKeyDictionary[nn.Module, dict[str, tuple[str, ...]]]" = WeakKeyDictionary()
 
 
@@ -38,12 +47,21 @@ def copied(module: nn.Module) -> nn.Module:
 
     A pruned layer, or one with weight norm, holds the weight that its last pass made; torch refuses to copy one that
     has a graph, so it is copied without.
+
+    Raises:
+        Undefined: a part of it cannot be copied.
     """
     held = [v for part in module.modules() for v in vars(part).values()]
     # Recurrent layers keep their weights in a list as well.
     flat = [t for v in held for t in (v if isinstance(v, list | tuple) else [v])]
     made = [t for t in flat if isinstance(t, Tensor) and not t.is_leaf]
-    return copy.deepcopy(module, {id(t): t.detach().clone() for t in made})
+    try:
+        return copy.deepcopy(module, {id(t): t.detach().clone() for t in made})
+    except Exception as error:
+        raise Undefined(
+            f"The network holds something that cannot be copied ({type(error).__name__}: {str(error)[:120]}), and this "
+            "number is taken from a copy: leave it out, or give the network a __deepcopy__."
+        ) from error
 
 
 def with_own_samples(module: nn.Module) -> nn.Module:
@@ -62,9 +80,21 @@ def with_answers_like(module: nn.Module, weight: Tensor) -> nn.Module:
 
 def twin(module: nn.Module) -> nn.Module:
     """The same network, parts and tensors shared, with hooks of its own."""
-    out = copy.copy(module)
-    out._forward_hooks = OrderedDict(module._forward_hooks)
-    out._forward_pre_hooks = OrderedDict(module._forward_pre_hooks)
+    # Not copy.copy: a class may have its own idea of a copy.
+    out = type(module).__new__(type(module))
+    out.__dict__ = dict(module.__dict__)
+    for name in HOOKS:
+        out.__dict__[name] = OrderedDict(getattr(module, name))
+    return out
+
+
+def with_hooks_of(module: nn.Module, wrapper: nn.Module) -> nn.Module:
+    """The same network, parts and tensors shared, with the hooks of what it was wrapped in as well."""
+    if not wrapper._forward_hooks and not wrapper._forward_pre_hooks:
+        return module
+    out = twin(module)
+    for name in HOOKS:
+        getattr(out, name).update(getattr(wrapper, name))
     return out
 
 

@@ -12,7 +12,9 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from kinscape.worker.inputs.functional import call_with, copied
 from kinscape.worker.inputs.passes import MOST_PER_PASS, samples_in_cache
+from kinscape.worker.inputs.undefined import Undefined
 from kinscape.worker.inputs.weights import Weights
+from kinscape.worker.numerics.draws import generator_of
 from kinscape.worker.numerics.memo import Memo
 
 
@@ -28,6 +30,7 @@ class Subject:
         y: ``(samples,)``, int64.
         groups: rows to leave out together for the intervals.
         chunk: most samples in one pass.
+        whole: whether all samples must go through in one pass, as they depend on one another.
         seed: of random draws.
         scale: mean and standard deviation by which the raw samples were normalised.
         fresh: makes an untrained network of this architecture from a seed.
@@ -41,6 +44,7 @@ class Subject:
     y: Tensor
     groups: tuple[Tensor, ...] = ()
     chunk: int = MOST_PER_PASS
+    whole: bool = False
     seed: int = 0
     scale: tuple[Tensor, Tensor] | None = None
     fresh: Callable[[int], nn.Module] | None = None
@@ -76,6 +80,8 @@ class Subject:
     @property
     def samples_at_once(self) -> int:
         """Most samples in one pass of which nothing is kept."""
+        if self.whole:
+            return self.samples
         fitting: int = self.once("samples in cache", lambda: samples_in_cache(self.module, self.x))
         return min(self.chunk, fitting)
 
@@ -93,7 +99,13 @@ class Subject:
         return found
 
     def in_smaller_passes(self) -> "Subject":
-        """The same network with a quarter of the samples in one pass, and nothing kept."""
+        """The same network with a quarter of the samples in one pass, and nothing kept.
+
+        Raises:
+            Undefined: they must go through in one.
+        """
+        if self.whole:
+            raise Undefined("There is not enough memory for all samples at once, and they depend on one another.")
         others = tuple(replace(r, chunk=max(1, self.chunk // 4), memo=Memo()) for r in self.references)
         return replace(self, chunk=max(1, self.chunk // 4), references=others, memo=Memo())
 
@@ -109,7 +121,7 @@ class Subject:
 
     def generator(self) -> torch.Generator:
         """A random generator made from the seed of the question."""
-        return torch.Generator(device="cpu").manual_seed(self.seed)
+        return generator_of("draws", self.seed)
 
     def logits(self, weights: Weights, x: Tensor, *, buffers: Weights | None = None) -> Tensor:
         """Logits ``(samples, classes)`` of the network with other weights."""

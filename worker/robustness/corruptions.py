@@ -5,6 +5,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from kinscape.worker.numerics.draws import generator_of
+
 Corruption = Callable[[Tensor, float, torch.Generator], Tensor]
 # As in the published families of corruptions.
 SEVERITIES = 5
@@ -100,5 +102,5 @@ def corrupted(images: Tensor, name: str, severity: int, *, seed: int) -> Tensor:
     """
     change, strengths = CORRUPTIONS[name]
     number = list(CORRUPTIONS).index(name) * SEVERITIES + severity
-    generator = torch.Generator().manual_seed(seed * 1009 + number)
+    generator = generator_of("corruptions", seed, number)
     return change(images, strengths[severity - 1], generator).clamp(0, 1)

@@ -35,6 +35,8 @@ STRIP_ENTRIES = 1 << 20
 CANCELLED = 1e-2
 # A bandwidth that is a smaller share of the longest sample takes squared distances with less than four digits.
 SHORT = 0.1
+# What is left of sums in float64 after so much cancelled has six digits.
+EXACT_DIGITS = 1e-10
 Kernel = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
@@ -51,7 +53,7 @@ def biased_alignment(batch: Features, moments: Moments) -> PairResults:
 def _alignment(hsic: Tensor, products: Tensor, batch: Features, moments: Moments) -> PairResults:
     """For chosen pairs; NaN where rounding of the products is all there is."""
     own = hsic.diagonal(dim1=1, dim2=2)
-    least = (1e-12 if moments.exact else 1e-7) * products.diagonal(dim1=1, dim2=2)
+    least = (EXACT_DIGITS if moments.exact else 1e-7) * products.diagonal(dim1=1, dim2=2)
     own = own.where(own > least, torch.nan)
     i, j = batch.pairs.T.to(hsic.device)
     values = hsic[:, i, j] / own[:, i].sqrt() / own[:, j].sqrt()

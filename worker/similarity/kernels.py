@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from kinscape.worker.inputs.undefined import Undefined
+from kinscape.worker.numerics.draws import generator_of
 
 FIRST_COLUMNS = 64
 # Fewer pairs are sorted as fast as they are counted.
@@ -190,7 +191,7 @@ def median_distance(features: Tensor) -> Tensor:
 
 def _around_median(features: Tensor) -> tuple[Tensor, Tensor]:
     """Two distances between which the median of all pairs lies, almost surely."""
-    generator = torch.Generator().manual_seed(0)
+    generator = generator_of("pairs of samples")
     first = torch.randint(len(features), (PAIRS_DRAWN,), generator=generator).to(features.device)
     step = torch.randint(1, len(features), (PAIRS_DRAWN,), generator=generator).to(features.device)
     other = (first + step) % len(features)

@@ -1,6 +1,7 @@
 """Units of two layers, matched one to one or by transport."""
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -19,14 +20,41 @@ MOST_PAIRS = 250_000
 MOST_PRODUCTS = 50_000_000
 
 
-def unit_columns(features: Tensor, **_: object) -> Tensor:
-    """Centred units of length 1; units that never change are left out."""
+@dataclass(frozen=True)
+class Units:
+    """Units of a layer.
+
+    Attributes:
+        columns: ``(samples, units)`` centred and of length 1; those that never change are left out.
+        silent: how many are left out.
+    """
+
+    columns: Tensor
+    silent: int
+
+
+def units_of(features: Tensor, **_: object) -> Units:
+    """Units of features ``(samples, width)``."""
     x = centred(features)
     length = x.norm(dim=0)
     eps = torch.finfo(features.dtype if features.dtype == torch.float32 else torch.float64).eps
     rounding = 8 * eps * len(x) ** 0.5 * features.abs().amax(0).to(torch.float64) / features.abs().amax()
     alive = (length > rounding) & (length > 1e-12 * length.amax())
-    return x[:, alive] / length[alive]
+    return Units(x[:, alive] / length[alive], int((~alive).sum()))
+
+
+def silence(x: Units, y: Units) -> str:
+    """A warning where units were left out; empty where none was."""
+    if not x.silent and not y.silent:
+        return ""
+    # The two layers of a symmetric measure have no order.
+    one, other = sorted(f"{u.silent} of {u.columns.shape[1] + u.silent}" for u in (x, y))
+    return f"Units that never change are left out: {one} in one layer, {other} in the other."
+
+
+def correlations(x: Units, y: Units) -> Tensor:
+    """Correlations of all units of two layers that are not silent, ``(units, other units)``."""
+    return products(x.columns, y.columns)
 
 
 def products(x: Tensor, y: Tensor) -> Tensor:

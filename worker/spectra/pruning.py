@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from kinscape.worker.inputs.undefined import Undefined
-from kinscape.worker.spectra.kurtosis import kurtosis_over_layers
 
 # The curve in steps of half a per cent.
 POINTS = 201
@@ -56,7 +55,12 @@ def optimum(curve: PruneCurve) -> tuple[float, float]:
     return float(curve.sparsities[best]), float(curve.cosines[best])
 
 
-def safe_share(weights: dict[str, Tensor]) -> tuple[float, float]:
-    """The optimum's sparsity over ln K₂ (never below 1), and K₂."""
-    spread, _ = kurtosis_over_layers(weights)
-    return optimum(prune_curve_of(weights))[0] / max(1.0, math.log(spread)), spread
+def safe_share(matrices: dict[str, Tensor], *, spread: float) -> float:
+    """The optimum's sparsity, divided by how unlike the tails of the tensors are.
+
+    Args:
+        spread: K₂, the kurtosis of the tensors' kurtoses. The divisor is log₂ K₂ below e and ln K₂ from there on,
+            and never below 1: what is safe is not more than what is best.
+    """
+    divisor = math.log2(spread) if spread < math.e else math.log(spread)
+    return optimum(prune_curve_of(matrices))[0] / max(1.0, divisor)

@@ -18,6 +18,8 @@ from kinscape.worker.curvature.linear_paths import reestimated
 from kinscape.worker.curvature.vectors import start_vector
 from kinscape.worker.evaluation.intervals import row_groups
 from kinscape.worker.inputs.subject import Subject
+from kinscape.worker.inputs.untrained import untrained
+from kinscape.worker.numerics.draws import seed_of
 from tests.worker.networks import explicit_hessian, small_networks, trained_mlp
 
 KINDS = list(small_networks())
@@ -510,7 +512,7 @@ def test_smaller_passes_are_tried_when_memory_runs_out_and_then_there_is_a_reaso
     # Groups of the interval are smaller than what fits, so only whole passes are cut.
     for slug in ("train-loss", "fisher-rao-norm", "hessian-top-eigenvalue"):
         assert measure(slug)(module, x, y).value == pytest.approx(measure(slug)(whole, x, y).value, rel=1e-9)
-    module.most = 1
+    module.most = 2
     with pytest.raises(Unprocessable, match="not enough memory"):
         measure("train-loss")(module, x, y)
 
@@ -524,3 +526,24 @@ def test_passes_are_sized_by_what_a_sample_leaves_behind() -> None:
     assert samples_per_pass(module, x, room_bytes=60 * left) == 10
     assert samples_per_pass(module, x, room_bytes=1) == 1
     assert not any(m._forward_hooks for m in module.modules())
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_layers_are_not_reset_to_the_weights_that_training_began_with(seed: int) -> None:
+    """People train from torch.manual_seed of small numbers; a draw from the same seed is no draw."""
+    torch.manual_seed(seed)
+    network = nn.Sequential(nn.Linear(10, 30), nn.ReLU(), nn.Linear(30, 4))
+    x, y = torch.randn(60, 10), torch.randint(0, 4, (60,))
+    found = measure("layer-reset-random")(network, x, y, draws=5)
+    # No draw of five leaves a layer as it is: disagreement of unlike layers is far from 0.
+    assert min(found.series["value"]) > 0.2
+    for question in range(3):
+        for draw in range(5):
+            drawn = untrained(network, seed_of("layer-reset-random", question, draw))
+            assert not torch.equal(drawn[0].weight, network[0].weight)
+
+
+def test_no_seed_of_a_draw_is_one_that_people_train_with() -> None:
+    seeds = {seed_of(about, a, b) for about in ("a", "b") for a in range(10) for b in range(10)}
+    assert len(seeds) == 200
+    assert min(seeds) >= 1 << 61

@@ -1,6 +1,7 @@
 """Modules as people write and wrap them: measures of minima give the plain network's number, or a true sentence."""
 
 import copy
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -198,20 +199,6 @@ def test_what_cannot_be_measured_is_said(kind: str) -> None:
             measure(slug)(make(), *samples())
 
 
-@pytest.mark.filterwarnings("ignore:std")
-@pytest.mark.parametrize("slug", ["gauss-newton-trace", "hessian-trace", "layer-traces"])
-@pytest.mark.parametrize("spread", [False, True])
-def test_samples_that_depend_on_one_another_have_no_gradients_of_their_own(slug: str, spread: bool) -> None:  # noqa: FBT001
-    def centred(body: nn.Module, x: Tensor) -> object:
-        h = body(x)
-        return (h - h.mean(0)) / (h.std(0) + 1e-3) if spread else h - h.mean(0)
-
-    with pytest.raises(Unprocessable, match="depends on the other samples"):
-        measure(slug)(Wrapped(centred), *samples())
-    # The loss of all samples is still one.
-    assert measure("train-loss")(Wrapped(centred), *samples()).value > 0
-
-
 class Stretched(nn.Module):
     """Multiplies by something that is neither parameter nor buffer."""
 
@@ -237,5 +224,154 @@ def test_float8_weights_have_spectra() -> None:
     same = {"a.weight": state["a.weight"].float()}
     for slug in ("stable-rank", "l2-norm", "spectral-entropy", "kurtosis"):
         assert measure(slug)(state).value == measure(slug)(same).value
-    with pytest.raises(Unprocessable, match="load the weights first"):
+    with pytest.raises(Unprocessable, match="load them first"):
         measure("l2-norm")({"a.weight": torch.empty(3, 3, device="meta")})
+
+
+def explicit_gauss_newton_trace(module: nn.Module, x: Tensor) -> float:
+    names, weights = zip(*module.named_parameters(), strict=True)
+
+    def logits(*values: Tensor) -> Tensor:
+        return torch.func.functional_call(module, dict(zip(names, values, strict=True)), (x,))
+
+    slopes = torch.autograd.functional.jacobian(logits, weights)
+    p = logits(*weights).detach().softmax(1)
+    a = torch.diag_embed(p) - p[:, :, None] * p[:, None]
+    return sum(float(torch.einsum("ncp,ncd,ndp->", j.flatten(2), a, j.flatten(2))) for j in slopes) / len(x)
+
+
+def test_a_change_of_later_samples_is_seen() -> None:
+    def clamp(body: nn.Module, x: Tensor) -> object:
+        x[x > 1.5] *= 2
+        return body(x)
+
+    x, y = samples()
+    x[:2] = x[:2].clamp(max=1)
+    assert bool((x > 1.5).any())
+    before = x.clone()
+    right = measure("sam-sharpness")(Wrapped(lambda body, x: body(torch.where(x > 1.5, 2 * x, x))), x, y).value
+    assert measure("sam-sharpness")(Wrapped(clamp), x, y).value == pytest.approx(right, rel=1e-9)
+    assert torch.equal(x, before)
+
+
+def test_hooks_of_a_wrapper_count() -> None:
+    x, y = samples()
+    right = measure("train-loss")(Wrapped(lambda body, x: 3 * body(x)), x, y).value
+    for wrap in (nn.DataParallel, lambda m: torch.compile(m, backend="eager")):
+        wrapped = wrap(perceptron())
+        wrapped.register_forward_hook(lambda _m, _i, out: 3 * out)
+        assert measure("train-loss")(wrapped, x, y).value == pytest.approx(right, rel=1e-12)
+
+
+def test_a_common_part_of_all_logits_does_not_hide_another_function() -> None:
+    class Lifted(Stretched):
+        def forward(self, x: Tensor) -> Tensor:
+            return self.body(x) * self.factor + 1e4
+
+    x, y = samples()
+    with pytest.raises(Unprocessable, match="neither; register it as a buffer"):
+        measure("loss-barrier")(Lifted(1.0), Lifted(3.0), x, y)
+
+
+class OwnLinear(nn.Linear):
+    """A class of its own that computes the same."""
+
+
+class Doubled(nn.Linear):
+    """A class of its own that computes something else."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(2 * x)
+
+
+def test_layers_of_own_classes_are_in_the_sum() -> None:
+    x, y = samples()
+    plain, own, doubled = perceptron(), perceptron(), perceptron()
+    own[2] = OwnLinear(8, 3).double()
+    own[2].load_state_dict(plain[2].state_dict())
+    slug = "relative-flatness-layers"
+    assert measure(slug)(own, x, y).value == pytest.approx(measure(slug)(plain, x, y).value, rel=1e-9)
+    doubled[2] = Doubled(8, 3).double()
+    found = measure(slug)(doubled, x, y)
+    assert list(found.series["layer"]) == ["0"]
+    assert "Left out, as their gradients have no rule: 2." in found.warning
+    assert measure("gauss-newton-trace")(doubled, x, y).value == pytest.approx(
+        explicit_gauss_newton_trace(doubled, x), rel=1e-6
+    )
+
+
+class Locked(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.lock = perceptron(), threading.Lock()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.body(x)
+
+
+def test_what_cannot_be_copied_is_said() -> None:
+    x, y = samples()
+    assert measure("train-loss")(Locked(), x, y).value > 0
+    for slug in ("layer-reset-random", "loss-plane", "sam-sharpness", "loss-barrier-matched"):
+        given = (Locked(), Locked()) if slug == "loss-barrier-matched" else (Locked().half(),)
+        references = [Locked()] * 3 if slug == "loss-plane" else []
+        with pytest.raises(Unprocessable, match="cannot be copied"):
+            measure(slug)(*given, x, y, references=references)
+
+
+def test_a_forward_that_breaks_later_is_told_and_modes_come_back() -> None:
+    def few(body: nn.Module, x: Tensor) -> object:
+        assert len(x) <= 4, "at most four"
+        return body(x)
+
+    network = Wrapped(few).train()
+    with pytest.raises(Unprocessable, match="broke on these samples: AssertionError: at most four"):
+        measure("train-loss")(network, *samples())
+    assert all(part.training for part in network.modules())
+
+
+class Counting(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = perceptron()
+        self.register_buffer("calls", torch.zeros(()))
+        self.register_buffer("mean", torch.zeros(6).double())
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.calls = self.calls + 1
+        self.mean.mul_(0.9).add_(0.1 * x.detach().mean(0))
+        torch.rand(3)
+        return self.body(x)
+
+
+def test_buffers_and_random_state_are_as_before() -> None:
+    network = Counting()
+    before, state = {n: b.clone() for n, b in network.named_buffers()}, torch.get_rng_state()
+    for slug in ("train-loss", "gradient-norm", "fgsm-accuracy"):
+        measure(slug)(network, *samples())
+    assert all(torch.equal(before[n], b) for n, b in network.named_buffers())
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_one_logit_that_is_squeezed_everywhere_is_read() -> None:
+    torch.manual_seed(0)
+    last = nn.Linear(6, 1).double()
+    x, y = samples()
+    network = Wrapped(lambda _body, x: last(x).squeeze())
+    network.last = last
+    right = measure("train-loss")(nn.Sequential(last), x, y % 2).value
+    assert measure("train-loss")(network, x, y % 2).value == pytest.approx(right, rel=1e-12)
+
+
+def test_names_of_wrappers_are_no_other_architecture() -> None:
+    plain = perceptron()
+    for state in (nn.DataParallel(plain).state_dict(), torch.compile(plain, backend="eager").state_dict()):
+        assert measure("weight-l2")(plain.state_dict(), state).value == 0
+
+
+def test_tensors_without_values_are_refused() -> None:
+    x = torch.randn(20, 4)
+    with pytest.raises(Unprocessable, match="meta device"):
+        measure("linear-cka")(x, x.to("meta"))
+    with pytest.raises(Unprocessable, match="meta device"):
+        measure("kl-divergence")(x, x.to("meta"))

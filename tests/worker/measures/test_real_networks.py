@@ -1,5 +1,6 @@
 """What networks and training loops really give: softmax at the end, silent samples, equal singular values."""
 
+import math
 from collections.abc import Callable
 
 import pytest
@@ -110,6 +111,20 @@ def test_divergence_of_nearly_equal_outputs_keeps_its_digits(slug: str, size: fl
     value = measure(slug)(p, p + moved, outputs="probabilities").value
     room = 5 * size if slug == "kl-divergence" else 500 * size**2
     assert value == pytest.approx(float(expected), rel=max(2e-6, room))
+
+
+@pytest.mark.parametrize("size", [1e-3, 1e-14, 1e-20, 1e-300])
+def test_what_one_rules_out_and_the_other_does_not_is_infinitely_far(size: float) -> None:
+    p = torch.full((50, 3), 1 / 3, dtype=torch.float64)
+    p[0] = torch.tensor([size, 0.5 - size / 2, 0.5 - size / 2], dtype=torch.float64)
+    q = p.clone()
+    q[0] = torch.tensor([0.0, 0.5, 0.5])
+    with pytest.raises(Unprocessable, match="infinite"):
+        measure("kl-divergence")(p, q, outputs="probabilities")
+    # The other way round nothing is lost.
+    assert measure("kl-divergence")(q, p, outputs="probabilities").value == pytest.approx(
+        -math.log(1 - size) / 50, abs=1e-12
+    )
 
 
 @pytest.mark.parametrize("bins", [5, 10, 15, 20])

@@ -145,7 +145,21 @@ def test_soft_matching_is_the_transport_of_a_linear_program() -> None:
 def test_units_that_never_change_are_left_out() -> None:
     dead = np.hstack([X, np.zeros((N, 2))])
     for slug in ("unit-matching", "unit-matching-semi", "soft-matching"):
-        assert value(slug, dead, Y) == pytest.approx(value(slug))
+        found = measure(slug)(dead, Y)
+        assert found.value == pytest.approx(value(slug))
+        assert found.notes["silent_units"] == 2
+        assert "0 of 9 in one layer, 2 of 9 in the other" in found.warning
+    assert measure("unit-matching")(X, Y).warning == ""
+    assert "2 of 9" in measure("unit-matching").matrix([dead, Y, X]).warning
+
+
+def test_over_all_units_those_that_never_change_match_nothing() -> None:
+    dead, other = np.hstack([X, np.zeros((N, 3))]), np.hstack([Y, np.zeros((N, 5))])
+    matched = min(X.shape[1], Y.shape[1]) * value("unit-matching")
+    narrower = min(dead.shape[1], other.shape[1])
+    assert measure("unit-matching")(dead, other).notes["over_all_units"] == pytest.approx(matched / narrower)
+    half = X.shape[1] * value("unit-matching-semi") / dead.shape[1]
+    assert measure("unit-matching-semi")(dead, other).notes["over_all_units"] == pytest.approx(half)
 
 
 def test_eigenspace_overlap_counts_shared_directions() -> None:

@@ -12,6 +12,7 @@ from kinscape.worker.evaluation.measurement import Measurement
 from kinscape.worker.inputs.outputs import Outputs
 from kinscape.worker.inputs.undefined import Undefined
 from kinscape.worker.measures.calibration.family import confidence_card
+from kinscape.worker.numerics.draws import generator_of
 
 # In units of the spread of the logits, so that logits times c have c times the temperature; outside this range
 # predictions are one-hot, or uniform.
@@ -64,7 +65,7 @@ def best_temperature(outputs: Outputs) -> float:
 
 def halves(samples: int) -> tuple[Tensor, Tensor]:
     """Two halves of the samples by a fixed random split."""
-    order = torch.randperm(samples, generator=torch.Generator().manual_seed(0))
+    order = torch.randperm(samples, generator=generator_of("halves of samples"))
     first, second = order.tensor_split(2)
     return first.sort().values, second.sort().values
 

@@ -9,8 +9,8 @@ from kinscape.worker.evaluation.sample_means import SampleMeans
 from kinscape.worker.measures.functional.family import output_card
 from kinscape.worker.similarity.outputs import Probabilities, mean_products, with_logarithms
 
-# Nats that no network's logits give. A probability of zero has a logarithm of -1e30 in its place, which gives more.
-IMPOSSIBLE = 1e15
+# A probability of zero has a logarithm of -1e30 in its place.
+IMPOSSIBLE = -1e29
 # Below this the difference of entropies has fewer than nine digits.
 CLOSE = 1e-7
 # Below this the series of exp(x) - 1 - x is exact to 1e-12, which leaves out x⁷/5040.
@@ -18,12 +18,15 @@ SMALL = 0.01
 
 
 def all_pairs(left: Probabilities, right: Probabilities) -> Tensor:
-    """Cross-entropy minus entropy of every pair, as two products."""
+    """Cross-entropy minus entropy of every pair, as two products, and how often q rules out what p does not."""
+    ruled_out = right.log_p < IMPOSSIBLE
     own = (left.p * left.log_p).sum(-1).mean(-1)
-    found = own[:, None] - mean_products(left.p, right.log_p)
+    found = own[:, None] - mean_products(left.p, right.log_p.masked_fill(ruled_out, 0))
     for i, j in (found < CLOSE).nonzero().tolist():
         found[i, j] = divergence(Probabilities(left.p[i], left.log_p[i]), Probabilities(right.p[j], right.log_p[j]))
-    return found
+    if not bool(ruled_out.any()):
+        return torch.stack([found, torch.zeros_like(found)])
+    return torch.stack([found, mean_products((left.p > 0).to(left.p.dtype), ruled_out.to(left.p.dtype))])
 
 
 def divergence(p: Probabilities, q: Probabilities) -> Tensor:
@@ -31,7 +34,7 @@ def divergence(p: Probabilities, q: Probabilities) -> Tensor:
 
     Σ p (log p - log q) = Σ p (exp(x) - 1 - x) with x = log q - log p, as Σ q = Σ p.
     """
-    x = q.log_p - p.log_p
+    x = torch.where(q.log_p < IMPOSSIBLE, 0, q.log_p - p.log_p)
     series = x.square() / 2 * (1 + x / 3 * (1 + x / 4 * (1 + x / 5 * (1 + x / 6))))
     terms = p.p * torch.where(x.abs() < SMALL, series, torch.expm1(x) - x)
     return torch.where(p.p > 0, terms, q.p).sum(-1).mean()
@@ -39,8 +42,7 @@ def divergence(p: Probabilities, q: Probabilities) -> Tensor:
 
 def from_terms(means: Tensor) -> Tensor:
     """The divergence, infinite where the second model rules out what the first expects."""
-    lost = means[..., 0, :]
-    return torch.where(lost > IMPOSSIBLE, torch.inf, lost.clamp_min(0))
+    return torch.where(means[..., 1, :] > 0, torch.inf, means[..., 0, :].clamp_min(0))
 
 
 @measure(
@@ -68,4 +70,5 @@ def from_terms(means: Tensor) -> Tensor:
 )
 def kl_divergence(p: Probabilities, q: Probabilities) -> Tensor:
     """Mean Kullback–Leibler divergence of the second model's predictions from the first's, in nats."""
-    return from_terms(divergence(p, q)[None, None])[0]
+    ruled_out = ((q.log_p < IMPOSSIBLE) & (p.p > 0)).sum()
+    return torch.where(ruled_out > 0, torch.inf, divergence(p, q))

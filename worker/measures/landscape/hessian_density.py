@@ -14,6 +14,7 @@ from kinscape.worker.measures.landscape.family import minimum_card
 @measure(
     minimum_card(
         slug="hessian-density",
+        version=2,
         title="Hessian spectrum: Frobenius norm",
         formula=r"\lVert \nabla^2_\theta L\rVert_F = \sqrt{\textstyle\sum_i \lambda_i^2}",
         low=0.0,

@@ -23,6 +23,7 @@ FIRST_PROBE = 10_000
 @measure(
     minimum_card(
         slug="hessian-trace",
+        version=2,
         title="Hessian trace",
         formula=r"\operatorname{Tr}\nabla^2_\theta L",
         low=None,

@@ -116,6 +116,7 @@ def _layer_gram(layer: nn.Module, x: Tensor, slopes: Tensor, own: set[str]) -> T
 @measure(
     minimum_card(
         slug="information-geometric-sharpness",
+        version=2,
         title="Information geometric sharpness",
         formula=r"\tfrac1m\sum_i g_i^\top F_k^{+} g_i,\quad F = \tfrac1m\sum_i\sum_c p_{ic}\,\nabla\log p_{ic}"
         r"\nabla\log p_{ic}^\top,\ g_i = \nabla\log p_{i y_i}",

@@ -10,11 +10,13 @@ from kinscape.worker.inputs.subject import Subject
 from kinscape.worker.inputs.undefined import Undefined
 from kinscape.worker.measures.catalogue import catalogue
 from kinscape.worker.measures.landscape.family import minimum_card
+from kinscape.worker.numerics.draws import seed_of
 
 
 @measure(
     minimum_card(
         slug="layer-reset-random",
+        version=2,
         title="Layer reset to random weights",
         formula=r"\tfrac1L\sum_l \mathbb{E}_{w}\, d\big(f_\theta, f_{\theta[l \leftarrow w]}\big)",
         low=None,
@@ -22,8 +24,8 @@ from kinscape.worker.measures.landscape.family import minimum_card
         direction=Direction.NEITHER,
         role=Role.HELD_OUT,
         reliable_from="200 samples and 5 draws; the Monte-Carlo error over draws is reported separately",
-        pitfalls="Draws follow the architecture's own initialiser. Small layers (norms) are reset as a whole. A mean "
-        "over layers: read the bars.",
+        pitfalls="Draws follow the architecture's own initialiser, and are the same for all checkpoints of an "
+        "architecture. Small layers (norms) are reset as a whole. A mean over layers: read the bars.",
         source="Zhang et al. 2022, are all layers created equal, section 3, as a distance between outputs",
         parameters=(
             BETWEEN,
@@ -41,5 +43,5 @@ def _drawn(subject: Subject, number: int) -> dict[str, Tensor]:
     """New initial weights of the whole network."""
     if subject.fresh is None:
         raise Undefined("There is no way to build this network anew, so its layers cannot be drawn again.")
-    made = subject.fresh(subject.seed * 1009 + number)
+    made = subject.fresh(seed_of("layer-reset-random", subject.seed, number))
     return {n: p.detach() for n, p in made.named_parameters()}

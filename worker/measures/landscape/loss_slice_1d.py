@@ -16,6 +16,7 @@ from kinscape.worker.measures.landscape.family import minimum_card
 @measure(
     minimum_card(
         slug="loss-slice-1d",
+        version=2,
         title="Loss along a line",
         formula=r"\frac{1}{2r}\int_{-r}^{r} L(\theta + \alpha d) - L(\theta)\, d\alpha",
         low=None,

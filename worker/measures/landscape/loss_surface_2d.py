@@ -18,6 +18,7 @@ from kinscape.worker.measures.landscape.family import minimum_card
 @measure(
     minimum_card(
         slug="loss-surface-2d",
+        version=2,
         title="Loss on a plane",
         formula=r"\operatorname{mean}_{(\alpha,\beta) \in [-r,r]^2} L(\theta + \alpha d_1 + \beta d_2) - L(\theta)",
         low=None,

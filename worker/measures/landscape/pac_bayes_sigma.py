@@ -24,6 +24,7 @@ NUDGE = 1.1
 @measure(
     minimum_card(
         slug="pac-bayes-sigma",
+        version=2,
         title="PAC-Bayes σ",
         formula=r"\max\{\sigma : \mathrm{acc}(\theta) - \mathbb{E}_{\varepsilon \sim \mathcal N(0, \sigma^2 I)}\,"
         r"\mathrm{acc}(\theta + \varepsilon) \le 0.1\}",

@@ -44,11 +44,14 @@ def relative_flatness_layers(subject: Subject) -> Measurement:
     table = torch.cat(parts, dim=1)
     total = table.sum(0)
     left = [group_means(row, subject) for row in table]
+    linear = {n for n, m in subject.module.named_modules() if isinstance(m, nn.Linear | nn.Conv2d)}
+    left_out = sorted(linear - set(layers))
     exact = "Hessian" if is_piecewise_linear(subject) else "Gauss-Newton matrix"
     return Measurement(
         float(total.mean()),
         group_means(total, subject),
         notes={"of": exact},
+        warning=f"Left out, as their gradients have no rule: {', '.join(left_out)[:200]}." if left_out else "",
         series={
             "layer": list(layers),
             "value": table.mean(1).tolist(),

@@ -13,6 +13,7 @@ from kinscape.worker.measures.landscape.family import minimum_card
 @measure(
     minimum_card(
         slug="sam-sharpness-random-max",
+        version=2,
         title="Random-step sharpness, maximum",
         formula=r"\max_{k \le K} L(\theta + \varepsilon_k) - L(\theta),\quad "
         r"\varepsilon_k \sim \mathcal N(0, \tfrac{\rho^2}{P} I)",

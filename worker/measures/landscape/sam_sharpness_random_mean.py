@@ -16,6 +16,7 @@ from kinscape.worker.measures.landscape.family import minimum_card
 @measure(
     minimum_card(
         slug="sam-sharpness-random-mean",
+        version=2,
         title="Random-step sharpness, mean",
         formula=r"\frac{1}{K\rho}\sum_k \lvert L(\theta + \varepsilon_k) - L(\theta)\rvert,\quad "
         r"\varepsilon_k \sim \mathcal N(0, \tfrac{\rho^2}{P} I)",

@@ -19,6 +19,7 @@ RAW = "raw"
 @measure(
     two_minima_card(
         slug="spectrum-distance",
+        version=2,
         title="Distance of Hessian spectra",
         formula=r"W_1\big(\mu_{H_a}, \mu_{H_b}\big)",
         low=0.0,

@@ -1,11 +1,10 @@
 """Correlation of each unit with its best partner."""
 
-from torch import Tensor
-
 from kinscape.backend.contracts.cards import Change, Direction, Uncertainty
 from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.evaluation.measurement import Measurement
 from kinscape.worker.measures.representational.family import layer_card
-from kinscape.worker.similarity.matching import products, unit_columns
+from kinscape.worker.similarity.matching import Units, correlations, silence, units_of
 
 
 @measure(
@@ -26,13 +25,19 @@ from kinscape.worker.similarity.matching import products, unit_columns
         },
         uncertainty=Uncertainty.JACKKNIFE,
         reliable_from="100 samples",
-        pitfalls="Directed: several units of the first layer may share a partner in the second. Silent units are "
-        "left out. The best of many partners is above 0 for independent features.",
+        pitfalls="Directed: several units of the first layer may share a partner in the second. Units that never "
+        "change are left out and counted; the note over all units takes their correlation as 0. The best of many "
+        "partners is above 0 for independent features.",
         source="Li et al. 2016, section 3.3",
         takes_positions=True,
     ),
-    prepare=unit_columns,
+    prepare=units_of,
 )
-def unit_matching_semi(x: Tensor, y: Tensor) -> Tensor:
+def unit_matching_semi(x: Units, y: Units) -> Measurement:
     """Mean correlation of the first layer's units, each with its best partner in the second."""
-    return products(x, y).amax(1).mean().clamp(-1, 1)
+    best = correlations(x, y).amax(1)
+    notes: dict[str, float | int | str] = {}
+    if x.silent or y.silent:
+        over_all = float(best.sum()) / (x.columns.shape[1] + x.silent)
+        notes = {"silent_units": x.silent + y.silent, "over_all_units": over_all}
+    return Measurement(float(best.mean().clamp(-1, 1)), notes=notes, warning=silence(x, y))

@@ -20,6 +20,7 @@ ALL = "all"
 @measure(
     robustness_card(
         slug="corruption-accuracy",
+        version=2,
         title="Accuracy on corrupted images",
         formula=r"\frac{1}{|K|\,5}\sum_{k \in K}\sum_{s=1}^{5} \mathrm{acc}\big(c_{k,s}(x)\big)",
         reliable_from="100 images",

@@ -15,6 +15,7 @@ from kinscape.worker.robustness.samples import raw_samples
 @measure(
     robustness_card(
         slug="noise-accuracy",
+        version=2,
         title="Accuracy under noise",
         formula=r"\mathbb{E}_\varepsilon\, \mathrm{acc}(x + \varepsilon),\quad "
         r"\varepsilon \sim \mathcal N(0, (\sigma\,\mathrm{sd}(x))^2 I)",

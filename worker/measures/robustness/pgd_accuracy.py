@@ -19,6 +19,7 @@ REACH = 2.5
 @measure(
     robustness_card(
         slug="pgd-accuracy",
+        version=2,
         title="Accuracy after several adversarial steps (PGD)",
         formula=r"\mathrm{acc}(x_T),\quad x_{t+1} = \Pi_{\lVert x - x_0\rVert_\infty \le \epsilon}"
         r"\big(x_t + \tfrac{2.5\,\epsilon}{T}\,\mathrm{sign}\,\nabla_x \ell\big)",
