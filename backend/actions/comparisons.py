@@ -19,6 +19,7 @@ from kinscape.backend.contracts.jobs import ENDED, OPEN, JobKind, JobState
 from kinscape.backend.contracts.plans import Plan
 from kinscape.backend.contracts.problems import Conflict
 from kinscape.backend.store import cards, checkpoints, comparisons, jobs, probes, projects, questions
+from kinscape.backend.store.files import LEAST_FREE_BYTES, Files
 from kinscape.backend.store.jobs import Tally
 from kinscape.backend.store.tables import ComparisonRow
 
@@ -123,10 +124,21 @@ def running(session: Session) -> list[Comparison]:
     return _described(session, comparisons.running(session))
 
 
-def progress(session: Session, id: int) -> Progress:
-    """How far a comparison is."""
+def progress(session: Session, files: Files, id: int) -> Progress:
+    """How far a comparison is, and what it waits for."""
     row = comparisons.get(session, id)
-    return progress_from(row, jobs.tallies(session, [id])[id])
+    return waiting_for_room(progress_from(row, jobs.tallies(session, [id])[id]), files)
+
+
+def waiting_for_room(progress: Progress, files: Files) -> Progress:
+    """What is running on a full disk waits, and says so."""
+    if progress.state is not ComparisonState.RUNNING or files.has_room_for_work():
+        return progress
+    sentence = (
+        f"Work waits: the server's disk has {files.free_bytes() >> 20} MiB free and needs {LEAST_FREE_BYTES >> 20}. It "
+        "goes on by itself when there is room."
+    )
+    return progress.model_copy(update={"waiting": sentence})
 
 
 def _described(session: Session, rows: Sequence[ComparisonRow]) -> list[Comparison]:

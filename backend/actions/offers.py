@@ -17,12 +17,19 @@ def architectures(session: Session) -> list[ArchitectureCard]:
     return list(cards.architectures(session).values())
 
 
-def health(session: Session, *, broker: bool) -> dict[str, bool | int]:
+def health(session: Session, *, broker: bool, room: bool) -> dict[str, bool | int]:
     """Whether every part answers, and how many workers were seen.
 
     Args:
         broker: whether the queue answers.
+        room: whether the disk has room for work.
     """
     session.execute(text("select 1"))
     workers, known = len(cards.workers(session)), len(cards.measures(session))
-    return {"ready": bool(workers and known and broker), "broker": broker, "workers": workers, "measures": known}
+    return {
+        "ready": bool(workers and known and broker),
+        "broker": broker,
+        "room": room,
+        "workers": workers,
+        "measures": known,
+    }

@@ -20,6 +20,7 @@ from kinscape.backend.contracts.probes import ProbeDescription, ProbeFacts
 from kinscape.backend.contracts.problems import (
     Conflict,
     FileRefused,
+    NoRoom,
     Problem,
     TooLarge,
     Unprocessable,
@@ -84,8 +85,7 @@ def start(
     if size_bytes > limits.largest_bytes:
         most = limits.largest_bytes / 2**30
         raise TooLarge(f"The file has {size_bytes / 2**30:.2f} GiB; this server takes up to {most:.2f} GiB.")
-    if files.free_bytes() - size_bytes < limits.keep_free_bytes:
-        raise TooLarge("The server's disk has no room for this file; ask its owner to free some.")
+    _check_room(session, files, limits, size_bytes)
     description = _description(session, files, project, kind, metadata.get("description", "{}"))
     return uploads.add(
         session,
@@ -95,6 +95,20 @@ def start(
         description=description,
         size_bytes=size_bytes,
     )
+
+
+def _check_room(session: Session, files: Files, limits: UploadLimits, size_bytes: int) -> None:
+    """Refuse a file for which nothing would be left, with what other uploads were promised."""
+    promised = uploads.promised_bytes(session)
+    free = files.free_bytes() - promised - limits.keep_free_bytes
+    if size_bytes > free:
+        others = f", beside {promised / 2**30:.2f} GiB promised to uploads under way" if promised else ""
+        raise NoRoom(
+            f"The file has {size_bytes / 2**30:.2f} GiB; the server's disk has room for {max(0, free) / 2**30:.2f} "
+            f"GiB{others}. Ask its owner to make room.",
+            needed_bytes=size_bytes,
+            free_bytes=max(0, free),
+        )
 
 
 def _description(session: Session, files: Files, project: int, kind: UploadKind, text: str) -> dict[str, Any]:

@@ -2,17 +2,21 @@
 
 import logging
 import secrets
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from sqlalchemy.exc import DataError, IntegrityError, OperationalError
+from sqlalchemy.exc import DataError, IntegrityError, InternalError, OperationalError
 from starlette.exceptions import HTTPException
 
 from kinscape.backend.contracts.problems import Problem
+from kinscape.backend.store.files import is_full
 
 MEDIA_TYPE = "application/problem+json"
+READ_ONLY = "25006"  # a transaction of a database that takes no writes
+RETRY_AFTER_S = "5"
 log = logging.getLogger("kinscape.api")
 
 
@@ -37,44 +41,73 @@ def sentence_of(error: RequestValidationError) -> str:
     return "; ".join(parts) + "."
 
 
+async def _problem(_request: Request, error: Problem) -> JSONResponse:
+    return problem_response(error.as_problem())
+
+
+async def _invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
+    return problem_response(plain_problem(422, "Invalid request", sentence_of(error)))
+
+
+async def _http(request: Request, error: HTTPException) -> JSONResponse:
+    detail = str(error.detail)
+    if error.status_code == 404:
+        detail = f"There is nothing at {request.url.path[:200]}."
+    return problem_response(plain_problem(error.status_code, "Request refused", detail), dict(error.headers or {}))
+
+
+async def _integrity(_request: Request, _error: IntegrityError) -> JSONResponse:
+    detail = "Somebody changed the same thing at the same moment; look again and repeat the request."
+    return problem_response(plain_problem(409, "Conflict", detail))
+
+
+async def _unstorable(_request: Request, _error: Exception) -> JSONResponse:
+    detail = "The request holds a NUL character, half of a character, or a number that is not finite; remove it."
+    return problem_response(plain_problem(422, "Invalid request", detail))
+
+
+async def _database(request: Request, error: OperationalError | InternalError) -> JSONResponse:
+    if is_full(error):
+        return _no_room()
+    if isinstance(error, InternalError) and getattr(error.orig, "sqlstate", None) != READ_ONLY:
+        return await _bug(request, error)
+    log.warning("database.away error=%s", type(error.orig).__name__)
+    detail = "The database does not answer right now; repeat the request in a few seconds."
+    return problem_response(plain_problem(503, "Not available right now", detail), {"Retry-After": RETRY_AFTER_S})
+
+
+async def _disk(request: Request, error: OSError) -> JSONResponse:
+    return _no_room() if is_full(error) else await _bug(request, error)
+
+
+def _no_room() -> JSONResponse:
+    log.error("disk.full")
+    detail = "The server's disk is full: ask its owner to make room, then repeat the request. Nothing is lost."
+    return problem_response(plain_problem(507, "No room", detail), {"Retry-After": RETRY_AFTER_S})
+
+
+async def _bug(request: Request, error: Exception) -> JSONResponse:
+    reference = secrets.token_hex(4)
+    log.error("request.failed reference=%s path=%s", reference, request.url.path, exc_info=error)
+    detail = f"Something broke on our side. Quote reference {reference} when you report it."
+    return problem_response(plain_problem(500, "Internal error", detail, reference=reference))
+
+
+ANSWERS: dict[type[Exception], Callable[..., Awaitable[JSONResponse]]] = {
+    Problem: _problem,
+    RequestValidationError: _invalid,
+    HTTPException: _http,
+    IntegrityError: _integrity,
+    DataError: _unstorable,
+    UnicodeError: _unstorable,
+    OperationalError: _database,
+    InternalError: _database,
+    OSError: _disk,
+    Exception: _bug,
+}
+
+
 def install(app: FastAPI) -> None:
     """Answer every error of an app as a problem."""
-
-    @app.exception_handler(Problem)
-    async def _problem(_request: Request, error: Problem) -> JSONResponse:
-        return problem_response(error.as_problem())
-
-    @app.exception_handler(RequestValidationError)
-    async def _invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
-        return problem_response(plain_problem(422, "Invalid request", sentence_of(error)))
-
-    @app.exception_handler(HTTPException)
-    async def _http(request: Request, error: HTTPException) -> JSONResponse:
-        detail = str(error.detail)
-        if error.status_code == 404:
-            detail = f"There is nothing at {request.url.path[:200]}."
-        return problem_response(plain_problem(error.status_code, "Request refused", detail), dict(error.headers or {}))
-
-    @app.exception_handler(IntegrityError)
-    async def _integrity(_request: Request, _error: IntegrityError) -> JSONResponse:
-        detail = "Somebody changed the same thing at the same moment; look again and repeat the request."
-        return problem_response(plain_problem(409, "Conflict", detail))
-
-    @app.exception_handler(DataError)
-    @app.exception_handler(UnicodeError)
-    async def _unstorable(_request: Request, _error: Exception) -> JSONResponse:
-        detail = "The request holds a NUL character, half of a character, or a number that is not finite; remove it."
-        return problem_response(plain_problem(422, "Invalid request", detail))
-
-    @app.exception_handler(OperationalError)
-    async def _database_away(_request: Request, error: OperationalError) -> JSONResponse:
-        log.warning("database.away error=%s", type(error.orig).__name__)
-        detail = "The database does not answer right now; repeat the request in a few seconds."
-        return problem_response(plain_problem(503, "Not available right now", detail))
-
-    @app.exception_handler(Exception)
-    async def _bug(request: Request, error: Exception) -> JSONResponse:
-        reference = secrets.token_hex(4)
-        log.error("request.failed reference=%s path=%s", reference, request.url.path, exc_info=error)
-        detail = f"Something broke on our side. Quote reference {reference} when you report it."
-        return problem_response(plain_problem(500, "Internal error", detail, reference=reference))
+    for kind, answer in ANSWERS.items():
+        app.add_exception_handler(kind, answer)

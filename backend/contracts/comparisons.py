@@ -141,6 +141,7 @@ class Progress(BaseModel):
     tiles: int
     failed: int
     seconds_left: float | None
+    waiting: str = Field(default="", description="Why work does not go on; empty while it does.")
     version: int = Field(description="Grows with every finished piece; unchanged means nothing new.")
 
 

@@ -62,6 +62,13 @@ class TooLarge(Problem):
     title = "Too large"
 
 
+class NoRoom(Problem):
+    """The disk of the server has no room for what is asked."""
+
+    status = 507
+    title = "No room"
+
+
 class Unprocessable(Problem):
     """The request is well formed but cannot be carried out as asked."""
 

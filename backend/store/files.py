@@ -1,6 +1,7 @@
 """Files by the hash of their content, and uploads on their way in."""
 
 import contextlib
+import errno
 import hashlib
 import os
 import secrets
@@ -11,6 +12,10 @@ from kinscape.backend.contracts.problems import NotFound
 
 # Files are hashed and copied in pieces, not in memory whole.
 CHUNK = 1 << 20
+# Below it no job begins: Postgres ends where it cannot write its log (16 MiB a piece, and what a checkpoint rewrites).
+LEAST_FREE_BYTES = 256 << 20
+DISK_FULL = "53100"  # in the words of Postgres
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class DamagedFile(NotFound):
@@ -107,8 +112,20 @@ class Files:
         """Free space where the files are."""
         return shutil.disk_usage(self.folder).free
 
+    def has_room_for_work(self) -> bool:
+        """Whether so much is free that jobs can write their results, and the database its log."""
+        return self.free_bytes() >= LEAST_FREE_BYTES
+
     def _place(self, digest: str) -> Path:
         return self.folder / "content" / digest[:2] / digest
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether an error says that a disk is full, here or under the database."""
+    causes = (error, getattr(error, "orig", None))
+    return any(
+        (isinstance(e, OSError) and e.errno in FULL) or getattr(e, "sqlstate", None) == DISK_FULL for e in causes
+    )
 
 
 def hash_of(path: Path) -> str:

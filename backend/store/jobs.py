@@ -95,6 +95,15 @@ def give_back(session: Session, id: int) -> None:
     )
 
 
+def postpone(session: Session, id: int) -> None:
+    """Let a job wait that could not begin for want of room: it is woken like one whose message was lost."""
+    session.execute(
+        update(JobRow)
+        .where(JobRow.id == id, JobRow.state == JobState.RUNNING)
+        .values(state=JobState.QUEUED, lease_until=None, attempts=JobRow.attempts - 1, sent=func.now())
+    )
+
+
 def replace(session: Session, id: int, pieces: Sequence[Job]) -> None:
     """Put several smaller jobs in the place of a running one, for every comparison that waits for it."""
     waiting = [c.id for c in _lock_waiting(session, id)]

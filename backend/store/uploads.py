@@ -12,6 +12,8 @@ from kinscape.backend.store.tables import UploadRow
 
 # An upload that broke off can be resumed until the next day.
 LIFETIME = dt.timedelta(days=1)
+# A lock of its own: two uploads that begin at once must not be promised the same room.
+PROMISES = 0x6B696E73
 
 
 def add(
@@ -29,6 +31,13 @@ def add(
     session.add(row)
     session.flush()
     return row
+
+
+def promised_bytes(session: Session) -> int:
+    """Room that uploads under way will still take; whoever asks holds the promise until the transaction ends."""
+    session.execute(select(func.pg_advisory_xact_lock(PROMISES)))
+    rest = func.coalesce(func.sum(UploadRow.size_bytes - UploadRow.offset_bytes), 0)
+    return int(session.scalar(select(rest).where(UploadRow.finished_id.is_(None))) or 0)
 
 
 def get(session: Session, token: str) -> UploadRow:

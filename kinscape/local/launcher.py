@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import secrets
+import shutil
 import signal
 import socket
 import sys
@@ -28,6 +29,8 @@ QUEUES = ("compute", "inspection")
 READY_S = 120
 # A program that fell over so often within a minute will fall over again: its log says more than another start.
 TOO_OFTEN = 8
+# A piece of Postgres' log, twice: with less it cannot start.
+ROOM_TO_START_BYTES = 32 << 20
 # More processes than this wait for the same memory bandwidth.
 MOST_WORKERS = 4
 # torch and scipy take 0.4 GiB, a batch of forward passes and its matrices up to 2.5 GiB.
@@ -71,6 +74,7 @@ class Launcher:
         self.data = options.data
         self.children: list[Child] = []
         self._stopping = False
+        self._told_of_full_disk = False
         for folder in ("postgres", "redis", "files", "logs"):
             (self.data / folder).mkdir(parents=True, exist_ok=True, mode=0o700)
         # A folder that was there already may be open to everybody.
@@ -137,6 +141,8 @@ class Launcher:
         while not self._stopping:
             for child in self.children:
                 if not child.is_running() and not self._stopping:
+                    if not self._has_room(child):
+                        continue
                     if child.starts_lately(within_s=60) > TOO_OFTEN:
                         print(f"{child.name} keeps dying; see {child.log}", file=sys.stderr)
                         return 1
@@ -150,6 +156,16 @@ class Launcher:
                 each_second()
             time.sleep(0.25)
         return 0
+
+    def _has_room(self, child: Child) -> bool:
+        """Whether a program that died could write anything; on a full disk it would die again at once."""
+        if shutil.disk_usage(self.data).free >= ROOM_TO_START_BYTES:
+            self._told_of_full_disk = False
+            return True
+        if not self._told_of_full_disk:
+            print(f"{child.name} died and the disk of {self.data} is full: it is started again when there is room")
+            self._told_of_full_disk = True
+        return False
 
     def _renew_workers(self) -> None:
         """End the workers: one that answers a broker in the moment in which it dies may wait for ever.

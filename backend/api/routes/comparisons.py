@@ -10,7 +10,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
 from kinscape.backend.actions import comparisons
-from kinscape.backend.api.parts import RowId, Transaction, WebParts, parts_of
+from kinscape.backend.api.parts import Opened, RowId, Transaction, WebParts, parts_of
 from kinscape.backend.contracts.comparisons import Comparison, ComparisonCreate, ComparisonState, Progress
 from kinscape.backend.contracts.plans import Plan
 from kinscape.backend.contracts.projects import Id
@@ -61,9 +61,10 @@ def running(session: Transaction) -> list[Comparison]:
 
 
 @router.get("/comparisons/{comparison}")
-def get(session: Transaction, comparison: RowId) -> Comparison:
+def get(session: Transaction, parts: Opened, comparison: RowId) -> Comparison:
     """One comparison with its progress."""
-    return comparisons.get(session, comparison)
+    asked = comparisons.get(session, comparison)
+    return asked.model_copy(update={"progress": comparisons.waiting_for_room(asked.progress, parts.files)})
 
 
 @router.post("/comparisons/{comparison}/add", status_code=201)
@@ -85,14 +86,14 @@ def retry(session: Transaction, comparison: RowId) -> Comparison:
 
 
 @router.get("/comparisons/{comparison}/progress")
-def progress(session: Transaction, comparison: RowId) -> Progress:
+def progress(session: Transaction, parts: Opened, comparison: RowId) -> Progress:
     """How far a comparison is."""
-    return comparisons.progress(session, comparison)
+    return comparisons.progress(session, parts.files, comparison)
 
 
 def _progress(parts: WebParts, id: int) -> Progress:
     with parts.database.transaction() as session:
-        return comparisons.progress(session, id)
+        return comparisons.progress(session, parts.files, id)
 
 
 @router.get("/comparisons/{comparison}/events")

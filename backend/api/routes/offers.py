@@ -12,7 +12,7 @@ router = APIRouter(tags=["library"])
 @router.get("/health")
 def health(session: Transaction, parts: Opened) -> dict[str, bool | int]:
     """Whether every part answers, and which workers were seen."""
-    return offers.health(session, broker=parts.queue.is_reachable())
+    return offers.health(session, broker=parts.queue.is_reachable(), room=parts.files.has_room_for_work())
 
 
 @router.get("/measures")

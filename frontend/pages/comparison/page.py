@@ -95,6 +95,8 @@ def progress_line(p: Progress) -> Any:
     """How far a running comparison is, in words and as a bar."""
     done, total = p.models_done + p.tiles_done, max(1, p.models + p.tiles)
     left = "" if p.seconds_left is None else f", about {_roughly(p.seconds_left)} left"
+    if p.waiting:
+        return trouble(p.waiting)
     words = f"{p.models_done} of {p.models} model passes, {p.tiles_done} of {p.tiles} tiles{left}"
     return html.Div(
         [dmc.Progress(value=100 * done / total, size="sm"), html.Span(words, className="quiet")], className="progress"

@@ -1,0 +1,1 @@
+"""What breaks around the program: kills, full disks, rotten files."""
