@@ -25,6 +25,8 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104
 # The queues of workers, named as their programs are.
 QUEUES = ("compute", "inspection")
+# While one slow file is read, others go on.
+INSPECTIONS = 2
 # Importing torch from a cold, slow disk takes the better part of a minute.
 READY_S = 120
 # A program that fell over so often within a minute will fall over again: its log says more than another start.
@@ -236,7 +238,7 @@ class Launcher:
 
     def _workers(self) -> list[Child]:
         out = []
-        for queue, count in zip(QUEUES, (self.options.workers, 1), strict=True):
+        for queue, count in zip(QUEUES, (self.options.workers, INSPECTIONS), strict=True):
             argv = [
                 sys.executable,
                 "-m",

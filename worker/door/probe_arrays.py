@@ -1,6 +1,7 @@
 """Arrays by name, out of the files in which people keep samples."""
 
 import csv
+import os
 import struct
 import zipfile
 from collections.abc import Mapping
@@ -16,6 +17,9 @@ from kinscape.worker.door.refusal import Refusal, quoted
 Array = npt.NDArray[Any]
 # Samples are held in memory whole.
 LARGEST = 2 << 30
+# Images compress to a tenth, masks and one-hot rows to a hundredth.
+MOST_GROWTH = 100
+SMALL = 256 << 20
 SAVE = "save it with numpy.savez(path, x=samples, y=labels)"
 ZIP, NPY = b"PK\x03\x04", b"\x93NUMPY"
 KINDS = {
@@ -67,8 +71,14 @@ def _zipped(path: str, *, pickles: bool) -> dict[str, Array]:
                 if pickles and any(i.filename.endswith("/data.pkl") for i in infos):
                     return _as_arrays(torch_file.read_tensors(path))
                 raise Refusal(f"This zip archive holds no arrays of numpy; {SAVE}.")
-            if sum(i.file_size for i in infos) > LARGEST:
+            size = sum(i.file_size for i in infos)
+            if size > LARGEST:
                 raise Refusal(f"The arrays are larger than {LARGEST >> 30} GiB; use fewer samples.")
+            if size > max(SMALL, MOST_GROWTH * os.path.getsize(path)):
+                raise Refusal(
+                    f"The file unpacks to {size >> 20} MiB, more than {MOST_GROWTH} times what it has: nearly all of "
+                    "it is the same value. Save fewer samples, or without compression (numpy.savez)."
+                )
             return {n.removesuffix(".npy"): read_array(archive, n) for n in names}
     except (zipfile.BadZipFile, EOFError, NotImplementedError, OSError) as error:
         raise Refusal(f"The file is damaged or cut off; {SAVE}, and upload it again.") from error

@@ -1,9 +1,10 @@
 """Weights out of files that torch wrote: torch.save of today and of before 1.6, and TorchScript."""
 
 import mmap
+import os
 import struct
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from kinscape.worker.door import unpickler
@@ -27,6 +28,9 @@ STORAGES = {
 }
 # The pickle holds names and shapes only; tensors lie beside it.
 LARGEST_PICKLE = 256 << 20
+# What is written may be so many times the file, and so much more (worker/loading/sandbox.py).
+MOST_GROWTH = 4
+SMALL = 60 << 20
 # The first pickle of a file of before torch 1.6 holds this number.
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 LEGACY_PROTOCOL = 1001
@@ -64,7 +68,7 @@ def read(path: str, *, wanted: str = "") -> TorchWeights:
                     storages[key] = memoryview(_member(archive, f"{root}/data/{key}", 1 << 40))
                 return storages[key]
 
-            return _put_together(value, wanted, bytes_of)
+            return _put_together(value, wanted, bytes_of, file_bytes=os.path.getsize(path))
     except (zipfile.BadZipFile, EOFError, NotImplementedError, OSError) as error:
         raise Refusal(f"The file is damaged or cut off; {SAVE}, and upload it again.") from error
 
@@ -81,6 +85,7 @@ def read_tensors(path: str) -> dict[str, Tensor]:
                 value = dict(zip(("x", "y"), value, strict=False))
             found = {k: v for k, v in value.items() if isinstance(k, str) and is_tensor(v)}
             places = {name: _place(name, made) for name, made in found.items()}
+            _check_growth(places.values(), os.path.getsize(path))
 
             def bytes_of(key: str) -> memoryview:
                 return memoryview(_member(archive, f"{root}/data/{key}", 1 << 40))
@@ -109,21 +114,21 @@ def read_legacy(path: str, *, wanted: str = "") -> TorchWeights:
     whole, at = memoryview(data), data.tell()
     storages: dict[str, memoryview] = {}
     for key in keys if isinstance(keys, list) else []:
-        if str(key) not in dtypes or at + LEGACY_SIZE.size > whole.nbytes:
+        if not isinstance(key, str) or key not in dtypes or at + LEGACY_SIZE.size > whole.nbytes:
             raise Refusal(f"The file is damaged or cut off; {SAVE}, and upload it again.")
         (elements,) = LEGACY_SIZE.unpack(whole[at : at + LEGACY_SIZE.size])
         start = at + LEGACY_SIZE.size
-        at = start + elements * ITEM_BYTES[dtypes[str(key)]]
+        at = start + elements * ITEM_BYTES[dtypes[key]]
         if elements < 0 or at > whole.nbytes:
             raise Refusal(f"The file is damaged or cut off; {SAVE}, and upload it again.")
-        storages[str(key)] = whole[start:at]
+        storages[key] = whole[start:at]
 
     def bytes_of(key: str) -> memoryview:
         if key not in storages:
             raise Refusal(f"The file lacks its part {quoted(key)}; {SAVE}.")
         return storages[key]
 
-    return _put_together(value, wanted, bytes_of)
+    return _put_together(value, wanted, bytes_of, file_bytes=len(data))
 
 
 def _storage(seen: Persistent) -> tuple[str, str]:
@@ -134,9 +139,9 @@ def _storage(seen: Persistent) -> tuple[str, str]:
         is_view = len(seen.id) > 5 and seen.id[5] is not None
     except (AttributeError, TypeError, KeyError, IndexError) as error:
         raise Refusal(f"The file holds a storage that is not an ordinary one; {SAVE}.") from error
-    if kind != "storage" or not str(key).isalnum() or is_view:
+    if kind != "storage" or not isinstance(key, str) or not key.isalnum() or is_view:
         raise Refusal(f"The file holds a storage that is not an ordinary one; {SAVE}.")
-    return str(key), dtype
+    return key, dtype
 
 
 def _checked(archive: zipfile.ZipFile) -> str:
@@ -166,7 +171,7 @@ def _member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
     return archive.read(info)
 
 
-def _put_together(value: Any, wanted: str, bytes_of: Callable[[str], memoryview]) -> TorchWeights:
+def _put_together(value: Any, wanted: str, bytes_of: Callable[[str], memoryview], *, file_bytes: int) -> TorchWeights:
     (weights, left_out), others = chosen(value, wanted)
     told = []
     if others:
@@ -178,12 +183,24 @@ def _put_together(value: Any, wanted: str, bytes_of: Callable[[str], memoryview]
     tensors: dict[str, Tensor] = {}
     first: dict[Any, str] = {}
     tied: dict[str, str] = {}
-    for name, made in weights.items():
-        place = _place(name, made)
+    places = {name: _place(name, made) for name, made in weights.items()}
+    _check_growth(places.values(), file_bytes)
+    for name, place in places.items():
         if first.setdefault(place, name) != name and count(place.shape):
             tied[name] = first[place]
         tensors[name] = _tensor(name, place, bytes_of)
     return TorchWeights(tensors, tied, told)
+
+
+def _check_growth(places: Iterable["_Place"], file_bytes: int) -> None:
+    """Refuse tensors that show the same bytes so often that they would not fit where they are written."""
+    total = sum(count(place.shape) * ITEM_BYTES[place.dtype] for place in places)
+    most = MOST_GROWTH * file_bytes + SMALL
+    if total > most:
+        raise Refusal(
+            f"The file has {file_bytes:,} bytes and its tensors {total:,}: they are views of the same ones. At most "
+            f"{most:,} are read; save each tensor once, after .contiguous()."
+        )
 
 
 class _Place(NamedTuple):

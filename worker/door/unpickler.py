@@ -46,12 +46,18 @@ class DeferredCall:
     elements: list[Any] = field(default_factory=list)
 
 
-def _hashable(key: Any) -> Any:
-    try:
-        hash(key)
-    except TypeError as error:
-        raise Refusal("The pickle uses a key that is not text or a number; save model.state_dict() again.") from error
-    return key
+PLAIN = (str, bytes, int, float, type(None), GlobalName)
+
+
+def _key(value: Any) -> Any:
+    """A key of a dictionary or a set: plain, or a tuple of plain values.
+
+    Tuples within tuples may share their parts so that hashing them would never end.
+    """
+    parts = value if isinstance(value, tuple) else (value,)
+    if not all(isinstance(part, PLAIN) for part in parts):
+        raise Refusal("The pickle uses a key that is not text or a number; save model.state_dict() again.")
+    return value
 
 
 class _StackMachine:
@@ -94,12 +100,12 @@ class _StackMachine:
         if not isinstance(into, dict):
             raise Refusal("The pickle is damaged; save the file again.")
         for key, value in zip(flat[::2], flat[1::2], strict=True):
-            into[_hashable(key)] = value
+            into[_key(key)] = value
 
     def extend(self, target: Any, items: list[Any]) -> None:
         into = target.elements if isinstance(target, DeferredCall) else target
         if isinstance(into, set):
-            into.update(_hashable(i) for i in items)
+            into.update(_key(i) for i in items)
         elif isinstance(into, list):
             into.extend(items)
         else:
@@ -143,7 +149,9 @@ def _global(m: _StackMachine, arg: Any) -> None:
 
 def _stack_global(m: _StackMachine, _: Any) -> None:
     name, module = m.pop(), m.pop()
-    m.stack.append(GlobalName(str(module), str(name)))
+    if not isinstance(name, str) or not isinstance(module, str):
+        raise Refusal("The pickle is damaged; save the file again.")
+    m.stack.append(GlobalName(module, name))
 
 
 def _reduce(m: _StackMachine, _: Any) -> None:
@@ -250,7 +258,7 @@ OPCODES: dict[str, Callable[[_StackMachine, Any], None]] = {
     "TUPLE3": _tuple(3),
     "LIST": lambda m, _: m.stack.append(m.to_mark()),
     "DICT": _dict_from,
-    "FROZENSET": lambda m, _: m.stack.append(frozenset(_hashable(i) for i in m.to_mark())),
+    "FROZENSET": lambda m, _: m.stack.append(frozenset(_key(i) for i in m.to_mark())),
     "SETITEM": _set_item,
     "SETITEMS": _set_items,
     "APPEND": _append,

@@ -1,6 +1,7 @@
 """Which sets of weights an unpickled file holds, and which of them is meant."""
 
 from collections.abc import Iterator
+from itertools import count, islice
 from typing import Any, NamedTuple
 
 from kinscape.worker.door.refusal import Refusal, quoted
@@ -14,6 +15,8 @@ USUAL = ("state_dict", "model_state_dict", "model", "net", "network", "module", 
 NOT_WEIGHTS = ("optim", "sched", "scaler", "callback", "loops", "momentum", "exp_avg", "grad", "rng")
 DEEPEST = 8
 MOST_SETS = 100
+# The largest language models have some ten thousand.
+MOST_MODULES = 200_000
 
 
 class WeightSet(NamedTuple):
@@ -68,17 +71,19 @@ def chosen(value: Any, wanted: str) -> tuple[WeightSet, list[str]]:
 
 def sets_of(value: Any) -> Iterator[tuple[tuple[str, ...], WeightSet]]:
     """Sets of weights by their place in the file; those with a matrix, or all where none has."""
-    every = list(_walk(value, ()))[:MOST_SETS]
+    every = list(islice(_walk(value, (), set()), MOST_SETS))
     # Means and spreads of a data set, or an accuracy, are tensors too.
     with_matrices = [(path, weights) for path, weights in every if any(_axes(t) >= 2 for t in weights.tensors.values())]
     yield from with_matrices or every
 
 
-def _walk(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], WeightSet]]:
-    if len(path) > DEEPEST:
+def _walk(value: Any, path: tuple[str, ...], seen: set[int]) -> Iterator[tuple[tuple[str, ...], WeightSet]]:
+    # What lies in several places is one set: walking every way to it might never end.
+    if len(path) > DEEPEST or id(value) in seen:
         return
+    seen.add(id(value))
     if _is_module(value):
-        weights = dict(_tensors_of_module(value, "", DEEPEST * 4))
+        weights = dict(_tensors_of_module(value, "", DEEPEST * 4, count()))
         if weights:
             yield path, WeightSet(weights, [])
         return
@@ -87,11 +92,12 @@ def _walk(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], 
         return
     own = {k: v for k, v in entries.items() if isinstance(k, str) and is_tensor(v)}
     if own:
-        odd = [str(k) for k, v in entries.items() if isinstance(v, DeferredCall) and not is_tensor(v) and not v.items]
+        beside = {k: v for k, v in entries.items() if isinstance(v, DeferredCall) and not is_tensor(v)}
+        odd = [k for k, v in beside.items() if isinstance(k, str) and not v.items]
         yield path, WeightSet(own, odd)
     for key, inner in entries.items():
         if isinstance(key, str) and not any(word in key.lower() for word in NOT_WEIGHTS):
-            yield from _walk(inner, (*path, key))
+            yield from _walk(inner, (*path, key), seen)
 
 
 def _entries(value: Any) -> dict[Any, Any] | None:
@@ -108,8 +114,12 @@ def _is_module(value: Any) -> bool:
     return is_script or {"_parameters", "_modules"} <= value.state.keys()
 
 
-def _tensors_of_module(module: DeferredCall, prefix: str, depth: int) -> Iterator[tuple[str, DeferredCall]]:
-    """Tensors of a module and of those inside it, by their names in a state dict."""
+def _tensors_of_module(
+    module: DeferredCall, prefix: str, depth: int, visits: "count[int]"
+) -> Iterator[tuple[str, DeferredCall]]:
+    """Tensors of a module and of those inside it, by their names in a state dict; shared ones under each name."""
+    if next(visits) > MOST_MODULES:
+        raise Refusal(f"The file holds more than {MOST_MODULES:,} modules; {SAVE}.")
     if depth <= 0:
         raise Refusal(f"The modules of the file lie too deep in one another; {SAVE}.")
     state = module.state
@@ -125,7 +135,7 @@ def _tensors_of_module(module: DeferredCall, prefix: str, depth: int) -> Iterato
             yield f"{prefix}{name}", value
     for name, value in inside.items():
         if isinstance(name, str) and _is_module(value):
-            yield from _tensors_of_module(value, f"{prefix}{name}.", depth - 1)
+            yield from _tensors_of_module(value, f"{prefix}{name}.", depth - 1, visits)
 
 
 def _is_in(key: Any, values: Any) -> bool:
@@ -149,5 +159,6 @@ def _listed(named: dict[str, WeightSet]) -> str:
 
 def _nothing(value: Any) -> str:
     if isinstance(value, DeferredCall):
-        return f"The file holds an object ({quoted(value.by)}) in which no weights were found; {SAVE}."
+        kind = quoted(str(value.by) if isinstance(value.by, GlobalName) else value.by)
+        return f"The file holds an object ({kind}) in which no weights were found; {SAVE}."
     return f"The file holds no tensors with names; {SAVE}."

@@ -21,6 +21,9 @@ from kinscape.worker.door.refusal import Refusal
 WALL_S = 120
 # Less than the wall clock, so that a busy loop is told from a slow disk.
 CPU_S = 100
+# What a small file may take, and what a second more must be worth: others wait while one is read.
+SMALL_CPU_S = 20
+BYTES_PER_CPU_S = 16 << 20
 # Address space beside three times the file.
 MEMORY_BYTES = 8 << 30
 # Headers, the manifest, and what a small file grows by.
@@ -149,7 +152,7 @@ def open_file(source: Path, out: Path, *, kind: UploadKind, wanted: str = "") ->
 def _run(source: Path, out: Path, *, kind: UploadKind, jailed: bool, wanted: str = "") -> None:
     size = source.stat().st_size
     limits = {
-        "RLIMIT_CPU": CPU_S,
+        "RLIMIT_CPU": min(CPU_S, SMALL_CPU_S + size // BYTES_PER_CPU_S),
         "RLIMIT_AS": MEMORY_BYTES + 3 * size,
         "RLIMIT_CORE": 0,
         "RLIMIT_NOFILE": 64,
