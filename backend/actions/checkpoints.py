@@ -119,11 +119,23 @@ def _probe_for(session: Session, row: CheckpointRow, id: int | None) -> ProbeRow
 
 
 def delete(session: Session, id: int) -> None:
-    """Remove a checkpoint that no comparison shows."""
+    """Remove a checkpoint on which nothing depends.
+
+    Raises:
+        Conflict: a comparison shows it or refers to it, or another checkpoint descends from it.
+    """
+    # Whoever asks for a comparison holds the project as well: it sees the checkpoint, or that it is gone.
+    projects.lock(session, checkpoints.get(session, id).project_id)
+    session.expire_all()
     row = checkpoints.get(session, id)
     used = checkpoints.comparisons_with(session, row)
     if used:
         raise Conflict(f"{used} comparisons show this checkpoint; it stays as long as they do.")
+    others = checkpoints.dependants(session, row)
+    if others:
+        names = ", ".join(short(name) for name in others[:4]) + (" and others" if len(others) > 4 else "")
+        raise Conflict(f"{names} name this checkpoint as parent, initial weights or teacher; remove them first.")
+    jobs.cancel_inspections(session, id)
     session.delete(row)
 
 

@@ -293,9 +293,6 @@ def _new_checkpoint(session: Session, files: Files, upload: UploadRow, digest: s
             f"A checkpoint named {short(text.name)} exists already and its stored file is lost: upload the same file "
             "again, or choose another name."
         )
-    if refused is not None:
-        session.delete(refused)
-        session.flush()
 
     def number(name: str | None) -> int | None:
         row = None if name is None else checkpoints.named(session, upload.project_id, name)
@@ -323,8 +320,11 @@ def _new_checkpoint(session: Session, files: Files, upload: UploadRow, digest: s
         facts=CheckpointFacts(),
         state=State.INSPECTING,
     )
-    session.add(row)
-    session.flush()
+    if refused is None:
+        session.add(row)
+        session.flush()
+    else:
+        checkpoints.replace(session, refused, row)
     return row.id
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import func, select, type_coerce
+from sqlalchemy import func, or_, select, type_coerce, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
@@ -20,6 +20,11 @@ def get(session: Session, id: int) -> CheckpointRow:
     if row is None:
         raise NotFound(f"There is no checkpoint {id}.")
     return row
+
+
+def find(session: Session, id: int) -> CheckpointRow | None:
+    """The checkpoint of this number, unless it was removed."""
+    return session.get(CheckpointRow, id)
 
 
 def of_project(session: Session, project_id: int) -> list[CheckpointRow]:
@@ -81,9 +86,33 @@ def with_upload(session: Session, project_id: int, upload_hash: str) -> Checkpoi
 
 
 def comparisons_with(session: Session, row: CheckpointRow) -> int:
-    """How many comparisons hold a checkpoint."""
+    """How many comparisons hold a checkpoint, as one of theirs or as a reference of a measure."""
     specification = type_coerce(ComparisonRow.specification, JSONB)
+    is_reference = specification.contains({"measures": [{"references": [row.id]}]})
     query = select(func.count()).where(
-        ComparisonRow.project_id == row.project_id, specification["checkpoints"].contains([row.id])
+        ComparisonRow.project_id == row.project_id,
+        or_(specification["checkpoints"].contains([row.id]), is_reference),
     )
     return int(session.scalar(query) or 0)
+
+
+def dependants(session: Session, row: CheckpointRow) -> list[str]:
+    """Names of the checkpoints that have this one as parent, initial weights or teacher."""
+    related = (CheckpointRow.parent_id, CheckpointRow.init_of_id, CheckpointRow.teacher_id, CheckpointRow.root_id)
+    query = select(CheckpointRow.name).where(or_(*(column == row.id for column in related)), CheckpointRow.id != row.id)
+    return list(session.scalars(query.order_by(CheckpointRow.id)))
+
+
+def replace(session: Session, old: CheckpointRow, new: CheckpointRow) -> None:
+    """Put a checkpoint in the place of another one of the same name; its relatives stay related."""
+    name = new.name
+    # Only one of a project may have a name.
+    new.name = f"{name} {old.id}"
+    session.add(new)
+    session.flush()
+    for column in (CheckpointRow.parent_id, CheckpointRow.init_of_id, CheckpointRow.teacher_id, CheckpointRow.root_id):
+        session.execute(update(CheckpointRow).where(column == old.id).values({column: new.id}))
+    session.delete(old)
+    session.flush()
+    new.name = name
+    session.flush()

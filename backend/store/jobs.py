@@ -4,7 +4,8 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import and_, delete, func, or_, select, update
+from sqlalchemy import and_, delete, func, or_, select, type_coerce, update
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
 from kinscape.backend.contracts.comparisons import ComparisonState
@@ -228,6 +229,16 @@ def cancel(session: Session, comparison: int) -> int:
         .returning(JobRow.id)
     )
     return len(done.all())
+
+
+def cancel_inspections(session: Session, checkpoint: int) -> None:
+    """End the inspections and verifications of a checkpoint that goes."""
+    about = type_coerce(JobRow.payload, JSONB)["checkpoint"].as_integer() == checkpoint
+    session.execute(
+        update(JobRow)
+        .where(JobRow.kind.in_((JobKind.INSPECT_CHECKPOINT, JobKind.VERIFY)), about, JobRow.state.in_(OPEN))
+        .values(state=JobState.CANCELLED, lease_until=None, finished=func.now())
+    )
 
 
 def retry(session: Session, comparison: int) -> int:

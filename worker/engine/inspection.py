@@ -47,8 +47,8 @@ class OpenedFile:
 def inspect_checkpoint(database: Database, files: Files, job: InspectCheckpoint) -> None:
     """Inspect an uploaded checkpoint; the outcome is written to its row."""
     with database.transaction() as session:
-        row = checkpoints.get(session, job.checkpoint)
-        if row.state is not State.INSPECTING:
+        row = checkpoints.find(session, job.checkpoint)
+        if row is None or row.state is not State.INSPECTING:
             return
         digest, is_open = row.upload_hash or "", row.file_hash is not None
     opened, reason = None, ""
@@ -58,7 +58,10 @@ def inspect_checkpoint(database: Database, files: Files, job: InspectCheckpoint)
         except Refusal as refusal:
             reason = str(refusal)
     with database.transaction() as session:
-        row = checkpoints.get(session, job.checkpoint)
+        row = checkpoints.find(session, job.checkpoint)
+        if row is None:
+            # Removed while its file was read.
+            return
         try:
             if reason:
                 raise Refusal(reason)
@@ -94,12 +97,13 @@ def inspect_probe(database: Database, files: Files, job: InspectProbe | AddBuilt
 
 def refuse(session: Session, job: InspectCheckpoint | InspectProbe | AddBuiltin, sentence: str) -> None:
     """Give up on an upload that could not be inspected."""
-    row: CheckpointRow | ProbeRow
+    row: CheckpointRow | ProbeRow | None
     if isinstance(job, InspectCheckpoint):
-        row = checkpoints.get(session, job.checkpoint)
+        row = checkpoints.find(session, job.checkpoint)
     else:
         row = probes.get(session, job.probe)
-    row.state, row.reason = State.REFUSED, sentence
+    if row is not None:
+        row.state, row.reason = State.REFUSED, sentence
 
 
 def _builtin(files: Files, role: str) -> OpenedFile:

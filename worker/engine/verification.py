@@ -34,7 +34,10 @@ def give_up(session: Session, job: Verify, sentence: str) -> None:
 
 
 def _keep(session: Session, job: Verify, verification: Verification) -> None:
-    row = checkpoints.get(session, job.checkpoint)
+    row = checkpoints.find(session, job.checkpoint)
+    if row is None:
+        # Removed while it was verified.
+        return
     row.facts = row.facts.model_copy(update={"verification": verification})
 
 
