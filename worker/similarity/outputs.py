@@ -1,7 +1,7 @@
 """What functional measures share: probabilities, one-hot classes, and means over samples."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -89,7 +89,10 @@ def row_means(
 
 
 def pair_means(
-    over_samples: Callable[..., Tensor], *, among: Callable[[Tensor], Tensor] | None = None
+    over_samples: Callable[..., Tensor],
+    *,
+    among: Callable[[Tensor], Tensor] | None = None,
+    itself: Literal["zero", "computed"] = "computed",
 ) -> Callable[..., Tensor]:
     """Means over samples of every pair, from a symmetric function that takes the mean itself.
 
@@ -97,17 +100,21 @@ def pair_means(
         over_samples: from prepared rows ``(..., rows, any)`` of both models to ``(...)``, or to ``(terms, ...)``.
         among: the same for one stack ``(models, rows, any)`` at once: ``(pairs,)``, each pair of different models
             once, in the order of the rows of their matrix; a model itself scores 0.
+        itself: whether a model is known to score 0 with itself.
     """
 
     def means(left: Any, right: Any, **settings: Any) -> Tensor:
         if left is right and among is not None and len(left) > 1:
             return _mirrored(list(among(left).split(list(range(len(left) - 1, 0, -1)))), diagonal=False)
         parts = left if isinstance(left, tuple) else (left,)
+        models = len(parts[0])
+        # Of a stack with itself each pair once, and no model with itself where that is known.
+        step = 1 if itself == "zero" and left is right and models > 1 else 0
         rows = []
-        for i, one in enumerate(zip(*parts, strict=True)):
+        for i, one in enumerate(zip(*(part[: models - step] for part in parts), strict=True)):
             mine = type(left)(*one) if isinstance(left, tuple) else one[0]
-            rows.append(over_samples(mine, _from(right, i) if left is right else right, **settings))
-        return _mirrored(rows, diagonal=True) if left is right else torch.stack(rows, -2)
+            rows.append(over_samples(mine, _from(right, i + step) if left is right else right, **settings))
+        return _mirrored(rows, diagonal=not step) if left is right else torch.stack(rows, -2)
 
     return means
 
@@ -244,4 +251,4 @@ def _mean_divergence_and_distance(p: HalfProbabilities, q: HalfProbabilities) ->
     return torch.stack([each.mean(-1), each.sqrt_().mean(-1)])
 
 
-jensen_shannon_means = pair_means(_mean_divergence_and_distance)
+jensen_shannon_means = pair_means(_mean_divergence_and_distance, itself="zero")

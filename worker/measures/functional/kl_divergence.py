@@ -20,11 +20,16 @@ SMALL = 0.01
 def all_pairs(left: Probabilities, right: Probabilities) -> Tensor:
     """Cross-entropy minus entropy of every pair, as two products, and how often q rules out what p does not."""
     ruled_out = right.log_p < IMPOSSIBLE
+    rules_out = bool(ruled_out.any())
     own = (left.p * left.log_p).sum(-1).mean(-1)
-    found = own[:, None] - mean_products(left.p, right.log_p.masked_fill(ruled_out, 0))
-    for i, j in (found < CLOSE).nonzero().tolist():
+    found = own[:, None] - mean_products(left.p, right.log_p.masked_fill(ruled_out, 0) if rules_out else right.log_p)
+    close = found < CLOSE
+    if left is right:
+        found.fill_diagonal_(0)
+        close.fill_diagonal_(False)
+    for i, j in close.nonzero().tolist():
         found[i, j] = divergence(Probabilities(left.p[i], left.log_p[i]), Probabilities(right.p[j], right.log_p[j]))
-    if not bool(ruled_out.any()):
+    if not rules_out:
         return torch.stack([found, torch.zeros_like(found)])
     return torch.stack([found, mean_products((left.p > 0).to(left.p.dtype), ruled_out.to(left.p.dtype))])
 
