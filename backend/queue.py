@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from typing import Any
 
 from celery import Celery
 from kombu.exceptions import OperationalError
@@ -11,7 +12,9 @@ from kinscape.backend.contracts.jobs import JobKind, Queue
 TASK = "kinscape.job"
 log = logging.getLogger("kinscape.queue")
 
-SETTINGS = {
+# A wake-up that takes longer is lost and sent again by the reconciler.
+PATIENCE_S = 3
+SETTINGS: dict[str, Any] = {
     "task_acks_late": True,
     "task_reject_on_worker_lost": True,
     "worker_prefetch_multiplier": 1,
@@ -48,6 +51,8 @@ class CeleryQueue:
 
     def __init__(self, broker_url: str) -> None:
         self._app = celery_app(broker_url)
+        # A broker that hangs must not hang whoever asks; workers wait for messages as long as it takes.
+        self._app.conf.broker_transport_options = {**SETTINGS["broker_transport_options"], "socket_timeout": PATIENCE_S}
 
     def wake(self, jobs: Sequence[tuple[int, JobKind]]) -> None:
         """Tell workers about queued jobs, given as (number, kind)."""

@@ -18,13 +18,14 @@ from kinscape.backend.contracts.jobs import InspectCheckpoint, Verify
 from kinscape.backend.contracts.problems import Conflict, Unprocessable
 from kinscape.backend.contracts.uploads import State
 from kinscape.backend.store import checkpoints, comparisons, jobs, probes, projects
+from kinscape.backend.store.pages import EVERYTHING, Listed, Window
 from kinscape.backend.store.tables import CheckpointRow, ProbeRow
 
 
-def of_project(session: Session, project: int) -> list[Checkpoint]:
-    """All checkpoints of a project, newest first."""
+def of_project(session: Session, project: int, window: Window = EVERYTHING) -> Listed[Checkpoint]:
+    """Checkpoints of a project, newest first."""
     projects.get(session, project)
-    return described(session, checkpoints.of_project(session, project))
+    return checkpoints.of_project(session, project, window).made(lambda rows: described(session, rows))
 
 
 def of_comparison(session: Session, comparison: int) -> list[Checkpoint]:
@@ -74,10 +75,16 @@ def _confirm(session: Session, row: CheckpointRow, architecture: str, arguments:
 
 
 def _change_relatives(session: Session, row: CheckpointRow, wanted: CheckpointChange) -> None:
-    """Name the parent, the initial weights or the teacher of a checkpoint."""
+    """Name the parent, the initial weights or the teacher of a checkpoint, or take them away."""
     for role in ("parent", "init_of", "teacher"):
         name = getattr(wanted, role)
         if name is None:
+            continue
+        if not name:
+            setattr(row, f"{role}_id", None)
+            if role == "parent":
+                checkpoints.move_lineage(session, row, root=row.id)
+                row.root_id = None
             continue
         other = checkpoints.named(session, row.project_id, name)
         if other is None:
@@ -109,7 +116,7 @@ def verify(session: Session, id: int, wanted: VerificationRequest) -> Checkpoint
 
 
 def _probe_for(session: Session, row: CheckpointRow, id: int | None) -> ProbeRow:
-    ready = [p for p in probes.of_project(session, row.project_id) if p.state is State.READY]
+    ready = [p for p in probes.of_project(session, row.project_id).rows if p.state is State.READY]
     if id is not None:
         ready = [p for p in ready if p.id == id]
     if len(ready) != 1:

@@ -21,6 +21,7 @@ from kinscape.backend.contracts.problems import Conflict
 from kinscape.backend.store import cards, checkpoints, comparisons, jobs, probes, projects, questions
 from kinscape.backend.store.files import LEAST_FREE_BYTES, Files
 from kinscape.backend.store.jobs import Tally
+from kinscape.backend.store.pages import EVERYTHING, Listed, Window
 from kinscape.backend.store.tables import ComparisonRow
 
 # Before three pieces are done, their mean time says little of those to come.
@@ -113,15 +114,15 @@ def get(session: Session, id: int) -> Comparison:
     return _described(session, [comparisons.get(session, id)])[0]
 
 
-def of_project(session: Session, project: int) -> list[Comparison]:
-    """All comparisons of a project, newest first."""
+def of_project(session: Session, project: int, window: Window = EVERYTHING) -> Listed[Comparison]:
+    """Comparisons of a project, newest first."""
     projects.get(session, project)
-    return _described(session, comparisons.of_project(session, project))
+    return comparisons.of_project(session, project, window).made(lambda rows: _described(session, rows))
 
 
-def running(session: Session) -> list[Comparison]:
-    """All comparisons that are being computed."""
-    return _described(session, comparisons.running(session))
+def running(session: Session, window: Window = EVERYTHING) -> Listed[Comparison]:
+    """Comparisons that are being computed."""
+    return comparisons.running(session, window).made(lambda rows: _described(session, rows))
 
 
 def progress(session: Session, files: Files, id: int) -> Progress:

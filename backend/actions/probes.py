@@ -8,13 +8,14 @@ from kinscape.backend.contracts.probes import Probe, ProbeDescription, ProbeFact
 from kinscape.backend.contracts.problems import Conflict
 from kinscape.backend.contracts.uploads import State
 from kinscape.backend.store import jobs, probes, projects
+from kinscape.backend.store.pages import EVERYTHING, Listed, Window
 from kinscape.backend.store.tables import ProbeRow
 
 
-def of_project(session: Session, project: int) -> list[Probe]:
-    """All probe sets of a project, newest first."""
+def of_project(session: Session, project: int, window: Window = EVERYTHING) -> Listed[Probe]:
+    """Probe sets of a project, newest first."""
     projects.get(session, project)
-    return [_described(r) for r in probes.of_project(session, project)]
+    return probes.of_project(session, project, window).made(lambda rows: [_described(r) for r in rows])
 
 
 def get(session: Session, id: int) -> Probe:

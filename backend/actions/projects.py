@@ -4,6 +4,7 @@ from sqlalchemy.orm import Session
 
 from kinscape.backend.contracts.projects import Project
 from kinscape.backend.store import projects
+from kinscape.backend.store.pages import EVERYTHING, Listed, Window
 from kinscape.backend.store.tables import ProjectRow
 
 
@@ -12,9 +13,9 @@ def create(session: Session, name: str) -> Project:
     return _described(projects.add(session, name))
 
 
-def list_all(session: Session) -> list[Project]:
-    """All projects, newest first."""
-    return [_described(row, n, m) for row, n, m in projects.all_with_counts(session)]
+def list_all(session: Session, window: Window = EVERYTHING) -> Listed[Project]:
+    """Projects, newest first."""
+    return projects.all_with_counts(session, window).made(lambda rows: [_described(row, n, m) for row, n, m in rows])
 
 
 def get(session: Session, id: int) -> Project:

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from kinscape.backend.contracts.problems import Conflict, NotFound
 from kinscape.backend.contracts.shares import NewShare, Share, ShareCreate
 from kinscape.backend.store import comparisons, shares
+from kinscape.backend.store.pages import EVERYTHING, Listed, Window
 from kinscape.backend.store.tables import ShareRow
 
 
@@ -53,10 +54,16 @@ def open_with(session: Session, token: str) -> Share:
     return describe(row)
 
 
-def of_comparison(session: Session, comparison: int) -> list[Share]:
-    """All links of a comparison, newest first."""
+def is_open(session: Session, id: int) -> bool:
+    """Whether a link still opens its view."""
+    row = shares.get(session, id)
+    return row.revoked is None and row.expires > dt.datetime.now(dt.UTC)
+
+
+def of_comparison(session: Session, comparison: int, window: Window = EVERYTHING) -> Listed[Share]:
+    """Links of a comparison, newest first."""
     comparisons.get(session, comparison)
-    return [describe(r) for r in shares.of_comparison(session, comparison)]
+    return shares.of_comparison(session, comparison, window).made(lambda rows: [describe(r) for r in rows])
 
 
 def revoke(session: Session, id: int) -> Share:

@@ -42,7 +42,7 @@ def sentence_of(error: RequestValidationError) -> str:
 
 
 async def _problem(_request: Request, error: Problem) -> JSONResponse:
-    return problem_response(error.as_problem())
+    return problem_response(error.as_problem(), dict(error.headers))
 
 
 async def _invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
@@ -53,6 +53,9 @@ async def _http(request: Request, error: HTTPException) -> JSONResponse:
     detail = str(error.detail)
     if error.status_code == 404:
         detail = f"There is nothing at {request.url.path[:200]}."
+    if error.status_code == 405:
+        allowed = (error.headers or {}).get("Allow", "other methods")
+        detail = f"{request.method[:20]} is not done at {request.url.path[:200]}; {allowed} is."
     return problem_response(plain_problem(error.status_code, "Request refused", detail), dict(error.headers or {}))
 
 

@@ -5,10 +5,11 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Request
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.routing import Match, Route
 from starlette.types import ASGIApp
 
 from kinscape.backend.actions import shares as links
@@ -24,6 +25,8 @@ from kinscape.backend.store import jobs
 
 # Jobs whose worker died wait this long at most after their lease has ended.
 RECONCILE_EVERY_S = 5
+PREFIX = "/api/v1"
+ROOMS = (offers, projects, checkpoints, probes, uploads, comparisons, results, shares)
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 log = logging.getLogger("kinscape.api")
 
@@ -56,19 +59,30 @@ def create_app(parts: WebParts, *, stopped: Callable[[], None]) -> FastAPI:
     )
     app.state.parts = parts
     answers.install(app)
-    api = APIRouter(prefix="/api/v1")
-    for routes in (offers, projects, checkpoints, probes, uploads, comparisons, results, shares):
+    api = APIRouter(prefix=PREFIX)
+    for routes in ROOMS:
         api.include_router(routes.router)
     app.include_router(api)
     app.include_router(shares.door)
 
     @app.api_route("/api", methods=METHODS, include_in_schema=False)
     @app.api_route("/api/{rest:path}", methods=METHODS, include_in_schema=False)
-    async def nothing_here(rest: str = "") -> None:
+    async def nothing_here(request: Request, rest: str = "") -> None:
+        allowed = methods_at(request.url.path.removeprefix(PREFIX))
+        if allowed:
+            raise HTTPException(405, headers={"Allow": ", ".join(allowed)})
         raise HTTPException(404)
 
     app.add_middleware(GZipMiddleware, minimum_size=1000)
     return app
+
+
+def methods_at(path: str) -> list[str]:
+    """What may be done at an address of the API."""
+    scope = {"type": "http", "path": path, "method": ""}
+    routes = [r for room in ROOMS for r in room.router.routes if isinstance(r, Route)]
+    there = [route for route in routes if route.matches(scope)[0] is Match.PARTIAL]
+    return sorted({method for route in there for method in route.methods or ()})
 
 
 def guarded(app: ASGIApp, parts: WebParts, *, csp: str) -> ASGIApp:

@@ -29,7 +29,7 @@ class BodyLimit:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        is_piece = scope["method"] == "PATCH" and PIECE.fullmatch(scope["path"]) is not None
+        is_piece = scope["method"] in ("PATCH", "POST") and PIECE.fullmatch(scope["path"]) is not None
         body = _Body(receive, send, most=None if is_piece else LARGEST_BODY, silence_s=self.silence_s)
         length = Headers(scope=scope).get("content-length", "")
         if body.most is not None and length.isdecimal() and int(length) > body.most:

@@ -162,8 +162,12 @@ class Guard:
                 headers["X-Content-Type-Options"] = "nosniff"
                 headers["Referrer-Policy"] = "no-referrer"
                 headers["X-Frame-Options"] = "DENY"
-                if scope["path"].startswith(("/s/", "/shared/")):
+                is_shared = scope["path"].startswith(("/s/", "/shared/"))
+                if is_shared:
                     headers["X-Robots-Tag"] = "noindex"
+                # What a link shows ends with the link, in every cache on the way.
+                who = scope.get("state", {}).get("principal")
+                if is_shared or (who is not None and not who.is_owner and scope["path"].startswith("/api/")):
                     headers["Cache-Control"] = "no-store"
             await send(message)
 

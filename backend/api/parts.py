@@ -2,15 +2,27 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Protocol, TypeVar
 
-from fastapi import Depends, Path, Request
+from fastapi import Depends, Path, Query, Request, Response
 from sqlalchemy.orm import Session
 
 from kinscape.backend.queue import CeleryQueue
 from kinscape.backend.settings import WebSettings
 from kinscape.backend.store.database import Database
 from kinscape.backend.store.files import Files
+from kinscape.backend.store.pages import Listed, Window
+
+
+class Numbered(Protocol):
+    """What a list holds."""
+
+    @property
+    def id(self) -> int:
+        """Its number."""
+
+
+Given = TypeVar("Given", bound=Numbered)
 
 
 @dataclass(frozen=True)
@@ -39,3 +51,37 @@ Opened = Annotated[WebParts, Depends(parts_of)]
 # scope="function": committed before the answer leaves, so that a client reads its own writes.
 Transaction = Annotated[Session, Depends(transaction, scope="function")]
 RowId = Annotated[int, Path(ge=1, le=2**63 - 1)]
+
+
+# What one answer lists where nobody asks for fewer: a project of hundreds of checkpoints in one.
+PAGE = 1000
+
+
+@dataclass(frozen=True)
+class Page:
+    """Which part of a list a request asks for, and its answer, which says how the list goes on."""
+
+    window: Window
+    request: Request
+    response: Response
+
+    def of(self, part: Listed[Given]) -> list[Given]:
+        """The entries; ``X-Total-Count`` says how many there are, ``Link`` where the next ones are."""
+        self.response.headers["X-Total-Count"] = str(part.total)
+        if part.has_more:
+            following = self.request.url.include_query_params(limit=self.window.limit, before=part.rows[-1].id)
+            self.response.headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
+        return part.rows
+
+
+def page(
+    request: Request,
+    response: Response,
+    limit: Annotated[int, Query(ge=1, le=PAGE, description="Most entries of this answer.")] = PAGE,
+    before: Annotated[int | None, Query(ge=1, le=2**63 - 1, description="Entries older than this number.")] = None,
+) -> Page:
+    """The part of a list that a request asks for."""
+    return Page(Window(limit, before), request, response)
+
+
+Paged = Annotated[Page, Depends(page)]

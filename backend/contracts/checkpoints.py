@@ -2,7 +2,7 @@
 
 import datetime as dt
 import enum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -90,6 +90,10 @@ class CheckpointDescription(BaseModel):
     )
 
 
+# The name of another checkpoint; empty for none.
+Relative = Name | Literal[""]
+
+
 class CheckpointChange(BaseModel):
     """What may be changed of a checkpoint after it was uploaded."""
 
@@ -99,9 +103,9 @@ class CheckpointChange(BaseModel):
     tags: Tags | None = None
     architecture: Annotated[str, Field(max_length=64)] | None = None
     arguments: Annotated[dict[str, int | str], Field(max_length=20)] | None = None
-    parent: Name | None = None
-    init_of: Name | None = None
-    teacher: Name | None = None
+    parent: Relative | None = None
+    init_of: Relative | None = None
+    teacher: Relative | None = None
     run: Annotated[str, Field(max_length=200)] | None = None
     step: Annotated[int, Field(ge=0, le=2**53)] | None = None
     metrics: Annotated[dict[str, Number], Field(max_length=100)] | None = None

@@ -8,6 +8,7 @@ class Problem(Exception):
 
     status: ClassVar[int] = 400
     title: ClassVar[str] = "Bad request"
+    headers: ClassVar[dict[str, str]] = {}
 
     def __init__(self, detail: str, **extra: Any) -> None:
         super().__init__(detail)

@@ -8,10 +8,8 @@ from sqlalchemy.orm import Session
 
 from kinscape.backend.contracts.problems import NotFound
 from kinscape.backend.contracts.uploads import State
+from kinscape.backend.store.pages import EVERYTHING, Listed, Window, listed
 from kinscape.backend.store.tables import CheckpointRow, ComparisonRow
-
-# Twice as many as one comparison may hold.
-LIST_LIMIT = 2000
 
 
 def get(session: Session, id: int) -> CheckpointRow:
@@ -27,10 +25,10 @@ def find(session: Session, id: int) -> CheckpointRow | None:
     return session.get(CheckpointRow, id)
 
 
-def of_project(session: Session, project_id: int) -> list[CheckpointRow]:
-    """All checkpoints of a project, newest first."""
+def of_project(session: Session, project_id: int, window: Window = EVERYTHING) -> Listed[CheckpointRow]:
+    """Checkpoints of a project, newest first."""
     query = select(CheckpointRow).where(CheckpointRow.project_id == project_id)
-    return list(session.scalars(query.order_by(CheckpointRow.id.desc()).limit(LIST_LIMIT)))
+    return listed(session, query, CheckpointRow.id, window)
 
 
 def by_ids(session: Session, ids: Sequence[int]) -> list[CheckpointRow]:

@@ -5,10 +5,8 @@ from sqlalchemy.orm import Session
 
 from kinscape.backend.contracts.comparisons import ComparisonState
 from kinscape.backend.contracts.problems import NotFound
+from kinscape.backend.store.pages import EVERYTHING, Listed, Window, listed
 from kinscape.backend.store.tables import ComparisonRow
-
-# Lists are bounded; a page shows no more.
-LIST_LIMIT = 500
 
 
 def get(session: Session, id: int) -> ComparisonRow:
@@ -35,13 +33,13 @@ def with_specification(session: Session, project_id: int, digest: str) -> Compar
     return session.scalar(query)
 
 
-def of_project(session: Session, project_id: int) -> list[ComparisonRow]:
-    """All comparisons of a project, newest first."""
+def of_project(session: Session, project_id: int, window: Window = EVERYTHING) -> Listed[ComparisonRow]:
+    """Comparisons of a project, newest first."""
     query = select(ComparisonRow).where(ComparisonRow.project_id == project_id)
-    return list(session.scalars(query.order_by(ComparisonRow.id.desc()).limit(LIST_LIMIT)))
+    return listed(session, query, ComparisonRow.id, window)
 
 
-def running(session: Session) -> list[ComparisonRow]:
+def running(session: Session, window: Window = EVERYTHING) -> Listed[ComparisonRow]:
     """Comparisons that are being computed, newest first."""
     query = select(ComparisonRow).where(ComparisonRow.state == ComparisonState.RUNNING)
-    return list(session.scalars(query.order_by(ComparisonRow.id.desc()).limit(LIST_LIMIT)))
+    return listed(session, query, ComparisonRow.id, window)

@@ -4,10 +4,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from kinscape.backend.contracts.problems import NotFound
+from kinscape.backend.store.pages import EVERYTHING, Listed, Window, listed
 from kinscape.backend.store.tables import ProbeRow
-
-# Lists are bounded; a page shows no more.
-LIST_LIMIT = 2000
 
 
 def get(session: Session, id: int) -> ProbeRow:
@@ -18,10 +16,10 @@ def get(session: Session, id: int) -> ProbeRow:
     return row
 
 
-def of_project(session: Session, project_id: int) -> list[ProbeRow]:
-    """All probe sets of a project, newest first."""
+def of_project(session: Session, project_id: int, window: Window = EVERYTHING) -> Listed[ProbeRow]:
+    """Probe sets of a project, newest first."""
     query = select(ProbeRow).where(ProbeRow.project_id == project_id)
-    return list(session.scalars(query.order_by(ProbeRow.id.desc()).limit(LIST_LIMIT)))
+    return listed(session, query, ProbeRow.id, window)
 
 
 def named(session: Session, project_id: int, name: str) -> ProbeRow | None:

@@ -4,10 +4,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from kinscape.backend.contracts.problems import Conflict, NotFound
+from kinscape.backend.store.pages import EVERYTHING, Listed, Window, listed
 from kinscape.backend.store.tables import CheckpointRow, ComparisonRow, ProjectRow
-
-# More than any group has kept; a page that lists them stays below a megabyte.
-LIST_LIMIT = 2000
 
 
 def add(session: Session, name: str) -> ProjectRow:
@@ -44,12 +42,11 @@ def lock(session: Session, id: int) -> None:
     session.execute(select(ProjectRow.id).where(ProjectRow.id == id).with_for_update())
 
 
-def all_with_counts(session: Session) -> list[tuple[ProjectRow, int, int]]:
-    """All projects with how many checkpoints and comparisons they hold, newest first."""
+def all_with_counts(session: Session, window: Window = EVERYTHING) -> Listed[tuple[ProjectRow, int, int]]:
+    """Projects with how many checkpoints and comparisons they hold, newest first."""
     checkpoints = select(func.count()).where(CheckpointRow.project_id == ProjectRow.id).scalar_subquery()
     comparisons = select(func.count()).where(ComparisonRow.project_id == ProjectRow.id).scalar_subquery()
-    query = select(ProjectRow, checkpoints, comparisons).order_by(ProjectRow.id.desc()).limit(LIST_LIMIT)
-    return [(row, int(n), int(m)) for row, n, m in session.execute(query)]
+    return listed(session, select(ProjectRow, checkpoints, comparisons), ProjectRow.id, window)
 
 
 def names(session: Session, ids: set[int]) -> dict[int, str]:

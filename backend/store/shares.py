@@ -6,10 +6,8 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from kinscape.backend.contracts.problems import NotFound
+from kinscape.backend.store.pages import EVERYTHING, Listed, Window, listed
 from kinscape.backend.store.tables import ShareRow
-
-# Lists are bounded; a page shows no more.
-LIST_LIMIT = 500
 
 
 def token_hash(token: str) -> str:
@@ -38,7 +36,7 @@ def get(session: Session, id: int) -> ShareRow:
     return row
 
 
-def of_comparison(session: Session, comparison_id: int) -> list[ShareRow]:
-    """All shares of a comparison, newest first."""
+def of_comparison(session: Session, comparison_id: int, window: Window = EVERYTHING) -> Listed[ShareRow]:
+    """Shares of a comparison, newest first."""
     query = select(ShareRow).where(ShareRow.comparison_id == comparison_id)
-    return list(session.scalars(query.order_by(ShareRow.id.desc()).limit(LIST_LIMIT)))
+    return listed(session, query, ShareRow.id, window)

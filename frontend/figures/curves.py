@@ -35,6 +35,10 @@ class Curve:
         """One column as floats, NaN where there is a gap."""
         return np.array([np.nan if v is None else v for v in self.series[name]], dtype=np.float64)
 
+    def number(self, name: str) -> float:
+        """One of the single numbers."""
+        return float(self.notes[name])
+
 
 def axes(scheme: str, **more: Any) -> dict[str, Any]:
     """An axis in the project's clothes."""
@@ -256,8 +260,8 @@ def prune(curves: Sequence[Curve], *, scheme: str) -> go.Figure:
         )
         if "optimum_sparsity" in curve.notes:
             figure.add_scatter(
-                x=[curve.notes["optimum_sparsity"]],
-                y=[curve.notes["optimum_cosine"]],
+                x=[curve.number("optimum_sparsity")],
+                y=[curve.number("optimum_cosine")],
                 mode="markers",
                 marker={"size": 9, "color": colour, "symbol": "diamond"},
                 showlegend=False,

@@ -1,7 +1,7 @@
 """Numbers over two axes: loss on a plane, accuracy by corruption, models by layer, measure by measure."""
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import plotly.graph_objects as go
@@ -61,20 +61,33 @@ def surface(curve: Curve, *, scheme: str) -> go.Figure:
     return figure
 
 
-def plane(curve: Curve, points: Sequence[dict[str, Any]], *, scheme: str) -> go.Figure:
-    """Loss on the plane of three networks, with every network at its nearest point.
+@dataclass(frozen=True)
+class PlanePoint:
+    """A network on the plane of three.
 
-    Args:
-        points: name, x, y, distance from the plane, and whether it is one of the three.
+    Attributes:
+        x, y: of its nearest point there.
+        distance: from the plane, in length of weights.
+        is_corner: whether it is one of the three.
     """
+
+    name: str
+    x: float
+    y: float
+    distance: float
+    is_corner: bool
+
+
+def plane(curve: Curve, points: Sequence[PlanePoint], *, scheme: str) -> go.Figure:
+    """Loss on the plane of three networks, with every network at its nearest point."""
     figure = go.Figure(_contour(*_square(curve, "loss")))
     for is_corner in (False, True):
-        chosen = [p for p in points if p["corner"] is is_corner]
+        chosen = [p for p in points if p.is_corner is is_corner]
         figure.add_scatter(
-            x=[p["x"] for p in chosen],
-            y=[p["y"] for p in chosen],
+            x=[p.x for p in chosen],
+            y=[p.y for p in chosen],
             mode="markers+text" if is_corner else "markers",
-            text=[safe(short(p["name"])) for p in chosen],
+            text=[safe(short(p.name)) for p in chosen],
             textposition="top center",
             textfont={"color": "#fff", "size": 11},
             marker={
@@ -83,7 +96,7 @@ def plane(curve: Curve, points: Sequence[dict[str, Any]], *, scheme: str) -> go.
                 "symbol": "circle" if is_corner else "circle-open",
                 "line": {"width": 1.5},
             },
-            customdata=[[safe(p["name"]), number(p["distance"])] for p in chosen],
+            customdata=[[safe(p.name), number(p.distance)] for p in chosen],
             hovertemplate="<b>%{customdata[0]}</b><br>%{customdata[1]} from the plane<extra></extra>",
         )
     framed(figure, scheme, x="in the plane (length of weights)", y="")

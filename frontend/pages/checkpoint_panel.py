@@ -106,10 +106,14 @@ def tags_of(text: str) -> dict[str, str]:
 
 def changes(checkpoint: Described, *, name: str, group: str, tags: str, parent: str) -> dict[str, Any]:
     """What was changed in the fields."""
-    wanted: dict[str, Any] = {"name": name.strip(), "group": group.strip(), "tags": tags_of(tags)}
-    if parent.strip():
-        wanted["parent"] = parent.strip()
-    return {k: v for k, v in wanted.items() if v != getattr(checkpoint, k)}
+    wanted: dict[str, Any] = {
+        "name": name.strip(),
+        "group": group.strip(),
+        "tags": tags_of(tags),
+        "parent": parent.strip(),
+    }
+    known = {**checkpoint.model_dump(include=set(wanted)), "parent": checkpoint.parent or ""}
+    return {k: v for k, v in wanted.items() if v != known[k]}
 
 
 def register(app: Dash, access: Access) -> None:

@@ -54,7 +54,10 @@ class Checkpoint(contract.Checkpoint):
         return known.verdict
 
     def edit(self, **changes: Any) -> "Checkpoint":
-        """The checkpoint with another name, group, tags, parent, init_of, teacher (names), run, step or metrics."""
+        """The checkpoint with another name, group, tags, run, step, metrics, parent, init_of or teacher.
+
+        Relatives are given by name; an empty one takes a relative away.
+        """
         sent = {name: plain(value, name) for name, value in changes.items()}
         return Checkpoint.of(self._http, self._http.request("PATCH", f"/checkpoints/{self.id}", json=sent).json())
 

@@ -45,7 +45,7 @@ class Client:
 
     def projects(self) -> list[Project]:
         """All projects, newest first."""
-        return [Project(self._http, p) for p in self._http.get("/projects")]
+        return [Project(self._http, p) for p in self._http.every("/projects")]
 
     def project(self, name: str) -> Project:
         """The project of this name."""
@@ -60,7 +60,7 @@ class Client:
 
     def running(self) -> list[Comparison]:
         """Comparisons that are being computed."""
-        return [Comparison(self._http, c) for c in self._http.get("/comparisons")]
+        return [Comparison(self._http, c) for c in self._http.every("/comparisons")]
 
     def revoke(self, share: int) -> None:
         """End the link of this number for good."""

@@ -315,7 +315,7 @@ class Comparison:
 
     def shares(self) -> list[Share]:
         """All links to it, newest first."""
-        return [Share(self._http, s) for s in self._http.get(f"/comparisons/{self.id}/shares")]
+        return [Share(self._http, s) for s in self._http.every(f"/comparisons/{self.id}/shares")]
 
 
 def packed_matrix(http: Http, comparison: int, measure: str, **how: Any) -> PackedMatrix:

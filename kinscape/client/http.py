@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 
+API = "/api/v1"
 # With growing pauses: a restart of the server is waited for.
 TRIES = 4
 # A matrix of many checkpoints may take seconds to be read; a server that is silent for longer is not answering.
@@ -30,7 +31,7 @@ class ClientError(Exception):
 def connections(url: str) -> httpx.Client:
     """A pool of connections to one server that remembers nothing of who used it: no cookies, no headers."""
     keep_nothing = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
-    return httpx.Client(base_url=url.rstrip("/") + "/api/v1", cookies=keep_nothing, timeout=TIMEOUT_S, trust_env=False)
+    return httpx.Client(base_url=url.rstrip("/") + API, cookies=keep_nothing, timeout=TIMEOUT_S, trust_env=False)
 
 
 class Http:
@@ -66,7 +67,8 @@ class Http:
         content: bytes | None = None,
     ) -> httpx.Response:
         """One request; reading is tried again while the server restarts."""
-        given = {k: v for k, v in (params or {}).items() if v is not None}
+        # None keeps the parameters that the path itself has.
+        given = {k: v for k, v in (params or {}).items() if v is not None} or None
         sent = {**self._headers, **(headers or {})}
         for attempt in range(TRIES):
             try:
@@ -87,6 +89,17 @@ class Http:
     def get(self, path: str, **params: Any) -> Any:
         """The JSON at a path."""
         return self.request("GET", path, params=params).json()
+
+    def every(self, path: str) -> list[Any]:
+        """All entries of a list, however many answers it takes."""
+        found: list[Any] = []
+        following: str | None = path
+        while following is not None:
+            answer = self.request("GET", following)
+            found += answer.json()
+            link = answer.links.get("next", {}).get("url")
+            following = None if link is None else link.removeprefix(API)
+        return found
 
     def post(self, path: str, json: Any = None) -> Any:
         """The JSON that a POST answers."""

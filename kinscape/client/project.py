@@ -119,15 +119,15 @@ class Project:
 
     def checkpoints(self) -> list[Checkpoint]:
         """All checkpoints, newest first."""
-        return [Checkpoint.of(self._http, c) for c in self._http.get(f"/projects/{self.id}/checkpoints")]
+        return [Checkpoint.of(self._http, c) for c in self._http.every(f"/projects/{self.id}/checkpoints")]
 
     def probes(self) -> list[Probe]:
         """All probe sets, newest first."""
-        return [Probe.model_validate(p) for p in self._http.get(f"/projects/{self.id}/probes")]
+        return [Probe.model_validate(p) for p in self._http.every(f"/projects/{self.id}/probes")]
 
     def comparisons(self) -> list[Comparison]:
         """All comparisons, newest first."""
-        return [Comparison(self._http, c) for c in self._http.get(f"/projects/{self.id}/comparisons")]
+        return [Comparison(self._http, c) for c in self._http.every(f"/projects/{self.id}/comparisons")]
 
     def compare(self, **asked: Unpack[Asked]) -> Comparison:
         """Ask for a comparison; checkpoints and probe sets by value, number or name."""

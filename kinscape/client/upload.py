@@ -6,7 +6,7 @@ import json
 import math
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from kinscape.client.http import ClientError, Http
 
@@ -47,12 +47,19 @@ def send(http: Http, project: int, path: Path, *, kind: str, description: dict[s
                 if finished is not None:
                     return finished
                 continue
-            offset, tries = int(answer["offset"]), 0
-            if answer["finished"] is not None:
-                return int(answer["finished"])
+            offset, tries = answer.offset, 0
+            if answer.finished is not None:
+                return answer.finished
 
 
-def _send_piece(http: Http, place: str, piece: bytes, offset: int) -> dict[str, Any]:
+class _Reached(NamedTuple):
+    """How far an upload is, and the number of what it became."""
+
+    offset: int
+    finished: int | None
+
+
+def _send_piece(http: Http, place: str, piece: bytes, offset: int) -> _Reached:
     checksum = base64.b64encode(hashlib.sha256(piece).digest()).decode()
     answer = http.request(
         "PATCH",
@@ -65,7 +72,8 @@ def _send_piece(http: Http, place: str, piece: bytes, offset: int) -> dict[str, 
             "Content-Type": "application/offset+octet-stream",
         },
     )
-    return {"offset": answer.headers["Upload-Offset"], "finished": answer.headers.get("Kinscape-Id")}
+    number = answer.headers.get("Kinscape-Id")
+    return _Reached(int(answer.headers["Upload-Offset"]), None if number is None else int(number))
 
 
 def _where(http: Http, place: str) -> tuple[int, int | None]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from kinscape.worker.door import canonical
 from kinscape.worker.door.canonical import Tensor
-from kinscape.worker.door.refusal import Refusal
+from kinscape.worker.door.refusal import Refusal, check_readable
 
 KNOWN = "upload a .safetensors file, a state_dict written by torch.save, or a program of torch.export"
 STARTS = {
@@ -93,6 +93,7 @@ def _zipped(path: str, *, pickles: bool, wanted: str) -> Opened:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
+            check_readable(archive.infolist())
     except zipfile.BadZipFile as error:
         raise Refusal(DAMAGED) from error
     if program_file.looks_like(names):

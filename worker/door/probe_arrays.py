@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from kinscape.worker.door import safetensors_file, torch_file
 from kinscape.worker.door.canonical import Tensor
-from kinscape.worker.door.refusal import Refusal, quoted
+from kinscape.worker.door.refusal import Refusal, check_readable, quoted
 
 Array = npt.NDArray[Any]
 # Samples are held in memory whole.
@@ -66,6 +66,7 @@ def _zipped(path: str, *, pickles: bool) -> dict[str, Array]:
             infos = archive.infolist()
             if len({i.filename for i in infos}) != len(infos):
                 raise Refusal(f"The file names an array twice; {SAVE}.")
+            check_readable(infos)
             names = [i.filename for i in infos if i.filename.endswith(".npy")]
             if len(names) < len(infos):
                 if pickles and any(i.filename.endswith("/data.pkl") for i in infos):

@@ -26,6 +26,8 @@ STORAGES = {
     "ByteStorage": "U8",
     "BoolStorage": "BOOL",
 }
+# No array of numpy has more, and no layer of a network.
+MOST_AXES = 64
 # The pickle holds names and shapes only; tensors lie beside it.
 LARGEST_PICKLE = 256 << 20
 # What is written may be so many times the file, and so much more (worker/loading/sandbox.py).
@@ -222,6 +224,8 @@ def _place(name: str, made: DeferredCall) -> _Place:
     numbers = [offset, *shape, *stride] if isinstance(shape, tuple) and isinstance(stride, tuple) else [None]
     if not all(type(n) is int and 0 <= n < 2**40 for n in numbers) or len(shape) != len(stride):
         raise Refusal(f"The shape of tensor {quoted(name)} makes no sense; save the file again.")
+    if len(shape) > MOST_AXES:
+        raise Refusal(f"Tensor {quoted(name)} has {len(shape)} dimensions; at most {MOST_AXES} are read.")
     if not isinstance(storage, Persistent):
         raise Refusal(f"Tensor {quoted(name)} is not an ordinary tensor; {SAVE}.")
     key, dtype = _storage(storage)

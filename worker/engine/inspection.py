@@ -38,7 +38,7 @@ WHOLE = {"I8": "int8", "U8": "uint8", "I16": "int16", "I32": "int32", "BOOL": "b
 class OpenedFile:
     """What came out of the sandbox: the manifest, and tensors and graph by the hashes of their files."""
 
-    manifest: dict[str, Any]
+    manifest: sandbox.Manifest
     file_hash: str
     non_finite: int = 0
     graph: str = ""
@@ -148,10 +148,10 @@ def _settle_probe(row: ProbeRow, opened: OpenedFile) -> None:
     Raises:
         Refusal: it cannot be used.
     """
-    facts = ProbeFacts.model_validate(opened.manifest)
+    facts = opened.manifest.facts or ProbeFacts()
     if row.normalisation is not None:
         check_normalisation(row.normalisation, facts.shape)
-    named = json.dumps([opened.manifest["hash"], row.normalisation], sort_keys=True)
+    named = json.dumps([opened.manifest.hash, row.normalisation], sort_keys=True)
     row.content_hash = hashlib.sha256(named.encode()).hexdigest()
     row.file_hash = opened.file_hash
     row.facts = facts
@@ -182,18 +182,18 @@ def _settle_checkpoint(
         Refusal: it cannot be used.
     """
     if opened is not None:
-        row.content_hash, row.file_hash = opened.manifest["hash"], opened.file_hash
+        row.content_hash, row.file_hash = opened.manifest.hash, opened.file_hash
         row.facts = CheckpointFacts(
-            tensors=opened.manifest["tensors"],
+            tensors=opened.manifest.tensors,
             non_finite=opened.non_finite,
-            tied=opened.manifest.get("tied", {}),
+            tied=opened.manifest.tied,
             graph=opened.graph,
-            told=opened.manifest.get("told", []),
+            told=opened.manifest.told,
         )
-        _architecture_from_metadata(row, opened.manifest["metadata"])
+        _architecture_from_metadata(row, opened.manifest.metadata)
     notes: list[str] = []
-    if opened is not None and is_recording(opened.manifest["metadata"]):
-        notes = describe_recording(session, row, files, opened.manifest["metadata"], probe=probe)
+    if opened is not None and is_recording(opened.manifest.metadata):
+        notes = describe_recording(session, row, files, opened.manifest.metadata, probe=probe)
     elif row.facts.graph:
         notes = describe_program(row, files)
     elif row.architecture is not None:

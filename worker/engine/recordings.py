@@ -118,7 +118,7 @@ def _probe_of(
     session: Session, row: CheckpointRow, files: Files, samples: int, marks: np.ndarray | None, name: str
 ) -> tuple[ProbeRow, bool]:
     """The probe set that was recorded, and whether its samples are those of the recording."""
-    ready = [p for p in probes.of_project(session, row.project_id) if p.state is State.READY]
+    ready = [p for p in probes.of_project(session, row.project_id).rows if p.state is State.READY]
     if name:
         named = [p for p in ready if p.name == name]
         if not named:

@@ -11,9 +11,11 @@ import tempfile
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+
+from pydantic import BaseModel, ConfigDict
 
 import kinscape
+from kinscape.backend.contracts.probes import ProbeFacts
 from kinscape.backend.contracts.uploads import UploadKind
 from kinscape.worker.door.refusal import Refusal
 
@@ -43,12 +45,34 @@ main(arguments[0], arguments[1], kind=arguments[2], pickles=arguments[3] == "yes
 DAMAGED = "The file could not be read within the limits of time and memory; it is damaged or not a checkpoint."
 
 
+class Manifest(BaseModel):
+    """What the sandbox says of a file that it read.
+
+    Attributes:
+        hash: of the content, whatever file it came in.
+        tensors: type and shape by name.
+        metadata: what the file says of itself.
+        tied: tensors that are another one, by name.
+        told: sentences that its owner should read.
+        facts: of a probe set, what was counted in it.
+    """
+
+    model_config = ConfigDict(frozen=True)
+    hash: str
+    tensors: dict[str, tuple[str, list[int]]]
+    has_graph: bool = False
+    metadata: dict[str, str] = {}
+    tied: dict[str, str] = {}
+    told: list[str] = []
+    facts: ProbeFacts | None = None
+
+
 @dataclass(frozen=True)
 class OpenedUpload:
     """What the door made of a file: canonical tensors, a manifest, and the graph of a program."""
 
     tensors: Path
-    manifest: dict[str, Any]
+    manifest: Manifest
     graph: Path | None = None
 
 
@@ -139,14 +163,14 @@ def open_file(source: Path, out: Path, *, kind: UploadKind, wanted: str = "") ->
     """
     _run(source, out, kind=kind, jailed=has_sandbox(), wanted=wanted)
     try:
-        text = (out / "manifest.json").read_bytes()
-        manifest = json.loads(text)
-    except (OSError, ValueError) as error:
+        said = json.loads((out / "manifest.json").read_bytes())
+        if not said.get("ok"):
+            raise Refusal(str(said.get("sentence", DAMAGED))[:2000])
+        facts = ProbeFacts.model_validate(said) if kind is UploadKind.PROBE else None
+        manifest = Manifest.model_validate({**said, "facts": facts})
+    except (OSError, ValueError, AttributeError) as error:
         raise Refusal(DAMAGED) from error
-    if not manifest.get("ok"):
-        raise Refusal(str(manifest.get("sentence", DAMAGED))[:2000])
-    graph = out / "graph.json" if manifest.get("has_graph") else None
-    return OpenedUpload(out / "tensors.safetensors", manifest, graph)
+    return OpenedUpload(out / "tensors.safetensors", manifest, out / "graph.json" if manifest.has_graph else None)
 
 
 def _run(source: Path, out: Path, *, kind: UploadKind, jailed: bool, wanted: str = "") -> None:

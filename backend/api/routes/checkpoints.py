@@ -3,16 +3,16 @@
 from fastapi import APIRouter, Response
 
 from kinscape.backend.actions import checkpoints
-from kinscape.backend.api.parts import RowId, Transaction
+from kinscape.backend.api.parts import Paged, RowId, Transaction
 from kinscape.backend.contracts.checkpoints import Checkpoint, CheckpointChange, VerificationRequest
 
 router = APIRouter(tags=["library"])
 
 
 @router.get("/projects/{project}/checkpoints")
-def of_project(session: Transaction, project: RowId) -> list[Checkpoint]:
-    """All checkpoints of a project, newest first."""
-    return checkpoints.of_project(session, project)
+def of_project(session: Transaction, page: Paged, project: RowId) -> list[Checkpoint]:
+    """Checkpoints of a project, newest first."""
+    return page.of(checkpoints.of_project(session, project, page.window))
 
 
 @router.get("/comparisons/{comparison}/checkpoints")

@@ -9,11 +9,12 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
-from kinscape.backend.actions import comparisons
-from kinscape.backend.api.parts import Opened, RowId, Transaction, WebParts, parts_of
+from kinscape.backend.actions import comparisons, shares
+from kinscape.backend.api.parts import Opened, Paged, RowId, Transaction, WebParts, parts_of
 from kinscape.backend.contracts.comparisons import Comparison, ComparisonCreate, ComparisonState, Progress
 from kinscape.backend.contracts.plans import Plan
 from kinscape.backend.contracts.projects import Id
+from kinscape.backend.contracts.shares import Share
 
 router = APIRouter(tags=["comparisons"])
 # How often a stream looks for news; a page draws at most once a second.
@@ -49,15 +50,15 @@ def ask(
 
 
 @router.get("/projects/{project}/comparisons")
-def of_project(session: Transaction, project: RowId) -> list[Comparison]:
-    """All comparisons of a project, newest first."""
-    return comparisons.of_project(session, project)
+def of_project(session: Transaction, page: Paged, project: RowId) -> list[Comparison]:
+    """Comparisons of a project, newest first."""
+    return page.of(comparisons.of_project(session, project, page.window))
 
 
 @router.get("/comparisons")
-def running(session: Transaction) -> list[Comparison]:
+def running(session: Transaction, page: Paged) -> list[Comparison]:
     """Comparisons that are being computed now."""
-    return comparisons.running(session)
+    return page.of(comparisons.running(session, page.window))
 
 
 @router.get("/comparisons/{comparison}")
@@ -91,20 +92,25 @@ def progress(session: Transaction, parts: Opened, comparison: RowId) -> Progress
     return comparisons.progress(session, parts.files, comparison)
 
 
-def _progress(parts: WebParts, id: int) -> Progress:
+def _progress(parts: WebParts, id: int, share: Share | None) -> Progress | None:
+    """How far a comparison is; None where the visitor's link does not open it any longer."""
     with parts.database.transaction() as session:
+        if share is not None and not shares.is_open(session, share.id):
+            return None
         return comparisons.progress(session, parts.files, id)
 
 
 @router.get("/comparisons/{comparison}/events")
 async def events(request: Request, comparison: RowId) -> StreamingResponse:
     """Progress as server-sent events, one whenever something changed, until the end."""
-    parts = parts_of(request)
-    first = await asyncio.to_thread(_progress, parts, comparison)
+    parts, share = parts_of(request), request.state.principal.share
+    first = await asyncio.to_thread(_progress, parts, comparison, share)
 
     async def stream() -> AsyncIterator[str]:
         now, last = first, ""
         for _ in range(int(LONGEST_STREAM_S / TICK_S)):
+            if now is None:
+                return
             body = json.dumps({"comparison": comparison, **now.model_dump(mode="json")})
             if body != last:
                 yield f"data: {body}\n\n"
@@ -112,6 +118,6 @@ async def events(request: Request, comparison: RowId) -> StreamingResponse:
             if now.state is not ComparisonState.RUNNING or await request.is_disconnected():
                 return
             await asyncio.sleep(TICK_S)
-            now = await asyncio.to_thread(_progress, parts, comparison)
+            now = await asyncio.to_thread(_progress, parts, comparison, share)
 
     return StreamingResponse(stream(), media_type="text/event-stream", headers={"Cache-Control": "no-store"})

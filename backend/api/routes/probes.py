@@ -3,16 +3,16 @@
 from fastapi import APIRouter
 
 from kinscape.backend.actions import probes
-from kinscape.backend.api.parts import RowId, Transaction
+from kinscape.backend.api.parts import Paged, RowId, Transaction
 from kinscape.backend.contracts.probes import Probe, ProbeDescription
 
 router = APIRouter(tags=["library"])
 
 
 @router.get("/projects/{project}/probes")
-def of_project(session: Transaction, project: RowId) -> list[Probe]:
-    """All probe sets of a project, newest first."""
-    return probes.of_project(session, project)
+def of_project(session: Transaction, page: Paged, project: RowId) -> list[Probe]:
+    """Probe sets of a project, newest first."""
+    return page.of(probes.of_project(session, project, page.window))
 
 
 @router.post("/projects/{project}/probes/digits", status_code=201)

@@ -3,16 +3,16 @@
 from fastapi import APIRouter
 
 from kinscape.backend.actions import projects
-from kinscape.backend.api.parts import RowId, Transaction
+from kinscape.backend.api.parts import Paged, RowId, Transaction
 from kinscape.backend.contracts.projects import Project, ProjectCreate
 
 router = APIRouter(tags=["library"])
 
 
 @router.get("/projects")
-def list_all(session: Transaction) -> list[Project]:
-    """All projects, newest first."""
-    return projects.list_all(session)
+def list_all(session: Transaction, page: Paged) -> list[Project]:
+    """Projects, newest first."""
+    return page.of(projects.list_all(session, page.window))
 
 
 @router.post("/projects", status_code=201)

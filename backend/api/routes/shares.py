@@ -5,7 +5,7 @@ from fastapi.responses import RedirectResponse
 
 from kinscape.backend.actions import shares
 from kinscape.backend.api.guard import SHARE_COOKIE
-from kinscape.backend.api.parts import Opened, RowId, Transaction
+from kinscape.backend.api.parts import Opened, Paged, RowId, Transaction
 from kinscape.backend.contracts.problems import NotFound
 from kinscape.backend.contracts.shares import NewShare, Share, ShareCreate
 
@@ -22,9 +22,9 @@ def create(session: Transaction, parts: Opened, comparison: RowId, wanted: Share
 
 
 @router.get("/comparisons/{comparison}/shares")
-def of_comparison(session: Transaction, comparison: RowId) -> list[Share]:
-    """All links of a comparison, newest first."""
-    return shares.of_comparison(session, comparison)
+def of_comparison(session: Transaction, page: Paged, comparison: RowId) -> list[Share]:
+    """Links of a comparison, newest first."""
+    return page.of(shares.of_comparison(session, comparison, page.window))
 
 
 @router.get("/shared")

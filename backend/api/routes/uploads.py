@@ -3,17 +3,20 @@
 import asyncio
 import datetime as dt
 from email.utils import format_datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import APIRouter, Header, HTTPException, Request, Response
+from starlette.requests import ClientDisconnect
 
 from kinscape.backend.actions import uploads
 from kinscape.backend.api.parts import Opened, RowId, Transaction, WebParts, parts_of
 from kinscape.backend.contracts.problems import Problem, TooLarge
 from kinscape.backend.store.tables import UploadRow
 
-# One piece is held in memory by the web process; the clients send 8 MiB.
+# A piece with a checksum is held in memory until it is whole; the clients send 8 MiB.
 LARGEST_PIECE = 64 << 20
+# Others are written as they come, so that one that is cut off loses no more.
+KEPT_AT_ONCE = 8 << 20
 VERSION = "1.0.0"
 router = APIRouter(tags=["uploads"])
 
@@ -23,6 +26,7 @@ class UnsupportedVersion(Problem):
 
     status = 412
     title = "Unsupported tus version"
+    headers: ClassVar[dict[str, str]] = {"Tus-Version": VERSION}
 
 
 class UnsupportedMedia(Problem):
@@ -119,15 +123,46 @@ async def append(
     _check_version(tus_resumable)
     if content_type != "application/offset+octet-stream":
         raise UnsupportedMedia("Send pieces as application/offset+octet-stream.")
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > LARGEST_PIECE:
-            raise TooLarge(f"Send pieces of at most {LARGEST_PIECE >> 20} MiB.")
-    headers = await asyncio.to_thread(
-        _append, parts_of(request), token, offset=upload_offset, body=bytes(body), checksum=upload_checksum
-    )
+    parts, at, body = parts_of(request), upload_offset, bytearray()
+
+    async def keep() -> dict[str, str]:
+        nonlocal at
+        sent, body[:] = bytes(body), b""
+        headers = await asyncio.to_thread(_append, parts, token, offset=at, body=sent, checksum=upload_checksum)
+        at += len(sent)
+        return headers
+
+    headers: dict[str, str] = {}
+    try:
+        async for part in request.stream():
+            body += part
+            if upload_checksum and len(body) > LARGEST_PIECE:
+                raise TooLarge(f"Send pieces with a checksum of at most {LARGEST_PIECE >> 20} MiB.")
+            if not upload_checksum and len(body) >= KEPT_AT_ONCE:
+                headers = await keep()
+    except ClientDisconnect:
+        # What came is not sent again; only a checksum is of the whole.
+        if body and not upload_checksum:
+            await keep()
+        raise
+    if body or not headers:
+        headers = await keep()
     return Response(status_code=204, headers=headers)
+
+
+@router.post("/uploads/{token}", status_code=204)
+async def append_by_post(
+    token: str,
+    request: Request,
+    x_http_method_override: Annotated[str, Header()] = "",
+    upload_offset: Annotated[int, Header(ge=0, le=2**60)] = 0,
+    upload_checksum: Annotated[str, Header(max_length=200)] = "",
+    content_type: Annotated[str, Header()] = "",
+) -> Response:
+    """Add a piece, for clients behind a proxy that knows no PATCH (X-HTTP-Method-Override: PATCH)."""
+    if x_http_method_override.upper() != "PATCH":
+        raise HTTPException(405, headers={"Allow": "DELETE, GET, HEAD, PATCH"})
+    return await append(token, request, upload_offset, upload_checksum=upload_checksum, content_type=content_type)
 
 
 def _append(parts: WebParts, token: str, *, offset: int, body: bytes, checksum: str) -> dict[str, str]:

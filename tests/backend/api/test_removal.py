@@ -86,3 +86,14 @@ def test_a_refused_parent_that_is_uploaded_again_keeps_its_children(
     project.upload_checkpoint(networks[0], name="parent")
     again = project.checkpoint(child.id)
     assert (again.parent, again.root) == ("parent", "parent")
+
+
+def test_a_parent_may_be_taken_away(project: Project, networks: list[Path]) -> None:
+    project.upload_checkpoint(networks[0], name="first")
+    child = project.upload_checkpoint(networks[1], name="child", parent="first")
+    grandchild = project.upload_checkpoint(networks[2], name="grandchild", parent="child")
+    assert project.checkpoint(grandchild.id).root == "first"
+    alone = child.edit(parent="")
+    assert (alone.parent, alone.root) == (None, "child")
+    below = project.checkpoint(grandchild.id)
+    assert (below.parent, below.root) == ("child", "child")

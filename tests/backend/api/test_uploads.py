@@ -5,6 +5,8 @@ import hashlib
 import json
 import secrets
 import threading
+import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -180,3 +182,49 @@ def test_a_damaged_file_has_a_reason_and_is_healed_by_uploading_it_again(
         assert again.matrix(slug).values[0, 1] == pytest.approx(
             measure(slug)(*[load_file(p) for p in networks]).value, rel=1e-9
         )
+
+
+def test_one_request_may_bring_the_whole_file(server: Server, project: Project, tmp_path: Path) -> None:
+    """As usual clients of tus do; what came of one that was cut off is not sent again."""
+    torch.manual_seed(0)
+    path = tmp_path / "large.safetensors"
+    save_file({"w": torch.randn(4500, 4500)}, path)
+    data = path.read_bytes()
+    assert len(data) > 64 << 20
+    about = {"name": "large"}
+    metadata = f"kind {coded('checkpoint')},description {coded(json.dumps(about))}"
+    made = httpx.post(
+        f"{server.url}/api/v1/projects/{project.id}/uploads",
+        headers={**TUS, "Upload-Length": str(len(data)), "Upload-Metadata": metadata},
+    )
+    place = made.headers["Location"]
+
+    def cut_off() -> Iterator[bytes]:
+        yield data[: 20 << 20]
+        raise ConnectionError
+
+    sent = {**TUS, "Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
+    with pytest.raises(ConnectionError):
+        httpx.patch(server.url + place, content=cut_off(), headers=sent)
+    deadline = time.monotonic() + 10
+    offset = 0
+    while offset < 20 << 20 and time.monotonic() < deadline:
+        offset = int(httpx.head(server.url + place, headers=TUS).headers["Upload-Offset"])
+    assert offset >= 16 << 20
+    last = httpx.post(
+        server.url + place,
+        content=data[offset:],
+        headers={**sent, "Upload-Offset": str(offset), "X-HTTP-Method-Override": "PATCH"},
+        timeout=60,
+    )
+    assert last.headers["Upload-Offset"] == str(len(data))
+    assert project.wait_for(int(last.headers["Kinscape-Id"])).state == "ready"
+    assert httpx.post(server.url + place).status_code == 405
+
+
+def test_another_version_of_tus_is_told_ours(server: Server, project: Project) -> None:
+    answer = httpx.post(
+        f"{server.url}/api/v1/projects/{project.id}/uploads",
+        headers={"Tus-Resumable": "0.2.2", "Upload-Length": "5", "Upload-Metadata": ""},
+    )
+    assert (answer.status_code, answer.headers["Tus-Version"]) == (412, "1.0.0")

@@ -72,7 +72,7 @@ def test_surfaces_have_the_network_in_the_middle_and_planes_their_corners() -> N
     third = build("lenet", classes=4).eval()
     plane = curve("loss-plane", MODELS[0], references=[*MODELS, third], points=5)
     points = [
-        {"name": n, "x": plane.notes[f"x{k}"], "y": plane.notes[f"y{k}"], "distance": 0.0, "corner": True}
+        surfaces.PlanePoint(n, plane.number(f"x{k}"), plane.number(f"y{k}"), distance=0.0, is_corner=True)
         for k, n in enumerate(("a", "b", "c"), 1)
     ]
     drawn = surfaces.plane(plane, points, scheme="dark")

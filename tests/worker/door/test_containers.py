@@ -148,14 +148,14 @@ def test_every_container_gives_the_same_tensors(kind: str, tmp_path: Path) -> No
 def test_a_tensor_of_two_names_is_told(tmp_path: Path) -> None:
     for how in ({}, {"_use_new_zipfile_serialization": False}):
         _, manifest = opened(saved(state(), tmp_path / "m.pt", **how))
-        assert manifest["tied"] == {"head.weight": "embed.weight"}
+        assert manifest.tied == {"head.weight": "embed.weight"}
 
 
 def test_another_set_of_weights_can_be_asked_for(tmp_path: Path) -> None:
     path = saved({"model": state(), "ema": other(), "epoch": 1}, tmp_path / "m.pt")
     tensors, manifest = opened(path)
     assert torch.equal(tensors["body.0.weight"], state()["body.0.weight"])
-    assert manifest["told"] == ["The file also holds 'ema': to compare one of these, upload it again with weights=ema."]
+    assert manifest.told == ["The file also holds 'ema': to compare one of these, upload it again with weights=ema."]
     tensors, _ = opened(path, "ema")
     assert torch.equal(tensors["body.0.weight"], other()["body.0.weight"])
     with pytest.raises(Refusal, match="no set of weights called 'best'; it holds 'model', 'ema'"):
@@ -166,10 +166,10 @@ def test_another_set_of_weights_can_be_asked_for(tmp_path: Path) -> None:
 
 def test_what_is_left_out_is_told(tmp_path: Path) -> None:
     _, manifest = opened(saved(lightning(), tmp_path / "l.ckpt"))
-    assert manifest["told"] == ["Left out, as no part of the model: criterion.weight."]
+    assert manifest.told == ["Left out, as no part of the model: criterion.weight."]
     sparse = torch.eye(3).to_sparse()
     _, manifest = opened(saved({**state(), "mask": sparse}, tmp_path / "s.pt"))
-    assert manifest["told"] == ["Left out, as no ordinary tensors: 'mask'."]
+    assert manifest.told == ["Left out, as no ordinary tensors: 'mask'."]
 
 
 def test_an_expanded_tensor_is_what_it_shows(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from kinscape import build
+from kinscape.backend.contracts.uploads import UploadKind
 from kinscape.worker.door import unpickler
 from kinscape.worker.door.refusal import Refusal
 from kinscape.worker.loading import sandbox
@@ -25,7 +26,7 @@ from kinscape.worker.loading import sandbox
 def opened(path: Path, tmp_path: Path, kind: str = "checkpoint") -> sandbox.OpenedUpload:
     out = tmp_path / "out"
     out.mkdir(exist_ok=True)
-    return sandbox.open_file(path, out, kind=kind)
+    return sandbox.open_file(path, out, kind=UploadKind(kind))
 
 
 def weights() -> dict[str, torch.Tensor]:
@@ -53,7 +54,7 @@ def test_the_same_weights_in_any_file_have_one_hash_and_equal_bits(tmp_path: Pat
     hashes = set()
     for file in files:
         found = opened(file, tmp_path)
-        hashes.add(found.manifest["hash"])
+        hashes.add(found.manifest.hash)
         read = load_file(found.tensors)
         assert all(torch.equal(read[n], t) for n, t in state.items())
     assert len(hashes) == 1
@@ -176,13 +177,10 @@ def test_a_probe_set_says_what_is_in_it(tmp_path: Path) -> None:
     x = np.random.default_rng(0).normal(size=(10, 4, 4))
     x[1] = x[0]
     x[:, 0, 0] = 3
-    found = opened(npz(tmp_path / "p.npz", x=x, y=np.arange(10) % 3), tmp_path, "probe").manifest
-    assert found["samples"] == 10
-    assert found["shape"] == [1, 4, 4]
-    assert found["classes"] == 3
-    assert found["duplicates"] == 1
-    assert found["constant_features"] == 1
-    assert found["class_counts"] == [4, 3, 3]
+    found = opened(npz(tmp_path / "p.npz", x=x, y=np.arange(10) % 3), tmp_path, "probe").manifest.facts
+    assert found is not None
+    assert (found.samples, found.shape, found.classes) == (10, [1, 4, 4], 3)
+    assert (found.duplicates, found.constant_features, found.class_counts) == (1, 1, [4, 3, 3])
 
 
 @pytest.mark.parametrize(
@@ -239,7 +237,7 @@ def test_without_a_sandbox_pickles_are_refused_and_safetensors_read(
     with pytest.raises(Refusal, match="no sandbox"):
         opened(save(tmp_path / "b.pt", weights()), tmp_path)
     save_file(weights(), tmp_path / "a.safetensors")
-    assert opened(tmp_path / "a.safetensors", tmp_path).manifest["ok"]
+    assert opened(tmp_path / "a.safetensors", tmp_path).manifest.hash
 
 
 def test_random_damage_never_gets_past_the_door_unseen(tmp_path: Path) -> None:
@@ -253,4 +251,4 @@ def test_random_damage_never_gets_past_the_door_unseen(tmp_path: Path) -> None:
         file = tmp_path / f"{number}.pt"
         file.write_bytes(data)
         with contextlib.suppress(Refusal):
-            assert opened(file, tmp_path).manifest["ok"]
+            assert opened(file, tmp_path).manifest.hash

@@ -92,19 +92,19 @@ def test_the_same_samples_come_out_of_every_file(kind: Any, tmp_path: Path) -> N
     tensors, manifest = opened(kind(tmp_path / "file.npz"))
     assert np.array_equal(tensors["x"].numpy(), X)
     assert np.array_equal(tensors["y"].numpy(), Y)
-    assert manifest["classes"] == 3
+    assert manifest.facts.classes == 3
 
 
 def test_a_lone_array_is_samples(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", X)
     tensors, manifest = opened(tmp_path / "x.npy")
     assert np.array_equal(tensors["x"].numpy(), X)
-    assert manifest["classes"] is None
+    assert manifest.facts.classes is None
 
 
 def test_what_was_read_and_what_not_is_said(tmp_path: Path) -> None:
     _, manifest = opened(in_keras_names(tmp_path / "k.npz"))
-    assert manifest["told"] == [
+    assert manifest.told == [
         "Samples were read from x_test, labels from y_test.",
         "Not read: x_train, y_train.",
     ]
@@ -115,10 +115,10 @@ def test_images_of_bytes_are_divided_which_is_said(tmp_path: Path) -> None:
     path = npz(tmp_path / "i.npz", x=images)
     tensors, manifest = opened(path)
     assert torch.equal(tensors["x"], torch.from_numpy(images).float() / 255)
-    assert "divided by 255" in manifest["told"][0]
+    assert "divided by 255" in manifest.told[0]
     tensors, manifest = opened(path, "raw recognised")
     assert torch.equal(tensors["x"], torch.from_numpy(images).float())
-    assert manifest["told"] == []
+    assert manifest.told == []
 
 
 def test_colours_at_the_end_are_turned_which_is_said(tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_colours_at_the_end_are_turned_which_is_said(tmp_path: Path) -> None:
     path = npz(tmp_path / "i.npz", x=images)
     tensors, manifest = opened(path)
     assert torch.equal(tensors["x"], torch.from_numpy(images).permute(0, 3, 1, 2))
-    assert "colours last" in manifest["told"][0]
+    assert "colours last" in manifest.told[0]
     tensors, _ = opened(path, "unit as-given")
     assert torch.equal(tensors["x"], torch.from_numpy(images))
     # Maps with few channels in front stay as they are.
@@ -138,21 +138,21 @@ def test_tokens_stay_whole_numbers(tmp_path: Path) -> None:
     ids = RNG.integers(0, 30_000, (6, 7))
     tensors, manifest = opened(npz(tmp_path / "t.npz", input_ids=ids, attention_mask=np.ones_like(ids), labels=Y[:6]))
     assert np.array_equal(tensors["x"].numpy(), ids)
-    assert manifest["told"][1] == "Not read: attention_mask."
+    assert manifest.told[1] == "Not read: attention_mask."
 
 
 def test_labels_become_class_numbers_or_are_left_out(tmp_path: Path) -> None:
     tensors, manifest = opened(npz(tmp_path / "o.npz", x=X, y=np.eye(3)[Y]))
     assert np.array_equal(tensors["y"].numpy(), Y)
-    assert manifest["told"] == ["One-hot labels of 3 classes were read as class numbers."]
+    assert manifest.told == ["One-hot labels of 3 classes were read as class numbers."]
     tensors, manifest = opened(npz(tmp_path / "c.npz", x=X, y=Y[:, None]))
     assert np.array_equal(tensors["y"].numpy(), Y)
-    assert "(12, 1)" in manifest["told"][0]
+    assert "(12, 1)" in manifest.told[0]
     tensors, manifest = opened(npz(tmp_path / "r.npz", x=X, y=X[:, 0]))
     assert "y" not in tensors
-    assert manifest["told"] == ["y holds no class numbers, so the set has no labels."]
+    assert manifest.told == ["y holds no class numbers, so the set has no labels."]
     _, manifest = opened(npz(tmp_path / "s.npz", x=X, y=np.zeros(12)))
-    assert "All labels are 0" in manifest["told"][0]
+    assert "All labels are 0" in manifest.told[0]
 
 
 @pytest.mark.parametrize(

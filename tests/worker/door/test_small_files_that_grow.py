@@ -83,9 +83,9 @@ def test_images_that_compress_well_are_taken(tmp_path: Path) -> None:
     x[:, 10:18, 10:18] = np.arange(5000, dtype=np.uint8)[:, None, None]
     np.savez_compressed(tmp_path / "probe.npz", x=x, y=np.arange(5000) % 10)
     (tmp_path / "out").mkdir()
-    assert (
-        sandbox.open_file(tmp_path / "probe.npz", tmp_path / "out", kind=UploadKind.PROBE).manifest["samples"] == 5000
-    )
+    found = sandbox.open_file(tmp_path / "probe.npz", tmp_path / "out", kind=UploadKind.PROBE).manifest.facts
+    assert found is not None
+    assert found.samples == 5000
 
 
 def test_what_is_no_text_is_told_by_its_kind() -> None:
@@ -95,3 +95,26 @@ def test_what_is_no_text_is_told_by_its_kind() -> None:
     assert quoted(nested) == "something of type tuple"
     assert quoted("a" * 10_000).endswith("…'")
     assert len(quoted("a" * 10_000)) <= 80
+
+
+def test_a_tensor_of_too_many_dimensions_is_named(tmp_path: Path) -> None:
+    nested = START + b"}X\x01\x00\x00\x00wctorch._utils\n_rebuild_tensor_v2\n"
+    nested += b"((X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpuK\x01tQK\x00"
+    nested += b"(" + b"K\x01" * 65 + b"t(" + b"K\x01" * 65 + b"ttRs" + END
+    made = stored(
+        tmp_path / "many.pt", {"archive/data.pkl": nested, "archive/data/0": bytes(4), "archive/version": b"3"}
+    )
+    sentence, _ = refused(made, tmp_path / "out")
+    assert "has 65 dimensions; at most 64" in sentence
+
+
+def test_an_archive_with_a_password_says_so(tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", x=np.zeros((4, 3)))
+    data = bytearray((tmp_path / "x.npz").read_bytes())
+    # The flag of its only member, in front of it and in the list at the end.
+    for place in (6, data.index(b"PK\x01\x02") + 8):
+        data[place] |= 1
+    (tmp_path / "locked.npz").write_bytes(data)
+    for kind in UploadKind:
+        sentence, _ = refused(tmp_path / "locked.npz", tmp_path / f"out-{kind}", kind)
+        assert "encrypted" in sentence

@@ -39,7 +39,7 @@ def opened(path: Path) -> Program:
     upload = sandbox.open_file(path, out, kind=UploadKind.CHECKPOINT)
     assert upload.graph is not None
     graph = Graph.read(upload.graph)
-    dry_run.output_shape(dry_run.on_meta(graph, upload.manifest["tensors"]), graph)
+    dry_run.output_shape(dry_run.on_meta(graph, upload.manifest.tensors), graph)
     return Program(graph, load_file(upload.tensors))
 
 

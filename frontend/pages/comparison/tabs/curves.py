@@ -140,15 +140,15 @@ def _plane(page: OpenedComparison, _shown: Sequence[int], scheme: str) -> Any:
         return _framed(page, "loss-plane", [], sentences or ["The three networks are not part of this comparison."])
     values = page.block(page.matrix(measure, None))
     distance = dict(zip(values.ids, values.values[:, 0], strict=True))
-    corners = [(surface.notes[f"x{k}"], surface.notes[f"y{k}"]) for k in (1, 2, 3)]
+    corners = [(surface.number(f"x{k}"), surface.number(f"y{k}")) for k in (1, 2, 3)]
     points = [
-        {
-            "name": c.name,
-            "x": c.notes["x"],
-            "y": c.notes["y"],
-            "distance": float(distance[i]),
-            "corner": (c.notes["x"], c.notes["y"]) in corners,
-        }
+        surfaces.PlanePoint(
+            name=c.name,
+            x=c.number("x"),
+            y=c.number("y"),
+            distance=float(distance[i]),
+            is_corner=(c.number("x"), c.number("y")) in corners,
+        )
         for i, c in curves.items()
     ]
     return _framed(page, "loss-plane", [graph(surfaces.plane(surface, points, scheme=scheme))], sentences)
