@@ -13,6 +13,7 @@ from kinscape.backend.store.database import Database
 from kinscape.backend.store.files import Files
 from kinscape.frontend.access import Access
 from kinscape.frontend.app import content_security_policy, create_dashboard
+from kinscape.frontend.dash_requests import DashRequests
 from kinscape.migrations.moving import head
 
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104
@@ -36,7 +37,7 @@ def create(settings: WebSettings) -> ASGIApp:
     dashboard = create_dashboard(app, access)
     # Dash sets itself up at its first page; done here, deep links work as the first request too.
     dashboard._setup_server()
-    return guarded(app, parts, csp=content_security_policy(dashboard))
+    return guarded(DashRequests(app, dashboard), parts, csp=content_security_policy(dashboard))
 
 
 def main() -> None:
