@@ -84,6 +84,9 @@ def _fits(given: Any, wanted: Sequence[Mapping[str, Any]]) -> bool:
 
 
 def _listed(given: Any) -> Any:
+    """Outputs as a list: one alone comes as it is, and a callback without any says nothing."""
+    if given is None:
+        return []
     return [given] if isinstance(given, dict) else given
 
 
