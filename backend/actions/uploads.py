@@ -283,10 +283,6 @@ def _healed(session: Session, files: Files, upload: UploadRow, digest: str) -> i
 def _new_checkpoint(session: Session, files: Files, upload: UploadRow, digest: str) -> int:
     text = CheckpointDescription.model_validate(upload.description)
     _check_checkpoint(session, files, upload.project_id, text)
-    # Another set of weights in the same file is another checkpoint.
-    twin = None if text.weights else checkpoints.with_upload(session, upload.project_id, digest)
-    if twin is not None:
-        raise Conflict(f"This file is already here as {short(twin.name)}.")
     refused = checkpoints.named(session, upload.project_id, text.name)
     if refused is not None and refused.state is not State.REFUSED:
         raise Conflict(

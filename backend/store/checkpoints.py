@@ -62,7 +62,7 @@ def named(session: Session, project_id: int, name: str) -> CheckpointRow | None:
 
 
 def with_content(session: Session, row: CheckpointRow) -> CheckpointRow | None:
-    """Another ready checkpoint of the project with the same weights and architecture."""
+    """The first ready checkpoint of the project with the same weights and architecture, but this one."""
     query = select(CheckpointRow).where(
         CheckpointRow.project_id == row.project_id,
         CheckpointRow.content_hash == row.content_hash,
@@ -70,7 +70,7 @@ def with_content(session: Session, row: CheckpointRow) -> CheckpointRow | None:
         CheckpointRow.state == State.READY,
         CheckpointRow.id != row.id,
     )
-    return session.scalar(query.limit(1))
+    return session.scalar(query.order_by(CheckpointRow.id).limit(1))
 
 
 def with_upload(session: Session, project_id: int, upload_hash: str) -> CheckpointRow | None:
@@ -96,7 +96,7 @@ def comparisons_with(session: Session, row: CheckpointRow) -> int:
 
 def dependants(session: Session, row: CheckpointRow) -> list[str]:
     """Names of the checkpoints that have this one as parent, initial weights or teacher."""
-    related = (CheckpointRow.parent_id, CheckpointRow.init_of_id, CheckpointRow.teacher_id, CheckpointRow.root_id)
+    related = (CheckpointRow.parent_id, CheckpointRow.init_of_id, CheckpointRow.teacher_id)
     query = select(CheckpointRow.name).where(or_(*(column == row.id for column in related)), CheckpointRow.id != row.id)
     return list(session.scalars(query.order_by(CheckpointRow.id)))
 

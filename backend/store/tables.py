@@ -60,14 +60,8 @@ class CheckpointRow(Key, Base):
     __tablename__ = "checkpoints"
     __table_args__ = (
         UniqueConstraint("project_id", "name"),
-        Index(
-            "uq_checkpoints_content",
-            "project_id",
-            "content_hash",
-            "architecture_hash",
-            unique=True,
-            postgresql_where=text("state = 'ready'"),
-        ),
+        # Not unique: two runs share their start.
+        Index("ix_checkpoints_content", "project_id", "content_hash", "architecture_hash"),
     )
     project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"), index=True)
     name: Mapped[str]

@@ -205,11 +205,13 @@ def _settle_checkpoint(
         row.facts = row.facts.model_copy(update={"proposals": fitting})
         notes = describe_weights(row, [described(p.architecture, p.arguments) for p in fitting])
     _check_description(row)
-    twin = checkpoints.with_content(session, row)
-    if twin is not None:
-        raise Refusal(f"These weights are already here as {quoted(twin.name)}.")
     row.state = State.READY
     notes = [*row.facts.told, *notes]
+    twin = checkpoints.with_content(session, row)
+    if twin is not None:
+        notes.append(f"Its weights are those of {quoted(twin.name)}, so both count as one independent model.")
+        if row.parent_id is None and row.root_id is None:
+            row.root_id = twin.root_id or twin.id
     if row.facts.non_finite:
         notes.append(f"{row.facts.non_finite} weights are NaN or infinite; measures will say so.")
     row.reason = " ".join(notes)

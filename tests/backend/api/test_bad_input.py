@@ -53,16 +53,19 @@ def test_an_empty_file_is_refused_before_anything_is_stored(project: Project, tm
     assert project.checkpoints() == []
 
 
-def test_the_same_bytes_twice_are_one_checkpoint(project: Project, networks: list[Path], tmp_path: Path) -> None:
-    project.upload_checkpoint(networks[0], name="first", **LENET)
-    with refused(409, "already here as 'first'"):
-        project.upload_checkpoint(networks[0], name="second", **LENET)
+def test_the_same_weights_may_come_twice_which_is_said(project: Project, networks: list[Path], tmp_path: Path) -> None:
+    """Two runs share their start; both are one independent model."""
+    first = project.upload_checkpoint(networks[0], name="first", **LENET)
     torch.save(load_file(networks[0]), tmp_path / "same.pt")
-    with refused(422, "already here as 'first'"):
-        project.upload_checkpoint(tmp_path / "same.pt", name="third", **LENET)
+    for name, path in (("second", networks[0]), ("third", tmp_path / "same.pt")):
+        again = project.upload_checkpoint(path, name=name, **LENET)
+        assert again.content_hash == first.content_hash
+        assert "weights are those of 'first'" in again.reason
+        assert again.root == "first"
     with refused(409, "named 'first' exists"):
         project.upload_checkpoint(networks[1], name="first", **LENET)
-    assert [c.name for c in project.checkpoints() if c.state == "ready"] == ["first"]
+    assert sorted(c.name for c in project.checkpoints() if c.state == "ready") == ["first", "second", "third"]
+    first.delete()
 
 
 @pytest.mark.parametrize(
