@@ -12,6 +12,7 @@ from kinscape.backend.contracts.matrices import Reading
 from kinscape.client import Client, Comparison, PackedMatrix
 from kinscape.client.http import connections
 
+# Followed by the number of the link; without it in browsers that opened one before links had cookies of their own.
 SHARE_COOKIE = "kinscape_share"
 # Forty matrices of 500 checkpoints.
 CACHE_BYTES = 256 << 20
@@ -32,7 +33,8 @@ class Access:
         request = get_current_request()
         headers: dict[str, str] = {}
         if (path or "").startswith("/shared/"):
-            headers["Kinscape-Share"] = request.cookies.get(SHARE_COOKIE, "-")
+            own = f"{SHARE_COOKIE}_{(path or '').split('/')[2]}"
+            headers["Kinscape-Share"] = request.cookies.get(own) or request.cookies.get(SHARE_COOKIE, "-")
         else:
             for name in ("cookie", "authorization"):
                 if name in request.headers:

@@ -6,7 +6,7 @@ It fails closed: what is not listed here needs an owner.
 import asyncio
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit
@@ -23,6 +23,9 @@ from kinscape.backend.settings import LOOPBACK, WebSettings
 OWNER_COOKIE = "kinscape_owner"
 SHARE_COOKIE = "kinscape_share"
 SHARE_HEADER = "kinscape-share"
+SHARED_PAGE = re.compile(r"/shared/(\d+)")
+# So many links of one browser are tried before it is told that none opens this.
+MOST_LINKS = 20
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 # Looking up one share is one query. Its threads are its own: every request of a visitor begins here, also those that
 # a thread of the dashboard waits for (docs/decisions/0013).
@@ -95,14 +98,21 @@ class Guard:
 
     async def _principal(self, scope: Scope) -> Principal | None:
         headers, cookies = Headers(scope=scope), HTTPConnection(scope).cookies
-        token = headers.get(SHARE_HEADER) or (cookies.get(SHARE_COOKIE) if "/shared/" in scope["path"] else None)
-        if token is None and self._is_owner(headers, cookies):
+        header, path = headers.get(SHARE_HEADER), scope["path"]
+        tokens = [header] if header else link_tokens(cookies, path)
+        # An owner who opens a link sees what its visitors see.
+        is_of_link = bool(header) or (path.startswith("/shared/") and bool(tokens))
+        if not is_of_link and self._is_owner(headers, cookies):
             return Principal()
-        token = token or cookies.get(SHARE_COOKIE)
-        if not token:
-            return None
-        share = await asyncio.get_running_loop().run_in_executor(self._lookups, self.open_share, token)
-        return None if share is None else Principal(share)
+        known: Principal | None = None
+        for token in tokens:
+            share = await asyncio.get_running_loop().run_in_executor(self._lookups, self.open_share, token)
+            if share is None:
+                continue
+            if shared_may(scope, share):
+                return Principal(share)
+            known = known or Principal(share)
+        return known
 
     def _is_owner(self, headers: Headers, cookies: dict[str, str]) -> bool:
         if not self.settings.needs_token:
@@ -172,6 +182,16 @@ class Guard:
             await send(message)
 
         return safe
+
+
+def link_tokens(cookies: Mapping[str, str], path: str) -> list[str]:
+    """Tokens of the links that a browser has opened: that of a shared page, or all of them, the newest first."""
+    page = SHARED_PAGE.fullmatch(path)
+    if page:
+        names = [f"{SHARE_COOKIE}_{page.group(1)}", SHARE_COOKIE]
+    else:
+        names = [n for n in reversed(list(cookies)) if n == SHARE_COOKIE or n.startswith(f"{SHARE_COOKIE}_")]
+    return [cookies[name] for name in names if cookies.get(name)][:MOST_LINKS]
 
 
 def shared_may(scope: Scope, share: Share | None) -> bool:

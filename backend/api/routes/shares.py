@@ -49,7 +49,7 @@ def open_link(session: Transaction, parts: Opened, token: str) -> Response:
     view = f"?{share.view}" if share.view else ""
     answer = RedirectResponse(f"/shared/{share.id}{view}", 303)
     answer.set_cookie(
-        SHARE_COOKIE,
+        f"{SHARE_COOKIE}_{share.id}",
         token,
         max_age=COOKIE_S,
         httponly=True,

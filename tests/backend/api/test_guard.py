@@ -142,6 +142,37 @@ def test_a_link_opens_its_own_comparison_and_nothing_else(guarded: Server, link:
         assert visitor.delete("/api/v1/checkpoints/1").status_code == 403
 
 
+def test_two_links_in_one_browser_open_both(guarded: Server, link: tuple[int, int, str]) -> None:
+    shared, other, url = link
+    with (
+        Client(guarded.url, TOKEN) as owner,
+        httpx.Client(base_url=guarded.url, follow_redirects=False) as visitor,
+    ):
+        share = owner.comparison(other).share()
+        assert share.url is not None
+        pages = [visitor.get("/s/" + address.rsplit("/", 1)[1]).headers["location"] for address in (url, share.url)]
+        for page in pages:
+            assert visitor.get(page).status_code == 200
+        for comparison in (shared, other):
+            assert visitor.get(f"/api/v1/comparisons/{comparison}").status_code == 200
+        assert visitor.get("/api/v1/projects").status_code == 403
+        share.revoke()
+        # The other one stays open.
+        assert visitor.get(pages[1]).status_code == 404
+        assert visitor.get(f"/api/v1/comparisons/{other}").status_code == 403
+        assert visitor.get(pages[0]).status_code == 200
+
+
+def test_a_link_that_was_opened_before_links_had_cookies_of_their_own_stays_open(
+    guarded: Server, link: tuple[int, int, str]
+) -> None:
+    shared, _, url = link
+    cookie = {"Cookie": f"kinscape_share={url.rsplit('/', 1)[1]}"}
+    assert httpx.get(f"{guarded.url}/api/v1/comparisons/{shared}", headers=cookie).status_code == 200
+    number = httpx.get(f"{guarded.url}/api/v1/shared", headers=cookie).json()["id"]
+    assert httpx.get(f"{guarded.url}/shared/{number}", headers=cookie).status_code == 200
+
+
 def test_wrong_expired_and_revoked_links_look_the_same(guarded: Server, link: tuple[int, int, str]) -> None:
     with Client(guarded.url, TOKEN) as owner:
         share = owner.comparison(link[0]).share()
