@@ -8,7 +8,6 @@ from cachetools import LRUCache
 from dash.backends._fastapi import get_current_request
 
 from kinscape.backend.contracts.cards import Card
-from kinscape.backend.contracts.matrices import Reading
 from kinscape.client import Client, Comparison, PackedMatrix
 from kinscape.client.http import connections
 
@@ -51,15 +50,13 @@ class Access:
             self._cards = {c.slug: c for c in client.measures()}
         return self._cards
 
-    def matrix(
-        self, comparison: Comparison, measure: str, layer: str | None, *, reading: Reading = Reading.RAW
-    ) -> PackedMatrix:
+    def matrix(self, comparison: Comparison, measure: str, layer: str | None) -> PackedMatrix:
         """A matrix, cached while its version stays; the comparison was read on behalf of this visitor."""
-        key = (comparison.id, measure, layer, comparison.details.progress.version, reading)
+        key = (comparison.id, measure, layer, comparison.details.progress.version)
         with self._lock:
             if key in self._matrices:
                 return self._matrices[key]
-        matrix = comparison.packed_matrix(measure, layer=layer, reading=reading)
+        matrix = comparison.packed_matrix(measure, layer=layer)
         with self._lock, contextlib.suppress(ValueError):
             # A matrix larger than the whole cache is not cached.
             self._matrices[key] = matrix

@@ -1,20 +1,18 @@
 """The dashboard as one Dash application on the API's server."""
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
-from dash import Dash, Input, Output, State, html
+from dash import Dash, Input, Output, State, html, no_update
 from fastapi import FastAPI
 
 from kinscape.client import Client, ClientError, Project
 from kinscape.frontend.access import Access
 from kinscape.frontend.components import frame
 from kinscape.frontend.components.words import nothing, trouble
-from kinscape.frontend.pages import compare, library, simple
+from kinscape.frontend.pages import compare, comparisons, library, simple
 from kinscape.frontend.pages.comparison import page as comparison
-from kinscape.frontend.pages.comparison.opened import OpenedComparison, comparison_of
-from kinscape.frontend.pages.comparison.tabs import multiples
-from kinscape.frontend.view import View
 from kinscape.frontend.wiring import on, on_error
 
 ASSETS = Path(__file__).with_name("assets")
@@ -26,9 +24,6 @@ CSP = (
     "font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'"
 )
-
-# Small matrices on a start page.
-AT_A_GLANCE = 8
 
 
 def create_dashboard(server: FastAPI, access: Access) -> Dash:
@@ -52,7 +47,7 @@ def create_dashboard(server: FastAPI, access: Access) -> Dash:
     )
     app.layout = frame.layout()
     _register_pages(app, access)
-    for room in (library, compare, comparison, simple):
+    for room in (library, compare, comparison, comparisons, simple):
         room.register(app, access)
     return app
 
@@ -67,26 +62,36 @@ def _register_pages(app: Dash, access: Access) -> None:
         app,
         Output("page", "children"),
         Output("header", "children"),
+        Output("last-project", "data"),
         Input("address", "pathname"),
-        State("scheme", "data"),
+        State("last-project", "data"),
     )
-    def show(path: str, scheme: str) -> tuple[Any, Any]:
+    def show(path: str, last: Any) -> tuple[Any, Any, Any]:
         client = access.client(path)
         try:
-            body = _home(access, client, scheme) if path.strip("/") == "" else _page(client, path)
-            return body, _header(client, path)
+            body = _home(client) if path.strip("/") == "" else _page(client, path)
+            header, project = _header(client, path, last)
+            return body, header, project
         except ClientError as error:
-            return trouble(str(error)), frame.header(project=None, projects=[], path=path, running=0)
+            header = _header_without_trouble(client, path, last)
+            return trouble(str(error)), header, last
 
     @on(
         app,
-        Output("header", "children", allow_duplicate=True),
+        Output("running", "children"),
         Input("tick", "n_intervals"),
         State("address", "pathname"),
+        State("running", "children"),
         prevent_initial_call=True,
     )
-    def refresh(_: int, path: str) -> Any:
-        return _header(access.client(path), path)
+    def refresh(_: int, path: str, shown: str) -> Any:
+        if path.startswith("/shared/"):
+            return no_update
+        try:
+            words = frame.running_words(len(access.client(path).running()))
+        except ClientError:
+            return no_update
+        return no_update if words == shown else words
 
 
 def _page(client: Client, path: str) -> Any:
@@ -96,8 +101,7 @@ def _page(client: Client, path: str) -> Any:
     if parts == ["new"]:
         return simple.new_project()
     if parts[0] in ("comparison", "shared") and len(parts) == 2:
-        client.comparison(comparison_of(client, path))
-        return comparison.shell(path)
+        return comparison.shell(client, path)
     if parts[0] == "projects" and len(parts) >= 2 and parts[1].isdecimal():
         project = client.project_numbered(int(parts[1]))
         rest = parts[2:]
@@ -105,8 +109,9 @@ def _page(client: Client, path: str) -> Any:
             return library.page(project)
         if rest == ["compare"]:
             return compare.page(client, project)
-        if rest == ["studies"]:
-            return simple.studies(project)
+        if rest in (["comparisons"], ["studies"]):
+            # Addresses of before comparisons were called comparisons.
+            return comparisons.page(project)
     return nothing(
         "There is nothing here",
         "The address is not one of this dashboard's pages.",
@@ -114,7 +119,7 @@ def _page(client: Client, path: str) -> Any:
     )
 
 
-def _home(access: Access, client: Client, scheme: str) -> Any:
+def _home(client: Client) -> Any:
     """All projects, and under them the newest comparison at a glance."""
     projects = client.projects()
     if not projects:
@@ -127,28 +132,36 @@ def _home(access: Access, client: Client, scheme: str) -> Any:
     if newest is None:
         return simple.home(projects)
     name = newest.name or f"Comparison {newest.id}"
-    opened = OpenedComparison(access, client, newest, View(), f"/comparison/{newest.id}")
-    glance = multiples.draw(opened, scheme, most=AT_A_GLANCE)
-    return html.Div([simple.home(projects), html.H2(frame.link(name, f"/comparison/{newest.id}")), glance])
+    heading = html.H2(frame.link(name, f"/comparison/{newest.id}"))
+    return html.Div([simple.home(projects), heading, comparison.glance(newest.id)])
 
 
-def _header(client: Client, path: str) -> Any:
+def _header(client: Client, path: str, last: Any) -> tuple[Any, int | None]:
+    """The header, and the number of the project that it names."""
     if path.startswith("/shared/"):
-        return frame.header(project=None, projects=[], path=path, running=0)
+        return frame.header(project=None, projects=[], path=path, running=0), None
     projects = client.projects()
-    running = client.running()
-    return frame.header(project=_current(client, path, projects), projects=projects, path=path, running=len(running))
+    project = _current(client, path, projects, last)
+    header = frame.header(project=project, projects=projects, path=path, running=len(client.running()))
+    return header, None if project is None else project.id
 
 
-def _current(client: Client, path: str, projects: list[Project]) -> Project | None:
+def _header_without_trouble(client: Client, path: str, last: Any) -> Any:
+    """The header above a page that is not there; what led here should not take the way back."""
+    try:
+        return _header(client, path, last)[0]
+    except ClientError:
+        return frame.header(project=None, projects=[], path=path, running=0)
+
+
+def _current(client: Client, path: str, projects: list[Project], last: Any) -> Project | None:
+    """The project of an address; where it has none, the one that was looked at before."""
     parts = [p for p in path.split("/") if p]
-    number: int | None = None
+    number = last if isinstance(last, int) else None
     if len(parts) >= 2 and parts[1].isdecimal():
         if parts[0] == "projects":
             number = int(parts[1])
         elif parts[0] == "comparison":
-            try:
+            with contextlib.suppress(ClientError):
                 number = client.comparison(int(parts[1])).details.project
-            except ClientError:
-                number = None
     return next((p for p in projects if p.id == number), projects[0] if projects else None)

@@ -1,6 +1,10 @@
-"""The view: everything on the screen that an address has to bring back."""
+"""The view: everything on the screen that an address has to bring back.
+
+``frontend/browser/view.ts`` says the same to the browser; a test holds both against one another.
+"""
 
 import pkgutil
+import re
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Self
@@ -9,13 +13,21 @@ from urllib.parse import parse_qsl, urlencode
 # Every file there is a tab (frontend/pages/comparison/tab.py); only their names are read here.
 TABS = tuple(sorted(m.name for m in pkgutil.iter_modules([str(Path(__file__).parent / "pages/comparison/tabs")])))
 ORDERS = ("alike", "group", "name", "added")
-SCALES = ("rank", "fit", "full")
+SCALES = ("fixed", "rank", "fit", "full")
 READINGS = ("raw", "above-chance", "against-seeds")
 CONTROLS = ("raw", "held")
-TEXTS = ("measure", "layer", "g", "h", "single", "outcome")
+SURE = ("", "width", "fade")
+TEXTS = ("measure", "layer", "g", "h", "single", "outcome", "columns")
 NUMBERS = ("a", "b", "c", "d")
+# What opens where an address names no view at all.
+FIRST = "summary"
+# An order by a column of single models is called after it.
+BY = "by:"
+LIST = re.compile(r"[0-9]+(,[0-9]+)*")
+WINDOW = re.compile(r"[0-9]+-[0-9]+,[0-9]+-[0-9]+")
 # A parameter of an address that is longer is not one of ours.
 LONGEST = 300
+LONGEST_LIST = 4000
 
 
 @dataclass(frozen=True)
@@ -25,10 +37,15 @@ class View:
     Attributes:
         tab: which picture.
         measure, layer: what the picture is of; empty means the comparison's first.
-        order: how rows are sorted; ``alike`` is the seriated order.
-        scale: whether colours are spread evenly over the values by rank, or span the values, or the whole range.
+        order: how rows are sorted; ``alike`` is the seriated order, ``by:`` a measure that of its numbers.
+        scale: whether colours have one fixed scale with a robust end, are spread evenly over the values by rank, or
+            span the values, or the whole range.
         reading: whether numbers are shown raw, above chance, or against independent seeds.
-        a, b: selected checkpoints, 0 for none.
+        sure: how certain the numbers are: not shown, as width below the diagonal, or by fading.
+        columns: which measures of single models stand beside the matrix: a family, ``all``, ``none``, or the key ones.
+        aside: checkpoints that are left out of the picture, as numbers with commas.
+        zoom: rows and columns that are shown, as positions.
+        a, b: selected checkpoints, 0 for both or the second for none.
         g, h: groups that are tested against one another.
         single, outcome: measures of single models: whose layers, or what against what.
         held: whether associations are shown raw or controlling for train loss.
@@ -39,8 +56,12 @@ class View:
     measure: str = ""
     layer: str = ""
     order: str = "alike"
-    scale: str = "rank"
+    scale: str = "fixed"
     reading: str = "raw"
+    sure: str = ""
+    columns: str = ""
+    aside: str = ""
+    zoom: str = ""
     a: int = 0
     b: int = 0
     c: int = 0
@@ -54,23 +75,39 @@ class View:
     @classmethod
     def of(cls, query: str | None) -> Self:
         """The view that an address names; what it does not name, or names wrongly, is the default."""
-        found: dict[str, Any] = {}
-        allowed = {"tab": TABS, "order": ORDERS, "scale": SCALES, "reading": READINGS, "held": CONTROLS}
-        for key, value in parse_qsl((query or "").lstrip("?")):
-            if (key in allowed and value in allowed[key]) or (key in TEXTS and len(value) <= LONGEST):
+        named = parse_qsl((query or "").lstrip("?"))
+        found: dict[str, Any] = {} if named else {"tab": FIRST}
+        for key, value in named:
+            if key in NUMBERS:
+                if value.isascii() and value.isdecimal() and len(value) < 16:
+                    found[key] = int(value)
+            elif _fits(key, value):
                 found[key] = value
-            elif key in NUMBERS and value.isascii() and value.isdecimal() and len(value) < 19:
-                found[key] = int(value)
         return cls(**found)
 
     def query(self) -> str:
-        """The address's part after the question mark, only what differs from the default."""
+        """The address's part from the question mark on: the tab, and what else differs from the default."""
         blank = type(self)()
         changed = {
             f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != getattr(blank, f.name)
         }
-        return f"?{urlencode(changed)}" if changed else ""
+        return f"?{urlencode({'tab': self.tab, **changed})}"
 
     def but(self, **changes: Any) -> Self:
         """The same view with something else selected."""
         return replace(self, **changes)
+
+
+ALLOWED = {"tab": TABS, "scale": SCALES, "reading": READINGS, "held": CONTROLS, "sure": SURE}
+
+
+def _fits(key: str, value: str) -> bool:
+    if key in ALLOWED:
+        return value in ALLOWED[key]
+    if key == "order":
+        return value in ORDERS or (value.startswith(BY) and len(value) <= LONGEST)
+    if key == "aside":
+        return len(value) <= LONGEST_LIST and LIST.fullmatch(value) is not None
+    if key == "zoom":
+        return len(value) <= LONGEST and WINDOW.fullmatch(value) is not None
+    return key in TEXTS and len(value) <= LONGEST

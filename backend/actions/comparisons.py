@@ -10,6 +10,7 @@ from kinscape.backend.contracts.cards import Arity
 from kinscape.backend.contracts.comparisons import (
     AskedMeasure,
     Comparison,
+    ComparisonChange,
     ComparisonCreate,
     ComparisonState,
     Counts,
@@ -50,7 +51,7 @@ def ask(session: Session, project: int, request: ComparisonCreate, *, trace: str
     wanted = plans.check(session, project, request)
     specification = wanted.specification()
     there = comparisons.with_specification(session, project, specification.digest())
-    if there is not None and there.state is ComparisonState.RUNNING:
+    if there is not None and there.state is ComparisonState.RUNNING and there.deleted is None:
         return there, False
     numbers = questions.add(session, wanted.questions())
     work = plans.plan(session, wanted)
@@ -62,6 +63,7 @@ def ask(session: Session, project: int, request: ComparisonCreate, *, trace: str
         state=ComparisonState.RUNNING,
     )
     row.cells_new, row.cells_reused = work.new, work.reused
+    row.deleted = None
     if there is not None and not work.new:
         return row, False
     row.state = ComparisonState.RUNNING
@@ -109,15 +111,43 @@ def retry(session: Session, id: int) -> Comparison:
     return get(session, id)
 
 
+def change(session: Session, id: int, wanted: ComparisonChange) -> Comparison:
+    """Another name, or other notes."""
+    row = comparisons.locked(session, id)
+    if wanted.name is not None:
+        row.name = wanted.name
+    if wanted.notes is not None:
+        row.notes = wanted.notes
+    return get(session, id)
+
+
+def delete(session: Session, id: int) -> None:
+    """Put a comparison away, with its links; what is being computed of it is cancelled."""
+    row = comparisons.locked(session, id)
+    if row.state is ComparisonState.RUNNING:
+        cancel(session, id)
+    row.deleted = session.scalar(select(func.now()))
+
+
+def restore(session: Session, id: int) -> Comparison:
+    """Bring a deleted comparison back, with its links."""
+    comparisons.deleted(session, id).deleted = None
+    session.flush()
+    return get(session, id)
+
+
 def get(session: Session, id: int) -> Comparison:
     """One comparison."""
     return _described(session, [comparisons.get(session, id)])[0]
 
 
-def of_project(session: Session, project: int, window: Window = EVERYTHING) -> Listed[Comparison]:
-    """Comparisons of a project, newest first."""
+def of_project(
+    session: Session, project: int, window: Window = EVERYTHING, *, are_deleted: bool = False
+) -> Listed[Comparison]:
+    """Comparisons of a project, or its deleted ones, newest first."""
     projects.get(session, project)
-    return comparisons.of_project(session, project, window).made(lambda rows: _described(session, rows))
+    rows = comparisons.of_project(session, project, window, are_deleted=are_deleted)
+    return rows.made(lambda some: _described(session, some))
 
 
 def running(session: Session, window: Window = EVERYTHING) -> Listed[Comparison]:
@@ -172,6 +202,7 @@ def _described(session: Session, rows: Sequence[ComparisonRow]) -> list[Comparis
                 counts=Counts(new=row.cells_new, reused=row.cells_reused),
                 progress=progress_from(row, tallies[row.id]),
                 log=jobs.failures(session, row.id),
+                notes=row.notes,
                 created=row.created,
             )
         )

@@ -37,16 +37,20 @@ class MatrixArrays:
     told: Ints
     reasons: list[Reason]
 
+    @property
+    def missing(self) -> list[MissingCell]:
+        """The places without a number, and why."""
+        rows, columns = np.nonzero(self.told >= 0)
+        codes = self.told[rows, columns].tolist()
+        return [
+            MissingCell(row=i, column=j, why=self.reasons[code].why, sentence=self.reasons[code].sentence)
+            for i, j, code in zip(rows.tolist(), columns.tolist(), codes, strict=True)
+        ]
+
     def document(self) -> MatrixLists:
         """The same as one JSON document."""
-        rows, columns = np.nonzero(self.told >= 0)
-        missing = [
-            MissingCell(row=i, column=j, why=reason.why, sentence=reason.sentence)
-            for i, j, code in zip(rows.tolist(), columns.tolist(), self.told[rows, columns].tolist(), strict=True)
-            if (reason := self.reasons[code])
-        ]
         packed = {name: Numbers.of(getattr(self, name)) for name in ("values", "low", "high")}
-        return MatrixLists(**dict(self.header), **packed, missing=missing)
+        return MatrixLists(**dict(self.header), **packed, missing=self.missing)
 
 
 def matrix(

@@ -21,6 +21,7 @@ from kinscape.backend.api.parts import WebParts
 from kinscape.backend.api.routes import checkpoints, comparisons, offers, probes, projects, results, shares, uploads
 from kinscape.backend.contracts.problems import NotFound
 from kinscape.backend.contracts.shares import Share
+from kinscape.backend.store import comparisons as comparisons_store
 from kinscape.backend.store import jobs
 
 # Jobs whose worker died wait this long at most after their lease has ended.
@@ -116,5 +117,6 @@ def _tidy(parts: WebParts) -> None:
     with parts.database.transaction() as session:
         again = jobs.reconcile(session)
         gone = incoming.collect_expired(session, parts.files)
+        comparisons_store.forget_deleted(session)
     if again or gone:
         log.info("reconcile.done woken=%d uploads_removed=%d", again, gone)

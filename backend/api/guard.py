@@ -23,6 +23,8 @@ from kinscape.backend.settings import LOOPBACK, WebSettings
 OWNER_COOKIE = "kinscape_owner"
 SHARE_COOKIE = "kinscape_share"
 SHARE_HEADER = "kinscape-share"
+# The number of the link whose page asks: its browser holds the token in a cookie that no script can read.
+PAGE_HEADER = "kinscape-shared-page"
 SHARED_PAGE = re.compile(r"/shared/(\d+)")
 # So many links of one browser are tried before it is told that none opens this.
 MOST_LINKS = 20
@@ -98,10 +100,11 @@ class Guard:
 
     async def _principal(self, scope: Scope) -> Principal | None:
         headers, cookies = Headers(scope=scope), HTTPConnection(scope).cookies
-        header, path = headers.get(SHARE_HEADER), scope["path"]
+        header, page = headers.get(SHARE_HEADER), headers.get(PAGE_HEADER)
+        path = f"/shared/{page}" if page and page.isascii() and page.isdecimal() else scope["path"]
         tokens = [header] if header else link_tokens(cookies, path)
         # An owner who opens a link sees what its visitors see.
-        is_of_link = bool(header) or (path.startswith("/shared/") and bool(tokens))
+        is_of_link = bool(header) or bool(page) or (path.startswith("/shared/") and bool(tokens))
         if not is_of_link and self._is_owner(headers, cookies):
             return Principal()
         known: Principal | None = None

@@ -1,12 +1,13 @@
 """What routes are given: one transaction, the file store, the settings."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Protocol, TypeVar
 
 from fastapi import Depends, Path, Query, Request, Response
 from sqlalchemy.orm import Session
 
+from kinscape.backend.api.drawn import DrawnMatrices
 from kinscape.backend.queue import CeleryQueue
 from kinscape.backend.settings import WebSettings
 from kinscape.backend.store.database import Database
@@ -33,6 +34,7 @@ class WebParts:
     database: Database
     files: Files
     queue: CeleryQueue
+    drawn: DrawnMatrices = field(default_factory=DrawnMatrices)
 
 
 def parts_of(request: Request) -> WebParts:

@@ -6,10 +6,10 @@ import hashlib
 import json
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from kinscape.backend.contracts.cards import Arity, Slug
-from kinscape.backend.contracts.projects import Id
+from kinscape.backend.contracts.projects import Id, printable, written
 
 PENULTIMATE = "penultimate"
 OUTPUT = "output"
@@ -54,7 +54,7 @@ class ComparisonCreate(BaseModel):
     """Checkpoints, probe sets by role and measures, asked for once."""
 
     model_config = ConfigDict(extra="forbid")
-    name: Annotated[str, Field(max_length=200)] = ""
+    name: Annotated[str, Field(max_length=200), AfterValidator(printable)] = ""
     checkpoints: Annotated[list[Id], Field(max_length=1000)]
     probe: Id
     train_probe: Id | None = None
@@ -113,6 +113,14 @@ class Specification(BaseModel):
             layers=[] if self.layers == [PENULTIMATE] else self.layers,
             **self.model_dump(include={"probe", "train_probe", "layer_pairs", "reduction", "precision", "seed"}),
         )
+
+
+class ComparisonChange(BaseModel):
+    """What may be changed of a comparison after it was asked for."""
+
+    model_config = ConfigDict(extra="forbid")
+    name: Annotated[str, Field(max_length=200), AfterValidator(printable)] | None = None
+    notes: Annotated[str, Field(max_length=20_000), AfterValidator(written)] | None = None
 
 
 class ComparisonState(enum.StrEnum):
@@ -177,4 +185,5 @@ class Comparison(BaseModel):
     counts: Counts
     progress: Progress
     log: list[str]
+    notes: str = ""
     created: dt.datetime

@@ -77,6 +77,17 @@ class PackedHeader(MatrixHeader):
     reasons: list[Reason]
 
 
+class CompactHeader(PackedHeader):
+    """The header of a matrix that is sent as float32, for drawing.
+
+    Reasons are listed only where ``has_reasons``.
+    """
+
+    columns: int
+    is_triangle: bool = Field(description="Whether only the places on and above the diagonal are sent.")
+    has_reasons: bool
+
+
 class MatrixLists(MatrixHeader):
     """One measure of all pairs (or of all models, then one column) of a comparison."""
 
@@ -84,6 +95,31 @@ class MatrixLists(MatrixHeader):
     low: Numbers
     high: Numbers
     missing: list[MissingCell]
+
+
+class ModelColumn(BaseModel):
+    """One measure of single models, as a column of a table."""
+
+    measure: str
+    slug: str
+    layer: str | None
+    n: int
+    role: str
+    method: str
+    warnings: list[str]
+
+
+class ModelTable(BaseModel):
+    """Every measure of single models of a comparison."""
+
+    ids: list[Id]
+    labels: list[str]
+    columns: list[ModelColumn]
+    values: Numbers = Field(description="(models, columns).")
+    low: Numbers = Field(description="Lower ends of 95 % intervals; NaN where there is none.")
+    high: Numbers
+    missing: list[MissingCell]
+    version: int
 
 
 class Profile(BaseModel):

@@ -8,11 +8,22 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 Number = float | int
 
 
-def _clean(text: str) -> str:
-    """A name without control characters and outer blanks."""
+def printable(text: str) -> str:
+    """Text without control characters and outer blanks; it may be empty."""
     if any(ord(c) < 32 or ord(c) == 127 or 0xD800 <= ord(c) <= 0xDFFF for c in text):
         raise ValueError("may not contain control characters")
-    stripped = text.strip()
+    return text.strip()
+
+
+def written(text: str) -> str:
+    """Text of several lines, without other control characters."""
+    printable(text.translate({9: " ", 10: " ", 13: " "}))
+    return text.replace("\r\n", "\n").strip()
+
+
+def _clean(text: str) -> str:
+    """A name without control characters and outer blanks."""
+    stripped = printable(text)
     if not stripped:
         raise ValueError("may not be empty")
     return stripped

@@ -89,6 +89,7 @@ def comparisons_with(session: Session, row: CheckpointRow) -> int:
     is_reference = specification.contains({"measures": [{"references": [row.id]}]})
     query = select(func.count()).where(
         ComparisonRow.project_id == row.project_id,
+        ComparisonRow.deleted.is_(None),
         or_(specification["checkpoints"].contains([row.id]), is_reference),
     )
     return int(session.scalar(query) or 0)

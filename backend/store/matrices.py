@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from pydantic import TypeAdapter
-from sqlalchemy import Text, and_, cast, or_, select, tuple_
+from sqlalchemy import BigInteger, Text, and_, cast, func, literal_column, or_, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, undefer
 
@@ -135,6 +135,17 @@ def cells(session: Session, question_id: int, checkpoints: Sequence[int], *, wit
     ids = np.array(checkpoints, dtype=np.int64)
     inside = np.isin(whole.a, ids) & np.isin(whole.b, ids)
     return whole if inside.all() else whole.take(inside)
+
+
+def stamp(session: Session, question_ids: Sequence[int], checkpoints: Sequence[int]) -> str:
+    """What changes whenever a cell of these questions among these checkpoints is written."""
+    # The transaction that wrote a row last; Postgres keeps it with the row.
+    writer = cast(cast(literal_column("matrix_rows.xmin"), Text), BigInteger)
+    query = select(func.count(), func.max(writer)).where(
+        MatrixRow.question_id.in_(question_ids), MatrixRow.checkpoint_id.in_(checkpoints)
+    )
+    count, newest = session.execute(query).one()
+    return f"{count}:{newest}"
 
 
 def _unpacked_together(rows: Sequence[Any], *, with_replicates: bool) -> Cells:

@@ -45,7 +45,11 @@ def lock(session: Session, id: int) -> None:
 def all_with_counts(session: Session, window: Window = EVERYTHING) -> Listed[tuple[ProjectRow, int, int]]:
     """Projects with how many checkpoints and comparisons they hold, newest first."""
     checkpoints = select(func.count()).where(CheckpointRow.project_id == ProjectRow.id).scalar_subquery()
-    comparisons = select(func.count()).where(ComparisonRow.project_id == ProjectRow.id).scalar_subquery()
+    comparisons = (
+        select(func.count())
+        .where(ComparisonRow.project_id == ProjectRow.id, ComparisonRow.deleted.is_(None))
+        .scalar_subquery()
+    )
     return listed(session, select(ProjectRow, checkpoints, comparisons), ProjectRow.id, window)
 
 

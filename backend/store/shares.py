@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from kinscape.backend.contracts.problems import NotFound
 from kinscape.backend.store.pages import EVERYTHING, Listed, Window, listed
-from kinscape.backend.store.tables import ShareRow
+from kinscape.backend.store.tables import ComparisonRow, ShareRow
 
 
 def token_hash(token: str) -> str:
@@ -17,8 +17,15 @@ def token_hash(token: str) -> str:
 
 def opened_by(session: Session, token: str) -> ShareRow | None:
     """The share that this token opens now; nothing for wrong, expired and revoked alike."""
-    query = select(ShareRow).where(
-        ShareRow.token_hash == token_hash(token), ShareRow.revoked.is_(None), ShareRow.expires > func.now()
+    query = (
+        select(ShareRow)
+        .join(ComparisonRow, ComparisonRow.id == ShareRow.comparison_id)
+        .where(
+            ShareRow.token_hash == token_hash(token),
+            ShareRow.revoked.is_(None),
+            ShareRow.expires > func.now(),
+            ComparisonRow.deleted.is_(None),
+        )
     )
     return session.scalar(query)
 

@@ -140,6 +140,8 @@ class ComparisonRow(Key, Base):
     cells_reused: Mapped[int] = mapped_column(server_default="0")
     version: Mapped[int] = mapped_column(server_default="0")
     finished: Mapped[dt.datetime | None]
+    notes: Mapped[str] = mapped_column(server_default="")
+    deleted: Mapped[dt.datetime | None] = mapped_column(index=True)
 
 
 class QuestionRow(Key, Base):

@@ -1,4 +1,4 @@
-/* What the browser does by itself: light or dark, progress by push. */
+/* What the browser does by itself on pages of forms: light or dark, finding a measure in a long list. */
 (function () {
   "use strict";
 
@@ -17,36 +17,6 @@
     const wait = setInterval(() => {
       if (document.getElementById("page")) { clearInterval(wait); tell(); }
     }, 60);
-  }
-
-  /* One event source at a time, for the comparison on the page; at most one redraw a second. */
-  let source = null, watched = "", pending = null, last = 0;
-
-  function publish(data) {
-    pending = data;
-    const wait = Math.max(0, 1000 - (Date.now() - last));
-    setTimeout(() => {
-      if (!pending) return;
-      last = Date.now();
-      setProps("live", { data: pending });
-      pending = null;
-    }, wait);
-  }
-
-  function watch() {
-    const mark = document.getElementById("watch");
-    const wanted = mark ? mark.dataset.comparison || "" : "";
-    if (wanted === watched) return;
-    if (source) source.close();
-    source = null;
-    watched = wanted;
-    if (!wanted) return;
-    source = new EventSource("/api/v1/comparisons/" + wanted + "/events");
-    source.onmessage = (message) => {
-      const data = JSON.parse(message.data);
-      publish(data);
-      if (data.state !== "running") source.close();
-    };
   }
 
   /* A long list of measures shows those whose words fit what is typed; what is chosen stays in sight. */
@@ -73,6 +43,5 @@
   });
 
   followScheme();
-  setInterval(watch, 400);
   window.kinscape = Object.assign(window.kinscape || {}, { setProps: setProps });
 })();

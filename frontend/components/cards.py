@@ -6,8 +6,8 @@ import dash_mantine_components as dmc
 from dash import dcc, html
 
 from kinscape.backend.contracts.cards import Card, Role
+from kinscape.backend.contracts.words import number
 from kinscape.frontend.components.words import fact
-from kinscape.frontend.figures.look import number
 
 
 def named(card: Card, text: str = "") -> Any:

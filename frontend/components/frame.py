@@ -23,7 +23,7 @@ def layout() -> Any:
         children=[
             dcc.Location(id="address", refresh="callback-nav"),
             dcc.Store(id="scheme", data="light"),
-            dcc.Store(id="live", data={}),
+            dcc.Store(id="last-project", storage_type="session"),
             dcc.Store(id="library-changed", data=0),
             dcc.Interval(id="tick", interval=5000),
             html.A("Skip to content", href="#page", className="skip"),
@@ -49,18 +49,17 @@ def header(*, project: Any, projects: list[Any], path: str, running: int) -> lis
         entries = [
             ("Library", base),
             ("Compare", f"{base}/compare"),
-            ("Studies", f"{base}/studies"),
+            ("Comparisons", f"{base}/comparisons"),
             ("Measures", "/measures"),
         ]
         places = [link(t, h, className="place here" if path == h else "place") for t, h in entries]
     menu = [] if project is None or shared else [_project_menu(project, projects)]
-    badge = [dmc.Badge(f"{running} running", color="blue", variant="light", radius="sm")] if running else []
     return [
         html.Div([link("Kinscape", "/", className="brand"), *menu], className="header-left"),
         html.Nav(places, className="places", **{"aria-label": "Pages"}),
         html.Div(
             [
-                *badge,
+                html.Span(running_words(running), id="running", className="badge busy", role="status"),
                 dmc.ColorSchemeToggle(
                     lightIcon=html.Span("☀"),
                     darkIcon=html.Span("☾"),
@@ -73,6 +72,11 @@ def header(*, project: Any, projects: list[Any], path: str, running: int) -> lis
             className="header-right",
         ),
     ]
+
+
+def running_words(running: int) -> str:
+    """How many comparisons are being computed; nothing where none is."""
+    return f"{running} running" if running else ""
 
 
 def _project_menu(project: Any, projects: list[Any]) -> Any:

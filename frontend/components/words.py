@@ -7,7 +7,7 @@ from dash import html
 
 from kinscape.backend.contracts.cells import Cell, Reason
 from kinscape.backend.contracts.pairs import Difference
-from kinscape.frontend.figures.look import number
+from kinscape.backend.contracts.words import number
 
 STATE_COLOURS = {
     "ready": "teal",

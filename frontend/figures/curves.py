@@ -8,7 +8,8 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from kinscape.frontend.figures.look import ACCENT, INK, LINE, QUIET, dressed, number, safe
+from kinscape.backend.contracts.words import number
+from kinscape.frontend.figures.look import ACCENT, INK, LINE, QUIET, dressed, safe
 
 SECOND = "#c77d2e"
 COLOURS = (ACCENT, SECOND)

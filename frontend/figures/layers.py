@@ -4,13 +4,13 @@ import numpy as np
 import plotly.graph_objects as go
 
 from kinscape.backend.contracts.cards import Card
-from kinscape.frontend.figures.heatmap import Floats, margin, short
-from kinscape.frontend.figures.look import dressed, number, safe, scale_of, span_of
+from kinscape.backend.contracts.words import number
+from kinscape.frontend.figures.look import Floats, dressed, margin, safe, scale_of, short, span_of
 
 
 def layer_heatmap(values: Floats, layers: list[str], card: Card, *, names: tuple[str, str], scheme: str) -> go.Figure:
     """Every layer of one model (rows) against every layer of another (columns)."""
-    low, high = span_of(card, values.ravel().tolist(), scale="full")
+    low, high = span_of(card, values.ravel().tolist())
     texts = [
         [
             f"{safe(names[0])} {safe(a)}<br>{safe(names[1])} {safe(b)}<br>{number(float(values[i, j]))}"

@@ -2,8 +2,11 @@
 
 import html
 import math
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import plotly.graph_objects as go
 from plotly import colors
 
@@ -50,9 +53,7 @@ GROUPS = [
     "#d8b4a0",
 ]
 
-
-# Ends that are nearer to one another, by their size, leave no room for forty bars between them.
-ROUNDING = 1e-12
+Floats = npt.NDArray[np.float64]
 
 
 def safe(text: str) -> str:
@@ -60,81 +61,36 @@ def safe(text: str) -> str:
     return html.escape(text, quote=False)
 
 
-def scale_of(card: Card, *, scale: str = "fit", values: list[float] | None = None) -> list[list[Any]]:
-    """The measure's colours: dark means alike; signed measures diverge around zero.
-
-    By rank, every colour covers as many values as every other, so that a few far ones do not
-    take all the contrast from the rest.
-    """
-    if scale == "rank" and card.direction is not Direction.NEAR_ZERO_IS_ALIKE:
-        return _by_rank(card, values or [])
-    if card.low is not None and card.low < 0 and card.direction is Direction.HIGHER_IS_ALIKE:
+def scale_of(card: Card) -> list[list[Any]]:
+    """The measure's colours: dark means alike; signed measures diverge around zero."""
+    if card.direction is Direction.NEAR_ZERO_IS_ALIKE or (
+        card.low is not None and card.low < 0 and card.higher_is_alike
+    ):
         return SIGNED
-    if card.direction is Direction.NEAR_ZERO_IS_ALIKE:
-        return SIGNED
-    if card.direction in (Direction.HIGHER_IS_ALIKE, Direction.HIGHER_IS_BETTER):
+    if card.higher_is_alike:
         return [[1 - p, c] for p, c in reversed(CIVIDIS)]
     return CIVIDIS
 
 
-def _by_rank(card: Card, values: list[float]) -> list[list[Any]]:
-    ordered = sorted(v for v in values if not math.isnan(v))
-    steps = [c for _, c in CIVIDIS]
-    if card.direction in (Direction.HIGHER_IS_ALIKE, Direction.HIGHER_IS_BETTER):
-        steps.reverse()
-    if not ordered or ordered[0] == ordered[-1]:
-        return [[i / (len(steps) - 1), c] for i, c in enumerate(steps)]
-    low, high = ordered[0], ordered[-1]
-    stops: list[list[Any]] = []
-    for i, colour in enumerate(steps):
-        value = ordered[round(i / (len(steps) - 1) * (len(ordered) - 1))]
-        place = (value - low) / (high - low)
-        stops.append([max(place, stops[-1][0]) if stops else 0.0, colour])
-    stops[-1][0] = 1.0
-    return stops
-
-
-def span_of(card: Card, values: list[float], *, scale: str) -> tuple[float, float]:
-    """Ends of the colour scale: the whole range, or from the identical value to the farthest one."""
+def span_of(card: Card, values: list[float]) -> tuple[float, float]:
+    """Ends of the colour scale: the range of the measure; where it has none, that of the values."""
     finite = [v for v in values if not math.isnan(v)]
-    low = card.low if card.low is not None else min(finite, default=0.0)
-    high = card.high if card.high is not None else max(finite, default=1.0)
     if card.direction is Direction.NEAR_ZERO_IS_ALIKE:
         most = max((abs(v) for v in finite), default=1.0) or 1.0
         return -most, most
-    if scale == "rank" and finite:
-        return _apart(min(finite), max(finite))
-    if low < 0 and card.direction is Direction.HIGHER_IS_ALIKE:
-        most = 1.0 if scale == "full" else max((abs(v) for v in finite), default=1.0) or 1.0
-        return -most, most
-    if scale == "fit" and finite:
-        low, high = min(finite), max(finite)
-    return _apart(low, high)
+    low = card.low if card.low is not None else min(finite, default=0.0)
+    high = card.high if card.high is not None else max(finite, default=1.0)
+    return (low, high) if high > low else (low - 0.5, high + 0.5)
 
 
-def _apart(low: float, high: float) -> tuple[float, float]:
-    """Two ends between which colours can be told apart; values that differ by rounding alone count as equal."""
-    if high - low > ROUNDING * max(abs(low), abs(high)):
-        return low, high
-    beside = max(0.5, abs(low) * 1e-6)
-    return low - beside, high + beside
+def short(text: str, most: int = 24) -> str:
+    """A label that fits; the whole name is in the hover text."""
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
-def number(value: float) -> str:
-    """Three significant digits, as people write them."""
-    if math.isnan(value):
-        return "–"
-    if value == 0:
-        return "0"
-    size = abs(value)
-    if size >= 100000 or size < 0.0001:
-        return f"{value:.2e}"
-    digits = max(0, 3 - len(str(int(size)))) if size >= 1 else 3
-    if size < 0.1:
-        digits = 4
-    if size < 0.01:
-        digits = 5
-    return f"{value:.{digits}f}"
+def margin(labels: Sequence[str]) -> int:
+    """Room for the longest label, in pixels."""
+    return int(min(160, 14 + 6.3 * max((len(short(t)) for t in labels), default=4)))
 
 
 def dressed(figure: go.Figure, scheme: str, **layout: Any) -> go.Figure:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 
+from kinscape.backend.contracts.words import number
 from kinscape.frontend.figures.curves import Curve, framed
-from kinscape.frontend.figures.heatmap import Floats, margin, short
-from kinscape.frontend.figures.look import CIVIDIS, GROUPS, INK, PAPER, SIGNED, dressed, number, safe
+from kinscape.frontend.figures.look import CIVIDIS, GROUPS, INK, PAPER, SIGNED, Floats, dressed, margin, safe, short
 
 # Contours that can still be told apart.
 LEVELS = 14

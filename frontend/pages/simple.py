@@ -1,4 +1,4 @@
-"""Pages of one list: projects, studies, measures."""
+"""Pages of one list: projects, measures."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from kinscape.client import Client, ClientError, Project
 from kinscape.frontend.access import Access
 from kinscape.frontend.components.cards import card_of
 from kinscape.frontend.components.frame import link
-from kinscape.frontend.components.words import nothing, state_badge, trouble
+from kinscape.frontend.components.words import state_badge, trouble
 from kinscape.frontend.wiring import on
 
 
@@ -45,36 +45,6 @@ def home(projects: list[Project]) -> Any:
             html.Div([link(project.name, f"/projects/{project.id}", className="study-name"), *more], className="study")
         )
     return html.Div([html.H1("Projects"), html.Div(rows), link("New project", "/new", className="button")])
-
-
-def studies(project: Project) -> Any:
-    """All comparisons of a project, newest first."""
-    found = project.comparisons()
-    if not found:
-        return nothing(
-            "No comparisons yet",
-            "Choose checkpoints and measures, and run the first one.",
-            link("New comparison", f"/projects/{project.id}/compare", className="button primary"),
-        )
-    rows = []
-    for c in found:
-        d = c.details
-        done = f"{d.counts.new} new, {d.counts.reused} known cells"
-        rows.append(
-            html.Div(
-                [
-                    link(d.name or f"Comparison {d.id}", f"/comparison/{d.id}", className="study-name"),
-                    state_badge(d.progress.state.value),
-                    html.Span(
-                        f"{len(d.checkpoints)} checkpoints × {len(d.measures)} measures on {d.probe}", className="quiet"
-                    ),
-                    html.Span(done, className="quiet"),
-                    html.Span(f"{d.created:%Y-%m-%d %H:%M}", className="quiet"),
-                ],
-                className="study",
-            )
-        )
-    return html.Div([html.H1("Studies"), html.Div(rows)])
 
 
 def measures(client: Client) -> Any:

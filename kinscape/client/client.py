@@ -66,6 +66,14 @@ class Client:
         """End the link of this number for good."""
         self._http.post(f"/shares/{share}/revoke")
 
+    def delete_comparison(self, comparison: int) -> None:
+        """Delete a comparison and close its links; for seven days it can be restored."""
+        self._http.delete(f"/comparisons/{comparison}")
+
+    def restore_comparison(self, comparison: int) -> Comparison:
+        """Bring a deleted comparison back, with its links."""
+        return Comparison(self._http, self._http.post(f"/comparisons/{comparison}/restore"))
+
     def opened_share(self) -> Share:
         """The link that this client came with."""
         return Share(self._http, self._http.get("/shared"))

@@ -152,6 +152,15 @@ class Comparison:
         self.refresh()
         return self
 
+    def change(self, *, name: str | None = None, notes: str | None = None) -> None:
+        """Give it another name, or other notes."""
+        wanted = {k: v for k, v in (("name", name), ("notes", notes)) if v is not None}
+        self._data = contract.Comparison.model_validate(self._http.patch(f"/comparisons/{self.id}", json=wanted))
+
+    def delete(self) -> None:
+        """Delete it and close its links; for seven days ``Client.restore_comparison`` brings it back."""
+        self._http.delete(f"/comparisons/{self.id}")
+
     def cancel(self) -> None:
         """Stop it; cells that are there stay."""
         self._data = contract.Comparison.model_validate(self._http.post(f"/comparisons/{self.id}/cancel"))

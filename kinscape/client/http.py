@@ -101,6 +101,14 @@ class Http:
             following = None if link is None else link.removeprefix(API)
         return found
 
+    def patch(self, path: str, json: Any) -> Any:
+        """The JSON that a PATCH answers."""
+        return self.request("PATCH", path, json=json).json()
+
+    def delete(self, path: str) -> None:
+        """Delete what is at a path."""
+        self.request("DELETE", path)
+
     def post(self, path: str, json: Any = None) -> Any:
         """The JSON that a POST answers."""
         return self.request("POST", path, json=json).json()

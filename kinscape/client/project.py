@@ -129,6 +129,11 @@ class Project:
         """All comparisons, newest first."""
         return [Comparison(self._http, c) for c in self._http.every(f"/projects/{self.id}/comparisons")]
 
+    def deleted_comparisons(self) -> list[Comparison]:
+        """Comparisons that were deleted and can be restored, newest first."""
+        every = self._http.every(f"/projects/{self.id}/comparisons?deleted=true")
+        return [Comparison(self._http, c) for c in every]
+
     def compare(self, **asked: Unpack[Asked]) -> Comparison:
         """Ask for a comparison; checkpoints and probe sets by value, number or name."""
         return Comparison(self._http, self._http.post(f"/projects/{self.id}/comparisons", json=self._body(asked)))

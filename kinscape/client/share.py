@@ -17,6 +17,7 @@ class Share:
         self.expires: str = data["expires"]
         self.last_used: str | None = data["last_used"]
         self.revoked: bool = data["revoked"]
+        self.may_export: bool = data["may_export"]
 
     def revoke(self) -> None:
         """End the link for good."""

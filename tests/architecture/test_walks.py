@@ -9,11 +9,18 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "architecture.md").read_text()
 WALKS = PAGE.split("## Three walks", 1)[1].split("\n## ", 1)[0].split("\n**")[1:]
-STOP = re.compile(r"`([\w/]+\.py):([\w.]+)`")
+STOP = re.compile(r"`([\w/]+\.(?:py|tsx?)):([\w.]+)`")
+CLASS = re.compile(r"(?m)^(?:export )?class (\w+)")
+FUNCTION = re.compile(r"(?m)^(?:export )?(?:async )?function (\w+)")
+METHOD = re.compile(r"(?m)^  (?:async |get )?(\w+)(?:<\w+>)?\(")
 
 
 def functions(file: Path) -> set[str]:
     """Functions and methods of a file, as ``name`` or ``Class.name``."""
+    if file.suffix != ".py":
+        text = file.read_text()
+        inside = {f"{owner}.{name}" for owner in CLASS.findall(text) for name in METHOD.findall(text)}
+        return inside | set(FUNCTION.findall(text))
     found = set()
     for node in ast.parse(file.read_text()).body:
         members = node.body if isinstance(node, ast.ClassDef) else [node]

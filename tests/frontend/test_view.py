@@ -1,18 +1,14 @@
 """The view and its address, filters, figures: pure parts of the dashboard."""
 
-import json
-
-import numpy as np
-import plotly.io
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kinscape import measures
-from kinscape.frontend.figures import heatmap, look, samples, scale
-from kinscape.frontend.figures.map import labelled
+from kinscape.backend.contracts.words import interval, number
+from kinscape.frontend.figures import look, samples
 from kinscape.frontend.filtering import matches
-from kinscape.frontend.view import CONTROLS, ORDERS, SCALES, TABS, View
+from kinscape.frontend.view import CONTROLS, ORDERS, SCALES, SURE, TABS, View
 
 CARDS = measures()
 VIEWS = st.builds(
@@ -20,10 +16,14 @@ VIEWS = st.builds(
     tab=st.sampled_from(TABS),
     measure=st.text(max_size=60),
     layer=st.text(max_size=60),
-    order=st.sampled_from(ORDERS),
+    order=st.sampled_from([*ORDERS, "by:hessian-trace", "by:rankme@features.3"]),
     scale=st.sampled_from(SCALES),
-    a=st.integers(0, 2**59),
-    b=st.integers(0, 2**59),
+    sure=st.sampled_from(SURE),
+    columns=st.text(max_size=60),
+    aside=st.lists(st.integers(1, 10**6), max_size=20).map(lambda ids: ",".join(map(str, ids))),
+    zoom=st.sampled_from(["", "0-4,2-9"]),
+    a=st.integers(0, 10**15 - 1),
+    b=st.integers(0, 10**15 - 1),
     single=st.text(max_size=60),
     outcome=st.text(max_size=60),
     held=st.sampled_from(CONTROLS),
@@ -70,47 +70,6 @@ def test_filters_keep_what_they_say(text: str, fits: bool) -> None:  # noqa: FBT
     assert matches(ROW, text) is fits
 
 
-def block(n: int = 5, labels: list[str] | None = None) -> heatmap.OrderedMatrix:
-    rng = np.random.default_rng(0)
-    values = rng.uniform(0.1, 0.9, (n, n))
-    values = (values + values.T) / 2
-    labels = labels or [f"model {i}" for i in range(n)]
-    return heatmap.OrderedMatrix(
-        values, values - 0.05, values + 0.05, {(0, 1): "not comparable"}, list(range(1, n + 1)), labels, ["g", "h"] * n
-    )
-
-
-def test_names_in_figures_are_text_and_not_markup() -> None:
-    evil = '<a href="x">click</a><span style="background:url(http://x)">'
-    text = json.dumps(
-        plotly.io.to_json(heatmap.heatmap(block(labels=[evil, "1e5", "b", "c", "d"]), CARDS["linear-cka"]))
-    )
-    assert "<a href" not in text
-    assert "<span" not in text
-    assert "&lt;a href" in text
-
-
-def test_categories_stay_words_even_when_they_look_like_numbers() -> None:
-    figure = heatmap.heatmap(block(labels=["1e5", "2", "3", "4", "5"]), CARDS["linear-cka"])
-    assert figure.layout.xaxis.type == "category"
-    assert list(figure.data[0].x) == ["1", "2", "3", "4", "5"]
-
-
-def test_the_diagonal_is_blank_and_small_matrices_carry_numbers() -> None:
-    figure = heatmap.heatmap(block(), CARDS["linear-cka"])
-    assert np.isnan(np.diag(figure.data[0].z)).all()
-    assert figure.data[0].text is not None
-    assert heatmap.heatmap(block(30), CARDS["linear-cka"]).data[0].text is None
-    assert figure.data[0].z.dtype == np.float32
-
-
-def test_a_chain_of_a_thousand_merges_is_drawn() -> None:
-    n = 2000
-    merges = [[0, 1, 1.0, 2]] + [[n + k - 1, k + 1, k + 1.0, k + 2] for k in range(1, n - 1)]
-    xs, _ = heatmap.branches(merges)
-    assert len(xs) == 5 * (n - 1)
-
-
 def test_dark_means_alike_whichever_way_a_measure_runs() -> None:
     def darkness(colour: str) -> int:
         if colour.startswith("#"):
@@ -141,17 +100,17 @@ def test_dark_means_alike_whichever_way_a_measure_runs() -> None:
     ],
 )
 def test_numbers_have_three_significant_digits(value: float, text: str) -> None:
-    assert look.number(value) == text
+    assert number(value) == text
 
 
-def test_names_on_the_map_do_not_cover_each_other() -> None:
-    assert labelled([[0, 0], [0.01, 0.01], [1, 1], [0.5, 0.2]]) == {0, 2, 3}
+def test_an_interval_that_is_none_is_no_words() -> None:
+    assert interval(0.1, 0.25) == "0.100 to 0.250"
+    assert interval(float("nan"), 1.0) == ""
 
 
-def test_the_scale_counts_every_value() -> None:
-    values = [0.1, 0.2, 0.2, float("nan")]
-    figure = scale.scale_histogram(values, CARDS["linear-cka"], scheme="light", scale="full")
-    assert sum(figure.data[0].y) == 3
+def test_no_view_opens_the_summary_and_one_of_before_the_matrix() -> None:
+    assert View.of("").tab == "summary"
+    assert View.of("?measure=linear-cka&a=1&b=2").tab == "matrix"
 
 
 def test_nothing_offers_to_send_a_figure_away() -> None:

@@ -5,7 +5,7 @@ import contextlib
 import re
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 from playwright.sync_api import TimeoutError as NotThere
 
 from kinscape import Client
@@ -32,22 +32,19 @@ def drop(page: Page, files: list[Path]) -> None:
     )
 
 
-def select_a_cell(page: Page) -> None:
-    """Click the first cell of the second row; a plot that is still being drawn is clicked again."""
-    selected = re.compile(r"a=\d+&b=\d+")
-    for _ in range(10):
-        box = page.locator("#matrix-graph .nsewdrag[data-subplot='xy']").first.bounding_box()
-        if box is None:
-            # Between two drawings there is none.
-            page.wait_for_timeout(300)
-            continue
-        page.mouse.click(box["x"] + box["width"] / 6, box["y"] + box["height"] / 2)
-        try:
-            expect(page).to_have_url(selected, timeout=3000)
-        except AssertionError:
-            continue
-        return
-    expect(page).to_have_url(selected)
+def drawn(page: Page, measure: str) -> Locator:
+    """The matrix of a measure, once its pixels are there."""
+    cells = page.locator("#matrix-cells")
+    expect(cells).to_have_attribute("data-drawn", re.compile(rf"^{re.escape(measure)}[ @]"))
+    return cells
+
+
+def select_a_cell(page: Page, row: int, column: int) -> None:
+    """Click a cell of the matrix."""
+    over = page.locator("#matrix-over")
+    x, y, cell = (float(over.get_attribute(f"data-{name}") or 0) for name in ("x", "y", "cell"))
+    over.click(position={"x": x + (column + 0.5) * cell, "y": y + (row + 0.5) * cell})
+    expect(page).to_have_url(re.compile(r"a=\d+&b=\d+"))
 
 
 def test_from_files_to_a_link_that_a_colleague_opens(
@@ -78,12 +75,15 @@ def test_from_files_to_a_link_that_a_colleague_opens(
     page.click("#ask-run")
     page.wait_for_url(re.compile(r"/comparison/\d+"))
     expect(page.locator(".comparison-head")).to_contain_text("done", timeout=60_000)
-    expect(page.locator("#matrix-graph .heatmaplayer image").first).to_be_visible()
+    expect(page.locator(".answers")).to_contain_text("most alike")
 
-    page.click("text=Disagreement")
+    page.locator("#tabs").get_by_text("Matrix").click()
+    page.locator(".choice-link", has_text="Activation distance").click()
+    drawn(page, "activation-distance")
+    page.locator(".choice-link", has_text="Disagreement").click()
     expect(page).to_have_url(re.compile("measure=disagreement"))
-    expect(page.locator("#picture h2").first).to_have_text("Disagreement")
-    select_a_cell(page)
+    drawn(page, "disagreement")
+    select_a_cell(page, 1, 0)
     expect(page.locator("#selected")).to_contain_text("Linear CKA")
     page.click("text=Open the pair")
     expect(page.locator("#picture")).to_contain_text("Where they disagree")
@@ -92,7 +92,8 @@ def test_from_files_to_a_link_that_a_colleague_opens(
     title = page.locator("#picture h2").first.inner_text()
 
     page.go_back()
-    expect(page.locator("#picture h2").first).to_have_text("Disagreement")
+    drawn(page, "disagreement")
+    expect(page.locator("#selected")).to_contain_text("Linear CKA")
     page.go_forward()
     expect(page.locator("#picture h2").first).to_have_text(title)
 
@@ -110,6 +111,8 @@ def test_from_files_to_a_link_that_a_colleague_opens(
 
     page.locator("text=Revoke").first.click()
     expect(page.locator("#share-list")).to_contain_text("revoked")
+    guest.locator("#tabs").get_by_text("Map").click()
+    expect(guest.locator("[data-room='head']")).to_contain_text("does not open anything any longer")
     gone = guest.goto(link)
     assert gone is not None
     assert gone.status == 404
@@ -130,12 +133,12 @@ def test_every_page_draws_in_light_dark_and_on_a_phone(
         "/",
         f"/projects/{project.id}",
         f"/projects/{project.id}/compare",
-        f"/projects/{project.id}/studies",
+        f"/projects/{project.id}/comparisons",
         "/measures",
     ]
     paths += [
         f"/comparison/{comparison.id}?tab={t}&{pair}"
-        for t in ("matrix", "multiples", "map", "models", "pair", "layers", "log")
+        for t in ("summary", "matrix", "multiples", "map", "models", "groups", "pair", "layers", "log")
     ]
     page.goto("/")
     expect(page.locator(".mini-link").first).to_be_visible()
@@ -163,7 +166,7 @@ def test_pointing_at_a_name_shows_the_card_of_the_measure(
         checkpoints=models, probe=project.upload_probe(probe_file), measures=["disagreement", "linear-cka"]
     ).wait(timeout_s=60)
     card = page.locator("#pointed-card")
-    page.goto(f"/comparison/{comparison.id}")
+    page.goto(f"/comparison/{comparison.id}?tab=matrix")
     expect(card).to_be_hidden()
     page.locator(".choice-link", has_text="Linear CKA").hover()
     expect(card).to_be_visible()
@@ -177,7 +180,7 @@ def test_pointing_at_a_name_shows_the_card_of_the_measure(
     page.mouse.move(1400, 20)
     expect(card).to_be_hidden()
     page.locator(".choice-link", has_text="Linear CKA").click()
-    expect(page.locator("#picture h2").first).to_contain_text("Linear CKA")
+    drawn(page, "linear-cka")
     page.wait_for_timeout(600)
     expect(card).to_be_hidden()
     page.mouse.move(1400, 20)

@@ -5,13 +5,19 @@ import json
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
 from kinscape.backend.actions import comparisons, shares
 from kinscape.backend.api.parts import Opened, Paged, RowId, Transaction, WebParts, parts_of
-from kinscape.backend.contracts.comparisons import Comparison, ComparisonCreate, ComparisonState, Progress
+from kinscape.backend.contracts.comparisons import (
+    Comparison,
+    ComparisonChange,
+    ComparisonCreate,
+    ComparisonState,
+    Progress,
+)
 from kinscape.backend.contracts.plans import Plan
 from kinscape.backend.contracts.projects import Id
 from kinscape.backend.contracts.shares import Share
@@ -27,6 +33,9 @@ class Addition(BaseModel):
     """Checkpoints to add to a comparison."""
 
     checkpoints: Annotated[list[Id], Field(min_length=1, max_length=1000)]
+
+
+Deleted = Annotated[bool, Query(description="Those that were deleted and can be restored.")]
 
 
 def _trace(request: Request) -> str:
@@ -50,9 +59,9 @@ def ask(
 
 
 @router.get("/projects/{project}/comparisons")
-def of_project(session: Transaction, page: Paged, project: RowId) -> list[Comparison]:
-    """Comparisons of a project, newest first."""
-    return page.of(comparisons.of_project(session, project, page.window))
+def of_project(session: Transaction, page: Paged, project: RowId, deleted: Deleted = False) -> list[Comparison]:  # noqa: FBT002
+    """Comparisons of a project, newest first; with ``deleted``, those that can be restored."""
+    return page.of(comparisons.of_project(session, project, page.window, are_deleted=deleted))
 
 
 @router.get("/comparisons")
@@ -66,6 +75,25 @@ def get(session: Transaction, parts: Opened, comparison: RowId) -> Comparison:
     """One comparison with its progress."""
     asked = comparisons.get(session, comparison)
     return asked.model_copy(update={"progress": comparisons.waiting_for_room(asked.progress, parts.files)})
+
+
+@router.patch("/comparisons/{comparison}")
+def change(session: Transaction, comparison: RowId, wanted: ComparisonChange) -> Comparison:
+    """Rename a comparison, or write notes."""
+    return comparisons.change(session, comparison, wanted)
+
+
+@router.delete("/comparisons/{comparison}", status_code=204)
+def delete(session: Transaction, comparison: RowId) -> Response:
+    """Delete a comparison and close its links; for seven days it can be restored."""
+    comparisons.delete(session, comparison)
+    return Response(status_code=204)
+
+
+@router.post("/comparisons/{comparison}/restore")
+def restore(session: Transaction, comparison: RowId) -> Comparison:
+    """Bring a deleted comparison back, with its links."""
+    return comparisons.restore(session, comparison)
 
 
 @router.post("/comparisons/{comparison}/add", status_code=201)

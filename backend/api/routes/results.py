@@ -5,14 +5,15 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
+from kinscape.backend.actions import answers, exports, matrices, measures, model_tables, pairs, samples
 from kinscape.backend.actions import associations as summaries
-from kinscape.backend.actions import exports, matrices, measures, pairs, samples
 from kinscape.backend.actions import groups as grouped
 from kinscape.backend.api.parts import Opened, RowId, Transaction
+from kinscape.backend.contracts.answers import Answer
 from kinscape.backend.contracts.associations import Agreements, Associations
 from kinscape.backend.contracts.cells import Cell
 from kinscape.backend.contracts.groups import Contrast, Groups
-from kinscape.backend.contracts.matrices import MatrixLists, Profile, Reading
+from kinscape.backend.contracts.matrices import MatrixLists, ModelTable, Profile, Reading
 from kinscape.backend.contracts.pairs import Difference, Disagreements, PairCell, PairDifference
 
 router = APIRouter(tags=["comparisons"])
@@ -28,6 +29,7 @@ class MatrixFormat(enum.StrEnum):
 
     JSON = "json"
     NPZ = "npz"
+    FLOAT32 = "float32"
 
 
 class FileFormat(enum.StrEnum):
@@ -50,6 +52,7 @@ def _arrays(body: bytes) -> Response:
 )
 def matrix(
     session: Transaction,
+    parts: Opened,
     request: Request,
     comparison: RowId,
     measure: Measure,
@@ -62,13 +65,34 @@ def matrix(
     """All pairs of one measure; one column for a measure of single models.
 
     With ``format=npz``, or where ``application/octet-stream`` is accepted, a numpy archive of ``values``, ``low``,
-    ``high``, ``reasons`` and ``header``.
+    ``high``, ``reasons`` and ``header``. ``format=float32`` is what a browser draws: smaller, kept ready, and 304
+    while nothing of it has changed.
     """
     asked = measures.find(session, comparison, measure, layer=layer, other=other_layer)
+    if format is MatrixFormat.FLOAT32:
+        tag = parts.drawn.tag(session, asked, reading)
+        if tag and request.headers.get("if-none-match") == f'"{tag}"':
+            return Response(status_code=304)
+        answer = _arrays(parts.drawn.read(session, asked, reading, seeds, tag))
+        if tag:
+            answer.headers.update({"ETag": f'"{tag}"', "Cache-Control": "private, no-cache"})
+        return answer
     arrays = matrices.matrix(session, asked, reading=reading, seeds=seeds)
     if format is MatrixFormat.NPZ or ARRAYS in request.headers.get("accept", ""):
         return _arrays(exports.as_npz(arrays))
     return arrays.document()
+
+
+@router.get("/comparisons/{comparison}/models")
+def models(session: Transaction, comparison: RowId) -> ModelTable:
+    """Every measure of single models, as one table."""
+    return model_tables.models(session, comparison)
+
+
+@router.get("/comparisons/{comparison}/answer")
+def answer(session: Transaction, comparison: RowId) -> Answer:
+    """What is asked first, in sentences made from the numbers, each with its interval or test."""
+    return answers.answer(session, comparison)
 
 
 @router.get("/comparisons/{comparison}/groups")

@@ -3,21 +3,12 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
-
-from kinscape.backend.contracts.cards import Arity, Card, Change, Direction, Family, Input
+from kinscape.backend.contracts.cards import Arity, Card, Change, Family, Input
 from kinscape.backend.contracts.checkpoints import Checkpoint
 from kinscape.backend.contracts.comparisons import AskedMeasure
-from kinscape.backend.contracts.matrices import Reading
 from kinscape.client import Client, ClientError, Comparison, PackedMatrix, Project
 from kinscape.frontend.access import Access
-from kinscape.frontend.figures.heatmap import OrderedMatrix
 from kinscape.frontend.view import View
-
-SUMMARIES = {
-    Reading.ABOVE_CHANCE: "0 is what shuffled samples score, 1 is identity; the same scale for every measure.",
-    Reading.AGAINST_SEEDS: "Standard deviations from pairs of independent seeds; above 0 is more alike than seeds are.",
-}
 
 
 def comparison_of(client: Client, path: str) -> int:
@@ -119,37 +110,8 @@ class OpenedComparison:
         """One measure of all pairs or models."""
         return self.access.matrix(self.comparison, measure.key, layer)
 
-    def as_read(self, measure: AskedMeasure, layer: str | None) -> PackedMatrix:
-        """One measure of all pairs, as the view reads it."""
-        return self.access.matrix(self.comparison, measure.key, layer, reading=Reading(self.view.reading))
-
-    def card(self, measure: AskedMeasure) -> Card:
-        """The card of a measure of pairs, with the ends that its numbers have as the view reads them."""
-        card = self.cards[measure.slug]
-        if self.view.reading == Reading.RAW:
-            return card
-        top = 1.0 if self.view.reading == Reading.ABOVE_CHANCE else None
-        return card.model_copy(
-            update={
-                "low": -1.0,
-                "high": top,
-                "identical": top,
-                "direction": Direction.HIGHER_IS_ALIKE,
-                "title": f"{card.title}, {self.view.reading.replace('-', ' ')}",
-                "summary": SUMMARIES[Reading(self.view.reading)],
-            }
-        )
-
-    def block(self, matrix: PackedMatrix) -> OrderedMatrix:
-        """A matrix with the groups of its models."""
-        header = matrix.header
-        groups = [self.checkpoints[i].group if i in self.checkpoints else "" for i in header.ids]
-        return OrderedMatrix(
-            matrix.values, matrix.low, matrix.high, matrix.reasons(), header.ids, header.labels, groups
-        )
-
-    def order(self, matrix: PackedMatrix | None) -> list[int]:
-        """Positions of the models in the order of the view."""
+    def order(self) -> list[int]:
+        """Positions of the models by group or name where the view says so, else as they were added."""
         details = self.comparison.details
         everyone = list(range(len(details.checkpoints)))
         groups = [self.checkpoints[i].group if i in self.checkpoints else "" for i in details.checkpoints]
@@ -157,17 +119,7 @@ class OpenedComparison:
             return sorted(everyone, key=lambda i: details.labels[i])
         if self.view.order == "group":
             return sorted(everyone, key=lambda i: (groups[i], details.labels[i]))
-        if self.view.order == "alike" and matrix is not None and matrix.header.order:
-            return matrix.header.order
         return everyone
-
-    def off_diagonal(self, block: OrderedMatrix) -> list[float]:
-        """Values of all pairs of different models."""
-        values = block.values.copy()
-        if values.shape[1] == values.shape[0]:
-            np.fill_diagonal(values, np.nan)
-        out: list[float] = values.ravel().tolist()
-        return out
 
     def href(self, view: View) -> str:
         """The address of a view of this comparison."""

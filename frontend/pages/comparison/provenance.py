@@ -3,7 +3,7 @@
 from kinscape.backend.contracts.cards import Role
 from kinscape.backend.contracts.comparisons import AskedMeasure
 from kinscape.backend.contracts.matrices import MatrixHeader
-from kinscape.frontend.figures.look import number
+from kinscape.backend.contracts.words import number
 
 
 def provenance(raw: MatrixHeader, measure: AskedMeasure, layer: str | None) -> str:

@@ -3,7 +3,7 @@
 import importlib
 import pkgutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any
 
@@ -35,14 +35,19 @@ class Tab:
     Attributes:
         key: its name in the address, and of its file.
         position: where it stands among the tabs.
-        draw: the picture, given the opened comparison and ``light`` or ``dark``.
+        draw: the picture, given the opened comparison and ``light`` or ``dark``; None where the browser draws it
+            from the numbers that it has (``frontend/browser``).
     """
 
     key: str
     title: str
     position: int
-    draw: Callable[[OpenedComparison, str], Any]
+    draw: Callable[[OpenedComparison, str], Any] | None
     controls: Controls = Controls()
+
+    def told(self) -> dict[str, Any]:
+        """What the browser has to know of it."""
+        return {"key": self.key, "title": self.title, "is_drawn_here": self.draw is None, **asdict(self.controls)}
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -171,6 +172,21 @@ def test_a_link_that_was_opened_before_links_had_cookies_of_their_own_stays_open
     assert httpx.get(f"{guarded.url}/api/v1/comparisons/{shared}", headers=cookie).status_code == 200
     number = httpx.get(f"{guarded.url}/api/v1/shared", headers=cookie).json()["id"]
     assert httpx.get(f"{guarded.url}/shared/{number}", headers=cookie).status_code == 200
+
+
+def test_a_shared_page_asks_as_its_visitor_whoever_holds_the_browser(
+    guarded: Server, link: tuple[int, int, str]
+) -> None:
+    shared, other, url = link
+    with httpx.Client(base_url=guarded.url, headers={"Authorization": f"Bearer {TOKEN}"}) as owner:
+        number = owner.get(urlsplit(url).path).headers["Location"].split("/")[2].split("?")[0]
+        page = {"Kinscape-Shared-Page": number}
+        assert owner.get(f"/api/v1/comparisons/{other}").status_code == 200
+        assert owner.get(f"/api/v1/comparisons/{shared}", headers=page).status_code == 200
+        assert owner.get(f"/api/v1/comparisons/{other}", headers=page).status_code == 403
+        for wrong in ("999999", "١", "1/../2", "x" * 5000):
+            given = {"Kinscape-Shared-Page": wrong.encode()}
+            assert owner.get(f"/api/v1/comparisons/{other}", headers=given).status_code in (401, 403), wrong
 
 
 def test_wrong_expired_and_revoked_links_look_the_same(guarded: Server, link: tuple[int, int, str]) -> None:

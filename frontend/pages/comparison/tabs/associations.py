@@ -5,11 +5,11 @@ from typing import Any
 from dash import html
 
 from kinscape.backend.contracts.associations import Association, Associations, Correlation
+from kinscape.backend.contracts.words import number
 from kinscape.client import ClientError
 from kinscape.frontend.components.frame import link
 from kinscape.frontend.components.words import nothing, trouble
 from kinscape.frontend.figures import surfaces
-from kinscape.frontend.figures.look import number
 from kinscape.frontend.figures.surfaces import BELIEVED
 from kinscape.frontend.pages.comparison.graphs import graph
 from kinscape.frontend.pages.comparison.opened import OpenedComparison

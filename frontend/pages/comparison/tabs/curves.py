@@ -138,8 +138,8 @@ def _plane(page: OpenedComparison, _shown: Sequence[int], scheme: str) -> Any:
     sentences = [f"{page.checkpoints[i].name}: {s}" for i, s in found.items() if isinstance(s, str)]
     if surface is None:
         return _framed(page, "loss-plane", [], sentences or ["The three networks are not part of this comparison."])
-    values = page.block(page.matrix(measure, None))
-    distance = dict(zip(values.ids, values.values[:, 0], strict=True))
+    matrix = page.matrix(measure, None)
+    distance = dict(zip(matrix.header.ids, matrix.values[:, 0], strict=True))
     corners = [(surface.number(f"x{k}"), surface.number(f"y{k}")) for k in (1, 2, 3)]
     points = [
         surfaces.PlanePoint(

@@ -5,11 +5,11 @@ from typing import Any
 from dash import html
 
 from kinscape.backend.contracts.groups import Contrast, GroupMean, Groups
+from kinscape.backend.contracts.words import number
 from kinscape.client import ClientError
 from kinscape.frontend.components.cards import named
 from kinscape.frontend.components.frame import link
 from kinscape.frontend.components.words import nothing, trouble
-from kinscape.frontend.figures.look import number
 from kinscape.frontend.pages.comparison.opened import OpenedComparison
 from kinscape.frontend.pages.comparison.tab import Controls, Tab
 

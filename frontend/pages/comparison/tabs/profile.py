@@ -37,7 +37,7 @@ def draw(page: OpenedComparison, scheme: str) -> Any:
             "measure of the weights.",
         )
     card = page.cards[found.slug]
-    order = page.order(None)
+    order = page.order()
     values, halves = found.values.array()[order], found.half_widths.array()[order]
     labels = [found.labels[k] for k in order]
     figure = surfaces.profile(values, halves, labels, found.layers, scheme=scheme)

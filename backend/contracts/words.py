@@ -1,0 +1,27 @@
+"""Numbers as people write them, the same in sentences and on the screen."""
+
+import math
+
+
+def number(value: float) -> str:
+    """Three significant digits."""
+    if math.isnan(value):
+        return "–"
+    if value == 0:
+        return "0"
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    size = abs(value)
+    if size >= 100000 or size < 0.0001:
+        return f"{value:.2e}"
+    digits = max(0, 3 - len(str(int(size)))) if size >= 1 else 3
+    if size < 0.1:
+        digits = 4
+    if size < 0.01:
+        digits = 5
+    return f"{value:.{digits}f}"
+
+
+def interval(low: float, high: float) -> str:
+    """An interval in words; nothing where there is none."""
+    return "" if math.isnan(low) or math.isnan(high) else f"{number(low)} to {number(high)}"

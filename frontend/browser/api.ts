@@ -1,0 +1,68 @@
+/* Requests to the API, each with a sentence when it fails. */
+
+export const API = "/api/v1";
+
+export class ApiError extends Error {
+  constructor(
+    message: string,
+    readonly status: number,
+  ) {
+    super(message);
+  }
+
+  /* Whether whoever looks may not see it any longer. */
+  get isClosed(): boolean {
+    return this.status === 401 || this.status === 403;
+  }
+}
+
+async function failed(answer: Response): Promise<ApiError> {
+  let sentence = `The server answered ${answer.status}.`;
+  try {
+    const problem = (await answer.json()) as { detail?: unknown };
+    if (typeof problem.detail === "string" && problem.detail) sentence = problem.detail;
+  } catch {
+    /* Not a problem document: the number has to do. */
+  }
+  return new ApiError(sentence, answer.status);
+}
+
+/* The number of the link whose page this is: what is asked, is asked as its visitor; empty on pages of the owner. */
+let link = "";
+
+export function askAsVisitor(share: string): void {
+  link = share;
+}
+
+async function send(path: string, options: RequestInit): Promise<Response> {
+  let answer: Response;
+  const headers = new Headers(options.headers);
+  if (link) headers.set("Kinscape-Shared-Page", link);
+  try {
+    answer = await fetch(API + path, { ...options, headers });
+  } catch {
+    throw new ApiError("The server cannot be reached. What is on the screen stays; try again in a moment.", 0);
+  }
+  if (!answer.ok) throw await failed(answer);
+  return answer;
+}
+
+export async function get<T>(path: string): Promise<T> {
+  return (await (await send(path, {})).json()) as T;
+}
+
+export async function getBytes(path: string): Promise<ArrayBuffer> {
+  return (await send(path, {})).arrayBuffer();
+}
+
+/* A change; what the server answers, null where it says nothing. */
+export async function change<T>(method: "POST" | "PATCH" | "DELETE", path: string, body?: unknown): Promise<T | null> {
+  const headers = body === undefined ? undefined : { "Content-Type": "application/json" };
+  const answer = await send(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
+  return answer.status === 204 ? null : ((await answer.json()) as T);
+}
+
+export function queryOf(parts: Record<string, string | number | null | undefined>): string {
+  const known = Object.entries(parts).filter(([, v]) => v !== null && v !== undefined && v !== "");
+  return `?${new URLSearchParams(known.map(([k, v]) => [k, String(v)]))}`;
+}

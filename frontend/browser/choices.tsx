@@ -1,0 +1,198 @@
+/* The left side: how values are read, which layer and measure, order, colours, certainty, columns. */
+
+import type { ComponentChildren } from "preact";
+import { useState } from "preact/hooks";
+import { API, queryOf } from "./api";
+import { FAMILIES } from "./drawn";
+import { saveFigure } from "./take_away";
+import { useStore } from "./hooks";
+import type { Store } from "./store";
+import { BY, type View } from "./view";
+import { Named, ViewLink } from "./words";
+
+const READINGS: [string, string][] = [
+  ["raw", "Raw"],
+  ["above-chance", "Above chance"],
+  ["against-seeds", "Against seeds"],
+];
+const ORDERS: [string, string][] = [
+  ["alike", "Clustered"],
+  ["group", "Group"],
+  ["name", "Name"],
+  ["added", "As added"],
+];
+const SCALES: [string, string][] = [
+  ["fixed", "Fixed scale"],
+  ["rank", "Quantile colours"],
+  ["fit", "Range of values"],
+  ["full", "Range of the measure"],
+];
+const SURE: [string, string][] = [
+  ["", "Values only"],
+  ["width", "Width below diagonal"],
+  ["fade", "Fade the unsure"],
+];
+/* A longer list is searched. */
+const MANY = 12;
+
+/* One setting of the view among several. */
+function Setting<K extends keyof View>(props: { title: string; of: K; names: [View[K] & string, string][]; more?: ComponentChildren }) {
+  const store = useStore();
+  return (
+    <label class="setting">
+      {props.title}
+      <select
+        class="select"
+        name={props.of}
+        value={store.view[props.of] as string}
+        onChange={(event) => store.show({ [props.of]: (event.currentTarget as HTMLSelectElement).value })}
+      >
+        {props.names.map(([key, name]) => (
+          <option value={key}>{name}</option>
+        ))}
+        {props.more}
+      </select>
+    </label>
+  );
+}
+
+function Section({ title, children }: { title: string; children: ComponentChildren }) {
+  return (
+    <section class="choice-section">
+      <h3>{title}</h3>
+      {children}
+    </section>
+  );
+}
+
+export function Choices() {
+  const store = useStore();
+  if (!store.comparison) return <div class="skeleton side-skeleton" aria-hidden="true" />;
+  const tab = store.tab();
+  if (!tab.sides) return null;
+  const isMatrix = ["matrix", "multiples", "summary"].includes(tab.key);
+  const isByColumn = store.view.order.startsWith(BY);
+  return (
+    <>
+      {store.pairwise.length > 0 && (
+        <div class="settings">
+          {tab.readings && <Setting title="Values" of="reading" names={READINGS} />}
+          {isMatrix && (
+            <Setting
+              title="Order"
+              of="order"
+              names={ORDERS}
+              more={isByColumn && <option value={store.view.order}>{orderTitle(store)}</option>}
+            />
+          )}
+          {isMatrix && <Setting title="Colours" of="scale" names={SCALES} />}
+          {tab.key === "matrix" && <Setting title="Certainty" of="sure" names={SURE} />}
+          {tab.key === "matrix" && store.single.length > 0 && (
+            <Setting title="Beside" of="columns" names={families(store)} />
+          )}
+        </div>
+      )}
+      <Layers />
+      <Measures />
+      <Exports />
+    </>
+  );
+}
+
+function families(store: Store): [string, string][] {
+  const present = new Set(store.single.map((m) => store.cards.get(m.slug)?.family));
+  return FAMILIES.filter(([key]) => ["", "all", "none"].includes(key) || present.has(key));
+}
+
+export function orderTitle(store: Store): string {
+  const id = store.view.order.slice(BY.length);
+  const column = store.models.value?.columns.find((one) => one.id === id);
+  return column ? store.columnTitle(column) : id;
+}
+
+function Layers() {
+  const store = useStore();
+  const measure = store.measure;
+  const layers = measure ? store.layersOf(measure) : [];
+  if (!measure || layers.length < 2) return null;
+  const shown = store.layerOf(measure);
+  return (
+    <Section title="Layer">
+      {layers.map((name) => (
+        <ViewLink className={name === shown ? "choice-link here" : "choice-link"} current={name === shown} to={{ layer: name }}>
+          {name}
+        </ViewLink>
+      ))}
+    </Section>
+  );
+}
+
+function Measures() {
+  const store = useStore();
+  const [wanted, want] = useState("");
+  const shown = store.measure;
+  const words = wanted.toLowerCase().split(/\s+/).filter(Boolean);
+  const topics = new Map<string, typeof store.pairwise>();
+  for (const asked of store.pairwise) {
+    const card = store.cards.get(asked.slug);
+    const text = `${card?.title} ${asked.key} ${card?.summary} ${card?.topic}`.toLowerCase();
+    if (!card || !words.every((word) => text.includes(word))) continue;
+    topics.set(card.topic, [...(topics.get(card.topic) ?? []), asked]);
+  }
+  const tab = store.tab();
+  return (
+    <>
+      {store.pairwise.length > MANY && (
+        <input
+          id="find-shown"
+          class="find"
+          type="search"
+          placeholder="Find a measure"
+          aria-label="Find a measure"
+          value={wanted}
+          onInput={(event) => want((event.currentTarget as HTMLInputElement).value)}
+        />
+      )}
+      {[...topics].map(([topic, asked]) => (
+        <Section title={topic}>
+          {asked.map((one) => (
+            <ViewLink
+              className={one === shown ? "choice-link here" : "choice-link"}
+              current={one === shown}
+              to={{ measure: one.key, tab: tab.measure ? tab.key : "matrix" }}
+            >
+              <Named slug={one.slug}>{store.titleOf(one)}</Named>
+            </ViewLink>
+          ))}
+        </Section>
+      ))}
+      {words.length > 0 && topics.size === 0 && <p class="quiet">No measure of this comparison fits.</p>}
+    </>
+  );
+}
+
+function Exports() {
+  const store = useStore();
+  const measure = store.measure;
+  if (!measure || !store.place.mayExport) return null;
+  const layer = store.layerOf(measure);
+  const at = (format: string): string =>
+    `${API}${store.path}/export${queryOf({ measure: measure.key, layer, format })}`;
+  return (
+    <Section title="Export">
+      <div class="chips">
+        {["csv", "json", "npz"].map((format) => (
+          <a class="chip" href={at(format)}>
+            {format.toUpperCase()}
+          </a>
+        ))}
+        {store.tab().key === "matrix" &&
+          (["svg", "png"] as const).map((format) => (
+            <button class="chip" onClick={() => void saveFigure(store, format)}>
+              {format.toUpperCase()}
+            </button>
+          ))}
+      </div>
+    </Section>
+  );
+}

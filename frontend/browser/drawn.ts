@@ -1,0 +1,92 @@
+/* What a matrix view draws, put together from the store. */
+
+import type { Column, Matrix } from "./arrays";
+import { groupColours, offDiagonal, scaleOf, type Scale } from "./colour";
+import { branches } from "./order";
+import { LOOKS, type Drawn, type Look } from "./painting";
+import type { Store } from "./store";
+import type { AskedMeasure, Card } from "./types";
+import { numbersOf, windowOf } from "./view";
+
+const scales = new WeakMap<Matrix, Map<string, Scale>>();
+
+/* The scale of a matrix; made once for each kind and each set of models. */
+export function scaleFor(matrix: Matrix, card: Card, kind: string, order: number[]): Scale {
+  const made = scales.get(matrix) ?? new Map<string, Scale>();
+  scales.set(matrix, made);
+  const key = `${kind} ${card.title} ${order.length === matrix.rows ? "all" : [...order].sort((a, b) => a - b)}`;
+  const scale = made.get(key) ?? scaleOf(card, offDiagonal(matrix, order), kind);
+  made.set(key, scale);
+  return scale;
+}
+
+export function lookOf(store: Store): Look {
+  return LOOKS[store.scheme] as Look;
+}
+
+/* Families of measures of single models, as the choice of columns names them. */
+export const FAMILIES: [string, string][] = [
+  ["", "Key columns"],
+  ["landscape", "Sharpness"],
+  ["calibration", "Accuracy and calibration"],
+  ["robustness", "Robustness"],
+  ["weights", "Weights"],
+  ["geometry", "Geometry"],
+  ["all", "All"],
+  ["none", "None"],
+];
+/* What is first asked of a network, one measure of each question. */
+const KEY = ["hessian-trace", "hessian-top-eigenvalue", "sam-sharpness", "ece-debiased", "corruption-accuracy", "accuracy"];
+const NARROW = 520;
+const MOST_KEY = 6;
+const MOST_BESIDE = 14;
+
+export function chosenColumns(store: Store): Column[] {
+  const all = store.models.value?.columns ?? [];
+  const wanted = store.view.columns;
+  // On a phone the matrix needs the room.
+  if (wanted === "" && window.innerWidth < NARROW) return [];
+  const family = (column: Column): string => store.cards.get(column.slug)?.family ?? "";
+  if (wanted === "none") return [];
+  if (wanted === "all") return all.slice(0, 3 * MOST_BESIDE);
+  if (wanted !== "") return all.filter((column) => family(column) === wanted).slice(0, 2 * MOST_BESIDE);
+  const ranked = KEY.flatMap((slug) => all.filter((column) => column.slug === slug).slice(0, 1));
+  const families = ["landscape", "calibration", "robustness", "weights", "geometry"];
+  for (const name of families) {
+    const first = all.find((column) => family(column) === name);
+    if (first && !ranked.some((column) => family(column) === name)) ranked.push(first);
+  }
+  return ranked.slice(0, MOST_KEY);
+}
+
+export function drawnOf(store: Store, asked: AskedMeasure, matrix: Matrix, columns: Column[]): Drawn {
+  const card = store.card(asked);
+  const order = store.order(matrix);
+  const groups = store.groups;
+  const isWhole = order.length === matrix.rows;
+  const window = windowOf(store.view.zoom, order.length);
+  const hasTree =
+    store.view.order === "alike" && isWhole && !store.view.zoom && matrix.header.merges.length === matrix.rows - 1;
+  const scale = scaleFor(matrix, card, store.view.scale, order);
+  return {
+    matrix,
+    scale,
+    order,
+    window,
+    labels: matrix.header.labels,
+    groups,
+    colours: groupColours(groups),
+    tree: hasTree ? branches(matrix.header.merges) : [],
+    columns,
+    titles: columns.map((column) => store.columnTitle(column)),
+    sure: card.symmetric || store.view.sure !== "width" ? store.view.sure : "",
+    look: lookOf(store),
+    isSigned: scale.isSigned,
+  };
+}
+
+/* Positions of the checkpoints that are set aside. */
+export function setAside(store: Store): number[] {
+  const ids = store.comparison?.checkpoints ?? [];
+  return numbersOf(store.view.aside).map((id) => ids.indexOf(id)).filter((i) => i >= 0);
+}

@@ -1,0 +1,145 @@
+/* The tab of one matrix: what it is, the picture, its scale, and where its numbers come from. */
+
+import { useMemo } from "preact/hooks";
+import { ALONE } from "./colour";
+import { chosenColumns, drawnOf } from "./drawn";
+import { useStore } from "./hooks";
+import { Legend } from "./legend";
+import { MatrixTable } from "./matrix_table";
+import { MatrixView } from "./matrix";
+import type { Matrix } from "./arrays";
+import { outliers } from "./order";
+import { provenance } from "./provenance";
+import type { Drawn } from "./painting";
+import type { AskedMeasure, Band, Card } from "./types";
+import { Named, Trouble, ViewLink } from "./words";
+
+export function MatrixTab() {
+  const store = useStore();
+  const measure = store.measure;
+  if (!measure) return <NoPairs />;
+  const layer = store.layerOf(measure);
+  const part = store.matrixOf(measure, layer);
+  const card = store.card(measure);
+  return (
+    <div class="picture">
+      {part.value ? (
+        <Picture asked={measure} matrix={part.value} card={card} />
+      ) : (
+        <>
+          <Top asked={measure} card={card} />
+          {part.error ? <Trouble>{part.error}</Trouble> : <div class="skeleton matrix-skeleton" aria-busy="true" />}
+        </>
+      )}
+    </div>
+  );
+}
+
+/* What the picture is of, which colour is which group, and the scale. */
+export function Top({ asked, card, drawn, band }: { asked: AskedMeasure; card: Card; drawn?: Drawn; band?: Band | null }) {
+  return (
+    <div class="picture-top">
+      <div class="picture-words">
+        <h2>
+          <Named slug={asked.slug}>{card.title}</Named>
+        </h2>
+        <p class="quiet">{card.summary}</p>
+        {drawn && <Groups colours={drawn.colours} />}
+      </div>
+      {drawn && <Legend scale={drawn.scale} card={card} band={band ?? null} />}
+    </div>
+  );
+}
+
+function NoPairs() {
+  return (
+    <div class="empty">
+      <h2>No measures of pairs</h2>
+      <p class="quiet">This comparison asked about single models only: they stand under Models.</p>
+    </div>
+  );
+}
+
+function Picture({ asked, matrix, card }: { asked: AskedMeasure; matrix: Matrix; card: Card }) {
+  const store = useStore();
+  const { view } = store;
+  const columns = chosenColumns(store);
+  const drawn = useMemo(
+    () => drawnOf(store, asked, matrix, columns),
+    [matrix, columns.map((c) => c.id).join(), columns[0], view.order, view.scale, view.sure, view.aside, view.zoom, store.scheme],
+  );
+  const isBeside = view.columns !== "none" && store.single.length > 0;
+  return (
+    <>
+      <Top asked={asked} card={card} drawn={drawn} band={matrix.header.band} />
+      <MatrixView drawn={drawn} title={card.title} />
+      <div class="under-matrix">
+        <div class="zooms">
+          {view.zoom ? (
+            <ViewLink className="chip" to={{ zoom: "" }}>
+              Whole matrix
+            </ViewLink>
+          ) : (
+            <span class="quiet">Drag over cells to enlarge them. {isBeside ? "A column's name orders by it." : ""}</span>
+          )}
+          <Outliers matrix={matrix} card={card} />
+        </div>
+      </div>
+      <p class="quiet provenance">{provenance(store, matrix, asked)}</p>
+      {matrix.header.warnings.slice(0, 2).map((warning) => (
+        <Trouble>{warning}</Trouble>
+      ))}
+      <MatrixTable drawn={drawn} title={card.title} />
+    </>
+  );
+}
+
+/* Which colour is which group. */
+export function Groups({ colours }: { colours: Map<string, string> }) {
+  if (colours.size < 2) return null;
+  const alone = [...colours].filter(([, colour]) => colour === ALONE).map(([name]) => name || "no group");
+  return (
+    <div class="groups-legend" aria-label="Groups">
+      {[...colours]
+        .filter(([, colour]) => colour !== ALONE)
+        .map(([name, colour]) => (
+          <span class="group-name">
+            <i style={{ background: colour }} />
+            {name || "no group"}
+          </span>
+        ))}
+      {alone.length > 0 && (
+        <span class="group-name quiet" title={alone.join(", ")}>
+          <i style={{ background: ALONE }} />
+          {alone.length === 1 ? alone[0] : `${alone.length} groups of one`}
+        </span>
+      )}
+    </div>
+  );
+}
+
+/* Models that are far from nearly all others take the contrast from the rest: one click sets them aside. */
+export function Outliers({ matrix, card }: { matrix: Matrix; card: Card }) {
+  const store = useStore();
+  const { view, comparison } = store;
+  const far = useMemo(() => {
+    const sign = card.direction.startsWith("higher") ? -1 : 1;
+    return outliers(matrix, (v) => (card.direction.startsWith("nearer") ? Math.abs(v) : sign * v));
+  }, [matrix, card.direction]);
+  const ids = comparison?.checkpoints ?? [];
+  if (view.aside) {
+    const count = view.aside.split(",").length;
+    return (
+      <ViewLink className="chip here" to={{ aside: "" }} title="Show them again">
+        {count} set aside ×
+      </ViewLink>
+    );
+  }
+  if (!far.length || matrix.rows - far.length < 2) return null;
+  const names = far.map((i) => matrix.header.labels[i]).join(", ");
+  return (
+    <ViewLink className="chip" to={{ aside: far.map((i) => ids[i]).join(",") }} title={names}>
+      Set aside {far.length === 1 ? names : `${far.length} far from all others`}
+    </ViewLink>
+  );
+}

@@ -1,0 +1,189 @@
+/* Points with groups, intervals and a selection: the map, and one number of models against another. */
+
+import { useState } from "preact/hooks";
+import { useStore, useWidth } from "./hooks";
+import { number } from "./numbers";
+
+export interface Point {
+  id: number;
+  label: string;
+  group: string;
+  x: number;
+  y: number;
+  xBar?: [number, number];
+  yBar?: [number, number];
+  told: string[];
+}
+
+interface Axis {
+  title: string;
+  isShown: boolean;
+}
+
+const EDGE = { left: 72, right: 14, top: 12, bottom: 40 };
+/* More names would hide the points. */
+const MOST_NAMED = 40;
+const NAME_ROOM = 13;
+
+export function Scatter(props: {
+  points: Point[];
+  colours: Map<string, string>;
+  x: Axis;
+  y: Axis;
+  height: number;
+  isSquare?: boolean;
+  label: string;
+}) {
+  const store = useStore();
+  const [room, width] = useWidth<HTMLDivElement>();
+  const [pointed, point] = useState<Point | null>(null);
+  const { points, height } = props;
+  const edge = props.x.isShown ? EDGE : { left: 14, right: 14, top: 12, bottom: 12 };
+  const inner = { width: Math.max(80, width - edge.left - edge.right), height: height - edge.top - edge.bottom };
+  const spans = spansOf(points, props.isSquare ? inner : null);
+  const px = (v: number): number => edge.left + ((v - spans.x[0]) / (spans.x[1] - spans.x[0])) * inner.width;
+  const py = (v: number): number => edge.top + inner.height - ((v - spans.y[0]) / (spans.y[1] - spans.y[0])) * inner.height;
+  const { a, b } = store.view;
+  const named = points.length <= MOST_NAMED ? labelled(points, px, py) : new Set<number>();
+  return (
+    <div class="scatter" ref={room} style={{ height: `${height}px` }}>
+      {width > 0 && (
+        <svg width={width} height={height} role="group" aria-label={props.label}>
+          {props.x.isShown && <Axes spans={spans} px={px} py={py} titles={[props.x.title, props.y.title]} size={{ width, height }} />}
+          {points.map((one) => (
+            <g class="bars">
+              {one.xBar && <line x1={px(one.xBar[0])} x2={px(one.xBar[1])} y1={py(one.y)} y2={py(one.y)} />}
+              {one.yBar && <line x1={px(one.x)} x2={px(one.x)} y1={py(one.yBar[0])} y2={py(one.yBar[1])} />}
+            </g>
+          ))}
+          {points.map((one) => (
+            <circle
+              cx={px(one.x)}
+              cy={py(one.y)}
+              r={one.id === a || one.id === b ? 7 : 5}
+              fill={props.colours.get(one.group) ?? "#697386"}
+              class={one.id === a || one.id === b ? "point chosen" : "point"}
+              tabIndex={0}
+              role="button"
+              aria-label={[one.label, ...one.told].join(", ")}
+              aria-pressed={one.id === a || one.id === b}
+              onMouseEnter={() => point(one)}
+              onMouseLeave={() => point(null)}
+              onFocus={() => point(one)}
+              onBlur={() => point(null)}
+              onClick={() => store.show(one.id === a && !b ? { a: 0, b: 0 } : { a: one.id, b: 0 })}
+              onKeyDown={(event) => {
+                if (event.key !== "Enter" && event.key !== " ") return;
+                event.preventDefault();
+                store.show({ a: one.id, b: 0 });
+              }}
+            />
+          ))}
+          {points
+            .filter((one) => named.has(one.id) || one.id === a || one.id === b)
+            .map((one) => (
+              <text class="point-name" x={px(one.x) + 8} y={py(one.y) + 4}>
+                {one.label}
+              </text>
+            ))}
+        </svg>
+      )}
+      {pointed && (
+        <div class="hover-card" style={{ left: `${Math.min(px(pointed.x) + 12, Math.max(0, width - 220))}px`, top: `${py(pointed.y) + 12}px` }}>
+          <b>{pointed.label}</b>
+          {pointed.told.map((line) => (
+            <div>{line}</div>
+          ))}
+        </div>
+      )}
+    </div>
+  );
+}
+
+function Axes(props: {
+  spans: Spans;
+  px: (v: number) => number;
+  py: (v: number) => number;
+  titles: [string, string];
+  size: { width: number; height: number };
+}) {
+  const { spans, px, py, size } = props;
+  return (
+    <g class="axes">
+      {ticks(spans.x).map((v) => (
+        <>
+          <line x1={px(v)} x2={px(v)} y1={EDGE.top} y2={size.height - EDGE.bottom} />
+          <text x={px(v)} y={size.height - EDGE.bottom + 14} text-anchor="middle">
+            {number(v)}
+          </text>
+        </>
+      ))}
+      {ticks(spans.y).map((v) => (
+        <>
+          <line x1={EDGE.left} x2={size.width - EDGE.right} y1={py(v)} y2={py(v)} />
+          <text x={EDGE.left - 6} y={py(v) + 4} text-anchor="end">
+            {number(v)}
+          </text>
+        </>
+      ))}
+      <text class="axis-title" x={(EDGE.left + size.width - EDGE.right) / 2} y={size.height - 6} text-anchor="middle">
+        {props.titles[0]}
+      </text>
+      <text
+        class="axis-title"
+        transform={`translate(12 ${(EDGE.top + size.height - EDGE.bottom) / 2}) rotate(-90)`}
+        text-anchor="middle"
+      >
+        {props.titles[1]}
+      </text>
+    </g>
+  );
+}
+
+interface Spans {
+  x: [number, number];
+  y: [number, number];
+}
+
+/* Ends of both axes with some room; the same unit on both where the picture is a map. */
+function spansOf(points: Point[], square: { width: number; height: number } | null): Spans {
+  const span = (values: number[]): [number, number] => {
+    const known = values.filter(Number.isFinite);
+    const [low, high] = [Math.min(...known), Math.max(...known)];
+    if (!known.length) return [0, 1];
+    const room = high > low ? 0.06 * (high - low) : Math.max(0.5, Math.abs(low) * 0.05);
+    return [low - room, high + room];
+  };
+  const x = span(points.flatMap((p) => [p.x, ...(p.xBar ?? [])]));
+  const y = span(points.flatMap((p) => [p.y, ...(p.yBar ?? [])]));
+  if (!square) return { x, y };
+  const unit = Math.max((x[1] - x[0]) / square.width, (y[1] - y[0]) / square.height);
+  const widened = (s: [number, number], room: number): [number, number] => {
+    const middle = (s[0] + s[1]) / 2;
+    return [middle - (unit * room) / 2, middle + (unit * room) / 2];
+  };
+  return { x: widened(x, square.width), y: widened(y, square.height) };
+}
+
+export function ticks([low, high]: [number, number]): number[] {
+  const rough = (high - low) / 4;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = ([1, 2, 5, 10].find((m) => m * power >= rough) ?? 10) * power;
+  const out: number[] = [];
+  for (let v = Math.ceil(low / step) * step; v <= high + step * 1e-9; v += step) out.push(Math.abs(v) < step * 1e-9 ? 0 : v);
+  return out;
+}
+
+/* Names that do not lie on one another, the first come first. */
+function labelled(points: Point[], px: (v: number) => number, py: (v: number) => number): Set<number> {
+  const boxes: [number, number, number][] = [];
+  const named = new Set<number>();
+  for (const one of points) {
+    const [x, y, wide] = [px(one.x), py(one.y), 6.4 * one.label.length + 10];
+    const isFree = boxes.every(([bx, by, bw]) => Math.abs(by - y) > NAME_ROOM || x > bx + bw || x + wide < bx);
+    if (!isFree) continue;
+    boxes.push([x, y, wide]);
+    named.add(one.id);
+  }
+  return named;
+}

@@ -1,0 +1,133 @@
+/* The dialog of links: make one that opens this view, see who used which, end any. */
+
+import { useEffect, useRef, useState } from "preact/hooks";
+import { change, get } from "./api";
+import { useStore } from "./hooks";
+import type { Share } from "./types";
+import { query } from "./view";
+import { Trouble } from "./words";
+
+export function ShareDialog({ isOpen, onClose }: { isOpen: boolean; onClose: () => void }) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  useEffect(() => {
+    if (isOpen && !dialog.current?.open) dialog.current?.showModal();
+    if (!isOpen) dialog.current?.close();
+  }, [isOpen]);
+  return (
+    <dialog ref={dialog} class="dialog" aria-labelledby="share-title" onClose={onClose}>
+      {isOpen && <Links onClose={onClose} />}
+    </dialog>
+  );
+}
+
+function Links({ onClose }: { onClose: () => void }) {
+  const store = useStore();
+  const [links, list] = useState<Share[] | null>(null);
+  const [days, last] = useState("30");
+  const [mayExport, allow] = useState(true);
+  const [made, show] = useState("");
+  const [isCopied, copied] = useState(false);
+  const [error, fail] = useState("");
+  const guarded = async (work: () => Promise<void>): Promise<void> => {
+    fail("");
+    try {
+      await work();
+      list(await get<Share[]>(`${store.path}/shares`));
+    } catch (problem) {
+      fail(problem instanceof Error ? problem.message : String(problem));
+    }
+  };
+  useEffect(() => void guarded(async () => undefined), []);
+  const make = (): Promise<void> =>
+    guarded(async () => {
+      const wanted = { view: query(store.view).slice(1), expires_in_days: Number(days), may_export: mayExport };
+      const share = await change<Share>("POST", `${store.path}/shares`, wanted);
+      show(share?.url ?? "");
+      copied(false);
+    });
+  const copy = async (): Promise<void> => {
+    try {
+      await navigator.clipboard.writeText(made);
+      copied(true);
+    } catch {
+      fail("The browser does not let this page copy; select the link and copy it by hand.");
+    }
+  };
+  return (
+    <>
+      <div class="dialog-head">
+        <h2 id="share-title">Share this view</h2>
+        <button class="close" aria-label="Close" onClick={onClose}>
+          ×
+        </button>
+      </div>
+      <p class="quiet">The link opens exactly what you see now, read only, without an account.</p>
+      <form
+        class="share-form"
+        onSubmit={(event) => {
+          event.preventDefault();
+          void make();
+        }}
+      >
+        <label>
+          Days until it expires
+          <input
+            id="share-days"
+            type="number"
+            min="1"
+            max="3650"
+            required
+            value={days}
+            onInput={(event) => last((event.currentTarget as HTMLInputElement).value)}
+          />
+        </label>
+        <label class="switch">
+          <input
+            id="share-export"
+            type="checkbox"
+            checked={mayExport}
+            onChange={(event) => allow((event.currentTarget as HTMLInputElement).checked)}
+          />
+          Numbers may be exported
+        </label>
+        <button class="button primary" id="share-make">
+          Make link
+        </button>
+      </form>
+      {made && (
+        <div class="share-made">
+          <input id="share-url" readOnly value={made} aria-label="The link, shown once" onFocus={(event) => (event.currentTarget as HTMLInputElement).select()} />
+          <button class="button" onClick={() => void copy()}>
+            {isCopied ? "Copied" : "Copy"}
+          </button>
+        </div>
+      )}
+      {error && <Trouble>{error}</Trouble>}
+      <h3>Links so far</h3>
+      <div id="share-list">
+        {links?.length === 0 && <p class="quiet">None yet.</p>}
+        {links?.map((link) => (
+          <div class="share-row">
+            <span>
+              #{link.id} {viewName(link.view)}, made {link.created.slice(0, 10)},{" "}
+              {link.revoked ? "revoked" : `until ${link.expires.slice(0, 10)}`},{" "}
+              {link.last_used ? `last opened ${link.last_used.slice(0, 16).replace("T", " ")}` : "not opened yet"}
+              {link.may_export ? "" : ", no export"}
+            </span>
+            {!link.revoked && (
+              <button class="button small" onClick={() => void guarded(async () => void (await change("POST", `/shares/${link.id}/revoke`)))}>
+                Revoke
+              </button>
+            )}
+          </div>
+        ))}
+      </div>
+    </>
+  );
+}
+
+/* What a link opens, in a few words. */
+function viewName(view: string): string {
+  const wanted = new URLSearchParams(view);
+  return [wanted.get("tab") ?? "matrix", wanted.get("measure")].filter(Boolean).join(" · ");
+}

@@ -1,0 +1,307 @@
+/* One store: the comparison that is open, what of it has come, and the view; its pictures subscribe to it. */
+
+import { ApiError, askAsVisitor, get, getBytes, queryOf } from "./api";
+import { decode, modelTable, type Column, type Matrix, type ModelTable } from "./arrays";
+import { asRead } from "./colour";
+import { positions } from "./order";
+import type { AskedMeasure, Card, Checkpoint, Comparison, ModelTableDocument, Progress, Tab } from "./types";
+import { numbersOf, parse, query, type View } from "./view";
+
+/* What the page says about itself. */
+export interface Place {
+  comparison: number;
+  /* Address of the comparison's page, without its view. */
+  path: string;
+  isShared: boolean;
+  tabs: Tab[];
+  mayExport: boolean;
+}
+
+export interface Part<T> {
+  value: T | null;
+  error: string;
+}
+
+interface Kept<T> extends Part<T> {
+  version: number;
+  isLoading: boolean;
+}
+
+/* Matrices of a comparison of 500 with intervals take three megabytes each. */
+const MOST_BYTES = 400 << 20;
+/* A running comparison is read anew at most so often. */
+const PATIENCE_MS = 1000;
+/* An open link is looked at again after so many times what looking took. */
+const SHARE_OF_TIME = 30;
+
+export class Store {
+  view: View;
+  comparison: Comparison | null = null;
+  checkpoints = new Map<number, Checkpoint>();
+  cards = new Map<string, Card>();
+  scheme: "light" | "dark" = "light";
+  error = "";
+  notice = "";
+  isClosed = false;
+
+  private readonly listeners = new Set<() => void>();
+  private readonly parts = new Map<string, Kept<unknown>>();
+  private events: EventSource | null = null;
+  private lastRead = 0;
+  private waiting: ReturnType<typeof setTimeout> | null = null;
+  private isTold = false;
+  private guard: ReturnType<typeof setTimeout> | null = null;
+  private isGone = false;
+
+  constructor(readonly place: Place) {
+    askAsVisitor(place.isShared ? (place.path.split("/").pop() ?? "") : "");
+    this.view = this.fromAddress();
+    this.scheme = document.documentElement.dataset.mantineColorScheme === "dark" ? "dark" : "light";
+  }
+
+  get path(): string {
+    return `/comparisons/${this.place.comparison}`;
+  }
+
+  private get tabKeys(): string[] {
+    return this.place.tabs.map((tab) => tab.key);
+  }
+
+  private fromAddress(): View {
+    const { view, unknown } = parse(location.search, this.tabKeys);
+    this.notice = unknown.length
+      ? `This address names something that is not known here (${unknown.slice(0, 3).join(", ")}); the rest is shown.`
+      : "";
+    return view;
+  }
+
+  subscribe(listener: () => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  /* Told once for all changes of one turn. */
+  changed(): void {
+    if (this.isTold) return;
+    this.isTold = true;
+    queueMicrotask(() => {
+      this.isTold = false;
+      for (const listener of [...this.listeners]) listener();
+    });
+  }
+
+  /* Another view; its address becomes the page's, as a new step back or in place of the last one. */
+  show(changes: Partial<View>, how: "push" | "replace" = "push"): void {
+    const before = query(this.view);
+    this.view = { ...this.view, ...changes };
+    const after = query(this.view);
+    if (after === before && location.pathname === this.place.path) return;
+    this.notice = "";
+    history[how === "push" ? "pushState" : "replaceState"](history.state, "", this.place.path + after);
+    // Dash keeps the address too: its callbacks read it.
+    window.dispatchEvent(new CustomEvent("_dashprivate_pushstate"));
+    this.changed();
+  }
+
+  href(changes: Partial<View>): string {
+    return this.place.path + query({ ...this.view, ...changes });
+  }
+
+  /* The address was changed by the browser, or by a link of the server's. */
+  readAddress(): void {
+    if (location.pathname !== this.place.path || query(this.view) === location.search) return;
+    this.view = this.fromAddress();
+    this.changed();
+  }
+
+  async open(): Promise<void> {
+    try {
+      const [comparison, checkpoints, cards] = await Promise.all([
+        get<Comparison>(this.path),
+        get<Checkpoint[]>(`${this.path}/checkpoints`),
+        get<Card[]>("/measures"),
+      ]);
+      this.cards = new Map(cards.map((card) => [card.slug, card]));
+      this.take(comparison, checkpoints);
+    } catch (error) {
+      this.fail(error);
+    }
+    this.changed();
+  }
+
+  private take(comparison: Comparison, checkpoints: Checkpoint[]): void {
+    this.comparison = comparison;
+    this.checkpoints = new Map(checkpoints.map((one) => [one.id, one]));
+    if (location.pathname === this.place.path) {
+      document.title = `${comparison.name || `Comparison ${comparison.id}`} · Kinscape`;
+    }
+    if (comparison.progress.state === "running") this.watch();
+    if (this.place.isShared && !this.guard) this.guard = setTimeout(() => void this.look(), PATIENCE_MS);
+  }
+
+  /* Whether a link still opens this; seldom where the server is slow to say, never while nobody looks. */
+  private async look(): Promise<void> {
+    const began = Date.now();
+    if (!document.hidden) {
+      try {
+        const { version } = await get<Progress>(`${this.path}/progress`);
+        if (version !== this.comparison?.progress.version && !this.events) await this.refresh();
+      } catch (error) {
+        if (error instanceof ApiError && error.isClosed) this.fail(error);
+      }
+    }
+    if (this.isClosed || this.isGone) return;
+    this.guard = setTimeout(() => void this.look(), Math.max(PATIENCE_MS, SHARE_OF_TIME * (Date.now() - began)));
+  }
+
+  fail(error: unknown): void {
+    const sentence = error instanceof Error ? error.message : String(error);
+    if (error instanceof ApiError && error.isClosed && this.place.isShared) this.isClosed = true;
+    this.error = sentence;
+    this.changed();
+  }
+
+  /* Read the comparison again, after something was changed. */
+  async refresh(): Promise<void> {
+    try {
+      const [comparison, checkpoints] = await Promise.all([
+        get<Comparison>(this.path),
+        get<Checkpoint[]>(`${this.path}/checkpoints`),
+      ]);
+      this.error = "";
+      this.take(comparison, checkpoints);
+    } catch (error) {
+      this.fail(error);
+    }
+    this.changed();
+  }
+
+  private watch(): void {
+    if (this.events) return;
+    this.events = new EventSource(`/api/v1${this.path}/events`);
+    this.events.onmessage = (message) => {
+      const progress = JSON.parse(message.data as string) as Progress;
+      if (!this.comparison) return;
+      if (progress.state !== "running") this.stopWatching();
+      const wait = progress.state === "running" ? Math.max(0, this.lastRead + PATIENCE_MS - Date.now()) : 0;
+      if (this.waiting) clearTimeout(this.waiting);
+      this.waiting = setTimeout(() => {
+        this.lastRead = Date.now();
+        if (progress.state !== "running") void this.refresh();
+        else if (this.comparison) this.comparison = { ...this.comparison, progress };
+        this.changed();
+      }, wait);
+    };
+  }
+
+  stopWatching(): void {
+    this.events?.close();
+    this.events = null;
+  }
+
+  close(): void {
+    this.stopWatching();
+    this.isGone = true;
+    if (this.waiting) clearTimeout(this.waiting);
+    if (this.guard) clearTimeout(this.guard);
+    this.listeners.clear();
+  }
+
+  /* Something of the comparison, fetched when first asked for and again when there is more of it. */
+  part<T>(name: string, fetch: () => Promise<T>): Part<T> {
+    const version = this.comparison?.progress.version ?? 0;
+    const there = (this.parts.get(name) as Kept<T> | undefined) ?? { value: null, error: "", version: -1, isLoading: false };
+    if (there.version !== version && !there.isLoading) {
+      there.isLoading = true;
+      fetch().then(
+        (value) => Object.assign(there, { value, error: "" }),
+        (error: unknown) => {
+          if (error instanceof ApiError && error.isClosed) this.fail(error);
+          Object.assign(there, { error: error instanceof Error ? error.message : String(error) });
+        },
+      ).finally(() => {
+        Object.assign(there, { version, isLoading: false });
+        this.changed();
+      });
+    }
+    this.parts.delete(name);
+    this.parts.set(name, there as Kept<unknown>);
+    this.forgetOldest();
+    return there;
+  }
+
+  private forgetOldest(): void {
+    let bytes = 0;
+    for (const [name, kept] of [...this.parts].reverse()) {
+      const values = (kept.value as Partial<Matrix> | null)?.values;
+      bytes += values instanceof Float32Array ? 3 * values.byteLength : 0;
+      if (bytes > MOST_BYTES && !kept.isLoading) this.parts.delete(name);
+    }
+  }
+
+  matrixOf(measure: AskedMeasure, layer: string | null, reading = this.view.reading): Part<Matrix> {
+    const path = `${this.path}/matrix${queryOf({ measure: measure.key, layer, reading, format: "float32" })}`;
+    return this.part(path, async () => decode(await getBytes(path)));
+  }
+
+  get models(): Part<ModelTable> {
+    return this.part("models", async () => modelTable(await get<ModelTableDocument>(`${this.path}/models`)));
+  }
+
+  /* Measures of pairs, in the order asked. */
+  get pairwise(): AskedMeasure[] {
+    return this.comparison?.measures.filter((m) => m.arity === "pair" && this.cards.has(m.slug)) ?? [];
+  }
+
+  get single(): AskedMeasure[] {
+    return this.comparison?.measures.filter((m) => m.arity === "model" && this.cards.has(m.slug)) ?? [];
+  }
+
+  get measure(): AskedMeasure | null {
+    const all = this.pairwise;
+    return all.find((m) => m.key === this.view.measure) ?? all[0] ?? null;
+  }
+
+  layersOf(measure: AskedMeasure): string[] {
+    return [...new Set(measure.layers.filter(([a, b]) => a === b).map(([a]) => a))].filter(Boolean);
+  }
+
+  layerOf(measure: AskedMeasure): string | null {
+    const layers = this.layersOf(measure);
+    return layers.includes(this.view.layer) ? this.view.layer : (layers[layers.length - 1] ?? null);
+  }
+
+  card(measure: AskedMeasure): Card {
+    return asRead(this.cards.get(measure.slug) as Card, this.view.reading);
+  }
+
+  titleOf(measure: AskedMeasure): string {
+    const card = this.cards.get(measure.slug);
+    const isOnlyOne = measure.key === measure.slug;
+    return isOnlyOne ? (card?.title ?? measure.key) : `${card?.title ?? measure.slug}${measure.key.slice(measure.slug.length)}`;
+  }
+
+  columnTitle(column: Column): string {
+    const asked = this.single.find((m) => m.key === column.measure);
+    const title = asked ? this.titleOf(asked) : column.measure;
+    return column.layer ? `${title}, ${column.layer}` : title;
+  }
+
+  get groups(): string[] {
+    return this.comparison?.checkpoints.map((id) => this.checkpoints.get(id)?.group ?? "") ?? [];
+  }
+
+  /* Positions of the models in the order of the view; that of the measure shown, for all panels. */
+  order(matrix: Matrix | null): number[] {
+    const { checkpoints: ids, labels } = this.comparison as Comparison;
+    const columns = this.view.order.startsWith("by:") ? (this.models.value?.columns ?? []) : [];
+    return positions(
+      { order: this.view.order, ids, labels, groups: this.groups, aside: numbersOf(this.view.aside), columns },
+      matrix,
+    );
+  }
+
+  tab(): Tab {
+    return (this.place.tabs.find((tab) => tab.key === this.view.tab) ?? this.place.tabs[0]) as Tab;
+  }
+}
