@@ -50,7 +50,8 @@ function tellServer(store: Store): void {
 function App({ rooms }: { rooms: Rooms }) {
   const store = useStore();
   const [opened, open] = useState("");
-  const close = (): void => open("");
+  // A dialog that closes late must not take the next one with it.
+  const close = (what: string) => (): void => open((now) => (now === what ? "" : now));
   const tab = store.tab();
   const Picture = tab.is_drawn_here ? PICTURES[tab.key] : undefined;
   useEffect(() => {
@@ -73,9 +74,9 @@ function App({ rooms }: { rooms: Rooms }) {
       {createPortal(<Choices />, rooms.left)}
       {createPortal(store.comparison && Picture && !store.isClosed ? <Picture /> : null, rooms.picture)}
       {createPortal(<Selected />, rooms.right)}
-      {!store.place.isShared && <ShareDialog isOpen={opened === "share"} onClose={close} />}
-      <Palette isOpen={opened === "palette"} onClose={close} open={open} />
-      <KeySheet isOpen={opened === "keys"} onClose={close} />
+      {!store.place.isShared && <ShareDialog isOpen={opened === "share"} onClose={close("share")} />}
+      <Palette isOpen={opened === "palette"} onClose={close("palette")} open={open} />
+      <KeySheet isOpen={opened === "keys"} onClose={close("keys")} />
     </>
   );
 }

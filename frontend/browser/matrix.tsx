@@ -81,7 +81,13 @@ export function MatrixView({ drawn, title, least = LEAST_HEIGHT }: { drawn: Draw
   const cells = useRef<HTMLCanvasElement>(null);
   const over = useRef<HTMLCanvasElement>(null);
   const [pointed, point] = useState<(Pointed & { x: number; y: number }) | null>(null);
-  const [cursor, move] = useState<Cell | null>(null);
+  const [cursor, setCursor] = useState<Cell | null>(null);
+  // Keys may come faster than what they do is drawn.
+  const latest = useRef<Cell | null>(null);
+  const move = (to: Cell | null): void => {
+    latest.current = to;
+    setCursor(to);
+  };
   const [drag, pull] = useState<{ from: Cell; to: Cell } | null>(null);
   const started = useRef<{ x: number; y: number } | null>(null);
   const measure = useMemo(measurer, []);
@@ -165,11 +171,11 @@ export function MatrixView({ drawn, title, least = LEAST_HEIGHT }: { drawn: Draw
     if (step) {
       const far = event.shiftKey ? 10 : 1;
       const clamp = (v: number, most: number): number => Math.min(most - 1, Math.max(0, v));
-      const [row, column] = cursor ?? [0, 0];
-      move(cursor ? [clamp(row + step[0] * far, plan.rows), clamp(column + step[1] * far, plan.columns)] : [0, 1]);
+      const [row, column] = latest.current ?? [0, 0];
+      move(latest.current ? [clamp(row + step[0] * far, plan.rows), clamp(column + step[1] * far, plan.columns)] : [0, 1]);
       event.preventDefault();
-    } else if (event.key === "Enter" && cursor) {
-      choose({ row: cursor[0], column: cursor[1], beside: -1 });
+    } else if (event.key === "Enter" && latest.current) {
+      choose({ row: latest.current[0], column: latest.current[1], beside: -1 });
       event.preventDefault();
     }
   };

@@ -109,6 +109,7 @@ def test_the_main_path_by_keyboard_alone(page: Page, asked: Comparison) -> None:
     page.keyboard.press("?")
     expect(page.locator("dialog[open]")).to_contain_text("next order")
     page.keyboard.press("Escape")
+    expect(page.locator("dialog[open]")).to_have_count(0)
     page.keyboard.press("s")
     expect(page.locator("dialog[open]")).to_contain_text("Share this view")
     page.locator("#share-make").focus()
