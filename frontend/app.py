@@ -4,6 +4,7 @@ import contextlib
 from pathlib import Path
 from typing import Any
 
+import dash_ag_grid
 from dash import Dash, Input, Output, State, html, no_update
 from fastapi import FastAPI
 
@@ -16,6 +17,8 @@ from kinscape.frontend.pages.comparison import page as comparison
 from kinscape.frontend.wiring import on, on_error
 
 ASSETS = Path(__file__).with_name("assets")
+# Served, and brought by ``assets/lazy.js`` when the first figure is drawn.
+PLOTLY = r"plotly-cartesian\.min\.js"
 INDEX = """<!DOCTYPE html>
 <html lang="en"><head>{%metas%}<title>{%title%}</title>{%favicon%}{%css%}</head>
 <body>{%app_entry%}<footer>{%config%}{%scripts%}{%renderer%}</footer></body></html>"""
@@ -33,9 +36,11 @@ def create_dashboard(server: FastAPI, access: Access) -> Dash:
         server: the application that it joins.
         access: how it reaches the API.
     """
+    _bring_when_drawn()
     app = Dash(
         __name__,
         server=server,
+        assets_ignore=PLOTLY,
         assets_folder=str(ASSETS),
         suppress_callback_exceptions=True,
         title="Kinscape",
@@ -50,6 +55,13 @@ def create_dashboard(server: FastAPI, access: Access) -> Dash:
     for room in (library, compare, comparison, comparisons, simple):
         room.register(app, access)
     return app
+
+
+def _bring_when_drawn() -> None:
+    """Leave the table of the library out of pages without one; ``assets/lazy.js`` brings it."""
+    for script in dash_ag_grid._js_dist:
+        if script["relative_package_path"] == "dash_ag_grid.min.js":
+            script["dynamic"] = True
 
 
 def content_security_policy(app: Dash) -> str:

@@ -34,12 +34,36 @@ export function askAsVisitor(share: string): void {
   link = share;
 }
 
+/* Answers that were asked for before the page was there to ask; each is given once. */
+const early = new Map<string, Promise<Response>>();
+
+/* Ask now for what the page at an address will need, while its frame is still on the way. */
+export function askEarly(address: Location): void {
+  const found = /^\/(comparison|shared)\/(\d+)$/.exec(address.pathname);
+  if (!found) return;
+  const [, kind, number] = found as unknown as [string, string, string];
+  const headers: HeadersInit = kind === "shared" ? { "Kinscape-Shared-Page": number } : {};
+  const ask = (path: string): void => {
+    const answer = fetch(API + path, { headers });
+    // Who needs it sees the trouble; until then it is nobody's.
+    answer.catch(() => undefined);
+    early.set(path, answer);
+  };
+  ask("/measures");
+  if (kind === "shared") return;
+  const place = `/comparisons/${number}`;
+  ask(place);
+  ask(`${place}/checkpoints`);
+}
+
 async function send(path: string, options: RequestInit): Promise<Response> {
   let answer: Response;
   const headers = new Headers(options.headers);
   if (link) headers.set("Kinscape-Shared-Page", link);
   try {
-    answer = await fetch(API + path, { ...options, headers });
+    const asked = options.method ? undefined : early.get(path);
+    early.delete(path);
+    answer = await (asked ?? fetch(API + path, { ...options, headers }));
   } catch {
     throw new ApiError("The server cannot be reached. What is on the screen stays; try again in a moment.", 0);
   }

@@ -10,7 +10,13 @@ export const StoreContext = createContext<Store | null>(null);
 export function useStore(): Store {
   const store = useContext(StoreContext) as Store;
   const [, again] = useState(0);
-  useEffect(() => store.subscribe(() => again((n) => n + 1)), [store]);
+  const { turn } = store;
+  useEffect(() => {
+    const follow = (): void => again((n) => n + 1);
+    // What came between drawing and following would be missed.
+    if (store.turn !== turn) follow();
+    return store.subscribe(follow);
+  }, [store]);
   return store;
 }
 

@@ -3,6 +3,7 @@
 import { createPortal } from "preact/compat";
 import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";
+import { askEarly } from "./api";
 import { Choices } from "./choices";
 import { Head, Tabs } from "./head";
 import { StoreContext, useStore } from "./hooks";
@@ -20,6 +21,7 @@ import { query } from "./view";
 declare global {
   interface Window {
     dash_clientside?: { set_props?: (id: string, props: Record<string, unknown>) => void };
+    dash_component_api?: { getLayout?: (id: string) => unknown };
   }
 }
 
@@ -39,12 +41,19 @@ interface Rooms {
   right: Element;
 }
 
+const SERVED = "served-view";
+/* Dash knows of what it has drawn a moment after it is there. */
+const SOON_MS = 20;
+
 /* The pictures that the server draws follow what is set here. */
-function tellServer(store: Store): void {
+function tellServer(store: Store): ReturnType<typeof setTimeout> | null {
+  if (here?.store !== store) return null;
+  if (!window.dash_component_api?.getLayout?.(SERVED)) return setTimeout(() => tellServer(store), SOON_MS);
   const tab = store.tab();
   const version = store.comparison?.progress.version ?? 0;
   const data = tab.is_drawn_here ? null : { query: query(store.view), version, scheme: store.scheme };
-  window.dash_clientside?.set_props?.("served-view", { data });
+  window.dash_clientside?.set_props?.(SERVED, { data });
+  return null;
 }
 
 function App({ rooms }: { rooms: Rooms }) {
@@ -60,7 +69,12 @@ function App({ rooms }: { rooms: Rooms }) {
     return () => document.removeEventListener("keydown", onKey);
   }, [store]);
   const asked = tab.is_drawn_here ? "" : `${query(store.view)} ${store.comparison?.progress.version} ${store.scheme}`;
-  useEffect(() => tellServer(store), [asked, store.comparison !== null]);
+  useEffect(() => {
+    const waiting = tellServer(store);
+    return () => {
+      if (waiting) clearTimeout(waiting);
+    };
+  }, [asked, store.comparison !== null]);
   useEffect(() => {
     const sides = tab.sides && !store.isClosed ? "both" : "none";
     document.getElementById("comparison")?.setAttribute("data-sides", sides);
@@ -140,6 +154,7 @@ function mount(): void {
 }
 
 function start(): void {
+  askEarly(location);
   const dialogs = document.createElement("div");
   dialogs.id = "dialogs";
   document.body.append(dialogs);

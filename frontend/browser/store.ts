@@ -49,6 +49,8 @@ export class Store {
   private events: EventSource | null = null;
   private lastRead = 0;
   private waiting: ReturnType<typeof setTimeout> | null = null;
+  /* How often something has changed. */
+  turn = 0;
   private isTold = false;
   private guard: ReturnType<typeof setTimeout> | null = null;
   private isGone = false;
@@ -82,6 +84,7 @@ export class Store {
 
   /* Told once for all changes of one turn. */
   changed(): void {
+    this.turn += 1;
     if (this.isTold) return;
     this.isTold = true;
     queueMicrotask(() => {

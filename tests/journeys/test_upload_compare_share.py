@@ -215,14 +215,29 @@ def test_pointing_at_a_name_shows_the_card_of_the_measure(
     expect(page.locator(".choice:not([hidden])", has_text="Total variation")).to_have_count(0)
 
 
-def test_only_the_small_plotly_bundle_is_loaded(page: Page, server: Server, client: Client) -> None:
+def test_large_scripts_come_only_to_pages_that_draw_with_them(
+    page: Page, client: Client, networks: list[Path], probe_file: Path
+) -> None:
+    project = client.create_project("scripts")
+    models = [project.upload_checkpoint(f, architecture="lenet", arguments={"classes": 10}) for f in networks[:2]]
+    comparison = project.compare(
+        checkpoints=models, probe=project.upload_probe(probe_file), measures=["disagreement", "ece"]
+    ).wait(timeout_s=60)
     asked: list[str] = []
     page.on("request", lambda r: asked.append(r.url))
-    page.goto("/measures")
-    expect(page.locator("h1")).to_be_visible()
-    plotly = [u for u in asked if "plotly" in u]
-    assert len(plotly) == 1
-    assert "plotly-cartesian.min.js" in plotly[0]
+
+    def large() -> set[str]:
+        return {u.split("?")[0].rsplit("/", 1)[1] for u in asked if "plotly" in u or "dash_ag_grid" in u}
+
+    page.goto(f"/comparison/{comparison.id}")
+    expect(page.locator("#matrix-cells")).to_be_visible()
+    assert large() == set()
+    page.locator("#tabs").get_by_text("Curves").click()
+    expect(page.locator(".js-plotly-plot .main-svg").first).to_be_visible()
+    assert large() == {"plotly-cartesian.min.js"}
+    page.locator(".places").get_by_text("Library").click()
+    expect(page.locator(".ag-center-cols-container .ag-row")).to_have_count(2)
+    assert "dash_ag_grid.min.js" in large()
 
 
 def select(page: Page, name: str) -> None:
