@@ -35,7 +35,11 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 UNTIL = """([test, act]) => new Promise((done) => {
     const began = performance.now();
     const holds = new Function("return " + test);
-    const look = () => (holds() ? done(performance.now() - began) : requestAnimationFrame(look));
+    const look = () => {
+        const since = performance.now() - began;
+        if (holds() || since > 60000) done(since);
+        else requestAnimationFrame(look);
+    };
     new Function(act)();
     look();
 })"""
@@ -171,7 +175,7 @@ def changes(page: Page, table: Table, count: int) -> None:
     hover = (
         "const o = document.querySelector('#matrix-over'), r = o.getBoundingClientRect();"
         "o.dispatchEvent(new PointerEvent('pointermove', { bubbles: true,"
-        " clientX: r.left + Number(o.dataset.x) + %d * Number(o.dataset.cell),"
+        " clientX: r.left + Number(o.dataset.x) + (%d + .5) * Number(o.dataset.cell),"
         " clientY: r.top + Number(o.dataset.y) + 3 }))"
     )
     times = []

@@ -3,6 +3,7 @@
 import contextlib
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import dash_ag_grid
 from dash import Dash, Input, Output, State, html, no_update
@@ -77,11 +78,12 @@ def _register_pages(app: Dash, access: Access) -> None:
         Output("last-project", "data"),
         Input("address", "pathname"),
         State("last-project", "data"),
+        State("address", "search"),
     )
-    def show(path: str, last: Any) -> tuple[Any, Any, Any]:
+    def show(path: str, last: Any, query: str | None) -> tuple[Any, Any, Any]:
         client = access.client(path)
         try:
-            body = _home(client) if path.strip("/") == "" else _page(client, path)
+            body = _home(client) if path.strip("/") == "" else _page(client, path, query or "")
             header, project = _header(client, path, last)
             return body, header, project
         except ClientError as error:
@@ -106,7 +108,8 @@ def _register_pages(app: Dash, access: Access) -> None:
         return no_update if words == shown else words
 
 
-def _page(client: Client, path: str) -> Any:
+def _page(client: Client, path: str, query: str) -> Any:
+    named = dict(parse_qsl(query.lstrip("?")))
     parts = [p for p in path.split("/") if p]
     if parts == ["measures"]:
         return simple.measures(client)
@@ -118,9 +121,9 @@ def _page(client: Client, path: str) -> Any:
         project = client.project_numbered(int(parts[1]))
         rest = parts[2:]
         if not rest:
-            return library.page(project)
+            return library.page(project, named.get("filter", "")[:200])
         if rest == ["compare"]:
-            return compare.page(client, project)
+            return compare.page(client, project, like=named.get("like", ""))
         if rest in (["comparisons"], ["studies"]):
             # Addresses of before comparisons were called comparisons.
             return comparisons.page(project)

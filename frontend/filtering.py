@@ -3,15 +3,15 @@
 import re
 from typing import Any
 
-TERM = re.compile(r'(?:(?P<key>[\w.-]+)(?P<sign>:|>=|<=|>|<|=))?(?P<value>"[^"]*"|\S+)')
+TERM = re.compile(r'(?:(?P<key>[\w.-]+)(?P<sign>:|~|>=|<=|>|<|=))?(?P<value>"[^"]*"|\S+)')
 ALIASES = {"acc": "accuracy", "arch": "architecture", "params": "parameters"}
 
 
 def matches(row: dict[str, Any], text: str) -> bool:
     """Whether a row of the library fits every term of a filter.
 
-    ``word`` is looked for in the name, ``key:word`` in a column, tag or given metric,
-    ``key>number`` compares one.
+    ``word`` is looked for in the name. Of a column, tag or given metric, ``key:word`` is its whole value,
+    ``key~word`` a part of it, and ``key>number`` compares one.
     """
     return all(_fits(row, m) for m in TERM.finditer(text))
 
@@ -23,8 +23,10 @@ def _fits(row: dict[str, Any], term: "re.Match[str]") -> bool:
     found = _value(row, term["key"])
     if found is None:
         return False
+    if term["sign"] == "~":
+        return value in str(found).lower()
     if term["sign"] in (":", "="):
-        return value in str(found).lower() if term["sign"] == ":" else value == str(found).lower()
+        return value == str(found).lower()
     try:
         have, limit = float(found), float(value)
     except (TypeError, ValueError):

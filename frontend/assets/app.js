@@ -38,8 +38,15 @@
     document.getElementById("find-none").hidden = found > 0;
   }
 
+  /* What is filtered for is in the address, so that it can be sent. */
+  function keepFilter(value) {
+    const query = value ? "?" + new URLSearchParams({ filter: value }) : "";
+    history.replaceState(history.state, "", location.pathname + query);
+  }
+
   document.addEventListener("input", (event) => {
     if (event.target.id === "find-measure") findMeasures();
+    if (event.target.id === "library-filter") keepFilter(event.target.value);
   });
 
   followScheme();

@@ -46,6 +46,7 @@
       node.classList.add("open");
       fields = {
         group: make("input", { placeholder: "none", maxlength: "100" }),
+        parent: make("input", { placeholder: "none", maxlength: "200", title: "The checkpoint that these were made from" }),
         pattern: make("input", { placeholder: "resnet20_seed{seed}_{optim}", oninput: preview }),
         architecture: make("select", {}, [make("option", { value: "", text: "propose from the file" })]),
         preview: make("span", { class: "quiet" }),
@@ -54,7 +55,8 @@
         make("label", { text: "Group" }, [fields.group]),
         make("label", { text: "Tags from file names" }, [fields.pattern]),
         make("label", { text: "Architecture" }, [fields.architecture]),
-        make("button", { text: "Upload all", id: "upload-all", onclick: startAll }),
+        make("label", { text: "Parent" }, [fields.parent]),
+        make("button", { text: "Upload", id: "upload-all", onclick: startAll }),
         make("button", { text: "Close", onclick: close }),
         fields.preview,
       ]));
@@ -92,29 +94,39 @@
       one.says = make("span", { class: "says", text: isProbe(file) ? "probe set" : "waiting" });
       one.pause = make("button", { text: "Pause", onclick: () => togglePause(one) });
       one.cancel = make("button", { text: "Cancel", onclick: () => cancel(one) });
+      one.name = make("input", { value: stem(file.name), maxlength: "200", "aria-label": "Name of " + file.name, class: "name" });
       one.row = make("div", { class: "upload-row", "data-file": file.name }, [
-        make("span", { class: "name", text: file.name }), one.bar, one.speed, one.says,
+        one.name, one.bar, one.speed, one.says,
         make("span", {}, [one.pause, one.cancel]),
       ]);
       sheet().append(one.row);
       files.push(one);
     }
     preview();
-    if (files.every((one) => one.file.size < 64 * PIECE) && files.every((one) => one.state === "waiting")) {
-      setTimeout(() => { if (document.activeElement && document.activeElement.closest(".upload-fields")) return; startAll(); }, 1200);
-    }
+    countWaiting();
+  }
+
+  function countWaiting() {
+    const button = document.getElementById("upload-all");
+    const waiting = files.filter((one) => one.state === "waiting").length;
+    if (!button) return;
+    button.textContent = waiting === 1 ? "Upload 1 file" : "Upload " + waiting + " files";
+    button.disabled = waiting === 0;
+    if (waiting) button.focus();
   }
 
   function startAll() {
     files.filter((one) => one.state === "waiting").forEach(start);
+    countWaiting();
   }
 
   function describe(one) {
     if (isProbe(one.file)) {
-      return { name: stem(one.file.name), role: /train/i.test(one.file.name) ? "train" : "held-out" };
+      return { name: one.name.value.trim() || stem(one.file.name), role: /train/i.test(one.file.name) ? "train" : "held-out" };
     }
     const tags = tagsFrom(stem(one.file.name), fields.pattern.value) || {};
-    const about = { name: stem(one.file.name), group: fields.group.value.trim(), tags: tags };
+    const about = { name: one.name.value.trim() || stem(one.file.name), group: fields.group.value.trim(), tags: tags };
+    if (fields.parent.value.trim()) about.parent = fields.parent.value.trim();
     if (fields.architecture.value) about.architecture = fields.architecture.value;
     return about;
   }
@@ -133,6 +145,7 @@
   function start(one) {
     one.state = "sending";
     one.says.textContent = "sending";
+    one.name.disabled = true;
     const began = Date.now();
     const here = project();
     one.upload = new tus.Upload(one.file, {
@@ -236,6 +249,7 @@
     if (one.upload) one.upload.abort(true).catch(() => null);
     files = files.filter((other) => other !== one);
     one.row.remove();
+    countWaiting();
   }
 
   function changed() {

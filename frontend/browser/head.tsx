@@ -65,6 +65,15 @@ export function Head({ onShare }: { onShare: () => void }) {
             </button>
           )}
           {!store.place.isShared && (
+            <a
+              class="button"
+              href={`/projects/${comparison.project}/compare?like=${comparison.id}`}
+              title="More checkpoints, other measures: what is known is not computed again"
+            >
+              Ask for more
+            </a>
+          )}
+          {!store.place.isShared && (
             <button class="button primary" id="share-open" onClick={onShare}>
               Share
             </button>

@@ -4,28 +4,29 @@ from typing import Any
 
 import dash_ag_grid as dag
 import dash_mantine_components as dmc
-from dash import Dash, Input, Output, State, ctx, html, no_update
+from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
 
 from kinscape.backend.contracts import uploads
-from kinscape.backend.contracts.cards import Arity, Card, Topic
 from kinscape.backend.contracts.comparisons import PENULTIMATE
+from kinscape.backend.contracts.comparisons import Comparison as Described
 from kinscape.backend.contracts.plans import Plan
 from kinscape.backend.contracts.probes import Probe, ProbeRole
-from kinscape.client import Client, ClientError, Project
+from kinscape.client import Checkpoint, Client, ClientError, Project
 from kinscape.client.project import Asked
 from kinscape.frontend.access import Access
-from kinscape.frontend.components.cards import named
 from kinscape.frontend.components.words import nothing, trouble
-from kinscape.frontend.filtering import matches
+from kinscape.frontend.pages.filtered import passing
 from kinscape.frontend.pages.library import GRID, row_of
+from kinscape.frontend.pages.measure_choice import FIRST_MEASURES, chips, question_list, set_buttons, sets_of, toggled
 from kinscape.frontend.wiring import on
 
-FIRST_MEASURES = ("disagreement", "linear-cka", "accuracy")
-COST = {"product": "fast", "pair": "moderate", "path": "slow"}
 
+def page(client: Client, project: Project, *, like: str = "") -> Any:
+    """The whole page.
 
-def page(client: Client, project: Project) -> Any:
-    """The whole page."""
+    Args:
+        like: number of a comparison whose choices it begins with; empty for the usual ones.
+    """
     checkpoints = [c for c in project.checkpoints() if c.state is uploads.State.READY]
     probes = [p for p in project.probes() if p.state is uploads.State.READY]
     if not checkpoints or not probes:
@@ -33,33 +34,73 @@ def page(client: Client, project: Project) -> Any:
             "Nothing to compare yet",
             "A comparison needs checkpoints and a probe set: add both in the library.",
         )
+    cards = client.measures()
+    before = _asked_before(client, like)
+    named_probes = {p.name: p for p in probes}
     held_out = next((p for p in probes if p.role is ProbeRole.HELD_OUT), probes[0])
     train = next((p for p in probes if p.role is ProbeRole.TRAIN), None)
-    layers = list(dict.fromkeys(layer for c in checkpoints for layer in c.layers))
-    choices = [{"value": str(p.id), "label": f"{p.name} ({p.samples})"} for p in probes]
+    if before is not None:
+        held_out = named_probes.get(before.probe, held_out)
+        train = named_probes.get(before.train_probe or "")
+    usual = [c.slug for c in cards if c.slug in FIRST_MEASURES]
+    chosen = usual if before is None else [m.slug for m in before.measures]
+    on_what = _on_what(choices_of(probes), layers_of(checkpoints), held_out=held_out, train=train, before=before)
     rows = [row_of(c) for c in reversed(checkpoints)]
+    measures = [html.H2("Measures"), set_buttons(cards), question_list(cards, chosen)]
+    columns = [
+        html.Section([html.H2("Checkpoints"), _who(rows, _members(rows, before))], className="column"),
+        html.Section(on_what, className="column"),
+        html.Section(measures, className="column wide"),
+    ]
     return html.Div(
-        [
-            html.H1("New comparison"),
-            html.Div(
-                [
-                    html.Section([html.H2("Checkpoints"), _who(rows)], className="column"),
-                    html.Section(_on_what(choices, layers, held_out=held_out, train=train), className="column"),
-                    html.Section([html.H2("Measures"), question_list(client.measures())], className="column wide"),
-                ],
-                className="columns",
-            ),
-            html.Div(
-                [html.Div(id="ask-plan", className="quiet plan"), dmc.Button("Run", id="ask-run", size="sm")],
-                className="bar sticky",
-            ),
-            html.Div(id="ask-trouble"),
-        ],
+        [html.H1("New comparison"), _asked(), html.Div(columns, className="columns")],
         className="compare",
     )
 
 
-def _on_what(choices: list[dict[str, str]], layers: list[str], *, held_out: Probe, train: Probe | None) -> list[Any]:
+def choices_of(probes: list[Probe]) -> list[dict[str, str]]:
+    """Probe sets to choose from."""
+    return [{"value": str(p.id), "label": f"{p.name} ({p.samples})"} for p in probes]
+
+
+def layers_of(checkpoints: list[Checkpoint]) -> list[str]:
+    """Every layer that one of the checkpoints has."""
+    return list(dict.fromkeys(layer for c in checkpoints for layer in c.layers))
+
+
+def _asked() -> Any:
+    """What is asked for so far, what that costs, and what is wrong with it; always in sight."""
+    first = [
+        html.Span(id="ask-count"),
+        html.Div(id="ask-plan", className="quiet plan"),
+        dmc.Button("Run", id="ask-run", size="sm"),
+    ]
+    below = [html.Div(id="ask-chips", className="chips"), html.Div(id="ask-trouble", role="status")]
+    return html.Div([html.Div(first, className="bar"), *below], className="asked")
+
+
+def _asked_before(client: Client, like: str) -> Described | None:
+    """The comparison to begin with; None where there is none of that number."""
+    if not like.isdecimal() or not like.isascii():
+        return None
+    try:
+        return client.comparison(int(like)).details
+    except ClientError:
+        return None
+
+
+def _members(rows: list[dict[str, Any]], before: Described | None) -> list[dict[str, Any]]:
+    return rows if before is None else [row for row in rows if row["id"] in before.checkpoints]
+
+
+def _on_what(
+    choices: list[dict[str, str]],
+    layers: list[str],
+    *,
+    held_out: Probe,
+    train: Probe | None,
+    before: Described | None,
+) -> list[Any]:
     return [
         html.H2("Probe sets and layers"),
         dmc.Select(
@@ -81,7 +122,7 @@ def _on_what(choices: list[dict[str, str]], layers: list[str], *, held_out: Prob
             id="ask-layers",
             label="Layers",
             data=["penultimate", "output", *layers],
-            value=["penultimate"],
+            value=["penultimate"] if before is None else before.layers,
             searchable=True,
         ),
         dmc.Select(
@@ -94,26 +135,27 @@ def _on_what(choices: list[dict[str, str]], layers: list[str], *, held_out: Prob
                 {"value": "cls", "label": "First token"},
                 {"value": "last-token", "label": "Last token"},
             ],
-            value="mean",
+            value="mean" if before is None else before.reduction,
             allowDeselect=False,
         ),
         dmc.TextInput(id="ask-name", label="Name", placeholder="Optional"),
     ]
 
 
-def _who(rows: list[dict[str, Any]]) -> Any:
+def _who(rows: list[dict[str, Any]], chosen: list[dict[str, Any]]) -> Any:
     return html.Div(
         [
             dmc.TextInput(
                 id="ask-filter",
                 placeholder="Filter: group:sam acc>0.9",
+                description="Hides rows; who is chosen stays chosen.",
                 debounce=250,
                 **{"aria-label": "Filter checkpoints"},
             ),
             dag.AgGrid(
                 id="ask-grid",
                 rowData=rows,
-                selectedRows=rows,
+                selectedRows=chosen,
                 getRowId="params.data.key",
                 columnDefs=[{"field": "name", "flex": 2}, {"field": "group", "flex": 1}],
                 dashGridOptions={
@@ -126,32 +168,11 @@ def _who(rows: list[dict[str, Any]]) -> Any:
                         "selectAll": "filtered",
                     },
                 },
-                style={"height": "380px"},
+                style={"height": "440px"},
             ),
-            html.Div(id="ask-count", className="quiet"),
+            dcc.Store(id="ask-rows", data=rows),
         ]
     )
-
-
-def question_list(cards: list[Card]) -> Any:
-    """Every measure to choose from, under its topic."""
-    out = []
-    for topic in Topic:
-        mine = [c for c in cards if c.topic is topic]
-        if mine:
-            out.append(html.H3(topic.value))
-            out.append(html.Div([_choice(c) for c in mine], className="choices"))
-    chosen = [c.slug for c in cards if c.slug in FIRST_MEASURES]
-    find = dmc.TextInput(id="find-measure", placeholder="Find a measure", **{"aria-label": "Find a measure"})
-    none = html.P("No measure fits these words.", id="find-none", className="quiet", hidden=True)
-    return html.Div([find, none, dmc.CheckboxGroup(id="ask-measures", value=chosen, children=html.Div(out))])
-
-
-def _choice(card: Card) -> Any:
-    cost = COST[card.pace.value] if card.arity is Arity.PAIR else "per model"
-    box = dmc.Checkbox(value=card.slug, label=named(card), description=f"{card.summary} ({cost})", size="sm")
-    more = [card.slug, card.reliable_from, card.pitfalls, card.source, *sorted(card.ignores)]
-    return html.Div(box, className="choice", **{"data-words": " ".join(more)})
 
 
 def register(app: Dash, access: Access) -> None:
@@ -163,15 +184,32 @@ def register(app: Dash, access: Access) -> None:
 def _register_filter(app: Dash, access: Access) -> None:
     @on(
         app,
-        Output("ask-grid", "rowData"),
+        Output("ask-grid", "dashGridOptions"),
         Input("ask-filter", "value"),
+        State("ask-rows", "data"),
+        State("ask-grid", "dashGridOptions"),
+        prevent_initial_call=True,
+    )
+    def filtered(text: str | None, rows: list[dict[str, Any]], options: dict[str, Any]) -> dict[str, Any]:
+        return {**options, **passing(rows, text)}
+
+    @on(
+        app,
+        Output("ask-measures", "value"),
+        Input({"measure-set": ALL}, "n_clicks"),
+        Input({"drop-measure": ALL}, "n_clicks"),
+        State("ask-measures", "value"),
         State("address", "pathname"),
         prevent_initial_call=True,
     )
-    def filtered(text: str | None, path: str) -> list[dict[str, Any]]:
-        project = access.client(path).project_numbered(int(path.split("/")[2]))
-        rows = [row_of(c) for c in reversed(project.checkpoints()) if c.state is uploads.State.READY]
-        return [r for r in rows if matches(r, text or "")]
+    def choose(_: Any, __: Any, chosen: list[str], path: str) -> Any:
+        asked = ctx.triggered_id
+        if not isinstance(asked, dict) or not any(t["value"] for t in ctx.triggered):
+            return no_update
+        if "drop-measure" in asked:
+            return [slug for slug in chosen if slug != asked["drop-measure"]]
+        cards = [*access.cards(access.client(path)).values()]
+        return toggled(chosen, sets_of(cards).get(str(asked["measure-set"]), ()))
 
 
 def _layers_asked(chosen: list[str] | None) -> list[str]:
@@ -187,6 +225,7 @@ def _register_asking(app: Dash, access: Access) -> None:
         Output("address", "pathname"),
         Output("address", "search"),
         Output("ask-count", "children"),
+        Output("ask-chips", "children"),
         Input("ask-run", "n_clicks"),
         Input("ask-grid", "selectedRows"),
         Input("ask-probe", "value"),
@@ -198,7 +237,7 @@ def _register_asking(app: Dash, access: Access) -> None:
         State("address", "pathname"),
     )
     def plan_or_run(
-        _: int | None,
+        clicks: int | None,
         rows: list[dict[str, Any]] | None,
         probe: str,
         train: str | None,
@@ -217,17 +256,24 @@ def _register_asking(app: Dash, access: Access) -> None:
             "layers": _layers_asked(layers),
             "reduction": reduction,
         }
-        count = f"{len(rows or [])} chosen"
-        if not measures:
-            return "", trouble("Choose at least one measure."), no_update, no_update, count
-        try:
-            project = access.client(path).project_numbered(int(path.split("/")[2]))
-            if ctx.triggered_id == "ask-run":
-                return no_update, None, f"/comparison/{project.compare(**asked).id}", "", count
-            words = _plan_in_words(project.plan(**asked))
-        except ClientError as error:
-            return "", trouble(str(error)), no_update, no_update, count
-        return words, None, no_update, no_update, count
+        client = access.client(path)
+        told = (f"{len(rows or [])} chosen × {len(measures)} measures", chips(measures, access.cards(client)))
+        # Without a click it is named because it has just come onto the page.
+        is_run = bool(clicks) and ctx.triggered_id == "ask-run"
+        return (*_answer(client, int(path.split("/")[2]), asked, is_run=is_run), *told)
+
+
+def _answer(client: Client, number: int, asked: Asked, *, is_run: bool) -> tuple[Any, Any, Any, Any]:
+    """The plan in words, what is wrong, and the address to go to."""
+    if not asked["measures"]:
+        return "", trouble("Choose at least one measure."), no_update, no_update
+    try:
+        project = client.project_numbered(number)
+        if is_run:
+            return no_update, None, f"/comparison/{project.compare(**asked).id}", ""
+        return _plan_in_words(project.plan(**asked)), None, no_update, no_update
+    except ClientError as error:
+        return "", trouble(str(error)), no_update, no_update
 
 
 def _plan_in_words(plan: Plan) -> str:

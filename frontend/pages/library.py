@@ -13,8 +13,8 @@ from kinscape.client import ClientError, Project
 from kinscape.frontend.access import Access
 from kinscape.frontend.components.frame import link
 from kinscape.frontend.components.words import nothing, state_badge, trouble
-from kinscape.frontend.filtering import matches
 from kinscape.frontend.pages import checkpoint_panel
+from kinscape.frontend.pages.filtered import count, passing
 from kinscape.frontend.wiring import on
 
 COLUMNS = [
@@ -66,8 +66,12 @@ def row_of(checkpoint: Checkpoint) -> dict[str, Any]:
     }
 
 
-def page(project: Project) -> Any:
-    """The whole page of a project's library."""
+def page(project: Project, wanted: str = "") -> Any:
+    """The whole page of a project's library.
+
+    Args:
+        wanted: the filter that its address names.
+    """
     checkpoints, probes = project.checkpoints(), project.probes()
     rows = [row_of(c) for c in checkpoints]
     return html.Div(
@@ -83,7 +87,8 @@ def page(project: Project) -> Any:
                     ),
                     dmc.TextInput(
                         id="library-filter",
-                        placeholder="Filter: group:sam acc>0.9",
+                        placeholder="Filter: group:sam name~pruned acc>0.9",
+                        value=wanted,
                         debounce=250,
                         className="filter",
                         **{"aria-label": "Filter checkpoints"},
@@ -94,7 +99,7 @@ def page(project: Project) -> Any:
                 className="bar",
             ),
             html.Div(id="upload-sheet", className="upload-sheet", **{"data-project": str(project.id)}),
-            html.Div(_table(rows) if rows else _empty(), id="library-body"),
+            html.Div(_table(rows, wanted) if rows else _empty(), id="library-body"),
             html.Div(id="library-selected"),
             html.Div(id="checkpoint-trouble"),
             html.H2("Probe sets"),
@@ -116,15 +121,15 @@ def page(project: Project) -> Any:
     )
 
 
-def _table(rows: list[dict[str, Any]]) -> Any:
+def _table(rows: list[dict[str, Any]], wanted: str | None = "") -> Any:
     return dag.AgGrid(
         id="library-grid",
         rowData=rows,
         columnDefs=COLUMNS,
         getRowId="params.data.key",
         defaultColDef={"sortable": True, "resizable": True},
-        dashGridOptions=GRID,
-        style={"height": f"{min(560, 42 + 34 * max(3, len(rows)))}px"},
+        dashGridOptions={**GRID, **passing(rows, wanted)},
+        style={"height": f"min({42 + 34 * max(3, len(rows))}px, max(360px, calc(100vh - 250px)))"},
     )
 
 
@@ -169,13 +174,16 @@ def register(app: Dash, access: Access) -> None:
 
     @on(
         app,
-        Output("library-grid", "rowData"),
+        Output("library-grid", "dashGridOptions"),
+        Output("library-count", "children", allow_duplicate=True),
         Input("library-filter", "value"),
         State("library-rows", "data"),
+        State("library-grid", "dashGridOptions"),
         prevent_initial_call=True,
     )
-    def filtered(text: str | None, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        return [r for r in rows if matches(r, text or "")]
+    def filtered(text: str | None, rows: list[dict[str, Any]], options: dict[str, Any]) -> tuple[Any, str]:
+        shown = f"{count(rows, text)} of " if text else ""
+        return {**options, **passing(rows, text)}, f"{shown}{len(rows)} checkpoints"
 
     _register_uploads(app, access)
     _register_digits(app, access)
@@ -191,14 +199,15 @@ def _register_uploads(app: Dash, access: Access) -> None:
         Output("library-count", "children"),
         Input("library-changed", "data"),
         State("address", "pathname"),
+        State("library-filter", "value"),
         prevent_initial_call=True,
     )
-    def changed(_: int, path: str) -> tuple[Any, Any, Any, str]:
+    def changed(_: int, path: str, wanted: str | None) -> tuple[Any, Any, Any, str]:
         project = access.client(path).project_numbered(int(path.split("/")[2]))
         checkpoints, probes = project.checkpoints(), project.probes()
         rows = [row_of(c) for c in checkpoints]
-        count = f"{len(checkpoints)} checkpoints, {len(probes)} probe sets"
-        return (_table(rows) if rows else _empty()), probe_list(probes), rows, count
+        told = f"{len(checkpoints)} checkpoints, {len(probes)} probe sets"
+        return (_table(rows, wanted) if rows else _empty()), probe_list(probes), rows, told
 
 
 def _register_digits(app: Dash, access: Access) -> None:

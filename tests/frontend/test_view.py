@@ -8,6 +8,8 @@ from kinscape import measures
 from kinscape.backend.contracts.words import interval, number
 from kinscape.frontend.figures import look, samples
 from kinscape.frontend.filtering import matches
+from kinscape.frontend.pages.filtered import count, passing
+from kinscape.frontend.pages.measure_choice import SETS, sets_of, toggled
 from kinscape.frontend.view import CONTROLS, ORDERS, SCALES, SURE, TABS, View
 
 CARDS = measures()
@@ -61,7 +63,11 @@ ROW = {
         ("seed=3", True),
         ("seed=30", False),
         ("params<=21386", True),
-        ('name:"sam-0 pr"', True),
+        ('name~"sam-0 pr"', True),
+        ('name:"sam-0 pr"', False),
+        ('name:"sam-0 pruned"', True),
+        ("group:sa", False),
+        ("group~sa", True),
         ("nothing:here", False),
         ("group>3", False),
     ],
@@ -122,3 +128,22 @@ def test_nothing_offers_to_send_a_figure_away() -> None:
 def test_a_sample_becomes_a_picture_only_when_it_is_one() -> None:
     assert str(samples.picture([0.0, 1.0, 0.5, 0.2], [1, 2, 2])).startswith("data:image/png;base64,")
     assert samples.picture([0.0] * 64, [64]) is None
+
+
+def test_a_filter_hides_rows_and_keeps_them() -> None:
+    rows = [{**ROW, "id": 7}, {**ROW, "id": 8, "group": "sgd"}]
+    options = passing(rows, "group:sam")
+    assert options["doesExternalFilterPass"]["function"] == "isAmong(params.data.id, '7')"
+    assert passing(rows, "")["isExternalFilterPresent"]["function"] == "false"
+    assert count(rows, "group:sam") == 1
+
+
+def test_every_set_of_measures_is_of_known_ones_and_is_taken_back_whole() -> None:
+    cards = [*CARDS.values()]
+    offered = sets_of(cards)
+    assert all(set(slugs) <= set(CARDS) for slugs in SETS.values()), "a set names a measure that is none"
+    assert len(offered["Everything quick"]) > 15
+    chosen = toggled(["accuracy", "rankme"], offered["Calibration"])
+    assert chosen[:2] == ["accuracy", "rankme"]
+    assert set(offered["Calibration"]) <= set(chosen)
+    assert toggled(chosen, offered["Calibration"]) == ["rankme"]

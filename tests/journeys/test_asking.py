@@ -1,0 +1,94 @@
+"""Putting files in and asking for comparisons, as a person does."""
+
+import re
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from kinscape import Client
+from tests.conftest import save_networks
+from tests.journeys.test_upload_compare_share import drop
+
+
+def test_two_batches_wait_for_upload_and_take_names_and_parents(page: Page, client: Client, tmp_path: Path) -> None:
+    project = client.create_project("batches")
+    files = save_networks(tmp_path, 3, metadata=False)
+    page.goto(f"/projects/{project.id}")
+    drop(page, files[:1])
+    button = page.locator("#upload-all")
+    expect(button).to_have_text("Upload 1 file")
+    page.wait_for_timeout(1500)
+    assert project.checkpoints() == []
+    page.get_by_label("Name of net_seed0_sgd.safetensors").fill("first")
+    button.click()
+    expect(page.locator(".upload-row .says").first).to_contain_text("until its architecture is confirmed")
+    drop(page, files[1:])
+    expect(button).to_have_text("Upload 2 files")
+    page.get_by_label("Parent").fill("first")
+    button.click()
+    expect(page.locator(".upload-row .says", has_text="until its architecture is confirmed")).to_have_count(3)
+    expect(button).to_be_disabled()
+    found = {c.name: c for c in project.checkpoints()}
+    assert set(found) == {"first", "net_seed1_sgd", "net_seed2_sgd"}
+    assert found["net_seed1_sgd"].parent == "first"
+
+
+def test_a_filter_is_kept_in_the_address_and_changes_nobody(
+    page: Page, client: Client, networks: list[Path], probe_file: Path
+) -> None:
+    project = client.create_project("filters")
+    for i, file in enumerate(networks[:4]):
+        group = "sam" if i < 2 else "same"
+        project.upload_checkpoint(file, name=f"n{i}", group=group, architecture="lenet", arguments={"classes": 10})
+    project.upload_probe(probe_file)
+    page.goto(f"/projects/{project.id}")
+    rows = page.locator(".ag-center-cols-container .ag-row")
+    expect(rows).to_have_count(4)
+    page.fill("#library-filter", "group:sam")
+    expect(rows).to_have_count(2)
+    expect(page.locator("#library-count")).to_have_text("2 of 4 checkpoints")
+    expect(page).to_have_url(re.compile(r"filter=group%3Asam"))
+    page.reload()
+    expect(rows).to_have_count(2)
+    page.goto(f"/projects/{project.id}/compare")
+    expect(page.locator("#ask-count")).to_contain_text("4 chosen")
+    page.fill("#ask-filter", "group~sam n3")
+    expect(rows).to_have_count(1)
+    page.wait_for_timeout(500)
+    expect(page.locator("#ask-count")).to_contain_text("4 chosen")
+    page.fill("#ask-filter", "")
+    expect(rows).to_have_count(4)
+    expect(page.locator("#ask-count")).to_contain_text("4 chosen")
+
+
+def test_sets_chips_and_what_is_wrong_stand_at_the_top(
+    page: Page, client: Client, networks: list[Path], probe_file: Path
+) -> None:
+    project = client.create_project("asking")
+    for file in networks[:3]:
+        project.upload_checkpoint(file, architecture="lenet", arguments={"classes": 10})
+    project.upload_probe(probe_file)
+    page.goto(f"/projects/{project.id}/compare")
+    chips = page.locator("#ask-chips .chip")
+    expect(chips).to_have_count(3)
+    page.get_by_role("button", name="Calibration", exact=True).click()
+    expect(chips).to_have_count(6)
+    expect(page.locator("#ask-plan")).to_contain_text("cells new")
+    page.get_by_role("button", name="Calibration", exact=True).click()
+    expect(chips).to_have_count(2)
+    page.get_by_role("button", name="Drop Linear CKA, unbiased").click()
+    expect(chips).to_have_count(1)
+    page.get_by_role("button", name="Drop Disagreement").click()
+    trouble = page.locator("#ask-trouble")
+    expect(trouble).to_contain_text("Choose at least one measure")
+    box = trouble.bounding_box()
+    assert box is not None
+    assert box["y"] < 300
+    page.get_by_role("button", name="Weights", exact=True).click()
+    page.click("#ask-run")
+    page.wait_for_url(re.compile(r"/comparison/\d+"))
+    expect(page.locator(".badge.good")).to_have_text("done", timeout=60_000)
+    page.get_by_text("Ask for more").click()
+    page.wait_for_url(re.compile(r"compare\?like=\d+"))
+    expect(page.locator("#ask-chips .chip")).to_have_count(3)
+    expect(page.locator("#ask-plan")).to_contain_text("0 cells new")
