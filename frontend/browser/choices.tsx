@@ -59,7 +59,7 @@ function Setting<K extends keyof View>(props: { title: string; of: K; names: [Vi
 function Section({ title, children }: { title: string; children: ComponentChildren }) {
   return (
     <section class="choice-section">
-      <h3>{title}</h3>
+      <h2>{title}</h2>
       {children}
     </section>
   );

@@ -22,7 +22,7 @@ export function Selected() {
   if (first) return <One checkpoint={first} />;
   return (
     <>
-      <h3>Nothing selected</h3>
+      <h2>Nothing selected</h2>
       <p class="quiet">
         Select a cell for all numbers of that pair, or a name for all numbers of that checkpoint.
       </p>
@@ -37,9 +37,9 @@ function Pair({ first, second }: { first: Checkpoint; second: Checkpoint }) {
   return (
     <>
       <div class="selected-head">
-        <h3>
+        <h2>
           {first.name} · {second.name}
-        </h3>
+        </h2>
         <ViewLink className="close" to={{ a: 0, b: 0 }} title="Clear the selection">
           ×
         </ViewLink>
@@ -171,9 +171,9 @@ function Who({ checkpoint, isLinked }: { checkpoint: Checkpoint; isLinked?: bool
   const tags = Object.entries(checkpoint.tags).map(([k, v]) => `${k}=${v}`);
   return (
     <>
-      <h3>
+      <h2>
         {isLinked ? <ViewLink to={{ a: checkpoint.id, b: 0 }}>{checkpoint.name}</ViewLink> : checkpoint.name}
-      </h3>
+      </h2>
       <Fact name="Group">
         <i class="swatch" style={{ background: colour }} />
         {checkpoint.group || "none"}
@@ -207,7 +207,7 @@ function One({ checkpoint }: { checkpoint: Checkpoint }) {
         {aside.includes(checkpoint.id) ? "Show it again" : "Set aside"}
       </ViewLink>
       <Neighbours id={checkpoint.id} />
-      {store.single.length > 0 && <h3>Its numbers</h3>}
+      {store.single.length > 0 && <h2>Its numbers</h2>}
       {error && <Trouble>{error}</Trouble>}
       {table && (
         <table class="numbers">
@@ -262,7 +262,7 @@ function Neighbours({ id }: { id: number }) {
     .slice(0, NEAREST);
   return (
     <>
-      <h3>Nearest by {card.title}</h3>
+      <h2>Nearest by {card.title}</h2>
       <table class="numbers">
         <tbody>
           {near.map(({ other, value }) => (

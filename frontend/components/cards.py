@@ -2,12 +2,11 @@
 
 from typing import Any
 
-import dash_mantine_components as dmc
 from dash import dcc, html
 
 from kinscape.backend.contracts.cards import Card, Role
 from kinscape.backend.contracts.words import number
-from kinscape.frontend.components.words import fact
+from kinscape.frontend.components.words import fact, kind_badge
 
 
 def named(card: Card, text: str = "") -> Any:
@@ -35,10 +34,7 @@ def card_of(card: Card, **more: Any) -> Any:
     ]
     if card.identical is not None:
         facts.insert(1, fact("With itself", number(card.identical)))
-    chips = [
-        dmc.Badge(c.value, variant="light", color="gray", size="sm", radius="sm", tt="none")
-        for c in sorted(card.ignores)
-    ]
+    chips = [kind_badge(c.value) for c in sorted(card.ignores)]
     settings = [
         html.Div(
             f"{p.name} = {p.default}: {p.help}" + (f" One of {', '.join(p.choices)}." if p.choices else ""),

@@ -9,6 +9,8 @@ from kinscape.frontend.components.cards import pointed_at
 
 THEME = {
     "primaryColor": "indigo",
+    # Lighter shades cannot be read on, or under, white.
+    "primaryShade": {"light": 8, "dark": 8},
     "defaultRadius": 6,
     "fontFamily": "Inter, system-ui, -apple-system, 'Segoe UI', sans-serif",
     "fontSizes": {"xs": "12px", "sm": "13px", "md": "14px"},
@@ -82,11 +84,11 @@ def running_words(running: int) -> str:
 def _project_menu(project: Any, projects: list[Any]) -> Any:
     """The name of the project, with the others to go to."""
     # More would not fit a screen; the start page lists them all.
-    items = [dmc.MenuItem(link(p.name, f"/projects/{p.id}", className="menu-link")) for p in projects[:30]]
-    target = dmc.Button(f"{short(project.name)} ▾", variant="subtle", size="compact-sm", color="gray")
-    more = dmc.MenuItem(link("New project…", "/new", className="menu-link"))
-    return dmc.Menu(
-        [dmc.MenuTarget(target), dmc.MenuDropdown([dmc.MenuLabel("Projects"), *items, dmc.MenuDivider(), more])]
+    entries = [link(p.name, f"/projects/{p.id}", className="menu-link") for p in projects[:30]]
+    new = link("New project…", "/new", className="menu-link last")
+    return html.Details(
+        [html.Summary(f"{short(project.name)} ▾"), html.Nav([*entries, new], **{"aria-label": "Projects"})],
+        className="menu",
     )
 
 

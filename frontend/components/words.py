@@ -9,15 +9,16 @@ from kinscape.backend.contracts.cells import Cell, Reason
 from kinscape.backend.contracts.pairs import Difference
 from kinscape.backend.contracts.words import number
 
-STATE_COLOURS = {
-    "ready": "teal",
-    "done": "teal",
-    "running": "blue",
-    "inspecting": "blue",
-    "unconfirmed": "yellow",
-    "refused": "orange",
-    "failed": "orange",
-    "cancelled": "gray",
+STATE_LOOKS = {
+    "ready": "good",
+    "done": "good",
+    "verified": "good",
+    "running": "busy",
+    "inspecting": "busy",
+    "unconfirmed": "bad",
+    "contradicted": "bad",
+    "refused": "bad",
+    "failed": "bad",
 }
 # Differences below it are rounding, and shown as 0.
 ROUNDING = 1e-12
@@ -57,7 +58,12 @@ def difference(gap: Difference) -> Any:
 
 def state_badge(state: str) -> Any:
     """A state as a quiet badge."""
-    return dmc.Badge(state, color=STATE_COLOURS.get(state, "gray"), variant="light", size="sm", radius="sm", tt="none")
+    return html.Span(state, className=f"badge {STATE_LOOKS.get(state, 'quiet')}")
+
+
+def kind_badge(kind: str) -> Any:
+    """A kind as a quiet outline."""
+    return html.Span(kind, className="badge outline")
 
 
 def trouble(sentence: str) -> Any:

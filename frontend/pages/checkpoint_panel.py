@@ -6,10 +6,10 @@ import dash_mantine_components as dmc
 from dash import Dash, Input, Output, State, ctx, html, no_update
 
 from kinscape.backend.contracts.checkpoints import Checkpoint as Described
-from kinscape.backend.contracts.checkpoints import Level, Verdict
+from kinscape.backend.contracts.checkpoints import Level
 from kinscape.client import Checkpoint, ClientError
 from kinscape.frontend.access import Access
-from kinscape.frontend.components.words import fact, trouble
+from kinscape.frontend.components.words import fact, kind_badge, state_badge, trouble
 from kinscape.frontend.wiring import on
 
 OPENS = {
@@ -18,7 +18,6 @@ OPENS = {
     Level.PROGRAM: "everything",
     Level.NETWORK: "everything",
 }
-VERDICT_COLOURS = {Verdict.VERIFIED: "teal", Verdict.CONTRADICTED: "orange"}
 EXPORT = """shapes = ({0: torch.export.Dim.AUTO},)
 program = torch.export.export(model.eval(), (torch.randn(2, 3, 32, 32),), dynamic_shapes=shapes)
 torch.export.save(program, "model.pt2")"""
@@ -27,10 +26,9 @@ torch.export.save(program, "model.pt2")"""
 def panel(checkpoint: Described) -> Any:
     """One checkpoint with its fields."""
     verdict = checkpoint.verification.verdict
-    badges = [dmc.Badge(checkpoint.level.words, variant="outline", size="sm", color="gray", radius="sm", tt="none")]
+    badges = [kind_badge(checkpoint.level.words)]
     if checkpoint.level is not Level.WEIGHTS:
-        colour = VERDICT_COLOURS.get(verdict, "gray")
-        badges.append(dmc.Badge(verdict.value, variant="light", size="sm", color=colour, radius="sm", tt="none"))
+        badges.append(state_badge(verdict.value))
     notes = [n for n in (checkpoint.reason, checkpoint.verification.sentence) if n]
     return html.Div(
         [

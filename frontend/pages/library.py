@@ -12,7 +12,7 @@ from kinscape.backend.contracts.probes import Probe
 from kinscape.client import ClientError, Project
 from kinscape.frontend.access import Access
 from kinscape.frontend.components.frame import link
-from kinscape.frontend.components.words import nothing, state_badge, trouble
+from kinscape.frontend.components.words import kind_badge, nothing, state_badge, trouble
 from kinscape.frontend.pages import checkpoint_panel
 from kinscape.frontend.pages.filtered import count, passing
 from kinscape.frontend.wiring import on
@@ -158,7 +158,7 @@ def probe_list(probes: list[Probe]) -> Any:
             html.Div(
                 [
                     html.Strong(p.name),
-                    dmc.Badge(p.role, variant="outline", size="sm", color="gray", radius="sm", tt="none"),
+                    kind_badge(p.role),
                     state_badge(p.state.value),
                     html.Span(text),
                     html.Span(", ".join(extras), className="quiet"),

@@ -63,7 +63,7 @@ def draw(page: OpenedComparison, scheme: str) -> Any:
 
 def _association_table(page: OpenedComparison, found: Associations, *, held: bool) -> Any:
     cells = {(a.measure, a.outcome): a for a in found.table}
-    head = html.Tr([html.Th("")] + [html.Th(html.Span(titled(page, o))) for o in found.outcomes])
+    head = html.Tr([html.Td("")] + [html.Th(html.Span(titled(page, o))) for o in found.outcomes])
     rows = []
     for m in found.measures:
         tds = [_association(page, cells[m, o], held=held) for o in found.outcomes]
@@ -110,7 +110,7 @@ def _chosen(page: OpenedComparison, found: Associations, scheme: str) -> Any:
     ]
     table = html.Table(
         [
-            html.Thead(html.Tr([html.Th(""), html.Th("raw"), html.Th("controlling for train loss")])),
+            html.Thead(html.Tr([html.Td(""), html.Th("raw"), html.Th("controlling for train loss")])),
             html.Tbody([html.Tr([html.Th(name), html.Td(a), html.Td(b)]) for name, a, b in rows]),
         ],
         className="numbers",

@@ -41,7 +41,7 @@ def draw(page: OpenedComparison, _scheme: str) -> Any:
 
 def _table(page: OpenedComparison, found: Groups) -> Any:
     means = {frozenset((m.a, m.b)): m for m in found.means}
-    head = html.Tr([html.Th("")] + [html.Th(html.Span(name or "no group")) for name in found.groups])
+    head = html.Tr([html.Td("")] + [html.Th(html.Span(name or "no group")) for name in found.groups])
     rows = []
     for a in found.groups:
         cells = [html.Td(_mean(page, means[frozenset((a, b))])) for b in found.groups]
