@@ -6,6 +6,7 @@ from threading import Lock
 
 from cachetools import LRUCache
 from dash.backends._fastapi import get_current_request
+from starlette.requests import Request
 
 from kinscape.backend.contracts.cards import Card
 from kinscape.client import Client, Comparison, PackedMatrix
@@ -29,7 +30,10 @@ class Access:
 
     def client(self, path: str | None) -> Client:
         """A client with the visitor's own credentials; on a shared page with the link's only."""
-        request = get_current_request()
+        return self.client_of(get_current_request(), path)
+
+    def client_of(self, request: Request, path: str | None = None) -> Client:
+        """The same for a request that is no callback's."""
         headers: dict[str, str] = {}
         if (path or "").startswith("/shared/"):
             own = f"{SHARE_COOKIE}_{(path or '').split('/')[2]}"

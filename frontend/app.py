@@ -10,6 +10,7 @@ from dash import Dash, Input, Output, State, html, no_update
 from fastapi import FastAPI
 
 from kinscape.client import Client, ClientError, Project
+from kinscape.frontend import static_page
 from kinscape.frontend.access import Access
 from kinscape.frontend.components import frame
 from kinscape.frontend.components.words import nothing, trouble
@@ -53,6 +54,7 @@ def create_dashboard(server: FastAPI, access: Access) -> Dash:
     )
     app.layout = frame.layout()
     _register_pages(app, access)
+    static_page.register(server, access)
     for room in (library, compare, comparison, comparisons, simple):
         room.register(app, access)
     return app

@@ -7,7 +7,7 @@ import logging
 import secrets
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
 from dash import Dash, no_update
 from dash.exceptions import PreventUpdate
@@ -19,6 +19,7 @@ CALLBACK_THREADS = 8
 
 log = logging.getLogger("kinscape.frontend")
 Body = Callable[..., Any]
+T = TypeVar("T")
 _threads = ThreadPoolExecutor(CALLBACK_THREADS, thread_name_prefix="callback")
 
 
@@ -30,12 +31,17 @@ def on(app: Dash, *wires: Any, **options: Any) -> Callable[[Body], Body]:
         async def run(*arguments: Any, **named: Any) -> Any:
             # Dash tells a callback what triggered it by context variables.
             call = functools.partial(contextvars.copy_context().run, body, *arguments, **named)
-            return await asyncio.get_running_loop().run_in_executor(_threads, call)
+            return await in_a_thread(call)
 
         app.callback(*wires, **options)(run)
         return body
 
     return decorate
+
+
+async def in_a_thread(call: Callable[[], T]) -> T:
+    """What a call gives that waits for the API, run where waiting stops nobody."""
+    return await asyncio.get_running_loop().run_in_executor(_threads, call)
 
 
 def on_error(error: Exception) -> Any:

@@ -212,6 +212,8 @@ def shared_may(scope: Scope, share: Share | None) -> bool:
         return bool(path == f"/shared/{share.id}")
     if DASHBOARD.fullmatch(path) or path in ("/api/v1/measures", "/api/v1/shared"):
         return True
+    if path == f"/page/{share.comparison}":
+        return share.may_export
     own = f"/api/v1/comparisons/{share.comparison}"
     if path.startswith(f"{own}/shares"):
         return False

@@ -34,13 +34,35 @@ export function askAsVisitor(share: string): void {
   link = share;
 }
 
+/* The answers that a file holds which opens without a server, by path; null on a server's page. */
+const offline = ((): Map<string, unknown> | null => {
+  const holder = globalThis.document?.getElementById("offline");
+  if (!holder) return null;
+  const held = JSON.parse(holder.textContent ?? "{}") as Record<string, unknown>;
+  return new Map(Object.entries(held).map(([path, answer]) => [plain(path), answer]));
+})();
+
+/* A path whose query is written in one way. */
+function plain(path: string): string {
+  const [place, query] = path.split("?");
+  const parts = [...new URLSearchParams(query)].sort(([a], [b]) => (a < b ? -1 : 1));
+  return [place, ...parts.map((part) => part.join("="))].join(" ");
+}
+
+function held(path: string): Response {
+  const answer = offline?.get(plain(path)) as { base64?: string } | undefined;
+  if (answer === undefined) throw new ApiError("This file does not hold that; the page it was taken from does.", 404);
+  if (typeof answer.base64 !== "string") return new Response(JSON.stringify(answer));
+  return new Response(Uint8Array.from(atob(answer.base64), (c) => c.charCodeAt(0)));
+}
+
 /* Answers that were asked for before the page was there to ask; each is given once. */
 const early = new Map<string, Promise<Response>>();
 
 /* Ask now for what the page at an address will need, while its frame is still on the way. */
 export function askEarly(address: Location): void {
   const found = /^\/(comparison|shared)\/(\d+)$/.exec(address.pathname);
-  if (!found) return;
+  if (!found || offline) return;
   const [, kind, number] = found as unknown as [string, string, string];
   const headers: HeadersInit = kind === "shared" ? { "Kinscape-Shared-Page": number } : {};
   const ask = (path: string): void => {
@@ -57,6 +79,7 @@ export function askEarly(address: Location): void {
 }
 
 async function send(path: string, options: RequestInit): Promise<Response> {
+  if (offline) return held(path);
   let answer: Response;
   const headers = new Headers(options.headers);
   if (link) headers.set("Kinscape-Shared-Page", link);

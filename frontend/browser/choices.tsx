@@ -76,7 +76,7 @@ export function Choices() {
     <>
       {store.pairwise.length > 0 && (
         <div class="settings">
-          {tab.readings && <Setting title="Values" of="reading" names={READINGS} />}
+          {tab.readings && !store.place.isOffline && <Setting title="Values" of="reading" names={READINGS} />}
           {isMatrix && (
             <Setting
               title="Order"
@@ -174,7 +174,7 @@ function Measures() {
 function Exports() {
   const store = useStore();
   const measure = store.measure;
-  if (!measure || !store.place.mayExport) return null;
+  if (!measure || !store.place.mayExport || store.place.isOffline) return null;
   const layer = store.layerOf(measure);
   const at = (format: string): string =>
     `${API}${store.path}/export${queryOf({ measure: measure.key, layer, format })}`;
@@ -186,6 +186,9 @@ function Exports() {
             {format.toUpperCase()}
           </a>
         ))}
+        <a class="chip" href={`/page/${store.place.comparison}`} title="One file with all matrices that opens without a server">
+          Page
+        </a>
         {store.tab().key === "matrix" &&
           (["svg", "png"] as const).map((format) => (
             <button class="chip" onClick={() => void saveFigure(store, format)}>

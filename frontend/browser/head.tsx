@@ -46,7 +46,7 @@ export function Head({ onShare }: { onShare: () => void }) {
         </span>
         {store.place.isShared ? (
           <span class="quiet">
-            Shared with you, read only · results {comparison.progress.version} of {comparison.created.slice(0, 10)}
+            {store.place.isOffline ? "A file without a server" : "Shared with you, read only"} · results {comparison.progress.version} of {comparison.created.slice(0, 10)}
           </span>
         ) : (
           <a class="quiet" href={`/projects/${comparison.project}`}>

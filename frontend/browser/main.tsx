@@ -161,6 +161,11 @@ function start(): void {
   new MutationObserver(mount).observe(document.body, { childList: true, subtree: true });
   const reread = (): void => here?.store.readAddress();
   window.addEventListener("popstate", reread);
+  window.addEventListener("hashchange", reread);
+  const { dataset } = document.documentElement;
+  if (document.getElementById("offline") && matchMedia("(prefers-color-scheme: dark)").matches) {
+    dataset.mantineColorScheme = "dark";
+  }
   window.addEventListener("_dashprivate_pushstate", reread);
   new MutationObserver(() => {
     if (!here) return;

@@ -44,13 +44,13 @@ function Pair({ first, second }: { first: Checkpoint; second: Checkpoint }) {
           ×
         </ViewLink>
       </div>
-      {isApart && (
+      {isApart && !store.place.isOffline && (
         <ViewLink className="button" to={{ tab: "pair" }}>
           Open the pair
         </ViewLink>
       )}
-      <Reference />
-      {isApart && <PairNumbers a={view.a} b={view.b} />}
+      {!store.place.isOffline && <Reference />}
+      {isApart && (store.place.isOffline ? <HeldNumbers a={view.a} b={view.b} /> : <PairNumbers a={view.a} b={view.b} />)}
       {(first === second ? [first] : [first, second]).map((one) => (
         <Who checkpoint={one} isLinked />
       ))}
@@ -86,6 +86,38 @@ function Reference() {
       </p>
       {pin}
     </>
+  );
+}
+
+/* The numbers of a pair as the matrices of a file have them: without ranks and notes. */
+function HeldNumbers({ a, b }: { a: number; b: number }) {
+  const store = useStore();
+  const rows = store.pairwise.flatMap((asked) => {
+    const layers = store.layersOf(asked);
+    return (layers.length ? layers : [null]).map((layer) => ({ asked, layer, matrix: store.matrixOf(asked, layer, "raw").value }));
+  });
+  return (
+    <table class="numbers">
+      <tbody>
+        {rows.map(({ asked, layer, matrix }) => {
+          const k = matrix ? matrix.header.ids.indexOf(a) * matrix.columns + matrix.header.ids.indexOf(b) : 0;
+          return (
+            <tr>
+              <td>
+                <ViewLink to={{ tab: "matrix", measure: asked.key, layer: layer ?? "" }}>{store.titleOf(asked)}</ViewLink>
+                <div class="quiet">{layer ?? ""}</div>
+              </td>
+              <td>
+                <span class="number">{number(matrix ? (matrix.values[k] as number) : NaN)}</span>
+                {matrix && !Number.isNaN(matrix.low[k] as number) && (
+                  <Interval low={matrix.low[k] as number} high={matrix.high[k] as number} />
+                )}
+              </td>
+            </tr>
+          );
+        })}
+      </tbody>
+    </table>
   );
 }
 

@@ -13,6 +13,8 @@ export interface Place {
   /* Address of the comparison's page, without its view. */
   path: string;
   isShared: boolean;
+  /* Whether this is a file without a server: its view lies behind the mark of its address. */
+  isOffline?: boolean;
   tabs: Tab[];
   mayExport: boolean;
 }
@@ -56,7 +58,7 @@ export class Store {
   private isGone = false;
 
   constructor(readonly place: Place) {
-    askAsVisitor(place.isShared ? (place.path.split("/").pop() ?? "") : "");
+    askAsVisitor(place.isShared && !place.isOffline ? (place.path.split("/").pop() ?? "") : "");
     this.view = this.fromAddress();
     this.scheme = document.documentElement.dataset.mantineColorScheme === "dark" ? "dark" : "light";
   }
@@ -69,8 +71,12 @@ export class Store {
     return this.place.tabs.map((tab) => tab.key);
   }
 
+  private written(): string {
+    return this.place.isOffline ? location.hash.slice(1) : location.search;
+  }
+
   private fromAddress(): View {
-    const { view, unknown } = parse(location.search, this.tabKeys);
+    const { view, unknown } = parse(this.written(), this.tabKeys);
     this.notice = unknown.length
       ? `This address names something that is not known here (${unknown.slice(0, 3).join(", ")}); the rest is shown.`
       : "";
@@ -100,6 +106,10 @@ export class Store {
     const after = query(this.view);
     if (after === before && location.pathname === this.place.path) return;
     this.notice = "";
+    if (this.place.isOffline) {
+      location.hash = after;
+      return this.changed();
+    }
     history[how === "push" ? "pushState" : "replaceState"](history.state, "", this.place.path + after);
     // Dash keeps the address too: its callbacks read it.
     window.dispatchEvent(new CustomEvent("_dashprivate_pushstate"));
@@ -107,12 +117,13 @@ export class Store {
   }
 
   href(changes: Partial<View>): string {
-    return this.place.path + query({ ...this.view, ...changes });
+    return this.place.path + (this.place.isOffline ? "#" : "") + query({ ...this.view, ...changes });
   }
 
   /* The address was changed by the browser, or by a link of the server's. */
   readAddress(): void {
-    if (location.pathname !== this.place.path || query(this.view) === location.search) return;
+    const isElsewhere = !this.place.isOffline && location.pathname !== this.place.path;
+    if (isElsewhere || query(this.view) === this.written()) return;
     this.view = this.fromAddress();
     this.changed();
   }
@@ -135,11 +146,11 @@ export class Store {
   private take(comparison: Comparison, checkpoints: Checkpoint[]): void {
     this.comparison = comparison;
     this.checkpoints = new Map(checkpoints.map((one) => [one.id, one]));
-    if (location.pathname === this.place.path) {
+    if (this.place.isOffline || location.pathname === this.place.path) {
       document.title = `${comparison.name || `Comparison ${comparison.id}`} · Kinscape`;
     }
     if (comparison.progress.state === "running") this.watch();
-    if (this.place.isShared && !this.guard) this.guard = setTimeout(() => void this.look(), PATIENCE_MS);
+    if (this.place.isShared && !this.place.isOffline && !this.guard) this.guard = setTimeout(() => void this.look(), PATIENCE_MS);
   }
 
   /* Whether a link still opens this; seldom where the server is slow to say, never while nobody looks. */

@@ -1,5 +1,6 @@
 """A comparison: waiting for it, reading it, sharing it."""
 
+import html
 import io
 import sys
 import time
@@ -75,6 +76,20 @@ class Table:
         import pandas  # an optional dependency: only this method needs it
 
         return pandas.DataFrame(self.values, index=self.labels, columns=self.measures)
+
+
+@dataclass(frozen=True)
+class Page:
+    """A comparison's page; notebooks draw it."""
+
+    html: str
+    height: int
+
+    def _repr_html_(self) -> str:
+        return (
+            f'<iframe srcdoc="{html.escape(self.html)}" style="width:100%;height:{self.height}px;border:0" '
+            'sandbox="allow-scripts"></iframe>'
+        )
 
 
 class Comparison:
@@ -156,6 +171,14 @@ class Comparison:
         """Give it another name, or other notes."""
         wanted = {k: v for k, v in (("name", name), ("notes", notes)) if v is not None}
         self._data = contract.Comparison.model_validate(self._http.patch(f"/comparisons/{self.id}", json=wanted))
+
+    def page(self) -> str:
+        """Its page as one HTML file that opens without a server, with all matrices and their hash."""
+        return self._http.request("GET", f"{self._http.url}/page/{self.id}").text
+
+    def show(self, height: int = 760) -> "Page":
+        """Its page in a notebook; it holds its numbers, so that it stays when the server is gone."""
+        return Page(self.page(), height)
 
     def delete(self) -> None:
         """Delete it and close its links; for seven days ``Client.restore_comparison`` brings it back."""

@@ -1,0 +1,117 @@
+"""A comparison as one file that opens from disk, without a server: its page, its numbers and their hash."""
+
+import base64
+import hashlib
+import html
+import json
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+
+from kinscape.backend.contracts.cards import Arity
+from kinscape.client import Client, ClientError, Comparison
+from kinscape.frontend.access import Access
+from kinscape.frontend.pages.comparison.tab import tabs
+from kinscape.frontend.wiring import in_a_thread
+
+ASSETS = Path(__file__).with_name("assets")
+# A larger file is nothing that a browser opens gladly, or a mail takes.
+MOST_BYTES = 64 << 20
+TEMPLATE = """<!DOCTYPE html>
+<html lang="en" data-mantine-color-scheme="light"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="robots" content="noindex">
+<title>{title}</title><style>{style}</style></head><body>
+<main class="page" id="page"><div id="comparison" class="comparison" data-place="{place}">
+<div class="comparison-head" data-room="head"></div>
+<nav id="tabs" class="picture-links" aria-label="Pictures" data-room="tabs"></nav>
+<div class="three"><aside class="side left" aria-label="What to look at" data-room="left"></aside>
+<section class="middle"><div data-room="picture"></div></section>
+<aside id="selected" class="side right" aria-label="What is selected" data-room="right"></aside></div>
+</div><p class="quiet">{told}</p></main>
+<script type="application/json" id="offline">{data}</script><script>{script}</script></body></html>
+"""
+
+
+def register(server: FastAPI, access: Access) -> None:
+    """Serve the file at ``/page/NUMBER``, to whoever may export the comparison."""
+
+    @server.get("/page/{comparison}", include_in_schema=False)
+    async def page(request: Request, comparison: int) -> Response:
+        client = access.client_of(request)
+        try:
+            text = await in_a_thread(lambda: written(client, comparison))
+        except ClientError as error:
+            return JSONResponse({"detail": str(error)}, error.status or 502)
+        name = f'attachment; filename="comparison-{comparison}.html"'
+        return HTMLResponse(text, headers={"Content-Disposition": name})
+
+
+def written(client: Client, number: int) -> str:
+    """The whole file.
+
+    Raises:
+        ClientError: the visitor may not see the comparison, it is still running, or the file would be too large.
+    """
+    comparison = client.comparison(number)
+    details = comparison.details
+    if details.progress.state == "running":
+        raise ClientError("This comparison is still running; take its page away when it is done.", status=409)
+    answers = _answers(client, comparison)
+    digest = hashlib.sha256(json.dumps(answers, sort_keys=True).encode()).hexdigest()
+    shown = [tab.told() for tab in tabs().values() if tab.draw is None]
+    place = {
+        "comparison": number,
+        "path": "",
+        "isShared": True,
+        "isOffline": True,
+        "mayExport": False,
+        "tabs": shown,
+    }
+    title = details.name or f"Comparison {number}"
+    told = f"Taken from Kinscape, results version {details.progress.version}, SHA-256 of the numbers {digest}."
+    return TEMPLATE.format(
+        title=html.escape(title),
+        style=(ASSETS / "style.css").read_text("utf-8"),
+        place=html.escape(json.dumps(place)),
+        told=told,
+        # Nothing in the numbers may end the element that holds them.
+        data=json.dumps(answers).replace("<", "\\u003c"),
+        script=(ASSETS / "vendor" / "dashboard.js").read_text("utf-8").replace("</script", "<\\/script"),
+    )
+
+
+def _answers(client: Client, comparison: Comparison) -> dict[str, Any]:
+    """What the page would ask the server for, by path: JSON, or bytes as base64."""
+    place = f"/comparisons/{comparison.id}"
+    slugs = {m.slug for m in comparison.details.measures}
+    found: dict[str, Any] = {"/measures": [c for c in client.http.get("/measures") if c["slug"] in slugs]}
+    for path in (place, f"{place}/checkpoints", f"{place}/models", f"{place}/answer"):
+        found[path] = client.http.get(path)
+    size = 0
+    for path in _matrix_paths(comparison):
+        body = client.http.request("GET", path).content
+        size += len(body)
+        if size > MOST_BYTES:
+            raise ClientError(
+                f"The page would be larger than {MOST_BYTES >> 20} MiB; export single matrices instead.", status=422
+            )
+        found[path] = {"base64": base64.b64encode(body).decode()}
+    return found
+
+
+def _matrix_paths(comparison: Comparison) -> list[str]:
+    """The paths under which the browser asks for each matrix (``Store.matrixOf``)."""
+    paths = []
+    for measure in comparison.details.measures:
+        if measure.arity is not Arity.PAIR:
+            continue
+        layers = dict.fromkeys(a for a, b in measure.layers if a == b and a)
+        for layer in layers or [None]:
+            wanted = {"measure": measure.key, "layer": layer, "reading": "raw", "format": "float32"}
+            query = urlencode({k: v for k, v in wanted.items() if v is not None})
+            paths.append(f"/comparisons/{comparison.id}/matrix?{query}")
+    return paths
