@@ -21,13 +21,14 @@ def as_csv(matrix: MatrixArrays) -> str:
     for (i, j), code in np.ndenumerate(matrix.told):
         a = header.labels[i]
         b = header.labels[j] if matrix.told.shape[1] > 1 else a
-        numbers = [_text(float(grid[i, j])) for grid in (matrix.values, matrix.low, matrix.high)]
+        numbers = [text(float(grid[i, j])) for grid in (matrix.values, matrix.low, matrix.high)]
         reason = "" if code < 0 else matrix.reasons[code].sentence
         writer.writerow([header.measure, header.layer or "", *map(harmless, (a, b)), *numbers, harmless(reason)])
     return out.getvalue()
 
 
-def _text(number: float) -> str:
+def text(number: float) -> str:
+    """A number as a spreadsheet reads it; nothing where there is none."""
     return "" if math.isnan(number) else repr(number)
 
 

@@ -186,6 +186,9 @@ function Exports() {
             {format.toUpperCase()}
           </a>
         ))}
+        <a class="chip" href={`${API}${store.path}/export/archive`} title="Everything as one zip archive, with a manifest">
+          ZIP
+        </a>
         <a class="chip" href={`/page/${store.place.comparison}`} title="One file with all matrices that opens without a server">
           Page
         </a>

@@ -6,7 +6,7 @@ import { groupColours } from "./colour";
 import { FAMILIES } from "./drawn";
 import { saveAs } from "./figure";
 import { useStore } from "./hooks";
-import { number } from "./numbers";
+import { inTex, number } from "./numbers";
 import type { Store } from "./store";
 import { BY } from "./view";
 import { Named, Trouble, ViewLink } from "./words";
@@ -106,6 +106,11 @@ function Table({ table }: { table: ModelTable }) {
             CSV
           </button>
         )}
+        {store.place.mayExport && (
+          <button class="button small" onClick={() => saveAs(`comparison-${store.place.comparison}-models.tex`, latex(store, table, rows, columns))}>
+            LaTeX
+          </button>
+        )}
         <span class="quiet">
           {rows.length} of {table.ids.length}
         </span>
@@ -199,6 +204,30 @@ function Row(props: {
       })}
     </tr>
   );
+}
+
+/* The table as it stands for a paper: values with their intervals below, as the package booktabs draws them. */
+function latex(store: Store, table: ModelTable, rows: number[], columns: Column[]): Blob {
+  const body = rows.map((i) => [
+    inTex(table.labels[i] as string),
+    ...columns.map((c) => {
+      const [value, low, high] = [c.values[i], c.low[i], c.high[i]] as [number, number, number];
+      if (Number.isNaN(value)) return "--";
+      return Number.isNaN(low) ? number(value) : `${number(value)} {\\scriptsize [${number(low)}, ${number(high)}]}`;
+    }),
+  ]);
+  const head = ["checkpoint", ...columns.map((c) => inTex(store.columnTitle(c)))];
+  const lines = [
+    `% ${inTex(location.href)}; 95 % intervals; results ${table.version}`,
+    `\\begin{tabular}{l${"r".repeat(columns.length)}}`,
+    "\\toprule",
+    `${head.join(" & ")} \\\\`,
+    "\\midrule",
+    ...body.map((line) => `${line.join(" & ")} \\\\`),
+    "\\bottomrule",
+    "\\end{tabular}",
+  ];
+  return new Blob([lines.join("\n") + "\n"], { type: "text/x-tex" });
 }
 
 /* The table as it stands, with intervals; text that a spreadsheet would run is made harmless. */

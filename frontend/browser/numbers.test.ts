@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { decode, unpack } from "./arrays";
 import { correlation, ranks } from "./map";
-import { fence, number, quantile, rankOf } from "./numbers";
+import { fence, inTex, number, quantile, rankOf } from "./numbers";
 import { ticks } from "./scatter";
 
 test("numbers have three significant digits", () => {
@@ -47,4 +47,8 @@ test("ranks share ties and their correlation is Spearman's", () => {
 test("ticks are round and inside", () => {
   assert.deepEqual(ticks([0, 1]), [0, 0.5, 1]);
   assert.ok(ticks([-0.021, 0.04]).includes(0));
+});
+
+test("names are no commands of LaTeX", () => {
+  assert.equal(inTex("a_b & 5% {x}\\y^2"), "a\\_b \\& 5\\% \\{x\\}\\textbackslash{}y\\textasciicircum{}2");
 });

@@ -59,3 +59,9 @@ export function fence(sorted: ArrayLike<number>): { low: number; high: number; b
     above: sorted.length - inside,
   };
 }
+
+/* Text that LaTeX prints as it stands. */
+export function inTex(text: string): string {
+  const named: Record<string, string> = { "\\": "\\textbackslash{}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}" };
+  return text.replace(/[\\~^&%$#_{}]/g, (c) => named[c] ?? `\\${c}`);
+}

@@ -1,8 +1,11 @@
 """What leaves the page: figures as files, and the page itself as one file that opens without a server."""
 
+import csv
 import hashlib
+import io
 import json
 import re
+import zipfile
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -108,3 +111,22 @@ def test_a_figure_says_what_it_shows(page: Page, asked: Comparison, tmp_path: Pa
     for part in ("Linear CKA", "N = ", "linear-cka v", "jackknife", f"/comparison/{asked.id}?tab=matrix"):
         assert part in text, part
     assert len(re.findall("<rect", text)) > 16
+
+
+def test_the_archive_holds_everything_with_its_hash(server: Server, asked: Comparison) -> None:
+    answer = httpx.get(f"{server.url}/api/v1/comparisons/{asked.id}/export/archive")
+    assert answer.headers["Content-Type"] == "application/zip"
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        assert archive.testzip() is None
+        manifest = json.loads(archive.read("manifest.json"))
+        assert set(manifest["files"]) | {"manifest.json"} == set(archive.namelist())
+        for name, digest in manifest["files"].items():
+            assert hashlib.sha256(archive.read(name)).hexdigest() == digest, name
+        models = list(csv.DictReader(io.StringIO(archive.read("models.csv").decode())))
+        held = next(n for n in archive.namelist() if "disagreement" in n)
+        cells = list(csv.DictReader(io.StringIO(archive.read(held).decode())))
+    assert [c["slug"] for c in manifest["cards"]] == MEASURES
+    exact = asked.table(["accuracy"]).values[:, 0]
+    assert [float(row["accuracy"]) for row in models] == exact.tolist()
+    values = asked.matrix("disagreement").values
+    assert [float(c["value"]) for c in cells] == values.ravel().tolist()

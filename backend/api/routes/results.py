@@ -4,8 +4,10 @@ import enum
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import StreamingResponse
+from starlette.background import BackgroundTask
 
-from kinscape.backend.actions import answers, exports, matrices, measures, model_tables, pairs, samples
+from kinscape.backend.actions import answers, archives, exports, matrices, measures, model_tables, pairs, samples
 from kinscape.backend.actions import associations as summaries
 from kinscape.backend.actions import groups as grouped
 from kinscape.backend.api.parts import Opened, RowId, Transaction
@@ -173,6 +175,15 @@ def agreements(session: Transaction, comparison: RowId) -> Agreements:
 def profile(session: Transaction, comparison: RowId, measure: Measure, layer: Layer = None) -> Profile:
     """One measure of every model, layer by layer."""
     return summaries.profile(session, comparison, measure, layer=layer)
+
+
+@router.get("/comparisons/{comparison}/export/archive", response_class=StreamingResponse)
+def archive(session: Transaction, comparison: RowId) -> StreamingResponse:
+    """Everything as one zip archive: matrices, the table of models, checkpoints, cards, and a manifest with hashes."""
+    file = archives.written(session, comparison)
+    name = f'attachment; filename="comparison-{comparison}.zip"'
+    headers = {"Content-Disposition": name, "Content-Encoding": "identity"}
+    return StreamingResponse(file, media_type="application/zip", headers=headers, background=BackgroundTask(file.close))
 
 
 @router.get("/comparisons/{comparison}/export")
