@@ -34,7 +34,14 @@ COLUMNS = [
     {"field": "reason", "headerName": "Note", "minWidth": 160, "flex": 2, "tooltipField": "reason"},
 ]
 GRID = {
-    "theme": {"function": "themeQuartz.withParams({fontFamily: 'inherit', fontSize: 13, wrapperBorderRadius: 6})"},
+    "theme": {
+        "function": (
+            "themeQuartz.withParams({fontFamily: 'inherit', fontSize: 13, wrapperBorderRadius: 6, "
+            "backgroundColor: 'var(--paper)', foregroundColor: 'var(--ink)', borderColor: 'var(--line)', "
+            "headerBackgroundColor: 'var(--soft)', headerTextColor: 'var(--quiet)', accentColor: 'var(--accent)', "
+            "selectedRowBackgroundColor: 'var(--soft)', rowHoverColor: 'var(--soft)'})"
+        )
+    },
     "animateRows": False,
     "suppressCellFocus": False,
     "rowHeight": 34,
