@@ -73,24 +73,27 @@ def content_security_policy(app: Dash) -> str:
 
 
 def _register_pages(app: Dash, access: Access) -> None:
+    @on(app, Output("page", "children"), Input("address", "pathname"), State("address", "search"))
+    def show(path: str, query: str | None) -> Any:
+        client = access.client(path)
+        try:
+            return _home(client) if path.strip("/") == "" else _page(client, path, query or "")
+        except ClientError as error:
+            return trouble(str(error))
+
     @on(
         app,
-        Output("page", "children"),
         Output("header", "children"),
         Output("last-project", "data"),
         Input("address", "pathname"),
         State("last-project", "data"),
-        State("address", "search"),
     )
-    def show(path: str, last: Any, query: str | None) -> tuple[Any, Any, Any]:
-        client = access.client(path)
+    def head(path: str, last: Any) -> tuple[Any, Any]:
         try:
-            body = _home(client) if path.strip("/") == "" else _page(client, path, query or "")
-            header, project = _header(client, path, last)
-            return body, header, project
-        except ClientError as error:
-            header = _header_without_trouble(client, path, last)
-            return trouble(str(error)), header, last
+            return _header(access.client(path), path, last)
+        except ClientError:
+            # What went wrong stands on the page; the way back should not be lost with it.
+            return frame.header(project=None, projects=[], path=path, running=0), last
 
     @on(
         app,
@@ -161,14 +164,6 @@ def _header(client: Client, path: str, last: Any) -> tuple[Any, int | None]:
     project = _current(client, path, projects, last)
     header = frame.header(project=project, projects=projects, path=path, running=len(client.running()))
     return header, None if project is None else project.id
-
-
-def _header_without_trouble(client: Client, path: str, last: Any) -> Any:
-    """The header above a page that is not there; what led here should not take the way back."""
-    try:
-        return _header(client, path, last)[0]
-    except ClientError:
-        return frame.header(project=None, projects=[], path=path, running=0)
 
 
 def _current(client: Client, path: str, projects: list[Project], last: Any) -> Project | None:

@@ -14,12 +14,12 @@ from kinscape.backend.contracts.matrices import Reading
 from kinscape.backend.store import matrices as stored
 from kinscape.backend.store import questions
 
-# Forty matrices of 500 checkpoints.
+# Forty matrices of 500 checkpoints as float32, ten as archives.
 CACHE_BYTES = 64 << 20
 
 
 class DrawnMatrices:
-    """Encoded matrices by what they were made of; reading one again is one short query."""
+    """Encoded matrices by what they were made of; reading one again is two short queries."""
 
     def __init__(self) -> None:
         self._encoded: LRUCache[str, bytes] = LRUCache(CACHE_BYTES, getsizeof=len)
@@ -58,6 +58,15 @@ class DrawnMatrices:
             return exports.as_float32(whole, is_triangle=is_triangle)
 
         return self._kept(tag, make) if tag else make()
+
+    def read_npz(self, session: Session, asked: AskedQuestion, reading: Reading, seeds: str | None) -> bytes:
+        """The matrix as a numpy archive (``exports.as_npz``)."""
+        tag = self.tag(session, asked, reading)
+
+        def make() -> bytes:
+            return exports.as_npz(matrices.matrix(session, asked, reading=reading, seeds=seeds))
+
+        return self._kept(f"npz {tag}", make) if tag else make()
 
     def _kept(self, tag: str, make: Callable[[], bytes]) -> bytes:
         with self._lock:

@@ -9,19 +9,19 @@ import pytest
 from tests.conftest import Server
 
 PLACE = {"id": "address", "property": "pathname", "value": "/"}
-SCHEME = {"id": "scheme", "property": "data", "value": "light"}
+LAST = {"id": "last-project", "property": "data", "value": None}
 
 
 def real(server: Server) -> dict[str, Any]:
-    """The call that draws the start page."""
+    """The call that draws the header of the start page."""
     every = httpx.get(f"{server.url}/_dash-dependencies").json()
-    wanted = next(c for c in every if c["output"].startswith("..page.children"))
+    wanted = next(c for c in every if c["output"].startswith("..header.children"))
     names = wanted["output"].strip(".").split("...")
     return {
         "output": wanted["output"],
         "outputs": [dict(zip(("id", "property"), n.rsplit(".", 1), strict=True)) for n in names],
         "inputs": [PLACE],
-        "state": [SCHEME],
+        "state": [LAST],
         "changedPropIds": ["address.pathname"],
     }
 
@@ -64,9 +64,17 @@ def test_a_real_call_is_drawn_and_odd_values_break_nothing(server: Server) -> No
     asked = real(server)
     answer = post(server, asked)
     assert answer.status_code == 200
-    assert "page" in answer.json()["response"]
-    for value in (None, 7, [], {"a": 1}, "x" * 10_000, "/projects/999999999999999999999999"):
-        assert post(server, {**asked, "inputs": [{**PLACE, "value": value}]}).status_code < 500
+    assert "header" in answer.json()["response"]
+    page = {
+        **asked,
+        "output": "page.children",
+        "outputs": {"id": "page", "property": "children"},
+        "state": [{"id": "address", "property": "search", "value": ""}],
+    }
+    assert "page" in post(server, page).json()["response"]
+    for value in (None, 7, [], {"a": 1}, "x" * 10_000, "/projects/999999999999999999999999", "/projects/1/compare"):
+        for call in (asked, page):
+            assert post(server, {**call, "inputs": [{**PLACE, "value": value}]}).status_code < 500
 
 
 def test_files_of_components_are_served_and_others_are_not_there(server: Server) -> None:

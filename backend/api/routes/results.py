@@ -79,10 +79,9 @@ def matrix(
         if tag:
             answer.headers.update({"ETag": f'"{tag}"', "Cache-Control": "private, no-cache"})
         return answer
-    arrays = matrices.matrix(session, asked, reading=reading, seeds=seeds)
     if format is MatrixFormat.NPZ or ARRAYS in request.headers.get("accept", ""):
-        return _arrays(exports.as_npz(arrays))
-    return arrays.document()
+        return _arrays(parts.drawn.read_npz(session, asked, reading, seeds))
+    return matrices.matrix(session, asked, reading=reading, seeds=seeds).document()
 
 
 @router.get("/comparisons/{comparison}/models")

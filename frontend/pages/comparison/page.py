@@ -20,17 +20,18 @@ log = logging.getLogger("kinscape.frontend")
 def shell(client: Client, path: str) -> Any:
     """The rooms of the page; ``frontend/browser`` fills all but the pictures that need the server.
 
+    Whether there is such a comparison, the browser learns when it asks for it.
+
     Raises:
-        ClientError: the visitor may not see this comparison, or there is none.
+        ClientError: the visitor came with no link that opens this.
     """
-    number = comparison_of(client, path)
-    comparison = client.comparison(number)
     is_shared = path.startswith("/shared/")
+    share = client.opened_share() if is_shared else None
     place = {
-        "comparison": comparison.id,
+        "comparison": comparison_of(client, path) if share is None else share.comparison,
         "path": path,
         "isShared": is_shared,
-        "mayExport": not is_shared or client.opened_share().may_export,
+        "mayExport": share is None or share.may_export,
         "tabs": [tab.told() for tab in tabs().values()],
     }
     middle = html.Section(
