@@ -49,6 +49,19 @@
     if (event.target.id === "library-filter") keepFilter(event.target.value);
   });
 
+  /* The title is the first heading of the page; a comparison writes its own. */
+  function followTitle() {
+    const page = document.getElementById("page");
+    if (!page) return void setTimeout(followTitle, 60);
+    const tell = () => {
+      const heading = page.querySelector("h1, h2");
+      if (heading && !document.getElementById("comparison")) document.title = heading.textContent + " · Kinscape";
+    };
+    new MutationObserver(tell).observe(page, { childList: true, subtree: true });
+    tell();
+  }
+
   followScheme();
+  followTitle();
   window.kinscape = Object.assign(window.kinscape || {}, { setProps: setProps });
 })();

@@ -67,7 +67,7 @@ function Section({ title, children }: { title: string; children: ComponentChildr
 
 export function Choices() {
   const store = useStore();
-  if (!store.comparison) return <div class="skeleton side-skeleton" aria-hidden="true" />;
+  if (!store.comparison) return store.error ? null : <div class="skeleton side-skeleton" aria-hidden="true" />;
   const tab = store.tab();
   if (!tab.sides) return null;
   const isMatrix = ["matrix", "multiples", "summary"].includes(tab.key);

@@ -12,6 +12,7 @@ import { MapTab } from "./map";
 import { MatrixTab } from "./matrix_tab";
 import { ModelsTab } from "./models_tab";
 import { Multiples } from "./multiples";
+import { OF_TWO, PairPicker } from "./pair_picker";
 import { Selected } from "./selected";
 import { ShareDialog } from "./share";
 import { Store, type Place } from "./store";
@@ -51,9 +52,15 @@ function tellServer(store: Store): ReturnType<typeof setTimeout> | null {
   if (!window.dash_component_api?.getLayout?.(SERVED)) return setTimeout(() => tellServer(store), SOON_MS);
   const tab = store.tab();
   const version = store.comparison?.progress.version ?? 0;
-  const data = tab.is_drawn_here ? null : { query: query(store.view), version, scheme: store.scheme };
+  const data = tab.is_drawn_here || lacksPair(store) ? null : { query: query(store.view), version, scheme: store.scheme };
   window.dash_clientside?.set_props?.(SERVED, { data });
   return null;
+}
+
+/* Whether a picture of two checkpoints has no two. */
+function lacksPair(store: Store): boolean {
+  const { a, b } = store.view;
+  return OF_TWO.includes(store.view.tab) && !(a !== b && store.checkpoints.has(a) && store.checkpoints.has(b));
 }
 
 function App({ rooms }: { rooms: Rooms }) {
@@ -62,7 +69,7 @@ function App({ rooms }: { rooms: Rooms }) {
   // A dialog that closes late must not take the next one with it.
   const close = (what: string) => (): void => open((now) => (now === what ? "" : now));
   const tab = store.tab();
-  const Picture = tab.is_drawn_here ? PICTURES[tab.key] : undefined;
+  const Picture = lacksPair(store) ? PairPicker : tab.is_drawn_here ? PICTURES[tab.key] : undefined;
   useEffect(() => {
     const onKey = (event: KeyboardEvent): void => press(store, event, (what) => open(what === "share" && store.place.isShared ? "" : what));
     document.addEventListener("keydown", onKey);

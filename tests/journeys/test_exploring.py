@@ -237,3 +237,17 @@ def test_a_running_comparison_fills_in_and_keeps_what_is_selected(
     expect(page.locator("#selected .numbers")).to_contain_text("Loss barrier")
     expect(page.locator("#matrix-over")).to_have_attribute("data-selected", f"{models[0].id} {models[1].id}")
     assert page.evaluate("document.activeElement.name") == "order"
+
+
+def test_a_picture_of_two_offers_two_lists_and_pages_have_titles(page: Page, asked: Comparison) -> None:
+    page.goto(f"/comparison/{asked.id}?tab=pair")
+    expect(page.locator(".empty h2")).to_have_text("Choose a pair")
+    page.get_by_label("First").select_option(label="n0")
+    page.get_by_label("Second").select_option(label="n1")
+    expect(page.locator("#picture h2").first).to_have_text("n0 and n1")
+    page.go_back()
+    expect(page.locator(".empty h2")).to_have_text("Choose a pair")
+    page.goto("/measures")
+    expect(page).to_have_title("Measures · Kinscape")
+    page.locator(".places").get_by_text("Library").click()
+    expect(page).to_have_title("Library · Kinscape")

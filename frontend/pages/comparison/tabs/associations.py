@@ -5,6 +5,7 @@ from typing import Any
 from dash import html
 
 from kinscape.backend.contracts.associations import Association, Associations, Correlation
+from kinscape.backend.contracts.cards import Topic
 from kinscape.backend.contracts.words import number
 from kinscape.client import ClientError
 from kinscape.frontend.components.frame import link
@@ -65,12 +66,24 @@ def _association_table(page: OpenedComparison, found: Associations, *, held: boo
     cells = {(a.measure, a.outcome): a for a in found.table}
     head = html.Tr([html.Td("")] + [html.Th(html.Span(titled(page, o))) for o in found.outcomes])
     rows = []
-    for m in found.measures:
+    for m in _by_topic(page, found.measures):
         tds = [_association(page, cells[m, o], held=held) for o in found.outcomes]
         rows.append(html.Tr([html.Th(titled(page, m)), *tds]))
     return html.Div(
         html.Table([html.Thead(head), html.Tbody(rows)], className="numbers groups associated"), className="scroll"
     )
+
+
+def _by_topic(page: OpenedComparison, measures: list[str]) -> list[str]:
+    """Measures of sharpness first, then by topic; within one as they were asked."""
+    topics = [Topic.LOSS_LANDSCAPE, *(t for t in Topic if t is not Topic.LOSS_LANDSCAPE)]
+    slug_of = {m.key: m.slug for m in page.single}
+
+    def place(measure: str) -> int:
+        card = page.cards.get(slug_of.get(measure, ""))
+        return len(topics) if card is None else topics.index(card.topic)
+
+    return sorted(measures, key=place)
 
 
 def _association(page: OpenedComparison, a: Association, *, held: bool) -> Any:
