@@ -6,7 +6,8 @@ import secrets
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from kinscape.backend.contracts.problems import Conflict, NotFound
+from kinscape.backend.actions.masks import view_without_names
+from kinscape.backend.contracts.problems import Conflict, NotFound, Unprocessable
 from kinscape.backend.contracts.shares import NewShare, Share, ShareCreate
 from kinscape.backend.store import comparisons, shares
 from kinscape.backend.store.pages import EVERYTHING, Listed, Window
@@ -24,6 +25,7 @@ def describe(row: ShareRow) -> Share:
         last_used=row.last_used,
         revoked=row.revoked is not None,
         may_export=row.may_export,
+        masked=row.masked,
         results_version=row.results_version,
     )
 
@@ -31,13 +33,16 @@ def describe(row: ShareRow) -> Share:
 def create(session: Session, comparison: int, wanted: ShareCreate, *, public_url: str) -> NewShare:
     """A new link; its token is told now and never again."""
     opened = comparisons.get(session, comparison)
+    if wanted.masked and wanted.may_export:
+        raise Unprocessable("A link that hides names has no export: files hold names. Ask for it without export.")
     token = secrets.token_urlsafe(32)
     row = ShareRow(
         comparison_id=comparison,
         token_hash=shares.token_hash(token),
-        view=wanted.view.lstrip("?"),
+        view=view_without_names(wanted.view) if wanted.masked else wanted.view.lstrip("?"),
         expires=dt.datetime.now(dt.UTC) + dt.timedelta(days=wanted.expires_in_days),
         may_export=wanted.may_export,
+        masked=wanted.masked,
         results_version=opened.version,
     )
     session.add(row)

@@ -12,11 +12,13 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp
 
+from kinscape.backend.actions import masks
 from kinscape.backend.actions import shares as links
 from kinscape.backend.actions import uploads as incoming
 from kinscape.backend.api import answers
 from kinscape.backend.api.body_limit import BodyLimit
 from kinscape.backend.api.guard import Guard
+from kinscape.backend.api.masking import Masking
 from kinscape.backend.api.parts import WebParts
 from kinscape.backend.api.routes import checkpoints, comparisons, offers, probes, projects, results, shares, uploads
 from kinscape.backend.contracts.problems import NotFound
@@ -101,7 +103,11 @@ def guarded(app: ASGIApp, parts: WebParts, *, csp: str) -> ASGIApp:
         except NotFound:
             return None
 
-    return Guard(BodyLimit(app), settings=parts.settings, open_share=open_share, csp=csp)
+    def mask_of(comparison: int) -> masks.Mask:
+        with parts.database.transaction() as session:
+            return masks.of(session, comparison)
+
+    return Guard(BodyLimit(Masking(app, mask_of=mask_of)), settings=parts.settings, open_share=open_share, csp=csp)
 
 
 async def _reconcile(parts: WebParts) -> None:

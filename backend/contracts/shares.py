@@ -15,6 +15,7 @@ class ShareCreate(BaseModel):
     view: Annotated[str, Field(max_length=4000)] = ""
     expires_in_days: Annotated[int, Field(ge=1, le=3650)] = 30
     may_export: bool = True
+    masked: bool = Field(default=False, description="Whether names are hidden; such a link has no export.")
 
 
 class Share(BaseModel):
@@ -28,6 +29,7 @@ class Share(BaseModel):
     last_used: dt.datetime | None
     revoked: bool
     may_export: bool
+    masked: bool = False
     results_version: int
 
 

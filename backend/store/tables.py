@@ -308,4 +308,5 @@ class ShareRow(Key, Base):
     revoked: Mapped[dt.datetime | None]
     last_used: Mapped[dt.datetime | None]
     may_export: Mapped[bool]
+    masked: Mapped[bool] = mapped_column(server_default=text("false"))
     results_version: Mapped[int]

@@ -25,6 +25,7 @@ function Links({ onClose }: { onClose: () => void }) {
   const [links, list] = useState<Share[] | null>(null);
   const [days, last] = useState("30");
   const [mayExport, allow] = useState(true);
+  const [isMasked, mask] = useState(false);
   const [made, show] = useState("");
   const [isCopied, copied] = useState(false);
   const [error, fail] = useState("");
@@ -40,7 +41,7 @@ function Links({ onClose }: { onClose: () => void }) {
   useEffect(() => void guarded(async () => undefined), []);
   const make = (): Promise<void> =>
     guarded(async () => {
-      const wanted = { view: query(store.view).slice(1), expires_in_days: Number(days), may_export: mayExport };
+      const wanted = { view: query(store.view).slice(1), expires_in_days: Number(days), may_export: mayExport && !isMasked, masked: isMasked };
       const share = await change<Share>("POST", `${store.path}/shares`, wanted);
       show(share?.url ?? "");
       copied(false);
@@ -85,10 +86,20 @@ function Links({ onClose }: { onClose: () => void }) {
           <input
             id="share-export"
             type="checkbox"
-            checked={mayExport}
+            checked={mayExport && !isMasked}
+            disabled={isMasked}
             onChange={(event) => allow((event.currentTarget as HTMLInputElement).checked)}
           />
           Numbers may be exported
+        </label>
+        <label class="switch" title="For reviewers: networks, groups, probe sets and the project are called by numbers and letters">
+          <input
+            id="share-masked"
+            type="checkbox"
+            checked={isMasked}
+            onChange={(event) => mask((event.currentTarget as HTMLInputElement).checked)}
+          />
+          Hide all names
         </label>
         <button class="button primary" id="share-make">
           Make link
@@ -112,7 +123,7 @@ function Links({ onClose }: { onClose: () => void }) {
               #{link.id} {viewName(link.view)}, made {link.created.slice(0, 10)},{" "}
               {link.revoked ? "revoked" : `until ${link.expires.slice(0, 10)}`},{" "}
               {link.last_used ? `last opened ${link.last_used.slice(0, 16).replace("T", " ")}` : "not opened yet"}
-              {link.may_export ? "" : ", no export"}
+              {link.masked ? ", names hidden" : link.may_export ? "" : ", no export"}
             </span>
             {!link.revoked && (
               <button class="button small" onClick={() => void guarded(async () => void (await change("POST", `/shares/${link.id}/revoke`)))}>

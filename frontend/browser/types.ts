@@ -183,6 +183,7 @@ export interface Share {
   last_used: string | null;
   revoked: boolean;
   may_export: boolean;
+  masked: boolean;
   results_version: number;
   url?: string;
 }

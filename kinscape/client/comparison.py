@@ -340,9 +340,22 @@ class Comparison:
         )
         return answer.text
 
-    def share(self, *, view: str = "", expires_in_days: int = 30, may_export: bool = True) -> Share:
-        """A link that opens this comparison, read only, without an account."""
-        body = {"view": view, "expires_in_days": expires_in_days, "may_export": may_export}
+    def share(
+        self, *, view: str = "", expires_in_days: int = 30, may_export: bool = True, masked: bool = False
+    ) -> Share:
+        """A link that opens this comparison, read only, without an account.
+
+        Args:
+            view: the address of the view without its question mark; empty for the summary.
+            may_export: whether its visitors may take numbers away; never where names are hidden.
+            masked: whether names of checkpoints, groups, probe sets and the project are hidden.
+        """
+        body = {
+            "view": view,
+            "expires_in_days": expires_in_days,
+            "may_export": may_export and not masked,
+            "masked": masked,
+        }
         return Share(self._http, self._http.post(f"/comparisons/{self.id}/shares", json=body))
 
     def shares(self) -> list[Share]:

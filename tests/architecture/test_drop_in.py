@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from kinscape import Client
-from kinscape.frontend.pages import compare
+from kinscape.frontend.pages import measure_choice
 from tests.conftest import Server, free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,7 +40,9 @@ def half_disagreement(p, q):
 def copy(tmp_path: Path) -> Path:
     """A copy of the source that a test may add to."""
     for room in ("backend", "worker", "frontend", "migrations", "kinscape", "tests"):
-        shutil.copytree(ROOT / room, tmp_path / room, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            ROOT / room, tmp_path / room, symlinks=True, ignore=shutil.ignore_patterns("__pycache__", "node_modules")
+        )
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     return tmp_path
 
@@ -94,7 +96,7 @@ def test_a_dropped_in_file_is_offered_by_the_api_the_picker_and_the_docs(copy: P
     finally:
         one.stop()
     assert "half-disagreement" in [c.slug for c in cards]
-    assert "Half disagreement" in str(compare.question_list(cards))
+    assert "Half disagreement" in str(measure_choice.question_list(cards, []))
     said = run(copy, "-c", "from kinscape.docs import measures_page; print(measures_page())").stdout
     assert "### Half disagreement (`half-disagreement`, version 1)" in said
 
