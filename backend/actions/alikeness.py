@@ -68,6 +68,11 @@ def _value(read: MatrixArrays, i: int, j: int) -> str:
     return f"{number(float(read.values[i, j]))} ({interval(float(read.low[i, j]), float(read.high[i, j]))})"
 
 
+def _one_of(values: Floats, best: int) -> str:
+    """The article of the best of some values: *a* where others share it."""
+    return "the" if (values == values[best]).sum() == 1 else "a"
+
+
 def _view(read: MatrixArrays, i: int, j: int) -> dict[str, str | int]:
     header = read.header
     layer = {"layer": header.layer} if header.layer else {}
@@ -79,8 +84,9 @@ def _apart(read: MatrixArrays, card: Card, apart: Ints) -> Sentence | None:
     i, j = _pairs(read, apart, rest)
     if not len(i):
         return None
-    nearest = int(np.argmin(card.unlikeness(read.values[i, j])))
-    a, b = int(i[nearest]), int(j[nearest])
+    values = read.values[i, j]
+    best = int(np.argmin(card.unlikeness(values)))
+    a, b = int(i[best]), int(j[best])
     labels = read.header.labels
     among = read.values[np.ix_(rest, rest)][np.triu_indices(len(rest), 1)]
     middle = number(float(np.nanmedian(among)))
@@ -88,8 +94,8 @@ def _apart(read: MatrixArrays, card: Card, apart: Ints) -> Sentence | None:
     return Sentence(
         topic="Apart:",
         text=(
-            f"{_named([labels[k] for k in apart])} {verb} apart. Even the nearest pair across, {labels[a]} and "
-            f"{labels[b]}, has {card.title} {_value(read, a, b)}; the others have a median of {middle}."
+            f"{_named([labels[k] for k in apart])} {verb} apart. Even {_one_of(values, best)} nearest pair across, "
+            f"{labels[a]} and {labels[b]}, has {card.title} {_value(read, a, b)}; the others have a median of {middle}."
         ),
         view=_view(read, a, b),
     )
@@ -110,7 +116,8 @@ def _closest(read: MatrixArrays, card: Card, rows: Sequence[CheckpointRow], apar
     return Sentence(
         topic="Alike:",
         text=(
-            f"of networks without a common start, ancestor or teacher, {labels[a]} and {labels[b]} are the most alike: "
+            f"of networks without a common start, ancestor or teacher, {labels[a]} and {labels[b]} are "
+            f"{'the' if _one_of(values, best) == 'the' else 'among the'} most alike: "
             f"{card.title} {_value(read, a, b)}, against a median of {number(float(np.median(values)))} over "
             f"{len(values)} pairs."
         ),
@@ -143,11 +150,13 @@ def _copies(read: MatrixArrays, card: Card, rows: Sequence[CheckpointRow]) -> li
     by_distance = sorted(sound, key=lambda p: float(card.unlikeness(read.values[p])))
     (a, b), (c, d) = by_distance[0], by_distance[-1]
     labels = read.header.labels
+    nearest = [labels[j] for i, j in by_distance if read.values[i, j] == read.values[a, b] and i == a]
     return [
         Sentence(
             topic="Descendants:",
             text=(
-                f"of {len(sound)}, {labels[b]} stays nearest to its parent {labels[a]}, {_value(read, a, b)}; "
+                f"of {len(sound)}, {_named(nearest)} {'stays' if len(nearest) == 1 else 'stay'} nearest to "
+                f"{'its' if len(nearest) == 1 else 'their'} parent {labels[a]}, {_value(read, a, b)}; "
                 f"{labels[d]} goes farthest from {labels[c]}, {_value(read, c, d)}."
             ),
             view=_view(read, a, b),

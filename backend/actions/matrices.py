@@ -68,7 +68,7 @@ def matrix(
         return raw
     if asked.card.arity is not Arity.PAIR:
         raise Unprocessable(
-            f"{asked.card.slug} is about single models: it has neither a chance level nor a band of seeds."
+            f"{asked.card.title} is about single models: it has neither a chance level nor a band of seeds."
         )
     if reading is Reading.AGAINST_SEEDS:
         return _against_seeds(raw, asked, groups.seed_band(session, asked, raw.values, group=seeds))
@@ -130,9 +130,9 @@ def _above_chance(raw: MatrixArrays, asked: AskedQuestion, chance: Floats) -> Ma
     """Where each value lies between chance (0) and identity (1)."""
     card = asked.card
     if not card.has_chance_level:
-        raise Unprocessable(f"{card.slug} has no chance level: it does not go through samples one by one.")
+        raise Unprocessable(f"{card.title} has no chance level: it does not go through samples one by one.")
     if card.identical is None:
-        raise Unprocessable(f"{card.slug} has no value of full agreement, so nothing lies between chance and it.")
+        raise Unprocessable(f"{card.title} has no value of full agreement, so nothing lies between chance and it.")
     with np.errstate(invalid="ignore", divide="ignore"):
         scale = card.identical - chance
         changed = [(grid - chance) / scale for grid in (raw.values, raw.low, raw.high)]

@@ -7,6 +7,7 @@ import { FAMILIES } from "./drawn";
 import { saveFigure } from "./take_away";
 import { useStore } from "./hooks";
 import type { Store } from "./store";
+import type { AskedMeasure } from "./types";
 import { BY, type View } from "./view";
 import { Named, ViewLink } from "./words";
 
@@ -132,13 +133,14 @@ function Measures() {
   const [wanted, want] = useState("");
   const shown = store.measure;
   const words = wanted.toLowerCase().split(/\s+/).filter(Boolean);
-  const topics = new Map<string, typeof store.pairwise>();
-  for (const asked of store.pairwise) {
+  const fits = (asked: AskedMeasure): boolean => {
     const card = store.cards.get(asked.slug);
     const text = `${card?.title} ${asked.key} ${card?.summary} ${card?.topic}`.toLowerCase();
-    if (!card || !words.every((word) => text.includes(word))) continue;
-    topics.set(card.topic, [...(topics.get(card.topic) ?? []), asked]);
-  }
+    return words.every((word) => text.includes(word));
+  };
+  const topics = [...store.byTopic]
+    .map(([topic, asked]) => [topic, asked.filter(fits)] as const)
+    .filter(([, asked]) => asked.length > 0);
   const tab = store.tab();
   return (
     <>
@@ -153,7 +155,7 @@ function Measures() {
           onInput={(event) => want((event.currentTarget as HTMLInputElement).value)}
         />
       )}
-      {[...topics].map(([topic, asked]) => (
+      {topics.map(([topic, asked]) => (
         <Section title={topic}>
           {asked.map((one) => (
             <ViewLink
@@ -166,7 +168,7 @@ function Measures() {
           ))}
         </Section>
       ))}
-      {words.length > 0 && topics.size === 0 && <p class="quiet">No measure of this comparison fits.</p>}
+      {words.length > 0 && topics.length === 0 && <p class="quiet">No measure of this comparison fits.</p>}
     </>
   );
 }

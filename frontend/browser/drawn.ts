@@ -88,5 +88,7 @@ export function drawnOf(store: Store, asked: AskedMeasure, matrix: Matrix, colum
 /* Positions of the checkpoints that are set aside. */
 export function setAside(store: Store): number[] {
   const ids = store.comparison?.checkpoints ?? [];
-  return numbersOf(store.view.aside).map((id) => ids.indexOf(id)).filter((i) => i >= 0);
+  const aside = new Set(numbersOf(store.view.aside).map((id) => ids.indexOf(id)).filter((i) => i >= 0));
+  // A picture of nobody helps nobody.
+  return aside.size < ids.length ? [...aside] : [];
 }

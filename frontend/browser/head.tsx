@@ -84,6 +84,11 @@ export function Head({ onShare }: { onShare: () => void }) {
       {state === "running" && <ProgressLine progress={comparison.progress} />}
       {store.error && <Trouble>{store.error}</Trouble>}
       {store.notice && <Trouble>{store.notice}</Trouble>}
+      {!store.notice && store.strange.length > 0 && (
+        <Trouble>
+          This comparison has nothing that this address calls {store.strange.join(", ")}; the rest is shown.
+        </Trouble>
+      )}
       {comparison.log.length > 0 && (
         <Trouble>
           {comparison.log[0]}{" "}

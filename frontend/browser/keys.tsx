@@ -29,7 +29,7 @@ export interface Action {
 const next = (all: string[], now: string): string => all[(all.indexOf(now) + 1) % all.length] as string;
 
 function step(store: Store, by: number): void {
-  const all = store.pairwise;
+  const all = [...store.byTopic.values()].flat();
   const at = all.findIndex((m) => m === store.measure);
   const wanted = all[(at + by + all.length) % all.length];
   if (wanted) store.show({ measure: wanted.key, tab: store.tab().measure ? store.view.tab : "matrix" }, "replace");

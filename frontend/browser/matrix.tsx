@@ -131,9 +131,9 @@ export function MatrixView({ drawn, title, least = LEAST_HEIGHT }: { drawn: Draw
     if (at.beside >= 0 && at.row < 0) return store.show({ order: BY + (drawn.columns[at.beside]?.id ?? "") });
     const row = at.row >= 0 ? idAt(at.row, "rows") : idAt(at.column, "columns");
     const column = at.row >= 0 && at.column >= 0 ? idAt(at.column, "columns") : 0;
-    if (row === column) return store.show({ a: row, b: 0 });
-    const isThere = row === a && column === b;
-    return store.show(isThere ? { a: 0, b: 0 } : { a: row, b: column });
+    const [first, second] = row === column ? [row, 0] : [row, column];
+    const isThere = first === a && second === b;
+    return store.show(isThere ? { a: 0, b: 0 } : { a: first, b: second });
   };
 
   const where = (event: PointerEvent): { x: number; y: number; at: Pointed | null } => {
@@ -152,7 +152,16 @@ export function MatrixView({ drawn, title, least = LEAST_HEIGHT }: { drawn: Draw
     }
   };
 
+  const stop = (): void => {
+    started.current = null;
+    pull(null);
+  };
+
+  // Another picture below the pointer is not what was dragged over.
+  useEffect(stop, [drawn.matrix, drawn.order.join()]);
+
   const onUp = (event: PointerEvent): void => {
+    if (!started.current || event.button !== 0) return;
     const { at } = where(event);
     started.current = null;
     if (drag) {
@@ -208,9 +217,13 @@ export function MatrixView({ drawn, title, least = LEAST_HEIGHT }: { drawn: Draw
             onPointerDown={(event) => {
               if (event.button !== 0) return;
               const { x, y } = where(event);
+              pull(null);
               started.current = { x, y };
+              // So that a release beyond the edge is heard here too.
+              if (event.isTrusted) over.current?.setPointerCapture(event.pointerId);
             }}
             onPointerUp={onUp}
+            onPointerCancel={stop}
           />
           {pointed && lines.length > 0 && (
             <div

@@ -128,7 +128,7 @@ export function Outliers({ matrix, card }: { matrix: Matrix; card: Card }) {
   }, [matrix, card.direction]);
   const ids = comparison?.checkpoints ?? [];
   if (view.aside) {
-    const count = view.aside.split(",").length;
+    const count = matrix.rows - store.order(matrix).length;
     return (
       <ViewLink className="chip here" to={{ aside: "" }} title="Show them again">
         {count} set aside ×

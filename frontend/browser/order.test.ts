@@ -24,6 +24,7 @@ test("an order by a column puts the largest first and those without a number las
 
 test("who is set aside is left out, and the order of the others stays", () => {
   assert.deepEqual(positions({ ...base, aside: [30] }, matrix([2, 0, 1])), [0, 1]);
+  assert.deepEqual(positions({ ...base, aside: [10, 20, 30] }, matrix([2, 0, 1])), [2, 0, 1]);
 });
 
 test("a chain of two thousand merges has branches", () => {

@@ -14,13 +14,17 @@ export interface Ordering {
 
 /* Positions of the models in the order of the view, without those that are set aside. */
 export function positions(wanted: Ordering, matrix: Matrix | null): number[] {
-  const { ids, labels, groups, order } = wanted;
+  const { ids, labels, groups } = wanted;
   const aside = new Set(wanted.aside);
   const everyone = ids.map((_, i) => i);
-  return sorted(everyone).filter((i) => !aside.has(ids[i] as number));
+  const order = sorted(everyone);
+  const left = order.filter((i) => !aside.has(ids[i] as number));
+  // A picture of nobody helps nobody.
+  return left.length ? left : order;
 
   function sorted(some: number[]): number[] {
     const byName = (i: number, j: number): number => compare(labels[i] as string, labels[j] as string);
+    const { order } = wanted;
     if (order === "name") return some.sort(byName);
     if (order === "group") return some.sort((i, j) => compare(groups[i] ?? "", groups[j] ?? "") || byName(i, j));
     if (order.startsWith(BY)) {

@@ -18,7 +18,7 @@ export function Selected() {
   if (!store.comparison || !store.tab().sides) return null;
   const first = store.checkpoints.get(view.a);
   const second = store.checkpoints.get(view.b);
-  if (first && second) return <Pair first={first} second={second} />;
+  if (first && second && first !== second) return <Pair first={first} second={second} />;
   if (first) return <One checkpoint={first} />;
   return (
     <>
@@ -51,8 +51,8 @@ function Pair({ first, second }: { first: Checkpoint; second: Checkpoint }) {
       )}
       {!store.place.isOffline && <Reference />}
       {isApart && (store.place.isOffline ? <HeldNumbers a={view.a} b={view.b} /> : <PairNumbers a={view.a} b={view.b} />)}
-      {(first === second ? [first] : [first, second]).map((one) => (
-        <Who checkpoint={one} isLinked />
+      {[first, second].map((one) => (
+        <Who checkpoint={one} />
       ))}
     </>
   );
@@ -197,15 +197,17 @@ function Shown({ a, b }: { a: number; b: number }) {
   );
 }
 
-function Who({ checkpoint, isLinked }: { checkpoint: Checkpoint; isLinked?: boolean }) {
+function Who({ checkpoint, isAlone }: { checkpoint: Checkpoint; isAlone?: boolean }) {
   const store = useStore();
   const colour = groupColours(store.groups).get(checkpoint.group);
   const tags = Object.entries(checkpoint.tags).map(([k, v]) => `${k}=${v}`);
   return (
     <>
-      <h2>
-        {isLinked ? <ViewLink to={{ a: checkpoint.id, b: 0 }}>{checkpoint.name}</ViewLink> : checkpoint.name}
-      </h2>
+      {!isAlone && (
+        <h2>
+          <ViewLink to={{ a: checkpoint.id, b: 0 }}>{checkpoint.name}</ViewLink>
+        </h2>
+      )}
       <Fact name="Group">
         <i class="swatch" style={{ background: colour }} />
         {checkpoint.group || "none"}
@@ -230,11 +232,12 @@ function One({ checkpoint }: { checkpoint: Checkpoint }) {
   return (
     <>
       <div class="selected-head">
-        <Who checkpoint={checkpoint} />
+        <h2>{checkpoint.name}</h2>
         <ViewLink className="close" to={{ a: 0, b: 0 }} title="Clear the selection">
           ×
         </ViewLink>
       </div>
+      <Who checkpoint={checkpoint} isAlone />
       <ViewLink className="button" to={{ aside: others.join(",") }}>
         {aside.includes(checkpoint.id) ? "Show it again" : "Set aside"}
       </ViewLink>

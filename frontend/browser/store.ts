@@ -5,7 +5,7 @@ import { decode, modelTable, type Column, type Matrix, type ModelTable } from ".
 import { asRead } from "./colour";
 import { positions } from "./order";
 import type { AskedMeasure, Card, Checkpoint, Comparison, ModelTableDocument, Progress, Tab } from "./types";
-import { numbersOf, parse, query, type View } from "./view";
+import { BY, numbersOf, parse, query, type View } from "./view";
 
 /* What the page says about itself. */
 export interface Place {
@@ -34,7 +34,8 @@ const MOST_BYTES = 400 << 20;
 /* A running comparison is read anew at most so often. */
 const PATIENCE_MS = 1000;
 /* An open link is looked at again after so many times what looking took. */
-const SHARE_OF_TIME = 30;
+const SHARE_OF_TIME = 10;
+const LONGEST_MS = 8000;
 
 export class Store {
   view: View;
@@ -102,7 +103,11 @@ export class Store {
   /* Another view; its address becomes the page's, as a new step back or in place of the last one. */
   show(changes: Partial<View>, how: "push" | "replace" = "push"): void {
     const before = query(this.view);
-    this.view = { ...this.view, ...changes };
+    const isReordered =
+      "order" in changes || "aside" in changes || ("measure" in changes && this.view.order === "alike");
+    // The same places would be other networks.
+    const zoom = isReordered && !("zoom" in changes) ? { zoom: "" } : {};
+    this.view = { ...this.view, ...changes, ...zoom };
     const after = query(this.view);
     if (after === before && location.pathname === this.place.path) return;
     this.notice = "";
@@ -165,7 +170,7 @@ export class Store {
       }
     }
     if (this.isClosed || this.isGone) return;
-    this.guard = setTimeout(() => void this.look(), Math.max(PATIENCE_MS, SHARE_OF_TIME * (Date.now() - began)));
+    this.guard = setTimeout(() => void this.look(), Math.min(LONGEST_MS, Math.max(PATIENCE_MS, SHARE_OF_TIME * (Date.now() - began))));
   }
 
   fail(error: unknown): void {
@@ -271,6 +276,32 @@ export class Store {
     return this.comparison?.measures.filter((m) => m.arity === "model" && this.cards.has(m.slug)) ?? [];
   }
 
+  /* Measures of pairs under their topics, as the list shows them. */
+  get byTopic(): Map<string, AskedMeasure[]> {
+    const topics = new Map<string, AskedMeasure[]>();
+    for (const asked of this.pairwise) {
+      const topic = this.cards.get(asked.slug)?.topic ?? "";
+      topics.set(topic, [...(topics.get(topic) ?? []), asked]);
+    }
+    return topics;
+  }
+
+  /* Parts of the view that name something which this comparison does not have. */
+  get strange(): string[] {
+    const { view, comparison } = this;
+    if (!comparison) return [];
+    const known = new Set(comparison.checkpoints);
+    const columns = this.models.value?.columns;
+    const checks: [string, boolean][] = [
+      ["measure", view.measure !== "" && !this.pairwise.some((m) => m.key === view.measure)],
+      ["a", view.a > 0 && !known.has(view.a)],
+      ["b", view.b > 0 && !known.has(view.b)],
+      ["aside", numbersOf(view.aside).some((id) => !known.has(id))],
+      ["order", view.order.startsWith(BY) && !!columns && !columns.some((c) => BY + c.id === view.order)],
+    ];
+    return checks.filter(([, isStrange]) => isStrange).map(([key]) => key);
+  }
+
   get measure(): AskedMeasure | null {
     const all = this.pairwise;
     return all.find((m) => m.key === this.view.measure) ?? all[0] ?? null;
@@ -308,7 +339,7 @@ export class Store {
   /* Positions of the models in the order of the view; that of the measure shown, for all panels. */
   order(matrix: Matrix | null): number[] {
     const { checkpoints: ids, labels } = this.comparison as Comparison;
-    const columns = this.view.order.startsWith("by:") ? (this.models.value?.columns ?? []) : [];
+    const columns = this.view.order.startsWith(BY) ? (this.models.value?.columns ?? []) : [];
     return positions(
       { order: this.view.order, ids, labels, groups: this.groups, aside: numbersOf(this.view.aside), columns },
       matrix,

@@ -51,6 +51,12 @@ test("what an address names wrongly is the default, and told", () => {
   assert.deepEqual(unknown, ["tab", "a", "scale", "colour", "aside"]);
 });
 
+test("what every object has is no part of a view", () => {
+  const { view, unknown } = parse("?tab=matrix&constructor=1&toString=x&__proto__=y", TABS);
+  assert.deepEqual(view, DEFAULT);
+  assert.deepEqual(unknown, ["constructor", "toString", "__proto__"]);
+});
+
 test("no view opens the summary, a view of before tabs were named the matrix", () => {
   assert.equal(parse("", TABS).view.tab, "summary");
   assert.equal(parse("?measure=linear-cka&a=1&b=2", TABS).view.tab, "matrix");
@@ -58,6 +64,7 @@ test("no view opens the summary, a view of before tabs were named the matrix", (
 
 test("a window outside the matrix is the whole matrix", () => {
   assert.deepEqual(windowOf("2-5,0-3", 10), { rows: [2, 5], columns: [0, 3] });
+  assert.deepEqual(windowOf("2-5,5-5", 10), { rows: [0, 10], columns: [0, 10] });
   assert.deepEqual(windowOf("2-50,5-5", 10), { rows: [0, 10], columns: [0, 10] });
   assert.deepEqual(windowOf("", 0), { rows: [0, 0], columns: [0, 0] });
 });

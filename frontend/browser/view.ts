@@ -81,7 +81,7 @@ export function parse(query: string, tabs: string[]): { view: View; unknown: str
   const view: View = { ...DEFAULT, tab: isBare && tabs.includes(FIRST) ? FIRST : DEFAULT.tab };
   const unknown: string[] = [];
   for (const [key, value] of new URLSearchParams(query)) {
-    if (!(key in DEFAULT)) {
+    if (!Object.hasOwn(DEFAULT, key)) {
       unknown.push(key);
       continue;
     }
@@ -123,5 +123,6 @@ export function windowOf(zoom: string, rows: number): Window {
     const [low = 0, high = 0] = span ?? [];
     return low < high && high <= rows ? [low, high] : null;
   };
-  return { rows: sound(y) ?? whole.rows, columns: sound(x) ?? whole.columns };
+  const [down, across] = [sound(y), sound(x)];
+  return down && across ? { rows: down, columns: across } : whole;
 }

@@ -135,10 +135,51 @@ def test_a_block_is_enlarged_and_the_whole_comes_back(page: Page, asked: Compari
     expect(page.locator(".matrix")).to_have_attribute("aria-label", re.compile("6 by 6"))
 
 
+def test_a_drag_ends_where_it_is_released_and_other_buttons_do_nothing(page: Page, asked: Comparison) -> None:
+    matrix(page, asked, "&order=added")
+    over = page.locator("#matrix-over")
+    box = over.bounding_box()
+    assert box is not None
+    x, y, cell = (float(over.get_attribute(f"data-{n}") or 0) for n in ("x", "y", "cell"))
+    first = (box["x"] + x + 0.5 * cell, box["y"] + y + 1.5 * cell)
+    page.mouse.move(*first)
+    page.mouse.down()
+    page.mouse.move(first[0] + 2 * cell, first[1] + cell, steps=4)
+    page.mouse.move(first[0] + 2 * cell, box["y"] + box["height"] + 40, steps=4)
+    page.mouse.up()
+    page.mouse.click(*first)
+    expect(over).not_to_have_attribute("data-selected", "0 0")
+    page.keyboard.press("Escape")
+    expect(over).to_have_attribute("data-selected", "0 0")
+    page.mouse.click(*first, button="right")
+    page.mouse.click(*first, button="middle")
+    page.mouse.move(20, 400)
+    page.mouse.down()
+    page.mouse.move(*first, steps=4)
+    page.mouse.up()
+    page.wait_for_timeout(300)
+    expect(over).to_have_attribute("data-selected", "0 0")
+    diagonal = (first[0], first[1] - cell)
+    page.mouse.click(*diagonal)
+    expect(over).not_to_have_attribute("data-selected", "0 0")
+    page.mouse.click(*diagonal)
+    expect(over).to_have_attribute("data-selected", "0 0")
+
+
+def test_everybody_set_aside_is_nobody_set_aside(page: Page, asked: Comparison) -> None:
+    everybody = ",".join(map(str, asked.details.checkpoints))
+    for tab_name in ("matrix", "multiples", "summary", "map", "models"):
+        page.goto(f"/comparison/{asked.id}?tab={tab_name}&aside={everybody}")
+        page.locator("#matrix-cells[data-drawn], .thumb[data-drawn], .point, .model-table tbody tr").first.wait_for()
+
+
 def test_a_name_selects_a_checkpoint_that_can_be_set_aside(page: Page, asked: Comparison) -> None:
     matrix(page, asked, f"&a={asked.details.checkpoints[4]}")
     selected = page.locator("#selected")
     expect(selected).to_contain_text(EVIL)
+    heading = selected.locator(".selected-head").bounding_box()
+    assert heading is not None
+    assert heading["height"] < 80
     expect(selected).to_contain_text("Nearest by Disagreement")
     expect(selected).to_contain_text("Accuracy")
     selected.get_by_text("Set aside").click()
@@ -184,6 +225,10 @@ def test_an_address_by_hand_shows_what_it_can_and_says_so(page: Page, asked: Com
     matrix(page, asked, "&colour=red&measure=nothing-of-this&a=999999&b=5&zoom=9-99,0-1&aside=77")
     expect(page.locator(".notice")).to_contain_text("colour")
     expect(page.locator("#selected")).to_contain_text("Nothing selected")
+    matrix(page, asked, "&a=999999&order=by:nothing")
+    expect(page.locator(".notice")).to_contain_text("nothing that this address calls a")
+    page.goto(f"/comparison/{asked.id}?tab=matrix&constructor=1&__proto__=x")
+    expect(page.locator(".notice")).to_contain_text("constructor")
     page.goto(f"/comparison/{asked.id}?" + "x" * 60_000)
     expect(page.locator("#matrix-cells")).to_be_visible()
 
