@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from kinscape.backend.contracts.cards import Arity
+from kinscape.backend.contracts.comparisons import ComparisonState
 from kinscape.client import Client, ClientError, Comparison
 from kinscape.frontend.access import Access
 from kinscape.frontend.pages.comparison.tab import tabs
@@ -58,7 +59,7 @@ def written(client: Client, number: int) -> str:
     """
     comparison = client.comparison(number)
     details = comparison.details
-    if details.progress.state == "running":
+    if details.progress.state is ComparisonState.RUNNING:
         raise ClientError("This comparison is still running; take its page away when it is done.", status=409)
     answers = _answers(client, comparison)
     digest = hashlib.sha256(json.dumps(answers, sort_keys=True).encode()).hexdigest()

@@ -50,6 +50,8 @@ KEPT = {
     *("state", "role", "arity", "tab", "single", "outcome", "data", "kind", "why", "interval", "reading", "topic"),
     *("architecture", "level", "reduction", "precision", "created"),
 }
+# Parts of a query that name a group.
+ASKED = {"a", "b", "seeds"}
 STRANGER = "another network"
 # A single letter is a word of every other sentence.
 FEWEST_LETTERS = 2
@@ -127,7 +129,7 @@ class Mask:
         """A query of a visitor, in which groups have the names that they were told."""
         told = {shown: name for name, shown in self.groups.items()}
         parts = parse_qsl(query, keep_blank_values=True)
-        return urlencode([(k, told.get(v, v) if k in ("a", "b", "seeds") else v) for k, v in parts])
+        return urlencode([(k, told.get(v, v) if k in ASKED else v) for k, v in parts])
 
 
 def of(session: Session, comparison: int) -> Mask:

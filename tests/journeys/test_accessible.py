@@ -17,7 +17,7 @@ GRAVE = ("serious", "critical")
 # What a page has when it is drawn.
 DRAWN = (
     "#matrix-cells[data-drawn], .thumb[data-drawn], .point, .model-table, #picture .picture, #picture .empty, "
-    ".ag-row, .card, #comparison-list, #project-name"
+    ".ag-row, .card, #comparison-list, #project-name, .study"
 )
 
 
