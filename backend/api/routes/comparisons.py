@@ -59,7 +59,7 @@ def ask(
 
 
 @router.get("/projects/{project}/comparisons")
-def of_project(session: Transaction, page: Paged, project: RowId, deleted: Deleted = False) -> list[Comparison]:  # noqa: FBT002
+def of_project(session: Transaction, page: Paged, project: RowId, *, deleted: Deleted = False) -> list[Comparison]:
     """Comparisons of a project, newest first; with ``deleted``, those that can be restored."""
     return page.of(comparisons.of_project(session, project, page.window, are_deleted=deleted))
 
