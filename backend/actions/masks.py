@@ -48,7 +48,7 @@ KEPT = {
         "control",
     ),
     *("state", "role", "arity", "tab", "single", "outcome", "data", "kind", "why", "interval", "reading", "topic"),
-    *("architecture", "level", "reduction", "precision", "created"),
+    *("architecture", "level", "reduction", "precision", "verdict", "created"),
 }
 # Parts of a query that name a group.
 ASKED = {"a", "b", "seeds"}
@@ -106,8 +106,8 @@ class Mask:
         return self.text(value)
 
     def _key(self, key: str, above: str) -> str:
-        # Only tables of free text have keys that are not the program's.
-        return key if above in ("parameters", "left_out") else self.text(key)
+        # All other keys are the program's, whatever groups are called.
+        return self.text(key) if above == "metrics" else key
 
     def float32(self, body: bytes) -> bytes:
         """A drawn matrix (``exports.as_float32``) without names."""

@@ -10,6 +10,11 @@ export class ApiError extends Error {
     super(message);
   }
 
+  /* Whether the server was away, or broke: later it may answer. */
+  get isPassing(): boolean {
+    return this.status === 0 || this.status >= 500;
+  }
+
   /* Whether whoever looks may not see it any longer. */
   get isClosed(): boolean {
     return this.status === 401 || this.status === 403;

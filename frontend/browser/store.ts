@@ -36,6 +36,7 @@ const PATIENCE_MS = 1000;
 /* An open link is looked at again after so many times what looking took. */
 const SHARE_OF_TIME = 10;
 const LONGEST_MS = 8000;
+const AGAIN_MS = 3000;
 
 export class Store {
   view: View;
@@ -236,6 +237,7 @@ export class Store {
         (value) => Object.assign(there, { value, error: "" }),
         (error: unknown) => {
           if (error instanceof ApiError && error.isClosed) this.fail(error);
+          if (error instanceof ApiError && error.isPassing) this.askAgain(there);
           Object.assign(there, { error: error instanceof Error ? error.message : String(error) });
         },
       ).finally(() => {
@@ -247,6 +249,15 @@ export class Store {
     this.parts.set(name, there as Kept<unknown>);
     this.forgetOldest();
     return there;
+  }
+
+  /* What failed because the server was away is asked for again. */
+  private askAgain(part: Kept<unknown>): void {
+    setTimeout(() => {
+      if (this.isGone) return;
+      part.version = -1;
+      this.changed();
+    }, AGAIN_MS);
   }
 
   private forgetOldest(): void {

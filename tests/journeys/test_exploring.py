@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from kinscape import Client
 from kinscape.client import Comparison
@@ -297,3 +297,24 @@ def test_a_picture_of_two_offers_two_lists_and_pages_have_titles(page: Page, ask
     expect(page).to_have_title("Measures · Kinscape")
     page.locator(".places").get_by_text("Library").click()
     expect(page).to_have_title("Library · Kinscape")
+
+
+def test_what_failed_while_the_server_was_away_is_asked_for_again(
+    browser: Browser, server: Server, asked: Comparison
+) -> None:
+    # A window that may log what it did not get.
+    page = browser.new_context(base_url=server.url).new_page()
+    refused: list[str] = []
+
+    def once(route: Route) -> None:
+        if refused:
+            route.continue_()
+        else:
+            refused.append(route.request.url)
+            route.abort()
+
+    page.route("**/models", once)
+    page.goto(f"/comparison/{asked.id}?tab=models")
+    expect(page.locator(".model-table tbody tr")).to_have_count(6)
+    assert len(refused) == 1
+    page.context.close()

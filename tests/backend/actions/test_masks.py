@@ -42,6 +42,18 @@ def test_names_in_fields_and_sentences_are_replaced() -> None:
     }
 
 
+def test_a_group_that_is_called_like_a_field_breaks_no_document() -> None:
+    mask = Mask({"state": "network 1"}, {"values": "group A", "verified": "group B"})
+    document = {"values": [1], "state": "ready", "verdict": "verified", "group": "values", "metrics": {"values": 0.5}}
+    assert mask.document(document) == {
+        "values": [1],
+        "state": "ready",
+        "verdict": "verified",
+        "group": "group A",
+        "metrics": {"group A": 0.5},
+    }
+
+
 def test_a_drawn_matrix_keeps_its_numbers() -> None:
     header = json.dumps({"labels": ["sgd-0"], "measure": "x"}).encode()
     header += b" " * (-len(header) % 4)
