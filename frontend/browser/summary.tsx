@@ -133,6 +133,13 @@ function TwoColumns({ x, y }: { x: string; y: string }) {
     const label = table.labels[i] as string;
     return [{ id, label, group: groups[i] ?? "", x: px, y: py, xBar: bar(first, i), yBar: bar(second, i), told }];
   });
+  if (!points.length) {
+    return (
+      <p class="quiet">
+        {store.columnTitle(second)} against {store.columnTitle(first)}: no checkpoint has both numbers yet.
+      </p>
+    );
+  }
   return (
     <div ref={fit}>
     <Scatter
