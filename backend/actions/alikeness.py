@@ -9,7 +9,7 @@ from kinscape.backend.actions.matrices import MatrixArrays
 from kinscape.backend.contracts.answers import Sentence
 from kinscape.backend.contracts.cards import Card
 from kinscape.backend.contracts.words import interval, number
-from kinscape.backend.statistics import kinship
+from kinscape.backend.statistics.kinship import families_of
 from kinscape.backend.store.tables import CheckpointRow
 
 Floats = npt.NDArray[np.float64]
@@ -123,21 +123,6 @@ def _closest(read: MatrixArrays, card: Card, rows: Sequence[CheckpointRow], apar
         ),
         view=_view(read, a, b),
     )
-
-
-def families_of(rows: Sequence[CheckpointRow]) -> list[int]:
-    """The family of each checkpoint: related by ancestors, by the weights they started from, a teacher, or a run."""
-    starts = [row.init_of_id or row.id for row in rows]
-    place = {row.id: k for k, row in enumerate(rows)}
-    taught = [(k, place[row.teacher_id]) for k, row in enumerate(rows) if row.teacher_id in place]
-    begun = [(k, place[row.init_of_id]) for k, row in enumerate(rows) if row.init_of_id in place]
-    shared = [
-        *kinship.sharing([row.root_id or row.id for row in rows]),
-        *kinship.sharing(starts),
-        *kinship.sharing([row.teacher_id for row in rows]),
-        *kinship.sharing([row.run or None for row in rows]),
-    ]
-    return kinship.families(len(rows), [*shared, *taught, *begun])
 
 
 def _copies(read: MatrixArrays, card: Card, rows: Sequence[CheckpointRow]) -> list[Sentence]:

@@ -70,7 +70,7 @@ def answer(session: Session, id: int) -> Answer:
         elif column and row.state is ComparisonState.RUNNING:
             untold.append(f"{what} by group: its numbers are still being computed.")
         elif column:
-            untold.append(f"{what} by group: at least two groups need two networks of different lineage each.")
+            untold.append(f"{what} by group: at least two groups need two networks of different families each.")
         else:
             untold.append(f"{what}: this comparison asked for no measure of it.")
     went, why = contrasts.together(session, id, chosen.sharpness, chosen.calibration, known)

@@ -6,13 +6,13 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from kinscape.backend.actions import associations
-from kinscape.backend.actions.alikeness import families_of
 from kinscape.backend.contracts.answers import Sentence
 from kinscape.backend.contracts.associations import Association, Correlation
 from kinscape.backend.contracts.cards import Card
 from kinscape.backend.contracts.matrices import ModelTable
 from kinscape.backend.contracts.problems import NotFound
 from kinscape.backend.contracts.words import number
+from kinscape.backend.statistics.kinship import families_of
 from kinscape.backend.statistics.several_groups import kruskal_permutation
 from kinscape.backend.store.tables import CheckpointRow
 
@@ -92,11 +92,16 @@ def _association(mine: Association, titles: list[str], *, control: bool) -> Sent
     return Sentence(
         topic="Association:",
         text=(
-            f"{titles[0]} and {titles[1]} {told}: ρ = {_with_interval(mine.spearman)} over {mine.n} independent "
-            f"networks{p}.{held}"
+            f"{titles[0]} and {titles[1]} {told}: ρ = {_with_interval(mine.spearman)} over {_networks(mine)}{p}.{held}"
         ),
         view={"tab": "associations", "single": mine.measure, "outcome": mine.outcome},
     )
+
+
+def _networks(mine: Association) -> str:
+    if mine.families in (0, mine.n):
+        return f"{mine.n} independent networks"
+    return f"{mine.n} networks of {mine.families} families"
 
 
 def _with_interval(c: Correlation | None) -> str:

@@ -14,6 +14,7 @@ from kinscape.backend.contracts.groups import Band, Contrast, GroupMean, Groups
 from kinscape.backend.contracts.problems import NotFound, Unprocessable
 from kinscape.backend.statistics import groups as statistics
 from kinscape.backend.statistics.jackknife import FEWEST_GROUPS, half_width
+from kinscape.backend.statistics.kinship import families_of
 from kinscape.backend.store import checkpoints
 
 Floats = npt.NDArray[np.float64]
@@ -23,11 +24,11 @@ FEWEST_SEEDS = 3
 
 @dataclass(frozen=True)
 class Lineages:
-    """The numbers of one measure between lineages: all models of one root in one group are one unit.
+    """The numbers of one measure between families: all related models of one group are one unit.
 
     Attributes:
-        units: (group, root) of each unit, sorted.
-        a, b: ``(pairs,)`` units with different roots that have a number between them; a < b.
+        units: (group, family) of each unit, sorted.
+        a, b: ``(pairs,)`` units of different families that have a number between them; a < b.
         values: ``(pairs,)`` mean over the pairs of their models, in both directions of a directed measure.
         replicates: ``(pairs, groups)`` the same with one group of samples left out; NaN where there is none.
     """
@@ -48,9 +49,9 @@ class Lineages:
         """Units of a group: its independent models."""
         return np.array([k for k, (name, _) in enumerate(self.units) if name == group], dtype=np.int64)
 
-    def roots(self, group: str) -> set[int]:
-        """Roots of a group's lineages."""
-        return {root for name, root in self.units if name == group}
+    def families(self, group: str) -> set[int]:
+        """Families with a model in a group."""
+        return {family for name, family in self.units if name == group}
 
     def table(self, rows: Ints, columns: Ints) -> Floats:
         """``(rows, columns)`` numbers between units; NaN where there is none."""
@@ -83,14 +84,15 @@ def _lineages(session: Session, id: int, measure: str, layer: str | None) -> Lin
     asked = measures.find(session, id, measure, layer=layer)
     _check_pairwise(asked)
     rows = checkpoints.by_ids(session, asked.ids)
-    units = sorted({(row.group_name, row.root_id or row.id) for row in rows})
+    places = [(row.group_name, family) for row, family in zip(rows, families_of(rows), strict=True)]
+    units = sorted(set(places))
     number = {unit: k for k, unit in enumerate(units)}
-    unit_of = {row.id: number[row.group_name, row.root_id or row.id] for row in rows}
+    unit_of = {row.id: number[place] for row, place in zip(rows, places, strict=True)}
     cells = measures.cells_of(session, asked, with_replicates=True)
     cells = cells.take(cells.has_number)
     a, b = (np.array([unit_of[i] for i in side.tolist()], dtype=np.int64) for side in (cells.a, cells.b))
-    roots = np.array([root for _, root in units], dtype=np.int64)
-    apart = np.flatnonzero(roots[a] != roots[b]) if len(a) else a
+    families = np.array([family for _, family in units], dtype=np.int64)
+    apart = np.flatnonzero(families[a] != families[b]) if len(a) else a
     a, b = np.minimum(a, b)[apart], np.maximum(a, b)[apart]
     pairs, which = np.unique(a * len(units) + b, return_inverse=True)
     values = _means(cells.values[apart][:, None], which, len(pairs))[:, 0]
@@ -110,7 +112,7 @@ def _means(values: Floats, which: Ints, count: int) -> Floats:
 
 
 def groups(session: Session, id: int, measure: str, *, layer: str | None) -> Groups:
-    """Means within and between all groups, models of one lineage counted once."""
+    """Means within and between all groups, related models counted once."""
     lineages = _lineages(session, id, measure, layer)
     names = lineages.groups
     return Groups(
@@ -127,7 +129,7 @@ def _group_mean(lineages: Lineages, a: str, b: str) -> GroupMean:
     value = statistics.mean_within(table) if a == b else statistics.mean_between(table)
     counts = {"a": a, "b": b, "roots_a": len(rows), "roots_b": len(columns)}
     if not np.isfinite(value):
-        return GroupMean(**counts, value=None, sentence="No two models of different lineage have this number.")
+        return GroupMean(**counts, value=None, sentence="No two models of different families have this number.")
     seeds = statistics.bootstrap_within(table) if a == b else statistics.bootstrap_between(table)
     low, high = seeds or (None, None)
     replicates = lineages.mean_replicates(rows, columns)
@@ -143,7 +145,7 @@ def _group_mean(lineages: Lineages, a: str, b: str) -> GroupMean:
 
 
 def contrast(session: Session, id: int, measure: str, *, layer: str | None, a: str, b: str) -> Contrast:
-    """Within minus between two groups, with a permutation test over their roots.
+    """Within minus between two groups, with a permutation test over their families.
 
     The statistic is the mean over pairs within either group minus the mean over pairs between them;
     splits are counted as extreme in the direction in which groups are more alike within.
@@ -176,7 +178,7 @@ def contrast(session: Session, id: int, measure: str, *, layer: str | None, a: s
         splits=test.splits,
         roots_a=len(lineages.of_group(a)),
         roots_b=len(lineages.of_group(b)),
-        method=f"{'all' if test.are_all else 'random'} {test.splits} splits of {len(both)} lineage roots; {how}",
+        method=f"{'all' if test.are_all else 'random'} {test.splits} splits of {len(both)} families; {how}",
     )
 
 
@@ -186,10 +188,13 @@ def _check_groups(lineages: Lineages, a: str, b: str) -> None:
         _check_group(name, lineages.groups)
     if a == b:
         raise Unprocessable("Name two different groups.")
-    if lineages.roots(a) & lineages.roots(b):
-        raise Unprocessable("These groups share lineages (copies of one network), so they cannot be told apart.")
-    if min(len(lineages.roots(name)) for name in (a, b)) < 2:
-        raise Unprocessable("Each group needs at least two models of different lineage.")
+    if lineages.families(a) & lineages.families(b):
+        raise Unprocessable(
+            "These groups share families: networks of both have one start, ancestor, teacher or run, so they are not "
+            "two independent samples. Compare them in pairs, by a study."
+        )
+    if min(len(lineages.families(name)) for name in (a, b)) < 2:
+        raise Unprocessable("Each group needs at least two models of different families.")
 
 
 def _check_group(name: str, known: list[str]) -> None:
@@ -203,13 +208,15 @@ def seed_band(session: Session, asked: AskedQuestion, values: Floats, *, group: 
 
     Args:
         values: ``(models, models)`` of the measure, in the order of the comparison.
-        group: whose pairs; None for the group with the most roots that are members themselves.
+        group: whose pairs; None for the group with the most families of which the network itself is there.
     """
     _check_pairwise(asked)
     rows = checkpoints.by_ids(session, asked.ids)
     seeds: dict[str, list[int]] = {row.group_name: [] for row in rows}
-    for k, row in enumerate(rows):
-        if row.root_id in (None, row.id):
+    known: set[tuple[str, int]] = set()
+    for k, (row, family) in enumerate(zip(rows, families_of(rows), strict=True)):
+        if row.root_id in (None, row.id) and (row.group_name, family) not in known:
+            known.add((row.group_name, family))
             seeds[row.group_name].append(k)
     if group is None:
         group = max(seeds, key=lambda name: (len(seeds[name]), name))

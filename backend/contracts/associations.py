@@ -18,7 +18,8 @@ class Association(BaseModel):
 
     measure: str
     outcome: str
-    n: int = Field(description="Independent models that have both numbers.")
+    n: int = Field(description="Networks that have both numbers.")
+    families: int = Field(default=0, description="Families of these networks: how many are independent.")
     spearman: Correlation | None = None
     kendall: Correlation | None = None
     spearman_partial: Correlation | None = Field(default=None, description="At equal train loss.")
@@ -26,7 +27,7 @@ class Association(BaseModel):
     granulated: float | None = Field(
         default=None, description="Kendall's coefficient where only one tag differs, averaged over tags."
     )
-    p: float | None = Field(default=None, description="Permutation test of Spearman's coefficient, two-sided.")
+    p: float | None = Field(default=None, description="Test of Spearman's coefficient, two-sided; see the method.")
     q: float | None = Field(default=None, description="p after everything in this table (Benjamini-Yekutieli).")
     p_partial: float | None = None
     q_partial: float | None = None
@@ -34,7 +35,7 @@ class Association(BaseModel):
 
 
 class GroupRow(BaseModel):
-    """Means of one group's independent models, in the order of the columns; null where there is none."""
+    """Means of one group's networks, in the order of the columns; null where there is none."""
 
     group: str
     models: int
@@ -47,7 +48,8 @@ class Associations(BaseModel):
     measures: list[str]
     outcomes: list[str]
     control: str | None = Field(description="What partial correlations hold still.")
-    counted: list[str] = Field(description="The independent models: one of each lineage.")
+    counted: list[str] = Field(description="The networks: of copies the ancestor, of a run the last step.")
+    families: int = Field(default=0, description="Families of these networks: how many are independent.")
     table: list[Association]
     columns: list[str]
     groups: list[GroupRow]

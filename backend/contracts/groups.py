@@ -4,7 +4,7 @@ from pydantic import BaseModel, Field
 
 
 class GroupMean(BaseModel):
-    """Mean over pairs of models of different lineage, within one group or between two.
+    """Mean over pairs of models of different families, within one group or between two.
 
     ``low`` and ``high`` are for other models (seeds); ``sampling_low`` and ``sampling_high`` for other samples.
     """
@@ -16,7 +16,7 @@ class GroupMean(BaseModel):
     high: float | None = None
     sampling_low: float | None = None
     sampling_high: float | None = None
-    roots_a: int = Field(description="Lineage roots of the first group: the number of independent models.")
+    roots_a: int = Field(description="Families of the first group: the number of independent models.")
     roots_b: int
     sentence: str = Field(default="", description="Why there is no number.")
 
@@ -31,7 +31,7 @@ class Groups(BaseModel):
 
 
 class Contrast(BaseModel):
-    """Whether two groups differ: within minus between, with a permutation test over lineage roots."""
+    """Whether two groups differ: within minus between, with a permutation test over families."""
 
     a: str
     b: str
@@ -40,8 +40,8 @@ class Contrast(BaseModel):
     difference: float = Field(description="Within minus between, in the unit of the measure.")
     low: float | None
     high: float | None
-    p: float = Field(description="Share of splits of the roots at least as extreme, the real one included.")
-    smallest_p: float = Field(description="No p can be smaller with this many roots.")
+    p: float = Field(description="Share of splits of the families at least as extreme, the real one included.")
+    smallest_p: float = Field(description="No p can be smaller with this many families.")
     splits: int
     roots_a: int
     roots_b: int
@@ -49,7 +49,7 @@ class Contrast(BaseModel):
 
 
 class Band(BaseModel):
-    """What pairs of independent seeds score: the pairs of different roots within one group."""
+    """What pairs of independent seeds score: the pairs of different families within one group."""
 
     group: str
     roots: int

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from kinscape.backend.contracts.associations import Association, Correlation
+from kinscape.backend.statistics.families import FamilyCorrelation, by_families
 from kinscape.backend.statistics.ranks import Floats, benjamini_yekutieli, kendall, partial, pearson, ranks, spearman
 
 # The ends of a 95 % interval rest on 25 draws each.
@@ -36,6 +37,11 @@ METHOD = (
     f"below {MANY} models: intervals by bootstrap of models ({DRAWS} draws), p by {PERMUTATIONS:,} permutations of "
     f"models ({MOST_PERMUTATIONS:,} for the smallest); from {MANY} on: intervals by Fisher's z, p by Student's t, as "
     "always for partial ones; all two-sided; q: Benjamini-Yekutieli over all tests of this table"
+)
+METHOD_OF_FAMILIES = (
+    "networks of one family (a common start, teacher or run) are not independent: intervals and p by a jackknife that "
+    "leaves out one family at a time, of Fisher's z, with Student's t; all two-sided; q: Benjamini-Yekutieli over all "
+    "tests of this table"
 )
 
 
@@ -64,15 +70,22 @@ def associations(
     *,
     control: Column | None,
     tags: Sequence[Mapping[str, str]],
+    families: Sequence[int] = (),
 ) -> list[Association]:
     """Every measure against every outcome, with Benjamini–Yekutieli adjusted p values.
 
     Args:
         control: what partial correlations hold still, such as the train loss.
         tags: settings of each model, for the granulated coefficient.
+        families: which family each model belongs to; empty where each is one of its own.
     """
     axes = axes_of(tags)
-    found = [_one(m, o, control, axes) for m in measures for o in outcomes if m.name != o.name]
+    pairs = [(m, o) for m in measures for o in outcomes if m.name != o.name]
+    if len(set(families)) < len(families):
+        heads = np.asarray(families)
+        found = [_of_families(m, o, control, axes, heads) for m, o in pairs]
+    else:
+        found = [_one(m, o, control, axes) for m, o in pairs]
     raw = np.array([math.nan if a.p is None else a.p for a in found], dtype=np.float64)
     held = np.array([math.nan if a.p_partial is None else a.p_partial for a in found], dtype=np.float64)
     both = benjamini_yekutieli(np.concatenate([raw, held]))
@@ -82,15 +95,70 @@ def associations(
     ]
 
 
+def _blank(measure: Column, outcome: Column, known: npt.NDArray[np.bool_], *, families: int) -> Association:
+    """An association without numbers; its sentence says why there can be none."""
+    n = int(known.sum())
+    sentence = ""
+    if families < FEWEST:
+        sentence = f"Only {families} independent models have both numbers; {FEWEST} are needed."
+    elif np.ptp(measure.values[known]) == 0 or np.ptp(outcome.values[known]) == 0:
+        sentence = "One of the two is the same for all models."
+    return Association(measure=measure.name, outcome=outcome.name, n=n, families=families, sentence=sentence)
+
+
+def _of_families(
+    measure: Column, outcome: Column, control: Column | None, axes: Axes, families: Indices
+) -> Association:
+    """An association over models of which some are related: what is independent are their families."""
+    known = np.isfinite(measure.values) & np.isfinite(outcome.values)
+    heads = families[known]
+    blank = _blank(measure, outcome, known, families=len(set(heads.tolist())))
+    if blank.sentence:
+        return blank
+    x, y = measure.values[known], outcome.values[known]
+    independent = not (measure.is_shared or outcome.is_shared)
+
+    def plain(name: str) -> FamilyCorrelation:
+        coefficient = CORRELATIONS[name]
+        return by_families(lambda rows: float(coefficient(x[rows], y[rows])), heads, has_test=independent)
+
+    rho, tau = plain("spearman"), plain("kendall")
+    alone = blank.model_copy(
+        update={
+            "spearman": rho.correlation,
+            "kendall": tau.correlation,
+            "p": rho.p,
+            "granulated": granulated(measure.values, outcome.values, axes),
+        }
+    )
+    if control is None or control.name in (measure.name, outcome.name):
+        return alone
+    z = control.values[known]
+    if not np.isfinite(z).all() or np.ptp(z) == 0 or blank.families <= FEWEST:
+        return alone
+
+    def held(name: str) -> FamilyCorrelation:
+        coefficient = CORRELATIONS[name]
+
+        def value(rows: npt.NDArray[np.bool_]) -> float:
+            a, b, c = x[rows], y[rows], z[rows]
+            return float(partial(coefficient(a, b), coefficient(a, c), coefficient(b, c)))
+
+        return by_families(value, heads, has_test=independent)
+
+    rho, tau = held("spearman"), held("kendall")
+    return alone.model_copy(
+        update={"spearman_partial": rho.correlation, "kendall_partial": tau.correlation, "p_partial": rho.p}
+    )
+
+
 def _one(measure: Column, outcome: Column, control: Column | None, axes: Axes) -> Association:
     known = np.isfinite(measure.values) & np.isfinite(outcome.values)
     x, y = measure.values[known], outcome.values[known]
     n = len(x)
-    blank = {"measure": measure.name, "outcome": outcome.name, "n": n}
-    if n < FEWEST:
-        return Association(**blank, sentence=f"Only {n} independent models have both numbers; {FEWEST} are needed.")
-    if np.ptp(x) == 0 or np.ptp(y) == 0:
-        return Association(**blank, sentence="One of the two is the same for all models.")
+    blank = _blank(measure, outcome, known, families=n)
+    if blank.sentence:
+        return blank
     independent = not (measure.is_shared or outcome.is_shared)
     rows = None
     if independent and FEWEST_FOR_INTERVALS <= n < MANY:
@@ -108,7 +176,8 @@ def _one(measure: Column, outcome: Column, control: Column | None, axes: Axes) -
     p = None
     if independent:
         p = _permuted(x, y) if n < MANY else _p_by_t(float(spearman(x, y)), n - 2)
-    alone = Association(**blank, **plain, p=p, granulated=granulated(measure.values, outcome.values, axes))
+    shared = {"p": p, "granulated": granulated(measure.values, outcome.values, axes)}
+    alone = blank.model_copy(update={**plain, **shared})
     own = () if control is None else (measure.name, outcome.name)
     if control is None or control.name in own or not np.isfinite(control.values[known]).all():
         return alone

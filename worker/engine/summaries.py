@@ -8,8 +8,10 @@ from sqlalchemy.orm import Session
 
 from kinscape.backend.contracts.associations import Agreements, Associations, GroupRow
 from kinscape.backend.contracts.cards import Arity, Card, Family, Role
+from kinscape.backend.contracts.cell_arrays import Ints
 from kinscape.backend.contracts.matrices import Numbers
-from kinscape.backend.statistics.associations import FEWEST, METHOD, Column, associations
+from kinscape.backend.statistics.associations import FEWEST, METHOD, METHOD_OF_FAMILIES, Column, associations
+from kinscape.backend.statistics.kinship import families_of, representatives
 from kinscape.backend.statistics.mantel import PERMUTATIONS as SHUFFLES
 from kinscape.backend.statistics.mantel import mantel
 from kinscape.backend.statistics.ranks import Floats
@@ -24,20 +26,23 @@ WITHIN = "disagreement within group"
 
 
 @dataclass(frozen=True)
-class IndependentModels:
-    """One model of each lineage of a comparison: its root where it is there, else the earliest."""
+class Networks:
+    """The networks of a comparison: of copies the ancestor, of a run the last step.
+
+    Attributes:
+        families: which family each belongs to; networks with one start or teacher are not independent.
+    """
 
     models: list[CheckpointRow]
+    families: list[int]
 
     @classmethod
-    def of(cls, everyone: Sequence[CheckpointRow]) -> "IndependentModels":
-        """One model of each lineage."""
-        chosen: dict[int, CheckpointRow] = {}
-        for row in sorted(everyone, key=lambda r: r.id):
-            root = row.root_id or row.id
-            if root not in chosen or row.id == root:
-                chosen[root] = row
-        return cls(sorted(chosen.values(), key=lambda r: r.id))
+    def of(cls, everyone: Sequence[CheckpointRow]) -> "Networks":
+        """One model of each network."""
+        rows = sorted(everyone, key=lambda r: r.id)
+        heads = families_of(rows)
+        chosen = representatives(rows)
+        return cls([rows[k] for k in chosen], [heads[k] for k in chosen])
 
     @property
     def ids(self) -> list[int]:
@@ -49,10 +54,15 @@ class IndependentModels:
         """Their names."""
         return [m.name for m in self.models]
 
+    @property
+    def independent(self) -> Ints:
+        """Positions of one network of each family, the first."""
+        return np.unique(np.array(self.families, dtype=np.int64), return_index=True)[1]
+
 
 @dataclass(frozen=True)
 class AskedColumn:
-    """The numbers of one question among independent models.
+    """The numbers of one question among networks.
 
     Attributes:
         name: of the measure in the comparison, with its settings where there are several.
@@ -81,10 +91,10 @@ def summarise(database: Database, comparison: int) -> None:
             summaries.write(session, comparison, summary)
 
 
-def _read(session: Session, id: int) -> tuple[IndependentModels, list[AskedColumn]]:
-    """The independent models, and their numbers, one question after the other."""
+def _read(session: Session, id: int) -> tuple[Networks, list[AskedColumn]]:
+    """The networks, and their numbers, one question after the other."""
     ids = comparisons.get(session, id).specification.checkpoints
-    models = IndependentModels.of(checkpoints.by_ids(session, ids))
+    models = Networks.of(checkpoints.by_ids(session, ids))
     columns = []
     for name, question in questions.of_comparison(session, id):
         measure = catalogue().get(question.slug)
@@ -97,7 +107,7 @@ def _read(session: Session, id: int) -> tuple[IndependentModels, list[AskedColum
     return models, columns
 
 
-def _associations(counted: IndependentModels, answers: Sequence[AskedColumn]) -> Associations:
+def _associations(counted: Networks, answers: Sequence[AskedColumn]) -> Associations:
     alone = [a for a in answers if a.card.arity is Arity.MODEL]
     columns = [Column(a.shown, a.values) for a in alone]
     outcomes = [a.shown for a in alone if a.card.family in OUTCOMES]
@@ -109,24 +119,27 @@ def _associations(counted: IndependentModels, answers: Sequence[AskedColumn]) ->
     measures = [c for c in columns if c.name not in outcomes]
     control = named.get(CONTROL)
     sentence = ""
-    if len(counted.models) < FEWEST:
-        sentence = f"There are {len(counted.models)} independent models; associations need {FEWEST}."
+    independent = len(counted.independent)
+    if independent < FEWEST:
+        sentence = f"There are {independent} independent models; associations need {FEWEST}."
     elif not outcomes or not measures:
         sentence = "Ask for measures of single models (sharpness, weights) and for outcomes (accuracy, calibration)."
     table = []
     if not sentence:
         tags = [{str(k): str(v) for k, v in m.tags.items()} for m in counted.models]
-        table = associations(measures, [named[o] for o in outcomes], control=control, tags=tags)
+        wanted = [named[o] for o in outcomes]
+        table = associations(measures, wanted, control=control, tags=tags, families=counted.families)
     return Associations(
         measures=[m.name for m in measures],
         outcomes=outcomes,
         control=None if control is None else CONTROL,
         counted=counted.names,
+        families=independent,
         table=table,
         columns=[c.name for c in columns],
         groups=_groups(counted, columns),
         values=Numbers.of(np.column_stack([np.empty((len(counted.models), 0)), *[c.values for c in columns]])),
-        method=METHOD + _where(control, alone),
+        method=(METHOD if independent == len(counted.models) else METHOD_OF_FAMILIES) + _where(control, alone),
         sentence=sentence,
     )
 
@@ -138,16 +151,16 @@ def _where(control: Column | None, answers: Sequence[AskedColumn]) -> str:
     return "; no train samples were named, so the train loss is that of held-out samples"
 
 
-def _within_group(counted: IndependentModels, unlike: Floats) -> Floats:
-    """Mean number of each model with the others of its group."""
-    groups = np.array([m.group_name for m in counted.models])
-    others = (groups[:, None] == groups) & (groups != "") & ~np.eye(len(groups), dtype=bool) & np.isfinite(unlike)
+def _within_group(counted: Networks, unlike: Floats) -> Floats:
+    """Mean number of each model with those of its group that are not related to it."""
+    groups, families = np.array([m.group_name for m in counted.models]), np.array(counted.families)
+    others = (groups[:, None] == groups) & (groups != "") & (families[:, None] != families) & np.isfinite(unlike)
     with np.errstate(invalid="ignore"):
         means: Floats = np.where(others, unlike, 0).sum(1) / others.sum(1)
     return means
 
 
-def _groups(counted: IndependentModels, columns: Sequence[Column]) -> list[GroupRow]:
+def _groups(counted: Networks, columns: Sequence[Column]) -> list[GroupRow]:
     out = []
     for group in sorted({m.group_name for m in counted.models}):
         rows_of = np.array([m.group_name == group for m in counted.models])
@@ -160,32 +173,34 @@ def _groups(counted: IndependentModels, columns: Sequence[Column]) -> list[Group
     return out
 
 
-def _agreements(counted: IndependentModels, answers: Sequence[AskedColumn]) -> Agreements:
+def _agreements(counted: Networks, answers: Sequence[AskedColumn]) -> Agreements:
     names: list[str] = []
     layers: list[str | None] = []
     grids: list[Floats] = []
     left_out: dict[str, str] = {}
+    chosen = counted.independent
     for answer in answers:
         if answer.card.arity is not Arity.PAIR:
             continue
-        pairs = answer.values[np.triu_indices(len(answer.values), 1)]
+        grid = answer.values[np.ix_(chosen, chosen)]
+        pairs = grid[np.triu_indices(len(grid), 1)]
         gaps = int(np.isnan(pairs).sum())
         if gaps or (len(pairs) and np.ptp(pairs) == 0):
             left_out[answer.shown] = f"{gaps} pairs have no number." if gaps else "It is the same for all pairs."
             continue
         names.append(answer.name)
         layers.append(answer.question.layer_a or None)
-        grids.append(answer.values)
+        grids.append(grid)
     sentence = ""
-    if len(counted.models) < FEWEST:
-        sentence = f"There are {len(counted.models)} independent models; agreement needs {FEWEST}."
+    if len(chosen) < FEWEST:
+        sentence = f"There are {len(chosen)} independent models; agreement needs {FEWEST}."
     elif len(grids) < 2:
         sentence = "Agreement needs two measures of pairs with a number for every pair."
     tables = [np.zeros((0, 0))] * 3 if sentence else list(mantel(grids))
     return Agreements(
         measures=names,
         layers=layers,
-        counted=counted.names,
+        counted=[counted.names[k] for k in chosen.tolist()],
         left_out=left_out,
         sentence=sentence,
         correlation=Numbers.of(tables[0]),

@@ -106,7 +106,7 @@ def groups(session: Transaction, comparison: RowId, measure: Measure, layer: Lay
 def contrast(
     session: Transaction, comparison: RowId, measure: Measure, a: Group, b: Group, layer: Layer = None
 ) -> Contrast:
-    """Within minus between two groups, with a permutation test over lineage roots."""
+    """Within minus between two groups, with a permutation test over families."""
     return grouped.contrast(session, comparison, measure, layer=layer, a=a, b=b)
 
 

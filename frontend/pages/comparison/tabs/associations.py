@@ -28,7 +28,7 @@ def draw(page: OpenedComparison, scheme: str) -> Any:
         return nothing("No associations", found.sentence)
     held = page.view.held == "held" and found.control is not None
     note = (
-        f"Spearman's ρ over {len(found.counted)} independent models, one of each lineage. Bold: adjusted p "
+        f"Spearman's ρ over {_networks(len(found.counted), found.families)}. Bold: adjusted p "
         f"(Benjamini–Yekutieli, over this table) below {BELIEVED}. Choose a number for its intervals, Kendall's τ and "
         "its models."
     )
@@ -135,10 +135,17 @@ def _chosen(page: OpenedComparison, found: Associations, scheme: str) -> Any:
             html.H3(f"{titles[0]} and {titles[1]}"),
             graph(surfaces.scatter(x, y, found.counted, counted, titles=titles, scheme=scheme), kind="graph scatter"),
             table,
-            html.P(f"{mine.n} independent models.{granulated}", className="quiet"),
+            html.P(f"{_networks(mine.n, mine.families)}.{granulated}".capitalize(), className="quiet"),
         ],
         className="chosen-association",
     )
+
+
+def _networks(count: int, families: int) -> str:
+    """How many networks there are, and how many of them are independent."""
+    if families in (0, count):
+        return f"{count} independent networks"
+    return f"{count} networks of {families} families (a common start, teacher or run makes a family)"
 
 
 def _p(value: float | None) -> str:

@@ -28,8 +28,9 @@ def draw(page: OpenedComparison, _scheme: str) -> Any:
         return nothing("One group", "Give checkpoints groups in the library: then they are compared here.")
     card = page.cards[measure.slug]
     note = (
-        "Mean over pairs of networks of different lineage; copies of one network count once, and a group of one "
-        "network has no pair within. Point at a number for its intervals; choose one to test two groups."
+        "Mean over pairs of networks of different families. Networks that share an ancestor, a start, a teacher or a "
+        "run are one family and count once, and a group of one network has no pair within. Point at a number for its "
+        "intervals; choose one to test two groups."
     )
     tested: Any = html.P("Choose a number between two groups to test whether they differ.", className="quiet")
     first, second = page.view.g, page.view.h
