@@ -14,7 +14,7 @@ from kinscape.frontend import static_page
 from kinscape.frontend.access import Access
 from kinscape.frontend.components import frame
 from kinscape.frontend.components.words import nothing, trouble
-from kinscape.frontend.pages import compare, comparisons, library, simple
+from kinscape.frontend.pages import compare, comparisons, library, simple, studies, study, study_form
 from kinscape.frontend.pages.comparison import page as comparison
 from kinscape.frontend.wiring import on, on_error
 
@@ -55,7 +55,7 @@ def create_dashboard(server: FastAPI, access: Access) -> Dash:
     app.layout = frame.layout()
     _register_pages(app, access)
     static_page.register(server, access)
-    for room in (library, compare, comparison, comparisons, simple):
+    for room in (library, compare, comparison, comparisons, study_form, study, simple):
         room.register(app, access)
     return app
 
@@ -73,11 +73,18 @@ def content_security_policy(app: Dash) -> str:
 
 
 def _register_pages(app: Dash, access: Access) -> None:
-    @on(app, Output("page", "children"), Input("address", "pathname"), State("address", "search"))
-    def show(path: str, query: str | None) -> Any:
+    @on(
+        app,
+        Output("page", "children"),
+        Input("address", "pathname"),
+        State("address", "search"),
+        State("scheme", "data"),
+    )
+    def show(path: str, query: str | None, scheme: str | None) -> Any:
         client = access.client(path)
+        drawn = "dark" if scheme == "dark" else "light"
         try:
-            return _home(client) if path.strip("/") == "" else _page(client, path, query or "")
+            return _home(client) if path.strip("/") == "" else _page(client, path, query or "", drawn)
         except ClientError as error:
             return trouble(str(error))
 
@@ -113,7 +120,7 @@ def _register_pages(app: Dash, access: Access) -> None:
         return no_update if words == shown else words
 
 
-def _page(client: Client, path: str, query: str) -> Any:
+def _page(client: Client, path: str, query: str, scheme: str) -> Any:
     named = dict(parse_qsl(query.lstrip("?")))
     parts = [p for p in path.split("/") if p]
     if parts == ["measures"]:
@@ -122,6 +129,8 @@ def _page(client: Client, path: str, query: str) -> Any:
         return simple.new_project()
     if parts[0] in ("comparison", "shared") and len(parts) == 2:
         return comparison.shell(client, path)
+    if parts[0] == "study" and len(parts) == 2 and parts[1].isdecimal():
+        return study.page(client, int(parts[1]), scheme=scheme)
     if parts[0] == "projects" and len(parts) >= 2 and parts[1].isdecimal():
         project = client.project_numbered(int(parts[1]))
         rest = parts[2:]
@@ -129,9 +138,12 @@ def _page(client: Client, path: str, query: str) -> Any:
             return library.page(project, named.get("filter", "")[:200])
         if rest == ["compare"]:
             return compare.page(client, project, like=named.get("like", ""))
-        if rest in (["comparisons"], ["studies"]):
-            # Addresses of before comparisons were called comparisons.
+        if rest == ["comparisons"]:
             return comparisons.page(project)
+        if rest == ["studies"]:
+            return studies.page(client, project)
+        if rest == ["studies", "new"]:
+            return study_form.page(client, project, named.get("template", "")[:64])
     return nothing(
         "There is nothing here",
         "The address is not one of this dashboard's pages.",
@@ -176,4 +188,7 @@ def _current(client: Client, path: str, projects: list[Project], last: Any) -> P
         elif parts[0] == "comparison":
             with contextlib.suppress(ClientError):
                 number = client.comparison(int(parts[1])).details.project
+        elif parts[0] == "study":
+            with contextlib.suppress(ClientError):
+                number = client.study(int(parts[1])).details.project
     return next((p for p in projects if p.id == number), projects[0] if projects else None)

@@ -82,6 +82,8 @@ def ask(session: Session, project: int, request: ComparisonCreate, *, trace: str
 def add(session: Session, id: int, added: list[int], *, trace: str = "") -> Comparison:
     """The same comparison with more checkpoints; only what is new is computed."""
     row = comparisons.get(session, id)
+    if row.specification.pairs:
+        raise Conflict("This comparison names its pairs, so nothing says which pairs more checkpoints would have.")
     request = row.specification.extended(added, name=row.name)
     larger, _ = ask(session, row.project_id, request, trace=trace)
     return get(session, larger.id)

@@ -19,6 +19,7 @@ from kinscape.backend.store import comparisons, matrices, questions
 Floats = npt.NDArray[np.float64]
 # Chance and identity closer than this leave nothing between them that is not rounding.
 SMALLEST_SCALE = 1e-9
+NOT_ASKED = Reason(why=Why.NOT_COMPUTED, sentence="Not asked for: this comparison names its pairs.")
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,9 @@ def _raw(session: Session, asked: AskedQuestion, cells: Cells, index: Ints) -> M
     values, low, high = (np.append(getattr(cells, name), np.nan)[index] for name in ("values", "low", "high"))
     texts = [*cells.texts, measures.reason_of_nothing(asked.comparison.state)]
     told = np.append(cells.told, len(texts) - 1)[index]
+    if asked.comparison.specification.pairs and asked.card.arity is Arity.PAIR:
+        told[(index < 0) & ~_named(asked)] = len(texts)
+        texts.append(NOT_ASKED)
     if asked.card.arity is Arity.PAIR and asked.has_one_layer and asked.card.identical is not None:
         own = np.flatnonzero(np.diag(index) < 0)
         for grid in (values, low, high):
@@ -115,6 +119,16 @@ def _raw(session: Session, asked: AskedQuestion, cells: Cells, index: Ints) -> M
         version=asked.comparison.version,
     )
     return MatrixArrays(header, values, low, high, np.where(known, -1, told), reasons)
+
+
+def _named(asked: AskedQuestion) -> npt.NDArray[np.bool_]:
+    """``(models, models)`` whether a comparison that names its pairs names this one."""
+    place = {id: k for k, id in enumerate(asked.ids)}
+    named = np.zeros((len(asked.ids), len(asked.ids)), dtype=bool)
+    for a, b in asked.comparison.specification.pairs:
+        if a in place and b in place:
+            named[place[a], place[b]] = named[place[b], place[a]] = True
+    return named
 
 
 def _against_seeds(raw: MatrixArrays, asked: AskedQuestion, band: Band) -> MatrixArrays:

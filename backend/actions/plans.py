@@ -1,16 +1,17 @@
 """From a request to the work that is missing."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
 from sqlalchemy.orm import Session
 
 from kinscape.backend.actions.fit import check_fit
+from kinscape.backend.actions.missing_work import MissingCells, MissingWork
 from kinscape.backend.actions.uploads import short
 from kinscape.backend.contracts.cards import Arity, Card, Input, Pace, Role
-from kinscape.backend.contracts.cell_arrays import Ints
+from kinscape.backend.contracts.cell_arrays import Ints, among
 from kinscape.backend.contracts.comparisons import (
     OUTPUT,
     PENULTIMATE,
@@ -21,18 +22,12 @@ from kinscape.backend.contracts.comparisons import (
     Specification,
     SpecifiedMeasure,
 )
-from kinscape.backend.contracts.jobs import Forward, Job, ModelJob, Tile, TilePart
 from kinscape.backend.contracts.problems import NotFound, Unavailable, Unprocessable
 from kinscape.backend.contracts.uploads import State
 from kinscape.backend.store import cards, checkpoints, matrices, probes, projects, questions
 from kinscape.backend.store.questions import Question
 from kinscape.backend.store.tables import CheckpointRow, ProbeRow
 
-# Most cells of one question in one job: some ten seconds of work on small networks. A job that takes too long for
-# its time limit is split (worker/tasks.py), so this need not be exact.
-MOST_CELLS = {Pace.PRODUCT: 16384, Pace.PAIR: 4096, Pace.PATH: 24}
-# Questions share a job until it has so many cells; fewer would cost more in queueing than in computing.
-FEWEST_CELLS = {Pace.PRODUCT: 256, Pace.PAIR: 64, Pace.PATH: 6}
 # Means over the demo zoo on one core, for the estimate that a user sees before asking.
 SECONDS_PER_CELL = {Pace.PRODUCT: 0.002, Pace.PAIR: 0.01, Pace.PATH: 0.12}
 SECONDS_PER_MODEL = {Input.OUTPUTS: 0.02, Input.WEIGHTS: 0.05, Input.FEATURES: 0.05, Input.NETWORK: 1.0}
@@ -90,7 +85,22 @@ class CheckedRequest:
             reduction=self.request.reduction,
             precision=self.request.precision,
             seed=self.request.seed,
+            pairs=self.pairs,
         )
+
+    @property
+    def pairs(self) -> list[tuple[int, int]]:
+        """The pairs that are named, ascending; empty for all."""
+        return sorted({(min(a, b), max(a, b)) for a, b in self.request.pairs})
+
+    def places_of(self, question: Question, card: Card) -> tuple[Ints, Ints]:
+        """Checkpoints ``(cells,)`` on both sides of every cell that is asked for."""
+        a, b = questions.places_of(question, card, self.ids, self.ids)
+        if not self.request.pairs or card.arity is Arity.MODEL:
+            return a, b
+        named = np.array(self.pairs, dtype=np.int64)
+        asked = among(np.minimum(a, b), np.maximum(a, b), named[:, 0], named[:, 1])
+        return a[asked], b[asked]
 
     def questions(self) -> list[Question]:
         """Everything that is asked, measure by measure."""
@@ -129,55 +139,6 @@ class CheckedRequest:
             )
 
 
-@dataclass(frozen=True)
-class MissingCells:
-    """Cells of one question that are not known: checkpoints ``(cells,)`` on either side."""
-
-    question: Question
-    card: Card
-    a: Ints
-    b: Ints
-
-
-@dataclass
-class MissingWork:
-    """What is missing for a request."""
-
-    missing: list[MissingCells] = field(default_factory=list)
-    passes: dict[tuple[int, int], set[str]] = field(default_factory=dict)
-    new: int = 0
-    reused: int = 0
-    seconds: float = 0.0
-
-    def jobs(self, numbers: Mapping[str, int], request: ComparisonCreate) -> list[Job]:
-        """The same as jobs: what fills quickly comes first, paths between networks come last.
-
-        Args:
-            numbers: of the questions, by key.
-        """
-        forward: list[Job] = [
-            Forward(
-                checkpoint=checkpoint,
-                probe=probe,
-                layers=sorted(layers),
-                reduction=request.reduction,
-                precision=request.precision,
-            )
-            for (checkpoint, probe), layers in self.passes.items()
-        ]
-        of_models: dict[int, list[int]] = {}
-        quick, slow = _Tiles(), _Tiles()
-        for some in self.missing:
-            number = numbers[some.question.key]
-            if some.card.arity is Arity.MODEL:
-                for checkpoint in some.a.tolist():
-                    of_models.setdefault(checkpoint, []).append(number)
-            else:
-                (slow if some.card.pace is Pace.PATH else quick).add(number, some)
-        models: list[Job] = [ModelJob(checkpoint=c, questions=asked) for c, asked in of_models.items()]
-        return [*forward, *quick.closed(), *models, *slow.closed()]
-
-
 def check(session: Session, project: int, request: ComparisonCreate) -> CheckedRequest:
     """Everything named exists, is ready and fits together; else a sentence that says what does not."""
     projects.get(session, project)
@@ -191,6 +152,7 @@ def check(session: Session, project: int, request: ComparisonCreate) -> CheckedR
                 f"Checkpoint {short(found[id].name)} is {found[id].state}, not ready. {found[id].reason}".strip()
             )
     measures = _measures(session, project, request)
+    _check_pairs(request, set(ids))
     if not ids:
         raise Unprocessable("Choose checkpoints: two or more for measures of pairs, one or more for the others.")
     pairwise = [a.card.slug for a in measures if a.card.arity is Arity.PAIR]
@@ -219,6 +181,13 @@ def check(session: Session, project: int, request: ComparisonCreate) -> CheckedR
     checked = CheckedRequest(models, probe, train, measures, layers, request)
     _check_size(checked)
     return checked
+
+
+def _check_pairs(request: ComparisonCreate, ids: set[int]) -> None:
+    """Named pairs are of two different checkpoints of the comparison."""
+    for a, b in request.pairs:
+        if a == b or a not in ids or b not in ids:
+            raise Unprocessable(f"The pair {a}, {b} is not one of two different checkpoints of this comparison.")
 
 
 def _check_size(checked: CheckedRequest) -> None:
@@ -307,7 +276,7 @@ def plan(session: Session, wanted: CheckedRequest) -> MissingWork:
         card = measure.card
         seconds = SECONDS_PER_MODEL[card.input] if card.arity is Arity.MODEL else SECONDS_PER_CELL[card.pace]
         for question in wanted.questions_of(measure):
-            a, b = questions.places_of(question, card, wanted.ids, wanted.ids)
+            a, b = wanted.places_of(question, card)
             new_a, new_b = a, b
             if question.key in numbers:
                 new_a, new_b = matrices.missing(session, numbers[question.key], a, b)
@@ -330,54 +299,3 @@ def _need_passes(passes: dict[tuple[int, int], set[str]], question: Question, a:
             layers = passes.setdefault((checkpoint, question.probe_id), set())
             if layer:
                 layers.add(layer)
-
-
-class _Tiles:
-    """Collects missing cells of pairs into jobs of bounded length."""
-
-    def __init__(self) -> None:
-        self._jobs: list[Job] = []
-        self._open: list[TilePart] = []
-        self._filled = 0.0
-
-    def add(self, number: int, missing: MissingCells) -> None:
-        """Cells of one question, cut where they are too many."""
-        for part, cells in _cut(number, missing, most=MOST_CELLS[missing.card.pace]):
-            self._open.append(part)
-            self._filled += cells / FEWEST_CELLS[missing.card.pace]
-            if self._filled >= 1:
-                self._close()
-
-    def closed(self) -> list[Job]:
-        """All jobs."""
-        self._close()
-        return self._jobs
-
-    def _close(self) -> None:
-        if self._open:
-            self._jobs.append(Tile(parts=self._open))
-        self._open, self._filled = [], 0.0
-
-
-def _cut(number: int, missing: MissingCells, *, most: int) -> Iterator[tuple[TilePart, int]]:
-    """Parts with at most so many cells, each with their number; a row of a matrix is cut only where it must be."""
-    later, earlier = np.maximum(missing.a, missing.b), np.minimum(missing.a, missing.b)
-    order = np.lexsort((earlier, later))
-    rows, starts = np.unique(later[order], return_index=True)
-    ends = [*starts[1:].tolist(), len(order)] if len(rows) else []
-    open_rows: list[int] = []
-    begin = 0
-    for row, start, end in zip(rows.tolist(), starts.tolist(), ends, strict=True):
-        if open_rows and end - begin > most:
-            yield _part(number, open_rows, earlier[order[begin:start]]), start - begin
-            open_rows, begin = [], start
-        open_rows.append(row)
-        while end - begin > most:
-            yield _part(number, [row], earlier[order[begin : begin + most]]), most
-            begin += most
-    if open_rows:
-        yield _part(number, open_rows, earlier[order[begin:]]), len(order) - begin
-
-
-def _part(number: int, rows: list[int], members: Ints) -> TilePart:
-    return TilePart(question=number, rows=rows, members=np.unique(members).tolist())

@@ -20,7 +20,17 @@ from kinscape.backend.api.body_limit import BodyLimit
 from kinscape.backend.api.guard import Guard
 from kinscape.backend.api.masking import Masking
 from kinscape.backend.api.parts import WebParts
-from kinscape.backend.api.routes import checkpoints, comparisons, offers, probes, projects, results, shares, uploads
+from kinscape.backend.api.routes import (
+    checkpoints,
+    comparisons,
+    offers,
+    probes,
+    projects,
+    results,
+    shares,
+    studies,
+    uploads,
+)
 from kinscape.backend.contracts.problems import NotFound
 from kinscape.backend.contracts.shares import Share
 from kinscape.backend.store import comparisons as comparisons_store
@@ -29,7 +39,7 @@ from kinscape.backend.store import jobs
 # Jobs whose worker died wait this long at most after their lease has ended.
 RECONCILE_EVERY_S = 5
 PREFIX = "/api/v1"
-ROOMS = (offers, projects, checkpoints, probes, uploads, comparisons, results, shares)
+ROOMS = (offers, projects, checkpoints, probes, uploads, comparisons, results, studies, shares)
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 log = logging.getLogger("kinscape.api")
 

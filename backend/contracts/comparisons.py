@@ -66,6 +66,9 @@ class ComparisonCreate(BaseModel):
     reduction: Reduction = Reduction.MEAN
     precision: Precision = Precision.FLOAT32
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
+    pairs: Annotated[list[tuple[Id, Id]], Field(max_length=200_000)] = Field(
+        default_factory=list, description="The pairs that are compared, in any direction; all when left out."
+    )
 
 
 class SpecifiedMeasure(BaseModel):
@@ -92,6 +95,7 @@ class Specification(BaseModel):
     reduction: Reduction
     precision: Precision
     seed: int
+    pairs: list[tuple[Id, Id]] = Field(default_factory=list, description="Ascending; all pairs where empty.")
 
     def digest(self) -> str:
         """Equal for equal questions, whatever the order of the checkpoints."""
@@ -100,6 +104,9 @@ class Specification(BaseModel):
             if not measure["references"]:
                 # Digests of comparisons that were asked before there were references stay what they are.
                 del measure["references"]
+        if not self.pairs:
+            # As do those of comparisons of all pairs.
+            del fields["pairs"]
         text = json.dumps({**fields, "checkpoints": sorted(self.checkpoints)}, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 

@@ -25,3 +25,8 @@ def number(value: float) -> str:
 def interval(low: float, high: float) -> str:
     """An interval in words; nothing where there is none."""
     return "" if math.isnan(low) or math.isnan(high) else f"{number(low)} to {number(high)}"
+
+
+def counted(count: int, plural: str) -> str:
+    """A number of things: 1 teacher, 5 teachers."""
+    return f"{count} {plural.removesuffix('s') if count == 1 else plural}"

@@ -13,6 +13,7 @@ from kinscape.backend.contracts.checkpoints import CheckpointFacts, Level
 from kinscape.backend.contracts.comparisons import ComparisonState, Specification
 from kinscape.backend.contracts.jobs import JOB, Job, JobKind, JobState
 from kinscape.backend.contracts.probes import ProbeFacts, ProbeRole
+from kinscape.backend.contracts.studies import Change, Registration, StudySpecification
 from kinscape.backend.contracts.uploads import State, UploadKind
 from kinscape.backend.store.types import EnumText, Record
 
@@ -142,6 +143,19 @@ class ComparisonRow(Key, Base):
     finished: Mapped[dt.datetime | None]
     notes: Mapped[str] = mapped_column(server_default="")
     deleted: Mapped[dt.datetime | None] = mapped_column(index=True)
+
+
+class StudyRow(Key, Base):
+    """A study: who plays which role, and what was frozen before it was run."""
+
+    __tablename__ = "studies"
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str] = mapped_column(server_default="")
+    notes: Mapped[str] = mapped_column(server_default="")
+    specification: Mapped[StudySpecification] = mapped_column(Record(StudySpecification))
+    registration: Mapped[Registration | None] = mapped_column(Record(Registration))
+    changes: Mapped[list[Change]] = mapped_column(Record(list[Change]), server_default=NOTHING)
+    comparison_id: Mapped[int | None] = mapped_column(ForeignKey("comparisons.id", ondelete="SET NULL"), index=True)
 
 
 class QuestionRow(Key, Base):

@@ -52,6 +52,7 @@ def header(*, project: Any, projects: list[Any], path: str, running: int) -> lis
             ("Library", base),
             ("Compare", f"{base}/compare"),
             ("Comparisons", f"{base}/comparisons"),
+            ("Studies", f"{base}/studies"),
             ("Measures", "/measures"),
         ]
         places = [link(t, h, className="place here" if path == h else "place") for t, h in entries]

@@ -19,6 +19,7 @@ STATE_LOOKS = {
     "contradicted": "bad",
     "refused": "bad",
     "failed": "bad",
+    "registered": "good",
 }
 # Differences below it are rounding, and shown as 0.
 ROUNDING = 1e-12

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from kinscape.frontend.filtering import matches
+from kinscape.backend.contracts.filtering import matches
 
 
 def passing(rows: list[dict[str, Any]], text: str | None) -> dict[str, Any]:

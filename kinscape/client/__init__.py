@@ -6,6 +6,18 @@ from kinscape.client.comparison import Comparison, PackedMatrix, Table
 from kinscape.client.http import ClientError
 from kinscape.client.project import Project
 from kinscape.client.share import Share
+from kinscape.client.study import Study
 from kinscape.matrix import Matrix
 
-__all__ = ["Checkpoint", "Client", "ClientError", "Comparison", "Matrix", "PackedMatrix", "Project", "Share", "Table"]
+__all__ = [
+    "Checkpoint",
+    "Client",
+    "ClientError",
+    "Comparison",
+    "Matrix",
+    "PackedMatrix",
+    "Project",
+    "Share",
+    "Study",
+    "Table",
+]

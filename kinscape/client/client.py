@@ -7,10 +7,12 @@ from typing import Any, Self
 import httpx
 
 from kinscape.backend.contracts.cards import ArchitectureCard, Card
+from kinscape.backend.contracts.studies import TemplateCard
 from kinscape.client.comparison import Comparison
 from kinscape.client.http import ClientError, Http
 from kinscape.client.project import Project
 from kinscape.client.share import Share
+from kinscape.client.study import Study
 
 
 class Client:
@@ -57,6 +59,14 @@ class Client:
     def comparison(self, number: int) -> Comparison:
         """The comparison of this number."""
         return Comparison(self._http, self._http.get(f"/comparisons/{number}"))
+
+    def study(self, number: int) -> Study:
+        """The study of this number."""
+        return Study(self._http, self._http.get(f"/studies/{number}"))
+
+    def study_templates(self) -> list[TemplateCard]:
+        """Every kind of study, with its question, roles, measures and pitfalls."""
+        return [TemplateCard.model_validate(t) for t in self._http.get("/studies/templates")]
 
     def running(self) -> list[Comparison]:
         """Comparisons that are being computed."""

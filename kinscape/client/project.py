@@ -8,11 +8,13 @@ from typing import Any, NotRequired, TypedDict, Unpack
 from kinscape.backend.contracts.plans import Plan
 from kinscape.backend.contracts.probes import Probe
 from kinscape.backend.contracts.projects import Project as ProjectData
+from kinscape.backend.contracts.studies import StudyPlan
 from kinscape.backend.contracts.uploads import State
-from kinscape.client import upload
+from kinscape.client import study, upload
 from kinscape.client.checkpoint import Checkpoint
 from kinscape.client.comparison import Comparison
 from kinscape.client.http import ClientError, Http
+from kinscape.client.study import Study
 from kinscape.client.upload import plain
 
 # Inspecting a small file takes about as long.
@@ -137,6 +139,30 @@ class Project:
     def compare(self, **asked: Unpack[Asked]) -> Comparison:
         """Ask for a comparison; checkpoints and probe sets by value, number or name."""
         return Comparison(self._http, self._http.post(f"/projects/{self.id}/comparisons", json=self._body(asked)))
+
+    def study(self, template: str, *, roles: dict[str, Any] | None = None, **options: Any) -> Study:
+        """Make a study; it is a draft until it is preregistered or run.
+
+        Args:
+            template: its kind, such as ``distillation``; ``Client.study_templates`` lists them.
+            roles: by role a filter as in the library (``group:teacher``), or checkpoints by value, number or name;
+                roles left out are filled from lineage, groups and tags.
+            options: probe, train_probe, measures, level, match (the tag that pairs networks), name.
+
+        Raises:
+            ClientError: a role has too few, or something named is not there; the message says what to change.
+        """
+        body = study.asked(template, roles, options)
+        return Study(self._http, self._http.post(f"/projects/{self.id}/studies", json=body))
+
+    def plan_study(self, template: str, *, roles: dict[str, Any] | None = None, **options: Any) -> StudyPlan:
+        """Who would play which role, what would be computed and what that can show; nothing is written."""
+        body = study.asked(template, roles, options)
+        return StudyPlan.model_validate(self._http.post(f"/projects/{self.id}/studies/plan", json=body))
+
+    def studies(self) -> list[Study]:
+        """All studies, newest first."""
+        return [Study(self._http, s) for s in self._http.every(f"/projects/{self.id}/studies")]
 
     def plan(self, **asked: Unpack[Asked]) -> Plan:
         """What the same comparison would compute, without asking for it."""

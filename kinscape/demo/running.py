@@ -4,20 +4,25 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
 
 from kinscape.client import Client, Project
+from kinscape.demo.studies import STUDIES, DemoStudy
 from kinscape.demo.training import accuracy
-from kinscape.demo.zoo import zoo
+from kinscape.demo.zoo import ZooNetwork, zoo
 from kinscape.local.children import wrapped
 
 PROJECT = "demo"
 ZOO_SIZE = 24
 PROBES = {"digits-held-out": "held-out", "digits-train": "train"}
+ON: dict[str, Any] = {"probe": "digits-held-out", "train_probe": "digits-train"}
+# Studies that the zoo answers by itself.
+ON_THE_ZOO = ("seeds", "compression", "sharp-minima")
 LAYERS = ["features.3", "classifier.3"]
 MEASURES = [
     "activation-distance",
@@ -97,54 +102,75 @@ def in_background(token: str) -> Callable[[str], None]:
     return start
 
 
-def run(url: str, token: str | None) -> int:
-    """Fill the project `demo`; what is there already is kept."""
+def run(url: str, token: str | None, study: str = "") -> int:
+    """Fill the project `demo`, or that of one study; what is there already is kept."""
     with Client(url, token) as client:
-        names = [p.name for p in client.projects()]
-        project = client.project(PROJECT) if PROJECT in names else client.create_project(PROJECT)
-        there = {p.name for p in project.probes()}
-        for name, role in PROBES.items():
-            if name not in there:
-                project.add_digits(name=name, role=role)
-        ids = _upload(project)
-        comparison = project.compare(
-            checkpoints=ids,
-            probe="digits-held-out",
-            train_probe="digits-train",
-            measures=MEASURES,
-            layers=LAYERS,
-            name="The whole zoo",
-        )
+        if study:
+            return _run_study(client, STUDIES[study])
+        project = _project(client, PROJECT)
+        ids = _upload(project, zoo(), ZOO_SIZE)
+        comparison = project.compare(checkpoints=ids, measures=MEASURES, layers=LAYERS, name="The whole zoo", **ON)
         print(f"demo: the first comparison is at {comparison.url}", flush=True)
+        comparison.wait(show=False)
+        asked = {s.details.template.name for s in project.studies()}
+        for template in [t for t in ON_THE_ZOO if t not in asked]:
+            # Nearly all of their numbers are there already.
+            project.study(template, **ON).run().wait(show=False)
+        print(f"demo: studies of the zoo are at {client.http.url}/projects/{project.id}/studies", flush=True)
     return 0
 
 
-def _upload(project: Project) -> list[int]:
+def _run_study(client: Client, demo: DemoStudy) -> int:
+    project = _project(client, f"demo: {demo.template}")
+    _upload(project, demo.networks(), demo.size)
+    known = [s for s in project.studies() if s.details.template.name == demo.template]
+    study = known[0] if known else project.study(demo.template, roles=demo.roles, **ON)
+    if study.details.comparison is None:
+        study.preregister()
+    study.run().wait(show=False)
+    for sentence in study.verdict:
+        print(f"demo: {sentence}", flush=True)
+    print(f"demo: the study is at {study.url}", flush=True)
+    return 0
+
+
+def _project(client: Client, name: str) -> Project:
+    """The project of this name with its probe sets, made where it is not there."""
+    names = [p.name for p in client.projects()]
+    project = client.project(name) if name in names else client.create_project(name)
+    there = {p.name for p in project.probes()}
+    for probe, role in PROBES.items():
+        if probe not in there:
+            project.add_digits(name=probe, role=role)
+    return project
+
+
+def _upload(project: Project, networks: Iterator[ZooNetwork], size: int) -> list[int]:
     there = {c.name: c.id for c in project.checkpoints()}
-    if len(there) >= ZOO_SIZE:
+    if len(there) >= size:
         return sorted(there.values())
     numbers: list[int] = []
     with tempfile.TemporaryDirectory() as folder:
-        for animal in zoo():
-            if animal.name in there:
-                numbers.append(there[animal.name])
+        for network in networks:
+            if network.name in there:
+                numbers.append(there[network.name])
                 continue
             path = Path(folder) / "model.safetensors"
-            state = {n: t.contiguous() for n, t in animal.model.state_dict().items()}
+            state = {n: t.contiguous() for n, t in network.model.state_dict().items()}
             save_file(state, path, metadata={"architecture": "lenet", "classes": "10"})
             made = project.upload_checkpoint(
                 path,
-                name=animal.name,
+                name=network.name,
                 architecture="lenet",
                 arguments={"classes": 10},
-                group=animal.group,
-                tags=animal.tags,
-                metrics={"accuracy": round(accuracy(animal.model), 4)},
+                group=network.group,
+                tags=network.tags,
+                metrics={"accuracy": round(accuracy(network.model), 4)},
                 wait=False,
-                **animal.lineage,
+                **network.lineage,
             )
             numbers.append(made.id)
-            print(f"demo: {len(numbers)}/{ZOO_SIZE} {animal.name}", flush=True)
+            print(f"demo: {len(numbers)}/{size} {network.name}", flush=True)
     for number in numbers:
         project.wait_for(number)
     return numbers

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kinscape import measures
+from kinscape.backend.contracts.filtering import matches
 from kinscape.backend.contracts.words import interval, number
 from kinscape.frontend.figures import look, samples
-from kinscape.frontend.filtering import matches
 from kinscape.frontend.pages.filtered import count, passing
 from kinscape.frontend.pages.measure_choice import SETS, sets_of, toggled
 from kinscape.frontend.view import CONTROLS, ORDERS, SCALES, SURE, TABS, View

@@ -1,0 +1,281 @@
+"""Studies: a question about networks, who plays which role in it, and what the right test answers."""
+
+import datetime as dt
+import enum
+import hashlib
+import json
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from kinscape.backend.contracts.cards import Slug
+from kinscape.backend.contracts.comparisons import MeasureRequest
+from kinscape.backend.contracts.projects import Id, Name, printable, written
+
+# A filter as in the library, or names and numbers of checkpoints.
+Selector = Annotated[str, Field(max_length=500)] | Annotated[list[Id | Name], Field(max_length=1000)]
+Level = Annotated[float, Field(gt=0, le=0.5)]
+Tag = Annotated[str, Field(max_length=60)]
+
+
+class RoleCard(BaseModel):
+    """A role that checkpoints play in a study."""
+
+    model_config = ConfigDict(frozen=True)
+    name: Slug
+    title: str
+    help: str
+    fewest: int = Field(description="0 where a study does without it.")
+
+
+class TemplateCard(BaseModel):
+    """A kind of study: its question, roles, measures, test and pitfalls."""
+
+    model_config = ConfigDict(frozen=True)
+    name: Slug
+    title: str
+    question: str
+    method: str = Field(description="What is compared with what, by which test.")
+    source: str
+    roles: tuple[RoleCard, ...]
+    measures: tuple[MeasureRequest, ...]
+    layers: tuple[str, ...] = ()
+    needs_train: bool = Field(default=False, description="Whether a probe set of train samples is needed.")
+    pitfalls: tuple[str, ...]
+
+
+class StudyCreate(BaseModel):
+    """A study to be made: a template, and who plays which role."""
+
+    model_config = ConfigDict(extra="forbid")
+    template: Slug
+    name: Annotated[str, Field(max_length=200), AfterValidator(printable)] = ""
+    roles: Annotated[dict[Slug, Selector], Field(max_length=30)] = Field(
+        default_factory=dict, description="A filter or checkpoints by role; roles left out are filled from lineage."
+    )
+    probe: Id | Name
+    train_probe: Id | Name | None = None
+    measures: Annotated[list[MeasureRequest | Slug], Field(max_length=60)] = Field(
+        default_factory=list, description="The template's own when left out."
+    )
+    match: Tag = Field(
+        default="seed", description="Tag that says which networks of different conditions belong together."
+    )
+    level: Level = 0.05
+
+
+class StudyChange(BaseModel):
+    """What may be changed of a study; of one that is preregistered, each change is listed."""
+
+    model_config = ConfigDict(extra="forbid")
+    name: Annotated[str, Field(max_length=200), AfterValidator(printable)] | None = None
+    notes: Annotated[str, Field(max_length=20_000), AfterValidator(written)] | None = None
+    roles: Annotated[dict[Slug, Selector], Field(max_length=30)] | None = None
+    level: Level | None = None
+
+
+class StudySpecification(BaseModel):
+    """What a study asks, with every default filled in; what is frozen by preregistration."""
+
+    model_config = ConfigDict(frozen=True)
+    template: Slug
+    question: str
+    method: str
+    roles: dict[str, list[Id]]
+    chosen_by: dict[str, str] = Field(description="How each role was filled, in words.")
+    probe: Id
+    train_probe: Id | None
+    measures: list[MeasureRequest]
+    layers: list[str]
+    match: str
+    level: float
+
+    def digest(self) -> str:
+        """Equal for equal studies."""
+        return hashlib.sha256(json.dumps(self.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()
+
+
+class Power(BaseModel):
+    """What so many independent units can show."""
+
+    units: int = Field(description="Independent units of the test.")
+    unit: str = Field(description="What they are, in the plural.")
+    smallest_p: float | None = Field(description="No p can be smaller; null where nothing is tested.")
+    detectable: float | None = Field(
+        default=None,
+        description="Smallest mean difference, in standard deviations of differences, found in four studies of five.",
+    )
+    sentence: str
+
+
+class Registration(BaseModel):
+    """What was frozen, and when."""
+
+    model_config = ConfigDict(frozen=True)
+    time: dt.datetime
+    hash: str
+    specification: StudySpecification
+    power: Power
+    cells_known: int = Field(description="Cells that had been computed before: what may have been seen.")
+
+
+class StudyState(enum.StrEnum):
+    """How far a study is."""
+
+    DRAFT = "draft"
+    REGISTERED = "registered"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class Change(BaseModel):
+    """A change after preregistration."""
+
+    time: dt.datetime
+    what: str
+
+
+class Member(BaseModel):
+    """A checkpoint in its role."""
+
+    id: Id
+    name: str
+    unit: str = Field(default="", description="What it belongs to: its teacher, its parent, its seed.")
+
+
+class Study(BaseModel):
+    """A study as it is listed and opened."""
+
+    id: Id
+    project: Id
+    project_name: str
+    name: str
+    template: TemplateCard
+    state: StudyState
+    roles: dict[str, list[Member]]
+    chosen_by: dict[str, str]
+    probe: str
+    train_probe: str | None
+    measures: list[str]
+    level: float
+    match: str
+    power: Power
+    comparison: Id | None
+    registration: Registration | None
+    changes: list[Change]
+    hash: str
+    notes: str
+    created: dt.datetime
+
+
+class Effect(BaseModel):
+    """One number of a study: a mean over units, or a contrast of two roles with its test.
+
+    ``p`` tests the hypothesis of the template, ``p_opposite`` its opposite; either is adjusted over the tests of its
+    suite, and the opposite, which was not expected, is doubled.
+    """
+
+    suite: str = ""
+    measure: str
+    title: str
+    contrast: str
+    kind: str = Field(description='"mean" of one role, or "contrast".')
+    effect: float | None
+    low: float | None = None
+    high: float | None = None
+    statistic: float | None = Field(default=None, description="Rank-biserial correlation, or a coefficient.")
+    p: float | None = None
+    p_opposite: float | None = None
+    p_adjusted: float | None = None
+    p_opposite_adjusted: float | None = None
+    smallest_p: float | None = None
+    n: int = 0
+    unit: str = ""
+    test: str = ""
+    adjustment: str = ""
+    sign: int = Field(default=-1, description="-1 where the hypothesis is a negative effect, 1 where a positive one.")
+    hypothesis: str = Field(default="", description="What a small p supports, and what a small opposite p does.")
+    opposite: str = ""
+    sentence: str = Field(default="", description="Why there is no number, or no test.")
+
+
+class Dots(BaseModel):
+    """One measure of each unit, role by role."""
+
+    title: str
+    measure: str
+    unit: str
+    roles: list[str]
+    units: list[str]
+    values: list[list[float | None]] = Field(description="(roles, units)")
+
+
+class Line(BaseModel):
+    """One run along its steps."""
+
+    name: str
+    group: str
+    steps: list[int]
+    values: list[float | None]
+
+
+class Lines(BaseModel):
+    """One measure along training, run by run."""
+
+    title: str
+    measure: str
+    lines: list[Line]
+
+
+class Grid(BaseModel):
+    """One measure over the settings of two tags."""
+
+    title: str
+    measure: str
+    rows: list[str]
+    columns: list[str]
+    row_tag: str
+    column_tag: str
+    values: list[list[float | None]]
+
+
+class StudyResults(BaseModel):
+    """What a study found."""
+
+    study: Id
+    verdict: list[str] = Field(description="What was found, each sentence with its effect, interval and test.")
+    effects: list[Effect]
+    dots: list[Dots] = Field(default_factory=list)
+    lines: list[Lines] = Field(default_factory=list)
+    grids: list[Grid] = Field(default_factory=list)
+    warnings: list[str] = Field(default_factory=list)
+    version: int
+
+
+class StudyPlan(BaseModel):
+    """What a study would use and compute; nothing is written."""
+
+    roles: dict[str, list[Member]]
+    chosen_by: dict[str, str]
+    left_out: list[str] = Field(description="Checkpoints without a role.")
+    power: Power
+    cells_new: int
+    cells_known: int
+    seconds: float
+    warnings: list[str] = Field(default_factory=list)
+
+
+class LevelChoice(BaseModel):
+    """At which level a preregistered study tests."""
+
+    model_config = ConfigDict(extra="forbid")
+    level: Level | None = None
+
+
+def selector_in_words(selector: Any) -> str:
+    """A selector as people read it."""
+    if isinstance(selector, str):
+        return f"filter {selector}" if selector.strip() else "nobody"
+    return "chosen one by one"

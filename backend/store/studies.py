@@ -1,0 +1,29 @@
+"""Studies: reading and writing rows."""
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from kinscape.backend.contracts.problems import NotFound
+from kinscape.backend.store.pages import EVERYTHING, Listed, Window, listed
+from kinscape.backend.store.tables import StudyRow
+
+
+def get(session: Session, id: int) -> StudyRow:
+    """The study of this number."""
+    return _there(session.get(StudyRow, id), id)
+
+
+def locked(session: Session, id: int) -> StudyRow:
+    """The study of this number, held until the transaction ends."""
+    return _there(session.scalar(select(StudyRow).where(StudyRow.id == id).with_for_update()), id)
+
+
+def _there(row: StudyRow | None, id: int) -> StudyRow:
+    if row is None:
+        raise NotFound(f"There is no study {id}.")
+    return row
+
+
+def of_project(session: Session, project_id: int, window: Window = EVERYTHING) -> Listed[StudyRow]:
+    """Studies of a project, newest first."""
+    return listed(session, select(StudyRow).where(StudyRow.project_id == project_id), StudyRow.id, window)

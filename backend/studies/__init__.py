@@ -1,0 +1,1 @@
+"""Studies: who plays which role, what is compared with what, and by which test."""

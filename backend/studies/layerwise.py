@@ -1,0 +1,141 @@
+"""Whether a number of a layer's weights tells what the network loses without that layer."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from kinscape.backend.contracts.studies import Dots, Effect
+from kinscape.backend.statistics.ranks import kendall
+from kinscape.backend.studies.cast import Candidate, Cast
+from kinscape.backend.studies.data import SingleColumn, StudyData
+from kinscape.backend.studies.effects import Hypothesis, Row, contrast, mean_effect
+from kinscape.backend.studies.template import Found, Pairs
+
+# Two layers have one order or the other: a coefficient of them is always 1 or -1.
+FEWEST_LAYERS = 3
+TO_START = "reset to the start"
+TO_RANDOM = "reset to random weights"
+Layers = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Layerwise:
+    """Kendall's τ over layers between a metric and the change of outputs when the layer is reset, network by network.
+
+    Attributes:
+        networks: the role of the trained networks.
+        start: the role of the networks as they were before training.
+        reset, random: measures with one number per layer: the change after a reset to the start, and to random weights.
+    """
+
+    networks: str
+    start: str
+    reset: str
+    random: str
+
+    def pairs(self, cast: Cast) -> Pairs:
+        """Each network with its own start."""
+        return {(one.id, start.id) for one, start in self._starts(cast).items()}
+
+    def units(self, cast: Cast) -> tuple[int, str]:
+        """Networks of different families."""
+        return len({cast.families[one.id] for one in cast[self.networks]}), "networks"
+
+    def find(self, data: StudyData) -> Found:
+        """For each metric: τ with either change, and whether one is larger than the other."""
+        changes = {TO_START: self._after_reset(data), TO_RANDOM: _by_name(data, data.single(self.random))}
+        rows, dots = [], []
+        for column in data.singles:
+            if column.card.slug == self.random or not column.layers:
+                continue
+            metric = _by_name(data, column)
+            taus = {what: _taus(metric, change) for what, change in changes.items()}
+            for what, of in taus.items():
+                rows += self._against_none(column, what, of)
+            if all(taus.values()):
+                blank = _blank(column, f"τ with {TO_START} − τ with {TO_RANDOM}")
+                rows.append(contrast(blank, taus[TO_START], taus[TO_RANDOM], Hypothesis(1, "higher", "lower")))
+            dots.append(_dots(column, taus))
+        missing = [what for what, of in changes.items() if not of]
+        warnings = [f"No network has numbers by layer for: {what}." for what in missing]
+        return Found(rows=rows, dots=dots, warnings=warnings)
+
+    def _against_none(self, column: SingleColumn, what: str, taus: Mapping[str, float]) -> list[Row]:
+        """The mean coefficient, and whether it differs from none."""
+        if not taus:
+            return []
+        blank = _blank(column, f"τ with {what}")
+        mean = mean_effect(blank, taus)
+        none = dict.fromkeys(taus, 0.0)
+        tested = contrast(blank, taus, none, Hypothesis(1, "positive", "negative"))
+        return [Row(mean.effect.model_copy(update={"contrast": what})), tested]
+
+    def _starts(self, cast: Cast) -> dict[Candidate, Candidate]:
+        starts = cast[self.start]
+        found = {}
+        for one in cast[self.networks]:
+            owner = _start_of(one, starts, cast)
+            if owner is not None:
+                found[one] = owner
+        return found
+
+    def _after_reset(self, data: StudyData) -> dict[str, Layers]:
+        column = next((c for c in data.pairs if c.card.slug == self.reset), None)
+        if column is None:
+            return {}
+        found: dict[str, Layers] = {}
+        for one, start in self._starts(data.cast).items():
+            series = column.series(one.id, start.id)
+            layers = zip(series.get("layer", ()), series.get("value", ()), strict=False)
+            table = {str(layer): float(v) for layer, v in layers if isinstance(v, (int, float))}
+            if table:
+                found[one.name] = table
+        return found
+
+
+def _start_of(one: Candidate, starts: Sequence[Candidate], cast: Cast) -> Candidate | None:
+    """The network as it was before training: the one it is said to start from, or that starts from it, or its tag."""
+    for start in starts:
+        if one.init_of_id == start.id or start.init_of_id == one.id:
+            return start
+        if one.run and one.run == start.run:
+            return start
+    return cast.owner_of(one, starts)
+
+
+def _by_name(data: StudyData, column: SingleColumn | None) -> dict[str, Layers]:
+    names = {c.id: c.name for c in data.cast.everyone}
+    return {} if column is None else {names[i]: of for i, of in column.layers.items() if of and i in names}
+
+
+def _taus(metric: Mapping[str, Layers], change: Mapping[str, Layers]) -> dict[str, float]:
+    """Kendall's τ over the layers that have both numbers, for each network with enough of them."""
+    found = {}
+    for name, of in metric.items():
+        layers = [x for x in of if x in change.get(name, {})]
+        if len(layers) < FEWEST_LAYERS:
+            continue
+        tau = float(kendall(np.array([of[x] for x in layers]), np.array([change[name][x] for x in layers])))
+        if np.isfinite(tau):
+            found[name] = tau
+    return found
+
+
+def _blank(column: SingleColumn, contrast: str) -> Effect:
+    return Effect(
+        suite="layers",
+        measure=column.key,
+        title=column.title,
+        contrast=contrast,
+        kind="mean",
+        effect=None,
+        unit="networks",
+    )
+
+
+def _dots(column: SingleColumn, taus: Mapping[str, Mapping[str, float]]) -> Dots:
+    units = sorted({unit for of in taus.values() for unit in of})
+    table = [[of.get(unit) for unit in units] for of in taus.values()]
+    title = f"{column.title}: Kendall's τ over layers"
+    return Dots(title=title, measure=column.key, unit="networks", roles=list(taus), units=units, values=table)

@@ -1,0 +1,123 @@
+"""What a kind of study is made of: each template is one file in ``templates``, found by looking."""
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Protocol
+
+from kinscape.backend.contracts.comparisons import MeasureRequest
+from kinscape.backend.contracts.problems import NotFound
+from kinscape.backend.contracts.studies import Dots, Grid, Lines, RoleCard, TemplateCard
+from kinscape.backend.studies.cast import Candidate, Cast
+from kinscape.backend.studies.data import StudyData
+from kinscape.backend.studies.effects import Row
+
+Pairs = set[tuple[int, int]]
+# Whether a checkpoint seems to play a role, by what is known of it and of all others.
+Suggests = Callable[[Candidate, Sequence[Candidate]], bool]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What an analysis found."""
+
+    rows: Sequence[Row] = ()
+    dots: Sequence[Dots] = ()
+    lines: Sequence[Lines] = ()
+    grids: Sequence[Grid] = ()
+    warnings: Sequence[str] = ()
+
+
+class Analysis(Protocol):
+    """One way from numbers to effects."""
+
+    def pairs(self, cast: Cast) -> Pairs:
+        """The pairs of checkpoints whose numbers it reads."""
+
+    def units(self, cast: Cast) -> tuple[int, str]:
+        """How many independent units its smallest test has, and what they are; 0 where it tests nothing."""
+
+    def find(self, data: StudyData) -> Found:
+        """What the numbers say."""
+
+
+@dataclass(frozen=True)
+class Role:
+    """A role, and who seems to play it."""
+
+    name: str
+    title: str
+    help: str
+    fewest: int = 0
+    suggests: Suggests | None = None
+
+    def card(self) -> RoleCard:
+        """What a reader is told of it."""
+        return RoleCard(name=self.name, title=self.title, help=self.help, fewest=self.fewest)
+
+
+@dataclass(frozen=True)
+class Template:
+    """A kind of study.
+
+    Attributes:
+        references: by measure, the roles whose checkpoints it needs beside those that are compared.
+    """
+
+    name: str
+    title: str
+    question: str
+    method: str
+    source: str
+    roles: Sequence[Role]
+    measures: Sequence[MeasureRequest | str]
+    analyses: Sequence[Analysis]
+    pitfalls: Sequence[str]
+    layers: Sequence[str] = ()
+    needs_train: bool = False
+    references: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def card(self) -> TemplateCard:
+        """What a reader is told of it."""
+        return TemplateCard(
+            name=self.name,
+            title=self.title,
+            question=self.question,
+            method=self.method,
+            source=self.source,
+            roles=tuple(role.card() for role in self.roles),
+            measures=tuple(MeasureRequest(slug=m) if isinstance(m, str) else m for m in self.measures),
+            layers=tuple(self.layers),
+            needs_train=self.needs_train,
+            pitfalls=tuple(self.pitfalls),
+        )
+
+    def pairs(self, cast: Cast) -> Pairs:
+        """The pairs of checkpoints whose numbers the study reads."""
+        return {(min(p), max(p)) for analysis in self.analyses for p in analysis.pairs(cast)}
+
+
+@lru_cache(maxsize=1)
+def catalogue() -> dict[str, Template]:
+    """Every template by name, in the order of its files' names."""
+    from kinscape.backend.studies import templates  # its files import this one
+
+    found: dict[str, Template] = {}
+    for file in sorted(pkgutil.iter_modules(templates.__path__), key=lambda m: m.name):
+        template = importlib.import_module(f"{templates.__name__}.{file.name}").TEMPLATE
+        found[template.name] = template
+    return found
+
+
+def template_named(name: str) -> Template:
+    """The template of a name.
+
+    Raises:
+        NotFound: there is none; the sentence names those that there are.
+    """
+    found = catalogue().get(name)
+    if found is None:
+        raise NotFound(f"There is no study {name!r}; there are {', '.join(catalogue())}.")
+    return found

@@ -1,0 +1,49 @@
+"""Which layers a network cannot do without, and whether its weights tell."""
+
+from collections.abc import Sequence
+
+from kinscape.backend.studies.cast import Candidate
+from kinscape.backend.studies.layerwise import Layerwise
+from kinscape.backend.studies.template import Role, Template
+
+
+def _is_start(one: Candidate, _: Sequence[Candidate]) -> bool:
+    return one.teacher_id is None and (one.step == 0 or one.is_called("untrained", "init-", "at-init", "start-"))
+
+
+def _is_network(one: Candidate, everyone: Sequence[Candidate]) -> bool:
+    is_trained_alone = one.parent_id is None and one.teacher_id is None
+    return is_trained_alone and not _is_start(one, everyone)
+
+
+TEMPLATE = Template(
+    name="critical-layers",
+    title="Critical layers",
+    question="Which layers cannot be reset, and do data-free metrics of their weights predict it?",
+    method="Each layer is reset to the network's own start and to random weights; Kendall's τ over layers between each "
+    "metric and the change of predictions, network by network, against none by an exact sign-flip test, adjusted over "
+    "all of them for the largest (Westfall & Young).",
+    source="Zhang et al. 2022, are all layers created equal; the paper on data-free metrics under layer reset, ours",
+    roles=(
+        Role("network", "Trained networks", "whose layers are reset", 2, _is_network),
+        Role("start", "Starts", "the same networks before training", 0, _is_start),
+    ),
+    measures=(
+        "layer-reset-init",
+        "layer-reset-random",
+        "alpha",
+        "effective-rank",
+        "stable-rank",
+        "kurtosis",
+        "spectral-entropy",
+        "log-spectral-norm",
+    ),
+    analyses=(Layerwise("network", "start", reset="layer-reset-init", random="layer-reset-random"),),
+    pitfalls=(
+        "A metric that predicts the change after a reset to the start may only know the depth: read the reset to "
+        "random weights beside it.",
+        "Layers of one network are not a sample: the unit of every test is the network.",
+        "Only networks that the server can build can be reset to random weights; programs have the reset to a start.",
+        "A coefficient over four layers takes few values: a mean over networks of 0.3 is one exchanged pair.",
+    ),
+)

@@ -1,0 +1,114 @@
+"""Whether a student takes over its teacher's function, beyond what start and order of data give."""
+
+from collections.abc import Sequence
+
+from kinscape.backend.studies.cast import Candidate
+from kinscape.backend.studies.matched import MatchedPairs
+from kinscape.backend.studies.template import Role, Template
+
+
+def _is_teacher(one: Candidate, everyone: Sequence[Candidate]) -> bool:
+    return any(other.teacher_id == one.id for other in everyone)
+
+
+def _starts_like(one: Candidate, everyone: Sequence[Candidate], teacher_id: int | None) -> bool:
+    teacher = next((c for c in everyone if c.id == teacher_id), None)
+    if teacher is None or one.init_of_id is None:
+        return False
+    return one.init_of_id in (teacher.id, teacher.init_of_id)
+
+
+def _is_student(one: Candidate, everyone: Sequence[Candidate]) -> bool:
+    return one.teacher_id is not None and _starts_like(one, everyone, one.teacher_id)
+
+
+def _is_other_student(one: Candidate, everyone: Sequence[Candidate]) -> bool:
+    return one.teacher_id is not None and not _starts_like(one, everyone, one.teacher_id)
+
+
+def _is_sibling(one: Candidate, everyone: Sequence[Candidate]) -> bool:
+    teachers = [c for c in everyone if _is_teacher(c, everyone)]
+    is_trained = not one.is_called("untrained")
+    return one.teacher_id is None and is_trained and any(_starts_like(one, everyone, t.id) for t in teachers)
+
+
+def _is_independent(one: Candidate, everyone: Sequence[Candidate]) -> bool:
+    groups = {c.group for c in everyone if _is_teacher(c, everyone)}
+    return bool(one.group) and one.group in groups and not _is_teacher(one, everyone)
+
+
+TEMPLATE = Template(
+    name="distillation",
+    title="Knowledge distillation",
+    question="Do students take over the function of their own teacher, beyond what a shared start or order of data "
+    "gives?",
+    method="Each student is compared with its own teacher, each control with the teacher it belongs to. Roles are "
+    "compared teacher by teacher by an exact one-sided sign-flip test, adjusted over all contrasts for the largest of "
+    "them (Westfall & Young); a direction that was not expected must reach half the level.",
+    source="Stanton et al. 2021, does knowledge distillation really work; controls as in the papers on distillation as "
+    "transfer of functions, ours",
+    roles=(
+        Role("teacher", "Teachers", "the networks that students learned from", 1, _is_teacher),
+        Role("student", "Students", "learned from a teacher, from its start", 1, _is_student),
+        Role(
+            "other-start-student",
+            "Students from another start",
+            "learned from a teacher, from another start",
+            0,
+            _is_other_student,
+        ),
+        Role(
+            "same-init-other-order",
+            "Same start, other order",
+            "trained on labels from the start of a teacher, with the data in another order",
+            0,
+            _is_sibling,
+        ),
+        Role(
+            "other-init-same-order",
+            "Other start, same order",
+            "trained on labels from another start, with the data in a teacher's order",
+            0,
+            lambda one, _: one.is_called("same-order") and not one.is_called("same-init"),
+        ),
+        Role(
+            "noise-student",
+            "Students of noise",
+            "learned from a teacher of random outputs",
+            0,
+            lambda one, _: one.is_called("noise"),
+        ),
+        Role(
+            "independent",
+            "Independent networks",
+            "share nothing with a teacher; without them, the other teachers",
+            0,
+            _is_independent,
+        ),
+    ),
+    measures=("activation-distance", "js-divergence", "disagreement", "negative-transfer"),
+    references={"negative-transfer": ("independent", "other-init-same-order", "same-init-other-order")},
+    analyses=(
+        MatchedPairs(
+            reference="teacher",
+            unit="teachers",
+            roles=("student", "other-start-student", "same-init-other-order", "other-init-same-order", "noise-student"),
+            unrelated="independent",
+            contrasts=(
+                ("student", "same-init-other-order"),
+                ("student", "other-init-same-order"),
+                ("student", "independent"),
+                ("other-start-student", "independent"),
+            ),
+            rising=("negative-transfer",),
+        ),
+    ),
+    pitfalls=(
+        "A student closer than an independent network may have that from the start it shares: read the contrast with "
+        "the same start in another order.",
+        "A student that was trained on labels too, or whose temperature was left out of the loss, is a control in "
+        "disguise: compare it with plain training by the same optimiser.",
+        "Negative transfer needs a teacher with at least 50 mistakes on the probe set, and controls that never saw it.",
+        "With four teachers no one-sided p is below 1/16: add teachers, not samples.",
+    ),
+)

@@ -1,0 +1,154 @@
+"""What a study found, in sentences: each with effect, interval and test, and none that the numbers do not carry."""
+
+from collections.abc import Sequence
+
+from kinscape.backend.contracts.studies import Effect, Power
+from kinscape.backend.contracts.words import counted, interval, number
+from kinscape.backend.statistics import paired
+
+# More sentences are a table, which stands below them.
+MOST = 12
+MOST_NAMED = 4
+FINEST_P = 0.001
+
+
+def p_in_words(p: float | None) -> str:
+    """A p-value as it is written in papers."""
+    if p is None:
+        return "–"
+    return "p < .001" if p < FINEST_P else "p = " + f"{p:.3f}".removeprefix("0")
+
+
+def power_of(units: int, unit: str, level: float) -> Power:
+    """What so many units can show at a level, with the sentence that says it."""
+    if not units:
+        return Power(units=0, unit=unit, smallest_p=None, sentence="Nothing is tested: this study describes.")
+    least = paired.smallest_p(units)
+    size = paired.detectable(units, level)
+    if least > level:
+        needed = next(n for n in range(1, 60) if paired.smallest_p(n) <= level)
+        sentence = (
+            f"{counted(units, unit)}: the smallest one-sided p is {least:.3g}, above {level:g}. No difference can be "
+            f"found, however large: {needed} {unit} are needed."
+        )
+    elif size is None:
+        sentence = f"{counted(units, unit)}: the smallest one-sided p is {least:.3g}."
+    else:
+        sentence = (
+            f"{counted(units, unit)}: the smallest one-sided p is {least:.3g}, before adjustment for several tests. A "
+            f"mean difference of {size:.2g} standard deviations is found in four studies of five; a smaller one is "
+            "missed more often."
+        )
+    return Power(units=units, unit=unit, smallest_p=least, detectable=size, sentence=sentence)
+
+
+def verdict(effects: Sequence[Effect], level: float) -> list[str]:
+    """The sentences of a study: contrast by contrast what was found and what was not, then what goes with what."""
+    contrasts = [e for e in effects if e.kind == "contrast"]
+    tested: dict[tuple[str, str], list[Effect]] = {}
+    for e in contrasts:
+        if e.p is not None:
+            tested.setdefault((e.suite, e.contrast), []).append(e)
+    told = [sentence for some in tested.values() for sentence in _of_contrast(some, level)]
+    if len(told) > MOST:
+        told = [*told[:MOST], f"{len(told) - MOST} more sentences are in the table."]
+    told += _associations(effects, level)
+    told += [_untested(e) for e in contrasts if e.p is None and e.effect is not None][:MOST]
+    if not contrasts:
+        told += [_described(e) for e in effects if e.kind == "mean" and e.effect is not None][:MOST]
+    return told or ["None of its numbers is there."]
+
+
+def is_found(effect: Effect, level: float) -> bool:
+    """Whether a difference in either direction is below the level after adjustment."""
+    return _direction(effect, level) != ""
+
+
+def _direction(effect: Effect, level: float) -> str:
+    """What was found of an effect: the word of its hypothesis, or of the opposite; empty for neither."""
+    if effect.p_adjusted is not None and effect.p_adjusted < level:
+        return effect.hypothesis
+    if effect.p_opposite_adjusted is not None and effect.p_opposite_adjusted < level:
+        return effect.opposite
+    return ""
+
+
+def _of_contrast(some: Sequence[Effect], level: float) -> list[str]:
+    """One sentence for each direction in which measures of a contrast differ, and one for those that do not."""
+    by_word: dict[str, list[Effect]] = {}
+    for effect in some:
+        by_word.setdefault(_direction(effect, level), []).append(effect)
+    among = f" of {some[0].suite}" if some[0].suite else ""
+    told = []
+    for word, of in sorted(by_word.items(), key=lambda entry: entry[0] == ""):
+        first = of[0]
+        count = f"{len(of)} of {len(some)} measures{among}" if len(some) > 1 else ""
+        rest = _named([e.title for e in of[1:]])
+        also = f" So {'does' if len(of) == 2 else 'do'} {rest}." if rest else ""
+        if word:
+            against = "" if word == first.hypothesis else ", against the hypothesis"
+            where = f" in {count}" if count else ""
+            p = first.p_opposite_adjusted if against else first.p_adjusted
+            how = f"{first.test}, adjusted {p_in_words(p)}"
+            told.append(
+                f"{first.contrast}: {word}{where}{against}. {first.title} differs by {_size(first)}; {how}.{also}"
+            )
+            continue
+        least = min((first.p_adjusted or 1.0, first.p_opposite_adjusted or 1.0))
+        why = f"adjusted {p_in_words(least)}"
+        if first.smallest_p is not None and first.smallest_p > level:
+            why = f"{counted(first.n, first.unit)} cannot show one, the smallest p is {first.smallest_p:.3g}"
+        where = f" in {count}" if count else ""
+        told.append(f"{first.contrast}: no difference beyond chance{where}. {first.title}: {_size(first)}, {why}.")
+    return told
+
+
+def _named(titles: Sequence[str]) -> str:
+    """Some titles in a sentence."""
+    shown = list(titles[:MOST_NAMED])
+    if len(titles) > MOST_NAMED:
+        return f"{', '.join(shown)} and {len(titles) - MOST_NAMED} more"
+    return shown[0] if len(shown) == 1 else " and ".join(filter(None, (", ".join(shown[:-1]), *shown[-1:])))
+
+
+def _size(effect: Effect) -> str:
+    value = "–" if effect.effect is None else number(effect.effect)
+    if effect.low is None or effect.high is None:
+        return value
+    return f"{value} (95 % {interval(effect.low, effect.high)})"
+
+
+def _untested(effect: Effect) -> str:
+    return f"{effect.title}, {effect.contrast}: {_size(effect)}. {effect.sentence}".strip()
+
+
+def _described(effect: Effect) -> str:
+    return (
+        f"{effect.title}, {effect.contrast}: {_size(effect)} over {effect.n} {effect.unit}. {effect.sentence}".strip()
+    )
+
+
+def _associations(effects: Sequence[Effect], level: float) -> list[str]:
+    """How many associations hold raw, and how many of them controlling for train loss."""
+    by_title: dict[str, dict[str, Effect]] = {}
+    for e in effects:
+        if e.kind == "association" and e.suite == "associations":
+            by_title.setdefault(e.title, {})[e.contrast] = e
+    if not by_title:
+        return []
+    raw = [t for t, of in by_title.items() if _is_below(of.get("raw"), level)]
+    held = [t for t, of in by_title.items() if _is_below(of.get("controlling for train loss"), level)]
+    if not raw and not held:
+        return [f"None of {len(by_title)} associations of these measures is beyond chance (adjusted p ≥ {level:g})."]
+    both = [t for t in raw if t in held]
+    told = f"{len(raw)} of {len(by_title)} associations are beyond chance as they are, {len(held)} at equal train loss"
+    if both:
+        strongest = max(both, key=lambda t: abs(by_title[t]["raw"].effect or 0))
+        of = by_title[strongest]
+        held_still = _size(of["controlling for train loss"])
+        told += f"; {strongest}: ρ = {_size(of['raw'])} raw and {held_still} controlling for train loss"
+    return [f"{told}."]
+
+
+def _is_below(effect: Effect | None, level: float) -> bool:
+    return effect is not None and effect.p_adjusted is not None and effect.p_adjusted < level

@@ -1,0 +1,310 @@
+"""A study's page: what was found, by which test, from whom; what was frozen, and when."""
+
+import json
+from typing import Any
+
+from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
+
+from kinscape.backend.contracts.studies import Effect, Member, StudyResults, StudyState
+from kinscape.backend.contracts.studies import Study as Described
+from kinscape.backend.contracts.words import number
+from kinscape.client import Client, ClientError, Study
+from kinscape.frontend.access import Access
+from kinscape.frontend.components.frame import link
+from kinscape.frontend.components.words import state_badge, trouble
+from kinscape.frontend.figures import studies as figures
+from kinscape.frontend.pages.comparison.graphs import graph
+from kinscape.frontend.wiring import on
+
+# A study's numbers come in over seconds to minutes.
+TICK_MS = 1500
+
+
+def page(client: Client, number_of: int, *, scheme: str = "light") -> Any:
+    """The whole page."""
+    study = client.study(number_of)
+    return html.Div(
+        [
+            dcc.Interval(id="study-tick", interval=TICK_MS, disabled=study.details.state is not StudyState.RUNNING),
+            dcc.Store(id="study-seen", data=_stamp(study.details)),
+            html.Div(_body(study, scheme), id="study-body"),
+        ],
+        className="one-study",
+    )
+
+
+def _stamp(d: Described) -> str:
+    """What changes whenever the page would."""
+    registered = "" if d.registration is None else d.registration.hash
+    return json.dumps([d.id, d.state, d.name, registered, len(d.changes)])
+
+
+def _body(study: Study, scheme: str) -> list[Any]:
+    d = study.details
+    return [
+        _head(d),
+        html.Div(id="study-trouble", role="status"),
+        html.Div(
+            [
+                html.Section(_answer(study, scheme), className="study-answer"),
+                html.Aside([*_roles(d), *_registered(d), *_about(d)], **{"aria-label": "About this study"}),
+            ],
+            className="study-columns",
+        ),
+    ]
+
+
+def _head(d: Described) -> Any:
+    crumbs = [link("Studies", f"/projects/{d.project}/studies"), html.Span(d.template.title)]
+    return html.Div(
+        [
+            html.Div(crumbs, className="crumbs quiet"),
+            html.Div([html.H1(d.name), state_badge(d.state.value), *_buttons(d)], className="bar study-head"),
+            html.P(d.template.question, className="lead"),
+        ]
+    )
+
+
+def _buttons(d: Described) -> list[Any]:
+    found = []
+    if d.comparison is None and d.registration is None:
+        found.append(html.Button("Preregister", id={"study-do": "preregister"}, className="button"))
+    if d.state in (StudyState.DRAFT, StudyState.REGISTERED):
+        found.append(html.Button("Run", id={"study-do": "run"}, className="button primary"))
+    if d.state in (StudyState.FAILED, StudyState.CANCELLED):
+        found.append(html.Button("Run again", id={"study-do": "run"}, className="button"))
+    if d.registration is None:
+        found.append(html.Button("Delete", id={"study-do": "delete"}, className="button"))
+    if d.comparison is not None:
+        found.append(link("Its comparison", f"/comparison/{d.comparison}", className="button"))
+        found.append(html.Button("Save the table as CSV", id="study-csv", className="button"))
+        found.append(dcc.Download(id="study-download"))
+    return found
+
+
+def _answer(study: Study, scheme: str) -> list[Any]:
+    d = study.details
+    power = html.P(d.power.sentence, className="quiet power")
+    if d.comparison is None:
+        return [html.H2("Not run yet"), html.P("Run it to see what these networks say."), power]
+    found = study.found
+    sentences = [html.Li(html.Span(s, className="answer")) for s in found.verdict]
+    return [
+        html.H2("What was found"),
+        html.Ul(sentences, className="answers"),
+        *[trouble(w) for w in found.warnings],
+        power,
+        *_pictures(found, scheme),
+        html.H2("All effects"),
+        _table(found, d.level),
+    ]
+
+
+def _pictures(found: StudyResults, scheme: str) -> list[Any]:
+    intervals: dict[str, dict[str, tuple[float, float]]] = {}
+    for e in found.effects:
+        if e.kind == "mean" and e.low is not None and e.high is not None:
+            intervals.setdefault(e.measure, {})[e.contrast] = (e.low, e.high)
+    pictures = [
+        (line.title, figures.lines(line, scheme=scheme), _groups_of([x.group for x in line.lines]))
+        for line in found.lines
+    ]
+    pictures += [
+        (d.title, figures.dots(d, intervals.get(d.measure, {}), scheme=scheme), f"{d.unit}; mean with 95 % interval")
+        for d in found.dots
+    ]
+    pictures += [(g.title, figures.grid(g, scheme=scheme), "means of settings") for g in found.grids]
+    drawn = [
+        html.Figure([html.Figcaption([html.Strong(title), html.Span(told, className="quiet")]), graph(figure)])
+        for title, figure, told in pictures
+    ]
+    return [html.Div(drawn, className="study-figures")] if drawn else []
+
+
+def _groups_of(groups: list[str]) -> str:
+    known = sorted(set(groups))
+    return f"runs of {', '.join(g or 'no group' for g in known)}"
+
+
+def _table(found: StudyResults, level: float) -> Any:
+    titles = ("", "Effect", "95 % interval", "Rank-biserial", "p", "adjusted p", "opposite, adjusted", "n", "Test")
+    head = html.Tr([html.Th(t) for t in titles])
+    rows: list[Any] = []
+    before = ""
+    for e in found.effects:
+        if e.title != before:
+            rows.append(html.Tr(html.Th(e.title, colSpan=len(titles), className="group-row", scope="rowgroup")))
+            before = e.title
+        rows.append(_row(e, level))
+    table = html.Table([html.Thead(head), html.Tbody(rows)], className="numbers effects")
+    return html.Div(table, className="scroll", tabIndex=0, role="region", **{"aria-label": "All effects"})
+
+
+def _row(e: Effect, level: float) -> Any:
+    def cell(value: float | None, *, is_p: bool = False) -> Any:
+        if value is None:
+            return html.Td("")
+        held = is_p and value < level
+        return html.Td(html.Strong(number(value)) if held else number(value), title=repr(value))
+
+    low_high = "" if e.low is None or e.high is None else f"{number(e.low)} to {number(e.high)}"
+    test = " ".join(filter(None, (e.test, f"({e.adjustment})" if e.adjustment else "", e.sentence)))
+    cells = [
+        html.Th(e.contrast, scope="row"),
+        cell(e.effect),
+        html.Td(low_high),
+        cell(e.statistic if e.kind == "contrast" else None),
+        cell(e.p),
+        cell(e.p_adjusted, is_p=True),
+        cell(e.p_opposite_adjusted, is_p=True),
+        html.Td(f"{e.n} {e.unit}" if e.n else ""),
+        html.Td(test, className="quiet"),
+    ]
+    return html.Tr(cells, className=e.kind)
+
+
+def _roles(d: Described) -> list[Any]:
+    out: list[Any] = [html.H2("Who plays which role")]
+    for role in d.template.roles:
+        members = d.roles.get(role.name, [])
+        if not members and not role.fewest:
+            continue
+        summary = html.Summary([html.Strong(role.title), f" {len(members)}", _how(d.chosen_by.get(role.name, ""))])
+        out.append(html.Details([summary, html.Ul([_member(m) for m in members])], className="role"))
+    return out
+
+
+def _how(text: str) -> Any:
+    return html.Span(f", {text}" if text else "", className="quiet")
+
+
+def _member(member: Member) -> Any:
+    belongs = f" → {member.unit}" if member.unit and member.unit != member.name else ""
+    return html.Li([member.name, html.Span(belongs, className="quiet")])
+
+
+def _registered(d: Described) -> list[Any]:
+    if d.registration is None:
+        told = "Not preregistered: what was asked could have been chosen after seeing numbers."
+        return [html.H2("Preregistration"), html.P(told, className="quiet")]
+    r = d.registration
+    lines = [
+        html.P([f"Frozen {r.time:%Y-%m-%d %H:%M} UTC, level {r.specification.level:g}."]),
+        html.P(["Hash ", html.Code(r.hash[:16], title=r.hash)], className="quiet"),
+        html.P(
+            "No number had been computed before."
+            if not r.cells_known
+            else f"{r.cells_known} of its numbers had been computed before, and may have been seen.",
+            className="quiet",
+        ),
+        html.P(r.power.sentence, className="quiet"),
+    ]
+    changes = [html.Li(f"{c.time:%Y-%m-%d %H:%M}: {c.what}") for c in d.changes]
+    listed = html.Ul(changes) if changes else html.P("Nothing was changed since.", className="quiet")
+    return [html.H2("Preregistration"), *lines, listed]
+
+
+def _about(d: Described) -> list[Any]:
+    train = f" and {d.train_probe}" if d.train_probe else ""
+    return [
+        html.H2("Pitfalls"),
+        html.Ul([html.Li(p) for p in d.template.pitfalls]),
+        html.H2("How it was done"),
+        html.P(d.template.method),
+        html.P(f"On {d.probe}{train}; measures: {', '.join(d.measures)}; level {d.level:g}.", className="quiet"),
+        html.P(f"Source: {d.template.source}.", className="quiet"),
+        html.P(["Study ", html.Code(d.hash[:16], title=d.hash)], className="quiet"),
+    ]
+
+
+def csv(found: StudyResults) -> str:
+    """All effects as CSV; text that a spreadsheet would run stays text."""
+    columns = [name for name in Effect.model_fields if name != "sign"]
+    rows = [",".join(columns)]
+    for e in found.effects:
+        values = e.model_dump()
+        rows.append(",".join(_field(values[name]) for name in columns))
+    return "\n".join(rows) + "\n"
+
+
+def _field(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return repr(value)
+    text = str(value)
+    if text[:1] in "=+-@\t\r" and not isinstance(value, int):
+        text = f"'{text}"
+    return '"' + text.replace('"', '""') + '"' if any(c in text for c in ',"\n') else text
+
+
+def register(app: Dash, access: Access) -> None:
+    """What the buttons do, and numbers that come in."""
+
+    @on(
+        app,
+        Output("study-body", "children"),
+        Output("study-tick", "disabled"),
+        Output("study-seen", "data"),
+        Input("study-tick", "n_intervals"),
+        Input("scheme", "data"),
+        State("study-seen", "data"),
+        State("address", "pathname"),
+        prevent_initial_call=True,
+    )
+    def follow(_: int, scheme: str, seen: str, path: str) -> Any:
+        study = access.client(path).study(_number(path))
+        stamp = _stamp(study.details)
+        is_over = study.details.state is not StudyState.RUNNING
+        if stamp == seen and ctx.triggered_id != "scheme":
+            return no_update, is_over, no_update
+        return _body(study, scheme), is_over, stamp
+
+    @on(
+        app,
+        Output("study-trouble", "children"),
+        Output("address", "href", allow_duplicate=True),
+        Input({"study-do": "preregister"}, "n_clicks"),
+        Input({"study-do": "run"}, "n_clicks"),
+        Input({"study-do": "delete"}, "n_clicks"),
+        State("address", "pathname"),
+        prevent_initial_call=True,
+    )
+    def do(_: Any, __: Any, ___: Any, path: str) -> Any:
+        asked = ctx.triggered_id
+        if not isinstance(asked, dict) or not any(t["value"] for t in ctx.triggered):
+            return no_update, no_update
+        study = access.client(path).study(_number(path))
+        try:
+            _do(study, str(asked["study-do"]))
+        except ClientError as error:
+            return trouble(str(error)), no_update
+        # The same address again draws the page anew.
+        is_gone = asked["study-do"] == "delete"
+        return None, f"/projects/{study.details.project}/studies" if is_gone else path
+
+    @on(
+        app,
+        Output("study-download", "data"),
+        Input("study-csv", "n_clicks"),
+        State("address", "pathname"),
+        prevent_initial_call=True,
+    )
+    def save(clicks: int | None, path: str) -> Any:
+        if not clicks:
+            return no_update
+        study = access.client(path).study(_number(path))
+        return {"content": csv(study.found), "filename": f"study-{study.id}.csv", "type": "text/csv"}
+
+
+def _do(study: Study, what: str) -> None:
+    if what == "preregister":
+        study.preregister()
+    elif what == "run":
+        study.run()
+    elif what == "delete":
+        study.delete()
+
+
+def _number(path: str) -> int:
+    return int(path.strip("/").split("/")[1])

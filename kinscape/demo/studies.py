@@ -1,0 +1,93 @@
+"""Networks for the demo studies: what each study asks is trained on digits, with its controls and its confounds."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from kinscape.demo.training import Recipe, fresh, pruned, quantised, train
+from kinscape.demo.zoo import ZooNetwork
+
+# Five pairs are the fewest whose exact one-sided p (1/32) is below 0.05.
+SEEDS = 5
+# Many measures are adjusted together: 1/128.
+SEEDS_OF_RECIPES = 7
+
+
+@dataclass(frozen=True)
+class DemoStudy:
+    """A study with the networks that it is about.
+
+    Attributes:
+        networks: trained when they are asked for; parents and teachers come first.
+        size: how many there are.
+        roles: who plays which role; what is left out is filled from lineage.
+    """
+
+    template: str
+    networks: Callable[[], Iterator[ZooNetwork]]
+    size: int
+    roles: dict[str, str]
+
+
+def _distillation() -> Iterator[ZooNetwork]:
+    """Teachers, their students, and controls that share the start or the order of data with a teacher."""
+    for seed in range(SEEDS):
+        name, tags = f"teacher-{seed}", {"seed": str(seed)}
+        teacher = train(Recipe(init=seed, order=seed))
+        yield ZooNetwork(name, "teacher", teacher, tags)
+        student = train(Recipe(init=seed, order=100 + seed), teacher=teacher)
+        yield ZooNetwork(f"student-{seed}", "student", student, tags, {"teacher": name, "init_of": name})
+        sibling = train(Recipe(init=seed, order=200 + seed))
+        yield ZooNetwork(f"same-init-other-order-{seed}", "same-init-other-order", sibling, tags, {"init_of": name})
+        stranger = train(Recipe(init=300 + seed, order=seed))
+        yield ZooNetwork(f"other-init-same-order-{seed}", "other-init-same-order", stranger, tags)
+
+
+def _compression() -> Iterator[ZooNetwork]:
+    """Parents with a rounded, a pruned and a distilled copy each."""
+    for seed in range(SEEDS):
+        name, tags = f"parent-{seed}", {"seed": str(seed)}
+        parent = train(Recipe(init=seed, order=seed))
+        yield ZooNetwork(name, "parent", parent, tags)
+        yield ZooNetwork(f"int4-{seed}", "int4", quantised(parent, 4), tags, {"parent": name})
+        yield ZooNetwork(f"pruned-50-{seed}", "pruned-50", pruned(parent, 0.5), tags, {"parent": name})
+        student = train(Recipe(init=400 + seed, order=400 + seed), teacher=parent)
+        yield ZooNetwork(f"distilled-{seed}", "distilled", student, tags, {"teacher": name})
+
+
+def _sharp_minima() -> Iterator[ZooNetwork]:
+    """Three recipes from the same starts and orders of data."""
+    recipes: dict[str, dict[str, Any]] = {
+        "base": {},
+        "sam": {"sam": True},
+        "augmentation": {"augment": True},
+    }
+    for seed in range(SEEDS_OF_RECIPES):
+        for group, settings in recipes.items():
+            model = train(Recipe(init=seed, order=seed, **settings))
+            lineage = {} if group == "base" else {"init_of": f"base-{seed}"}
+            yield ZooNetwork(f"{group}-{seed}", group, model, {"seed": str(seed)}, lineage)
+
+
+def _critical_layers() -> Iterator[ZooNetwork]:
+    """Trained networks and their starts."""
+    for seed in range(SEEDS_OF_RECIPES):
+        name, tags = f"network-{seed}", {"seed": str(seed)}
+        yield ZooNetwork(name, "network", train(Recipe(init=seed, order=seed)), tags)
+        yield ZooNetwork(f"start-{seed}", "start", fresh(seed).eval(), tags, {"init_of": name})
+
+
+STUDIES: dict[str, DemoStudy] = {
+    s.template: s
+    for s in (
+        DemoStudy("distillation", _distillation, 4 * SEEDS, {}),
+        DemoStudy("compression", _compression, 4 * SEEDS, {}),
+        DemoStudy("sharp-minima", _sharp_minima, 3 * SEEDS_OF_RECIPES, {}),
+        DemoStudy(
+            "critical-layers",
+            _critical_layers,
+            2 * SEEDS_OF_RECIPES,
+            {"network": "group:network", "start": "group:start"},
+        ),
+    )
+}
