@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kinscape import cli_studies
 from kinscape.backend.contracts.comparisons import ComparisonState
 from kinscape.backend.contracts.probes import Layout, Scale
 from kinscape.backend.contracts.uploads import State
@@ -32,9 +33,11 @@ def parser() -> argparse.ArgumentParser:
     verbs.add_parser("migrate", help="bring the database of KINSCAPE_DATABASE_URL to the newest migration")
     demo = verbs.add_parser("demo", help="train the demo zoo and upload it to a running server")
     demo.add_argument("--url", default=argparse.SUPPRESS, help="server to upload to")
+    demo.add_argument("--study", default="", help="train the networks of one study instead, and run it")
     _projects(verbs)
     _uploads(verbs)
     _comparisons(verbs)
+    cli_studies.add(verbs)
     return top
 
 
@@ -75,7 +78,11 @@ def _uploads(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     upload.add_argument("--argument", action="append", default=[], metavar="NAME=NUMBER", help="of the architecture")
     upload.add_argument("--tag", action="append", default=[], metavar="NAME=VALUE")
     upload.add_argument("--group", default="")
-    upload.add_argument("--parent")
+    upload.add_argument("--parent", help="checkpoint that this one is a copy of")
+    upload.add_argument("--init-of", help="checkpoint whose first weights this one started from")
+    upload.add_argument("--teacher", help="checkpoint whose outputs this one learned")
+    upload.add_argument("--run", default="", help="training run that these are steps of")
+    upload.add_argument("--step", type=int, help="step in the run, of a single file")
     confirm = verbs.add_parser("confirm", help="name the architecture of a checkpoint of which the weights are known")
     confirm.add_argument("name")
     confirm.add_argument("--project", required=True)
@@ -217,6 +224,10 @@ def upload(client: Client, given: argparse.Namespace) -> int:
                 tags=pairs(given.tag),
                 group=given.group,
                 parent=given.parent,
+                init_of=given.init_of,
+                teacher=given.teacher,
+                run=given.run,
+                step=given.step,
                 weights=given.weights,
             )
             note = f". {made.reason}" if made.reason else ""
@@ -295,6 +306,8 @@ def talk(given: argparse.Namespace) -> int:
             return compare(client, given)
         elif given.verb == "export":
             return export(client.comparison(given.comparison), given)
+        elif given.verb in cli_studies.VERBS:
+            return cli_studies.talk(client, given, pairs)
         elif given.verb == "share":
             link = client.comparison(given.comparison).share(view=given.view, expires_in_days=given.days)
             print(link.url)
@@ -316,7 +329,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.verb == "demo":
             from kinscape.demo.running import run
 
-            return run(given.url, given.token)
+            return run(given.url, given.token, given.study)
         return talk(given)
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("kinscape"):

@@ -12,6 +12,9 @@ from kinscape.backend.contracts.cards import Slug
 from kinscape.backend.contracts.comparisons import MeasureRequest
 from kinscape.backend.contracts.projects import Id, Name, printable, written
 
+# The two readings of an association.
+RAW = "raw"
+HELD_STILL = "controlling for train loss"
 # A filter as in the library, or names and numbers of checkpoints.
 Selector = Annotated[str, Field(max_length=500)] | Annotated[list[Id | Name], Field(max_length=1000)]
 Level = Annotated[float, Field(gt=0, le=0.5)]
@@ -170,6 +173,14 @@ class Study(BaseModel):
     created: dt.datetime
 
 
+class EffectKind(enum.StrEnum):
+    """What a number of a study is."""
+
+    MEAN = "mean"
+    CONTRAST = "contrast"
+    ASSOCIATION = "association"
+
+
 class Effect(BaseModel):
     """One number of a study: a mean over units, or a contrast of two roles with its test.
 
@@ -181,7 +192,7 @@ class Effect(BaseModel):
     measure: str
     title: str
     contrast: str
-    kind: str = Field(description='"mean" of one role, or "contrast".')
+    kind: EffectKind = Field(description="A mean of one role, a contrast of two, or an association of two measures.")
     effect: float | None
     low: float | None = None
     high: float | None = None

@@ -51,7 +51,7 @@ def sign_flip(differences: Floats) -> Tested:
     """
     size = np.abs(differences).sum()
     sums = _signs(len(differences)) @ differences
-    real, slack = differences.sum(), ROUNDING * (1 + size)
+    real, slack = differences.sum(), ROUNDING * size
     smallest = 1 / len(sums)
     return Tested(
         p_less=float((sums <= real + slack).mean()),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kinscape.backend.contracts.cards import Direction, Topic
-from kinscape.backend.contracts.studies import Dots, Effect
+from kinscape.backend.contracts.studies import Dots, Effect, EffectKind
 from kinscape.backend.studies.cast import Candidate, Cast
 from kinscape.backend.studies.data import SingleColumn, StudyData
 from kinscape.backend.studies.effects import WILCOXON, Row, better, contrast, mean_effect, two_groups
@@ -104,7 +104,7 @@ class Conditions:
             measure=column.key,
             title=column.title,
             contrast=contrast,
-            kind="mean",
+            kind=EffectKind.MEAN,
             effect=None,
             unit="seeds",
         )

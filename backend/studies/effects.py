@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kinscape.backend.contracts.cards import Card, Direction
-from kinscape.backend.contracts.studies import Effect
+from kinscape.backend.contracts.studies import Effect, EffectKind
 from kinscape.backend.contracts.words import counted
 from kinscape.backend.statistics import paired
 from kinscape.backend.statistics.ranks import benjamini_yekutieli
@@ -76,10 +76,17 @@ def mean_effect(blank: Effect, values: Mapping[str, float]) -> Row:
     """The mean of a role over its units, with its interval."""
     some = np.array([v for v in values.values() if np.isfinite(v)])
     if not len(some):
-        return Row(blank.model_copy(update={"kind": "mean", "sentence": "None of them has this number."}))
+        return Row(blank.model_copy(update={"kind": EffectKind.MEAN, "sentence": "None of them has this number."}))
     low, high = paired.mean_interval(some) or (None, None)
     told = "" if low is not None else "Fewer than three units: no interval over units."
-    found = {"kind": "mean", "effect": float(some.mean()), "low": low, "high": high, "n": len(some), "sentence": told}
+    found = {
+        "kind": EffectKind.MEAN,
+        "effect": float(some.mean()),
+        "low": low,
+        "high": high,
+        "n": len(some),
+        "sentence": told,
+    }
     return Row(blank.model_copy(update=found))
 
 
@@ -88,7 +95,7 @@ def contrast(
 ) -> Row:
     """The mean difference of two roles over the units that both have, with its test in both directions."""
     units = [u for u in one if u in two and np.isfinite(one[u]) and np.isfinite(two[u])]
-    told = {"kind": "contrast", "hypothesis": expected.words, "opposite": expected.opposite, "n": len(units)}
+    told = {"kind": EffectKind.CONTRAST, "hypothesis": expected.words, "opposite": expected.opposite, "n": len(units)}
     if not units:
         sentence = f"None of the {blank.unit} has both numbers."
         return Row(blank.model_copy(update={**told, "effect": None, "sentence": sentence}))
@@ -122,7 +129,12 @@ def two_groups(blank: Effect, one: Floats, two: Floats, expected: Hypothesis, *,
         one, two: ``(units,)``; infinite where a number was never reached.
         noted: what stands beside the test.
     """
-    told = {"kind": "contrast", "hypothesis": expected.words, "opposite": expected.opposite, "sign": expected.sign}
+    told = {
+        "kind": EffectKind.CONTRAST,
+        "hypothesis": expected.words,
+        "opposite": expected.opposite,
+        "sign": expected.sign,
+    }
     if min(len(one), len(two)) < 2:
         return Row(blank.model_copy(update={**told, "sentence": f"A test needs two {blank.unit} of each."}))
     tested = paired.two_samples(one, two)
@@ -157,7 +169,7 @@ def adjusted(rows: Sequence[Row]) -> list[Effect]:
     out = [row.effect for row in rows]
     suites: dict[str, list[int]] = {}
     for k, effect in enumerate(out):
-        if effect.kind == "contrast" and effect.p is not None:
+        if effect.kind is EffectKind.CONTRAST and effect.p is not None:
             suites.setdefault(effect.suite, []).append(k)
     for places in suites.values():
         some = [rows[k] for k in places]

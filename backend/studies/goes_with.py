@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from kinscape.backend.contracts.associations import Association, Correlation
-from kinscape.backend.contracts.studies import Effect
-from kinscape.backend.statistics.associations import METHOD, METHOD_OF_FAMILIES, Column, associations
+from kinscape.backend.contracts.studies import HELD_STILL, RAW, Effect, EffectKind
+from kinscape.backend.statistics.associations import Column, associations
 from kinscape.backend.statistics.kinship import families_of, representatives
 from kinscape.backend.studies.cast import Cast
 from kinscape.backend.studies.conditions import suite_of
@@ -57,8 +57,8 @@ class GoesWith:
             families=families,
         )
         are_related = len(set(families)) < len(families)
-        test = METHOD_OF_FAMILIES if are_related else METHOD
-        rows = [Row(effect) for row in table for effect in _effects(row, titles, test=test.split(";")[0])]
+        test = "Spearman's ρ, two-sided; " + ("jackknife of families" if are_related else "bootstrap, permutations")
+        rows = [Row(effect) for row in table for effect in _effects(row, titles, test=test)]
         warnings = []
         if control is None:
             warnings.append("Without the train loss, an association may be that of how far training went.")
@@ -71,10 +71,10 @@ class GoesWith:
 def _effects(row: Association, titles: Mapping[str, str], *, test: str) -> list[Effect]:
     found = []
     for how, value, p, q in (
-        ("raw", row.spearman, row.p, row.q),
-        ("controlling for train loss", row.spearman_partial, row.p_partial, row.q_partial),
+        (RAW, row.spearman, row.p, row.q),
+        (HELD_STILL, row.spearman_partial, row.p_partial, row.q_partial),
     ):
-        if value is None and how != "raw":
+        if value is None and how != RAW:
             continue
         found.append(_effect(row, titles, (how, value), (p, q)).model_copy(update={"test": test}))
     return found
@@ -92,13 +92,14 @@ def _effect(
         measure=row.measure,
         title=f"{titles.get(row.measure, row.measure)} and {titles.get(row.outcome, row.outcome)}",
         contrast=how,
-        kind="association",
+        kind=EffectKind.ASSOCIATION,
         effect=None if value is None else value.value,
         low=None if value is None else value.low,
         high=None if value is None else value.high,
         statistic=None if value is None else value.value,
         p=p[0],
         p_adjusted=p[1],
+        adjustment="Benjamini–Yekutieli",
         n=row.n,
         unit=f"networks of {row.families} families" if row.families != row.n else "networks",
         sentence=row.sentence,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kinscape.backend.contracts.studies import Dots, Effect
+from kinscape.backend.contracts.studies import Dots, Effect, EffectKind
 from kinscape.backend.statistics.ranks import kendall
 from kinscape.backend.studies.cast import Candidate, Cast
 from kinscape.backend.studies.data import SingleColumn, StudyData
@@ -124,11 +124,10 @@ def _taus(metric: Mapping[str, Layers], change: Mapping[str, Layers]) -> dict[st
 
 def _blank(column: SingleColumn, contrast: str) -> Effect:
     return Effect(
-        suite="layers",
         measure=column.key,
         title=column.title,
         contrast=contrast,
-        kind="mean",
+        kind=EffectKind.MEAN,
         effect=None,
         unit="networks",
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kinscape.backend.contracts.studies import Dots, Effect
+from kinscape.backend.contracts.studies import Dots, Effect, EffectKind
 from kinscape.backend.contracts.words import counted
 from kinscape.backend.statistics.jackknife import paired_difference
 from kinscape.backend.studies.cast import Candidate, Cast
@@ -96,7 +96,7 @@ class MatchedPairs:
 
     def _blank(self, column: PairColumn, contrast: str) -> Effect:
         return Effect(
-            measure=column.key, title=column.title, contrast=contrast, kind="mean", effect=None, unit=self.unit
+            measure=column.key, title=column.title, contrast=contrast, kind=EffectKind.MEAN, effect=None, unit=self.unit
         )
 
     def _contrast(

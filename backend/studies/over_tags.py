@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kinscape.backend.contracts.studies import Effect, Grid
+from kinscape.backend.contracts.studies import Effect, EffectKind, Grid
 from kinscape.backend.statistics.ranks import spearman
 from kinscape.backend.studies.cast import Candidate, Cast
 from kinscape.backend.studies.data import PairColumn, StudyData
@@ -109,7 +109,7 @@ def _along(
         measure=key,
         title=title,
         contrast=f"along {tags[which]}",
-        kind="association",
+        kind=EffectKind.ASSOCIATION,
         effect=None,
         unit="settings",
         n=len(table),

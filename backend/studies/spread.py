@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kinscape.backend.contracts.studies import Dots, Effect
+from kinscape.backend.contracts.studies import Dots, Effect, EffectKind
 from kinscape.backend.statistics import groups, paired
 from kinscape.backend.studies.cast import Candidate, Cast
 from kinscape.backend.studies.data import PairColumn, SingleColumn, StudyData
@@ -86,7 +86,9 @@ class Spread:
         )
 
     def _blank(self, key: str, title: str, contrast: str, n: int) -> Effect:
-        return Effect(measure=key, title=title, contrast=contrast, kind="mean", effect=None, n=n, unit="networks")
+        return Effect(
+            measure=key, title=title, contrast=contrast, kind=EffectKind.MEAN, effect=None, n=n, unit="networks"
+        )
 
 
 def _dots(column: SingleColumn, some: list[Candidate]) -> Dots:

@@ -6,7 +6,7 @@ from itertools import combinations
 
 import numpy as np
 
-from kinscape.backend.contracts.studies import Dots, Effect, Line, Lines
+from kinscape.backend.contracts.studies import Dots, Effect, EffectKind, Line, Lines
 from kinscape.backend.statistics import paired
 from kinscape.backend.studies.cast import Candidate, Cast
 from kinscape.backend.studies.data import SingleColumn, StudyData
@@ -133,7 +133,7 @@ def _delays(
         measure="delay",
         title="Delay of generalisation",
         contrast="",
-        kind="mean",
+        kind=EffectKind.MEAN,
         effect=None,
         unit="runs",
     )
@@ -178,7 +178,7 @@ def _last(
                     measure=column.key,
                     title=f"{column.title} at the last step",
                     contrast=group,
-                    kind="mean",
+                    kind=EffectKind.MEAN,
                     effect=float(some.mean()) if len(some) else None,
                     low=low,
                     high=high,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from kinscape.backend.contracts.studies import Effect, Power
+from kinscape.backend.contracts.studies import HELD_STILL, RAW, Effect, EffectKind, Power
 from kinscape.backend.contracts.words import counted, interval, number
 from kinscape.backend.statistics import paired
 
@@ -44,7 +44,7 @@ def power_of(units: int, unit: str, level: float) -> Power:
 
 def verdict(effects: Sequence[Effect], level: float) -> list[str]:
     """The sentences of a study: contrast by contrast what was found and what was not, then what goes with what."""
-    contrasts = [e for e in effects if e.kind == "contrast"]
+    contrasts = [e for e in effects if e.kind is EffectKind.CONTRAST]
     tested: dict[tuple[str, str], list[Effect]] = {}
     for e in contrasts:
         if e.p is not None:
@@ -55,7 +55,7 @@ def verdict(effects: Sequence[Effect], level: float) -> list[str]:
     told += _associations(effects, level)
     told += [_untested(e) for e in contrasts if e.p is None and e.effect is not None][:MOST]
     if not contrasts:
-        told += [_described(e) for e in effects if e.kind == "mean" and e.effect is not None][:MOST]
+        told += [_described(e) for e in effects if e.kind is EffectKind.MEAN and e.effect is not None][:MOST]
     return told or ["None of its numbers is there."]
 
 
@@ -132,21 +132,21 @@ def _associations(effects: Sequence[Effect], level: float) -> list[str]:
     """How many associations hold raw, and how many of them controlling for train loss."""
     by_title: dict[str, dict[str, Effect]] = {}
     for e in effects:
-        if e.kind == "association" and e.suite == "associations":
+        if e.kind is EffectKind.ASSOCIATION and e.suite == "associations":
             by_title.setdefault(e.title, {})[e.contrast] = e
     if not by_title:
         return []
-    raw = [t for t, of in by_title.items() if _is_below(of.get("raw"), level)]
-    held = [t for t, of in by_title.items() if _is_below(of.get("controlling for train loss"), level)]
+    raw = [t for t, of in by_title.items() if _is_below(of.get(RAW), level)]
+    held = [t for t, of in by_title.items() if _is_below(of.get(HELD_STILL), level)]
     if not raw and not held:
         return [f"None of {len(by_title)} associations of these measures is beyond chance (adjusted p ≥ {level:g})."]
     both = [t for t in raw if t in held]
     told = f"{len(raw)} of {len(by_title)} associations are beyond chance as they are, {len(held)} at equal train loss"
     if both:
-        strongest = max(both, key=lambda t: abs(by_title[t]["raw"].effect or 0))
+        strongest = max(both, key=lambda t: abs(by_title[t][RAW].effect or 0))
         of = by_title[strongest]
-        held_still = _size(of["controlling for train loss"])
-        told += f"; {strongest}: ρ = {_size(of['raw'])} raw and {held_still} controlling for train loss"
+        held_still = _size(of[HELD_STILL])
+        told += f"; {strongest}: ρ = {_size(of[RAW])} raw and {held_still} controlling for train loss"
     return [f"{told}."]
 
 

@@ -3,9 +3,9 @@
 import json
 from typing import Any
 
-from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
+from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
 
-from kinscape.backend.contracts.studies import Effect, Member, StudyResults, StudyState
+from kinscape.backend.contracts.studies import Effect, EffectKind, Member, StudyResults, StudyState
 from kinscape.backend.contracts.studies import Study as Described
 from kinscape.backend.contracts.words import number
 from kinscape.client import Client, ClientError, Study
@@ -96,14 +96,14 @@ def _answer(study: Study, scheme: str) -> list[Any]:
         power,
         *_pictures(found, scheme),
         html.H2("All effects"),
-        _table(found, d.level),
+        *_tables(found, d.level),
     ]
 
 
 def _pictures(found: StudyResults, scheme: str) -> list[Any]:
     intervals: dict[str, dict[str, tuple[float, float]]] = {}
     for e in found.effects:
-        if e.kind == "mean" and e.low is not None and e.high is not None:
+        if e.kind is EffectKind.MEAN and e.low is not None and e.high is not None:
             intervals.setdefault(e.measure, {})[e.contrast] = (e.low, e.high)
     pictures = [
         (line.title, figures.lines(line, scheme=scheme), _groups_of([x.group for x in line.lines]))
@@ -126,18 +126,32 @@ def _groups_of(groups: list[str]) -> str:
     return f"runs of {', '.join(g or 'no group' for g in known)}"
 
 
-def _table(found: StudyResults, level: float) -> Any:
+def _tables(found: StudyResults, level: float) -> list[Any]:
+    """A table for each suite; the first is open."""
+    suites: dict[str, list[Effect]] = {}
+    for e in found.effects:
+        suites.setdefault(e.suite, []).append(e)
+    out = []
+    for k, (suite, effects) in enumerate(suites.items()):
+        title = f"{suite or 'All contrasts'} ({len(effects)})"
+        out.append(
+            html.Details([html.Summary(title.capitalize()), _table(effects, level)], open=not k, className="suite")
+        )
+    return out
+
+
+def _table(effects: list[Effect], level: float) -> Any:
     titles = ("", "Effect", "95 % interval", "Rank-biserial", "p", "adjusted p", "opposite, adjusted", "n", "Test")
     head = html.Tr([html.Th(t) for t in titles])
     rows: list[Any] = []
     before = ""
-    for e in found.effects:
+    for e in effects:
         if e.title != before:
             rows.append(html.Tr(html.Th(e.title, colSpan=len(titles), className="group-row", scope="rowgroup")))
             before = e.title
         rows.append(_row(e, level))
     table = html.Table([html.Thead(head), html.Tbody(rows)], className="numbers effects")
-    return html.Div(table, className="scroll", tabIndex=0, role="region", **{"aria-label": "All effects"})
+    return html.Div(table, className="scroll", tabIndex=0, role="region", **{"aria-label": "Effects"})
 
 
 def _row(e: Effect, level: float) -> Any:
@@ -153,7 +167,7 @@ def _row(e: Effect, level: float) -> Any:
         html.Th(e.contrast, scope="row"),
         cell(e.effect),
         html.Td(low_high),
-        cell(e.statistic if e.kind == "contrast" else None),
+        cell(e.statistic if e.kind is EffectKind.CONTRAST else None),
         cell(e.p),
         cell(e.p_adjusted, is_p=True),
         cell(e.p_opposite_adjusted, is_p=True),
@@ -217,29 +231,9 @@ def _about(d: Described) -> list[Any]:
     ]
 
 
-def csv(found: StudyResults) -> str:
-    """All effects as CSV; text that a spreadsheet would run stays text."""
-    columns = [name for name in Effect.model_fields if name != "sign"]
-    rows = [",".join(columns)]
-    for e in found.effects:
-        values = e.model_dump()
-        rows.append(",".join(_field(values[name]) for name in columns))
-    return "\n".join(rows) + "\n"
-
-
-def _field(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, float):
-        return repr(value)
-    text = str(value)
-    if text[:1] in "=+-@\t\r" and not isinstance(value, int):
-        text = f"'{text}"
-    return '"' + text.replace('"', '""') + '"' if any(c in text for c in ',"\n') else text
-
-
 def register(app: Dash, access: Access) -> None:
     """What the buttons do, and numbers that come in."""
+    _register_buttons(app, access)
 
     @on(
         app,
@@ -260,17 +254,17 @@ def register(app: Dash, access: Access) -> None:
             return no_update, is_over, no_update
         return _body(study, scheme), is_over, stamp
 
+
+def _register_buttons(app: Dash, access: Access) -> None:
     @on(
         app,
         Output("study-trouble", "children"),
         Output("address", "href", allow_duplicate=True),
-        Input({"study-do": "preregister"}, "n_clicks"),
-        Input({"study-do": "run"}, "n_clicks"),
-        Input({"study-do": "delete"}, "n_clicks"),
+        Input({"study-do": ALL}, "n_clicks"),
         State("address", "pathname"),
         prevent_initial_call=True,
     )
-    def do(_: Any, __: Any, ___: Any, path: str) -> Any:
+    def do(_: Any, path: str) -> Any:
         asked = ctx.triggered_id
         if not isinstance(asked, dict) or not any(t["value"] for t in ctx.triggered):
             return no_update, no_update
@@ -294,7 +288,7 @@ def register(app: Dash, access: Access) -> None:
         if not clicks:
             return no_update
         study = access.client(path).study(_number(path))
-        return {"content": csv(study.found), "filename": f"study-{study.id}.csv", "type": "text/csv"}
+        return {"content": study.csv(), "filename": f"study-{study.id}.csv", "type": "text/csv"}
 
 
 def _do(study: Study, what: str) -> None:

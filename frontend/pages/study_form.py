@@ -55,7 +55,7 @@ def _role(role: RoleCard) -> Any:
                 id={"study-role": role.name},
                 label=f"{role.title} ({need})",
                 description=role.help,
-                placeholder="from lineage, groups and tags; or a filter such as group:sam",
+                placeholder="From lineage; or a filter: group:sam",
                 debounce=400,
             ),
             html.Div(id={"study-cast": role.name}, className="quiet cast"),
@@ -152,29 +152,32 @@ def register(app: Dash, access: Access) -> None:
         ids: list[dict[str, str]],
         path: str,
     ) -> tuple[Any, list[Any], Any]:
-        roles = {i["study-role"]: text for i, text in zip(ids, filters, strict=True) if text and text.strip()}
         asked: dict[str, Any] = {
-            "roles": roles,
+            "roles": {i["study-role"]: f for i, f in zip(ids, filters, strict=True) if f and f.strip()},
             "probe": int(probe),
             "train_probe": int(train) if train else None,
             "measures": measures,
             "match": match or "seed",
             "level": level if isinstance(level, (int, float)) else 0.05,
+            "name": name or "",
         }
-        project = access.client(path).project_numbered(int(path.split("/")[2]))
         clicked = {"study-run": run, "study-register": registered, "study-draft": draft}
         button = ctx.triggered_id if isinstance(ctx.triggered_id, str) and clicked.get(ctx.triggered_id) else ""
-        try:
-            if button:
-                return (
-                    no_update,
-                    [no_update] * len(ids),
-                    _made(project, template, {**asked, "name": name or ""}, button),
-                )
-            found = project.plan_study(template, **asked)
-        except ClientError as error:
-            return trouble(str(error)), [""] * len(ids), no_update
-        return _planned(found), [_cast(found, i["study-role"]) for i in ids], no_update
+        return _answered(access.client(path), path, template, asked, [i["study-role"] for i in ids], button)
+
+
+def _answered(
+    client: Client, path: str, template: str, asked: dict[str, Any], roles: list[str], button: str
+) -> tuple[Any, list[Any], Any]:
+    """The plan in words, who plays each role, and where to go."""
+    try:
+        project = client.project_numbered(int(path.split("/")[2]))
+        if button:
+            return no_update, [no_update] * len(roles), _made(project, template, asked, button)
+        found = project.plan_study(template, **asked)
+    except ClientError as error:
+        return trouble(str(error)), [""] * len(roles), no_update
+    return _planned(found), [_cast(found, role) for role in roles], no_update
 
 
 def _made(project: Project, template: str, asked: dict[str, Any], button: str) -> str:

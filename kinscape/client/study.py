@@ -1,5 +1,7 @@
 """A study: preregistered, run, read."""
 
+import csv
+import io
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -8,11 +10,15 @@ from kinscape.backend.contracts import studies as contract
 from kinscape.client.comparison import Comparison
 from kinscape.client.http import ClientError, Http
 
+# What a spreadsheet takes for a formula.
+FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 # Columns of ``results``, in the order of a paper's table.
 COLUMNS = (
     "suite",
     "measure",
+    "title",
     "contrast",
+    "kind",
     "effect",
     "low",
     "high",
@@ -133,6 +139,10 @@ class Study:
         """The sentences of its page."""
         return self.found.verdict
 
+    def csv(self) -> str:
+        """All effects as CSV; text that a spreadsheet would run stays text."""
+        return effects_csv(self.found)
+
     def delete(self) -> None:
         """Delete it, unless it is preregistered; its comparison stays."""
         self._http.delete(f"/studies/{self.id}")
@@ -156,3 +166,21 @@ def _selector(chosen: Any) -> Any:
         return chosen
     some: Sequence[Any] = chosen if isinstance(chosen, (list, tuple)) else [chosen]
     return [one if isinstance(one, (int, str)) else one.id for one in some]
+
+
+def effects_csv(found: contract.StudyResults) -> str:
+    """All effects of a study as CSV; text that a spreadsheet would run stays text."""
+    out = io.StringIO()
+    table = csv.writer(out, lineterminator="\n")
+    table.writerow(COLUMNS)
+    for effect in found.effects:
+        values = effect.model_dump()
+        table.writerow([_field(values[name]) for name in COLUMNS])
+    return out.getvalue()
+
+
+def _field(value: Any) -> str:
+    if value is None:
+        return ""
+    text = repr(value) if isinstance(value, float) else str(value)
+    return f"'{text}" if isinstance(value, str) and text[:1] in FORMULAS else text

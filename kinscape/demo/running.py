@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
-from kinscape.client import Client, Project
+from kinscape.client import Client, ClientError, Project
 from kinscape.demo.studies import STUDIES, DemoStudy
 from kinscape.demo.training import accuracy
 from kinscape.demo.zoo import ZooNetwork, zoo
@@ -105,6 +105,8 @@ def in_background(token: str) -> Callable[[str], None]:
 def run(url: str, token: str | None, study: str = "") -> int:
     """Fill the project `demo`, or that of one study; what is there already is kept."""
     with Client(url, token) as client:
+        if study and study not in STUDIES:
+            raise ClientError(f"There is no demo of {study!r}; there are {', '.join(STUDIES)}.")
         if study:
             return _run_study(client, STUDIES[study])
         project = _project(client, PROJECT)

@@ -69,7 +69,10 @@ def test_a_real_call_is_drawn_and_odd_values_break_nothing(server: Server) -> No
         **asked,
         "output": "page.children",
         "outputs": {"id": "page", "property": "children"},
-        "state": [{"id": "address", "property": "search", "value": ""}],
+        "state": [
+            {"id": "address", "property": "search", "value": ""},
+            {"id": "scheme", "property": "data", "value": "light"},
+        ],
     }
     assert "page" in post(server, page).json()["response"]
     for value in (None, 7, [], {"a": 1}, "x" * 10_000, "/projects/999999999999999999999999", "/projects/1/compare"):

@@ -1,0 +1,115 @@
+"""The verbs of studies and lineage: `kinscape study`, `kinscape describe`."""
+
+import argparse
+import csv
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from kinscape.backend.contracts.studies import StudyState
+from kinscape.client import Checkpoint, Client, ClientError, Project
+
+Pairs = Callable[[Sequence[str]], dict[str, str]]
+FIELDS = ("group", "parent", "init_of", "teacher", "run", "step")
+VERBS = ("study", "describe")
+# A column of this beginning is a tag.
+TAG = "tag:"
+
+
+def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """The grammar of these verbs."""
+    study = verbs.add_parser("study", help="questions with their test").add_subparsers(dest="what", required=True)
+    study.add_parser("list", help="list the kinds of studies, with their roles")
+    run = study.add_parser("run", help="run a study and print what it found")
+    run.add_argument("template", help="its kind: see `kinscape study list`")
+    run.add_argument("--project", required=True)
+    run.add_argument("--probe", required=True)
+    run.add_argument("--train-probe")
+    run.add_argument("--role", action="append", default=[], metavar="ROLE=FILTER", help="such as teacher=group:teacher")
+    run.add_argument("--measure", action="append", default=[], help="instead of the study's own; several times")
+    run.add_argument("--match", default="seed", help="tag that pairs networks where lineage does not (seed)")
+    run.add_argument("--level", type=float, default=0.05)
+    run.add_argument("--name", default="")
+    run.add_argument("--preregister", action="store_true", help="freeze what is asked before anything is computed")
+    run.add_argument("--csv", type=Path, help="file to write all effects to")
+    describe = verbs.add_parser("describe", help="give checkpoints their groups, lineage and tags from a table")
+    describe.add_argument("table", type=Path, help=f"CSV: name and any of {', '.join(FIELDS)}, {TAG}seed, …")
+    describe.add_argument("--project", required=True)
+
+
+def talk(client: Client, given: argparse.Namespace, pairs: Pairs) -> int:
+    """One of these verbs, on a running server."""
+    if given.verb == "describe":
+        return describe(client.project(given.project), given)
+    return study(client, given, pairs)
+
+
+def study(client: Client, given: argparse.Namespace, pairs: Pairs) -> int:
+    """List the kinds of studies, or run one."""
+    if given.what == "list":
+        for template in client.study_templates():
+            print(f"{template.name}: {template.question}")
+            for role in template.roles:
+                print(f"  {role.name}{'' if role.fewest else ' (optional)'}: {role.help}")
+        return 0
+    made = client.project(given.project).study(
+        given.template,
+        roles=dict(pairs(given.role)),
+        probe=given.probe,
+        train_probe=given.train_probe,
+        measures=given.measure or None,
+        match=given.match,
+        level=given.level,
+        name=given.name,
+    )
+    if given.preregister:
+        registered = made.preregister()
+        print(f"preregistered {registered.time:%Y-%m-%d %H:%M} UTC, hash {registered.hash}")
+    made.run().wait()
+    for sentence in [*made.verdict, *made.found.warnings]:
+        print(sentence)
+    if given.csv is not None:
+        given.csv.write_text(made.csv(), encoding="utf-8")
+    print(made.url)
+    return 0 if made.details.state is StudyState.DONE else 1
+
+
+def describe(project: Project, given: argparse.Namespace) -> int:
+    """Give checkpoints what a table says of them; a row that is refused does not stop the others."""
+    with given.table.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file)
+        columns = list(reader.fieldnames or [])
+        rows = list(reader)
+    unknown = [c for c in columns if c not in ("name", *FIELDS) and not c.startswith(TAG)]
+    if "name" not in columns or unknown:
+        wrong = f"does not know {', '.join(map(repr, unknown))}" if unknown else "has no column 'name'"
+        raise ClientError(f"{given.table} {wrong}; columns are name, {', '.join(FIELDS)} and {TAG}NAME.")
+    there = {c.name: c for c in project.checkpoints()}
+    failed = 0
+    for row in rows:
+        name = row["name"] or ""
+        try:
+            if name not in there:
+                raise ClientError(f"There is no checkpoint named {name!r}.")
+            there[name].edit(**_change(row, there[name]))
+            print(f"{name}: described")
+        except ClientError as error:
+            failed += 1
+            print(f"{name}: {error}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _change(row: dict[str, Any], checkpoint: Checkpoint) -> dict[str, Any]:
+    """What a row changes: columns that are there, empty ones included; a row that ends early leaves the rest."""
+    change: dict[str, Any] = {key: row[key] for key in FIELDS if row.get(key) is not None}
+    if "step" in change:
+        step = change.pop("step").strip()
+        if step and not step.isdecimal():
+            raise ClientError(f"step must be a whole number, not {step!r}.")
+        if step:
+            change["step"] = int(step)
+    tags = {key.removeprefix(TAG): value for key, value in row.items() if key and key.startswith(TAG)}
+    if tags:
+        change["tags"] = {k: v for k, v in {**checkpoint.tags, **tags}.items() if v}
+    return change

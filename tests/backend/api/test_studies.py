@@ -1,0 +1,190 @@
+"""Studies through a real server: made, preregistered, run, read."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kinscape import Client
+from kinscape.cli import main
+from kinscape.client import ClientError, Project
+from tests.conftest import Server
+
+LENET = {"architecture": "lenet", "arguments": {"classes": 10}}
+
+
+@pytest.fixture(scope="module")
+def school(client: Client, networks: list[Path], probe_file: Path) -> Project:
+    """Three teachers, each with a student."""
+    project = client.create_project("school")
+    for i in range(3):
+        project.upload_checkpoint(networks[i], name=f"t{i}", group="teacher", tags={"seed": str(i)}, **LENET)
+        project.upload_checkpoint(
+            networks[3 + i], name=f"s{i}", group="kd", tags={"seed": str(i)}, teacher=f"t{i}", init_of=f"t{i}", **LENET
+        )
+    project.upload_probe(probe_file, name="digits")
+    return project
+
+
+def test_a_study_computes_its_own_pairs_and_no_others(school: Project) -> None:
+    plan = school.plan_study("distillation", probe="digits", measures=["disagreement"])
+    assert [m.name for m in plan.roles["teacher"]] == ["t0", "t1", "t2"]
+    assert [(m.name, m.unit) for m in plan.roles["student"]] == [("s0", "t0"), ("s1", "t1"), ("s2", "t2")]
+    # Three students with their teacher, three pairs of teachers.
+    assert (plan.cells_new, plan.power.units, plan.power.smallest_p) == (6, 3, 1 / 8)
+    assert "5 teachers are needed" in plan.power.sentence
+    study = school.study("distillation", probe="digits", measures=["disagreement"]).run().wait(timeout_s=120)
+    assert study.state == "done"
+    matrix = study.comparison.matrix("disagreement")
+    names = study.comparison.labels
+    known = np.isfinite(matrix.values)
+    assert known[names.index("s0"), names.index("t0")]
+    assert not known[names.index("s0"), names.index("t1")]
+    reasons = [text for place, text in matrix.reasons.items() if place == (names.index("s0"), names.index("t1"))]
+    assert reasons == ["Not asked for: this comparison names its pairs."]
+
+
+def test_its_numbers_are_those_of_the_matrix(school: Project) -> None:
+    study = school.study(
+        "distillation",
+        roles={"teacher": "group:teacher", "student": "group:kd"},
+        probe="digits",
+        measures=["disagreement", "linear-cka"],
+    )
+    study.run().wait(timeout_s=120)
+    whole = school.compare(checkpoints=[c.id for c in school.checkpoints()], probe="digits", measures=["disagreement"])
+    whole.wait(timeout_s=120)
+    matrix = whole.matrix("disagreement")
+    names = whole.labels
+
+    def of(a: str, b: str) -> float:
+        return float(matrix.values[names.index(a), names.index(b)])
+
+    own = [of(f"s{i}", f"t{i}") for i in range(3)]
+    others = [np.mean([of(f"t{i}", f"t{j}") for j in range(3) if j != i]) for i in range(3)]
+    effects = {(e.measure, e.contrast): e for e in study.found.effects}
+    assert effects["disagreement", "student"].effect == pytest.approx(np.mean(own))
+    contrast = effects["disagreement", "student − independent"]
+    assert contrast.effect == pytest.approx(np.mean(np.subtract(own, others)))
+    assert contrast.smallest_p == 1 / 8
+    assert contrast.n == 3
+    told = [s for s in study.verdict if s.startswith("student − independent")]
+    assert told
+    assert "3 teachers cannot show one" in told[0]
+    assert study.csv().count("\n") == len(study.found.effects) + 1
+
+
+def test_what_is_frozen_stays_frozen(school: Project) -> None:
+    study = school.study("distillation", probe="digits", measures=["hellinger"], name="frozen")
+    registered = study.preregister(level=0.1)
+    assert registered.hash == study.details.hash
+    assert registered.cells_known == 0
+    assert registered.specification.level == 0.1
+    with pytest.raises(ClientError, match="is preregistered"):
+        study.preregister()
+    study.change(level=0.05)
+    assert [c.what for c in study.details.changes] == ["level 0.1 → 0.05"]
+    assert study.details.registration == registered
+    assert study.details.hash != registered.hash
+    study.run().wait(timeout_s=120)
+    with pytest.raises(ClientError, match="has run"):
+        study.change(roles={"teacher": ["t0"], "student": ["s0"]})
+    with pytest.raises(ClientError, match="stays, whatever it found"):
+        study.delete()
+    late = school.study("distillation", probe="digits", measures=["hellinger"]).run()
+    with pytest.raises(ClientError, match="what was seen cannot be registered"):
+        late.preregister()
+    late.wait(timeout_s=60)
+    late.delete()
+    assert late.id not in [s.id for s in school.studies()]
+
+
+def test_numbers_seen_before_are_told(school: Project) -> None:
+    first = school.study("distillation", probe="digits", measures=["total-variation"]).run().wait(timeout_s=120)
+    second = school.study("distillation", probe="digits", measures=["total-variation"], name="again")
+    assert first.details.hash == second.details.hash
+    assert second.preregister().cells_known == 6
+
+
+@pytest.mark.parametrize(
+    ("template", "asked", "sentence"),
+    [
+        ("alchemy", {}, "There is no study 'alchemy'; there are compression"),
+        ("distillation", {"roles": {"pupil": "group:kd"}}, "has no role 'pupil'; its roles: teacher, student"),
+        ("distillation", {"roles": {"teacher": "group:nobody"}}, "needs 1 or more and has 0 checkpoints"),
+        ("distillation", {"roles": {"teacher": ["nobody"]}}, "there is no ready checkpoint 'nobody'"),
+        ("distillation", {"probe": "nowhere"}, "There is no probe set 'nowhere'"),
+        ("sharp-minima", {"roles": {"base": "group:teacher", "condition": "group:kd"}}, "needs a probe set of train"),
+        ("distillation", {"measures": ["magic"]}, "Unknown measure 'magic'"),
+        ("distillation", {"level": 0.7}, "less than or equal to 0.5"),
+    ],
+)
+def test_what_is_wrong_is_said(school: Project, template: str, asked: dict[str, object], sentence: str) -> None:
+    with pytest.raises(ClientError, match=sentence):
+        school.plan_study(template, **{"probe": "digits", **asked})  # type: ignore[arg-type]
+
+
+def test_a_comparison_of_named_pairs_refuses_what_it_does_not_hold(school: Project) -> None:
+    ids = [c.id for c in school.checkpoints()]
+    for pair in ([ids[0], ids[0]], [ids[0], 10**9]):
+        with pytest.raises(ClientError, match="is not one of two different checkpoints"):
+            school.compare(checkpoints=ids, probe="digits", measures=["disagreement"], pairs=[pair])  # type: ignore[list-item]
+    named = school.compare(checkpoints=ids, probe="digits", measures=["disagreement"], pairs=[(ids[0], ids[1])])
+    named.wait(timeout_s=60)
+    with pytest.raises(ClientError, match="names its pairs"):
+        named.add(ids)
+
+
+def test_an_unrun_study_has_nothing_to_show(school: Project) -> None:
+    study = school.study("seeds", roles={"seeds": "group:teacher"}, probe="digits", measures=["accuracy"])
+    with pytest.raises(ClientError, match="has not been run"):
+        _ = study.found
+    with pytest.raises(ClientError, match="has not been run"):
+        _ = study.comparison
+
+
+def test_a_deleted_checkpoint_leaves_its_role(client: Client, networks: list[Path], probe_file: Path) -> None:
+    project = client.create_project("leaving")
+    for i in range(4):
+        project.upload_checkpoint(networks[i], name=f"n{i}", group="g", **LENET)
+    project.upload_probe(probe_file, name="digits")
+    study = project.study("seeds", roles={"seeds": "group:g"}, probe="digits", measures=["accuracy"])
+    next(c for c in project.checkpoints() if c.name == "n3").delete()
+    study.refresh()
+    assert [m.name for m in study.details.roles["seeds"]] == ["n0", "n1", "n2"]
+    study.run().wait(timeout_s=60)
+    assert study.found.effects[0].n == 3
+
+
+def test_the_command_line_runs_a_study(
+    server: Server, school: Project, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    table = tmp_path / "effects.csv"
+    base = ["--url", server.url, "--token", ""]
+    assert main([*base, "study", "list"]) == 0
+    assert "distillation: Do students" in capsys.readouterr().out
+    asked = ["--project", school.name, "--probe", "digits", "--measure", "disagreement"]
+    run = ["study", "run", "distillation", *asked, "--role", "teacher=group:teacher", "--role", "student=group:kd"]
+    assert main([*base, *run, "--csv", str(table)]) == 0
+    told = capsys.readouterr().out
+    assert "student − independent" in told
+    assert "/study/" in told
+    assert "student − independent" in table.read_text()
+
+
+def test_a_table_describes_checkpoints(
+    server: Server, client: Client, networks: list[Path], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    project = client.create_project("described")
+    for i in range(2):
+        project.upload_checkpoint(networks[i], name=f"n{i}", tags={"kept": "yes"}, **LENET)
+    table = tmp_path / "lineage.csv"
+    table.write_text("name,group,teacher,step,tag:seed\nn1,kd,n0,12,3\nnobody,x,,,\n")
+    verb = ["--url", server.url, "--token", "", "describe", str(table), "--project", "described"]
+    assert main(verb) == 1
+    assert "There is no checkpoint named 'nobody'" in capsys.readouterr().err
+    found = {c.name: c for c in project.checkpoints()}["n1"]
+    assert (found.group, found.teacher, found.step, found.tags) == ("kd", "n0", 12, {"kept": "yes", "seed": "3"})
+    table.write_text("name,colour\nn1,red\n")
+    assert main(verb) == 1
+    assert "does not know 'colour'" in capsys.readouterr().err

@@ -1,0 +1,1 @@
+"""Studies: roles, analyses, sentences."""

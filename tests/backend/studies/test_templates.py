@@ -1,0 +1,108 @@
+"""Every template: complete, and of measures that there are."""
+
+import pytest
+
+from kinscape.backend.contracts.problems import NotFound
+from kinscape.backend.contracts.studies import Effect
+from kinscape.backend.studies.cast import Candidate, Cast, filled
+from kinscape.backend.studies.template import Template, catalogue, template_named
+from kinscape.backend.studies.verdicts import is_found, power_of, verdict
+from kinscape.worker.measures.catalogue import catalogue as measures
+
+
+@pytest.mark.parametrize("template", catalogue().values(), ids=list(catalogue()))
+def test_a_template_is_complete(template: Template) -> None:
+    card = template.card()
+    assert card.question.endswith("?")
+    assert card.pitfalls
+    assert len({role.name for role in card.roles}) == len(card.roles)
+    for measure in card.measures:
+        assert measure.slug in measures(), measure.slug
+        measures()[measure.slug].card.settings(measure.parameters)
+    names = {role.name for role in card.roles}
+    for roles in template.references.values():
+        assert set(roles) <= names
+    nobody = Cast({}, "seed")
+    assert template.pairs(nobody) == set()
+    assert template.analyses[0].units(nobody)[0] == 0
+
+
+def test_what_there_is_not_is_said_with_what_there_is() -> None:
+    with pytest.raises(NotFound, match="there are compression, critical-layers, distillation"):
+        template_named("alchemy")
+
+
+def test_each_checkpoint_has_one_role() -> None:
+    everyone = [Candidate(i, f"n{i}") for i in range(3)]
+    cast = filled({"first": [0, 1, 1], "second": [1, 2, 9]}, everyone, match="seed")
+    assert {role: [c.id for c in some] for role, some in cast.roles.items()} == {"first": [0, 1], "second": [2]}
+
+
+def effect(**more: object) -> Effect:
+    """A contrast that was found, unless said otherwise."""
+    fields = {
+        "measure": "m",
+        "title": "Measure",
+        "contrast": "a − b",
+        "kind": "contrast",
+        "effect": -0.5,
+        "low": -0.7,
+        "high": -0.3,
+        "p": 0.03,
+        "p_opposite": 1.0,
+        "p_adjusted": 0.04,
+        "p_opposite_adjusted": 1.0,
+        "smallest_p": 1 / 32,
+        "n": 5,
+        "unit": "teachers",
+        "test": "exact sign-flip test over 5 teachers, one-sided",
+        "hypothesis": "closer",
+        "opposite": "farther",
+    }
+    return Effect.model_validate({**fields, **more})
+
+
+def test_a_sentence_has_effect_interval_and_test() -> None:
+    (told,) = verdict([effect()], 0.05)
+    assert told == (
+        "a − b: closer. Measure differs by -0.500 (95 % -0.700 to -0.300); "
+        "exact sign-flip test over 5 teachers, one-sided, adjusted p = .040."
+    )
+
+
+def test_what_was_not_found_is_not_claimed() -> None:
+    (told,) = verdict([effect(p_adjusted=0.06)], 0.05)
+    assert "no difference beyond chance" in told
+    assert "closer" not in told
+    assert not is_found(effect(p_adjusted=0.05), 0.05)
+
+
+def test_the_opposite_is_said_to_be_against_the_hypothesis() -> None:
+    (told,) = verdict([effect(p_adjusted=1.0, p_opposite_adjusted=0.01, effect=0.5)], 0.05)
+    assert "farther, against the hypothesis" in told
+    assert "p = .010" in told
+
+
+def test_too_few_units_are_told_and_not_taken_for_no_difference() -> None:
+    (told,) = verdict([effect(p_adjusted=0.25, smallest_p=0.25, n=2)], 0.05)
+    assert "2 teachers cannot show one, the smallest p is 0.25" in told
+
+
+def test_measures_that_say_the_same_share_a_sentence() -> None:
+    told = verdict([effect(), effect(title="Other"), effect(title="Third", p_adjusted=0.9)], 0.05)
+    assert len(told) == 2
+    assert "closer in 2 of 3 measures" in told[0]
+    assert "So does Other." in told[0]
+    assert "no difference beyond chance in 1 of 3 measures" in told[1]
+
+
+def test_power_is_told_before_anything_is_seen() -> None:
+    few = power_of(4, "teachers", 0.05)
+    assert few.smallest_p == 1 / 16
+    assert few.detectable is None
+    assert "5 teachers are needed" in few.sentence
+    assert power_of(1, "teachers", 0.05).sentence.startswith("1 teacher:")
+    assert power_of(0, "teachers", 0.05).smallest_p is None
+    many = power_of(10, "seeds", 0.05)
+    assert many.detectable is not None
+    assert few.units == 4

@@ -1,0 +1,75 @@
+"""Asking a question by a study, as a person does."""
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from kinscape import Client
+from kinscape.client import Project
+
+LENET = {"architecture": "lenet", "arguments": {"classes": 10}}
+
+
+@pytest.fixture(scope="module")
+def school(client: Client, networks: list[Path], probe_file: Path) -> Project:
+    """Three teachers, each with a student."""
+    project = client.create_project("school of the journey")
+    for i in range(3):
+        project.upload_checkpoint(networks[i], name=f"t{i}", group="teacher", **LENET)
+        project.upload_checkpoint(networks[3 + i], name=f"s{i}", group="kd", teacher=f"t{i}", init_of=f"t{i}", **LENET)
+    project.upload_probe(probe_file, name="digits")
+    return project
+
+
+def test_from_the_library_to_a_verdict(page: Page, school: Project) -> None:
+    page.goto(f"/projects/{school.id}")
+    page.get_by_role("link", name="Studies").click()
+    expect(page.locator("h1")).to_have_text("Studies")
+    page.get_by_role("link", name=re.compile("Knowledge distillation")).click()
+    plan = page.locator("#study-plan")
+    expect(plan).to_contain_text("cells new")
+    expect(plan).to_contain_text("3 teachers: the smallest one-sided p is 0.125, above 0.05")
+    expect(page.locator(".cast").first).to_have_text("3, from lineage, groups and tags: t0, t1, t2")
+    teachers = page.get_by_label("Teachers (1 or more)")
+    teachers.fill("group:nobody")
+    expect(plan).to_contain_text("needs 1 or more and has 0 checkpoints")
+    teachers.fill("group:teacher")
+    expect(page.locator(".cast").first).to_contain_text("3, filter group:teacher: t0, t1, t2")
+    page.get_by_label("Name", exact=True).fill("Do they learn?")
+    page.get_by_role("button", name="Preregister and run").click()
+    expect(page.locator("h1")).to_have_text("Do they learn?")
+    expect(page.locator(".study-head .badge")).to_have_text("done", timeout=60_000)
+    expect(page.locator(".answers .answer").first).to_contain_text("student − independent")
+    expect(page.locator("aside")).to_contain_text("No number had been computed before.")
+    expect(page.locator(".study-figures figure")).to_have_count(3)
+    expect(page.locator(".study-figures .main-svg").first).to_be_visible()
+    address = page.url
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Save the table as CSV").click()
+    assert "student − independent" in Path(saved.value.path()).read_text()
+    page.get_by_role("link", name="Its comparison").click()
+    expect(page).to_have_url(re.compile(r"/comparison/\d+"))
+    expect(page.locator("h1")).to_contain_text("Study: Do they learn?")
+    page.goto(address)
+    expect(page.locator("h1")).to_have_text("Do they learn?")
+
+
+def test_a_draft_waits_and_is_deleted(page: Page, school: Project) -> None:
+    page.goto(f"/projects/{school.id}/studies/new?template=seeds")
+    page.get_by_label("Independent seeds (3 or more)").fill("group:teacher")
+    expect(page.locator(".cast").first).to_contain_text("3, filter group:teacher")
+    page.get_by_role("button", name="Keep as a draft").click()
+    expect(page.locator(".study-head .badge")).to_have_text("draft")
+    expect(page.locator(".study-answer")).to_contain_text("Not run yet")
+    page.get_by_role("button", name="Delete").click()
+    expect(page).to_have_url(re.compile(r"/studies$"))
+    expect(page.locator("#study-list")).not_to_contain_text("draft")
+
+
+def test_a_kind_that_there_is_not_and_a_number_that_there_is_not(page: Page, school: Project) -> None:
+    page.goto(f"/projects/{school.id}/studies/new?template=alchemy")
+    expect(page.locator("#page")).to_contain_text("There is no such study")
+    page.goto("/study/999999")
+    expect(page.locator("#page")).to_contain_text("There is no study 999999")
