@@ -330,6 +330,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from kinscape.demo.running import run
 
             return run(given.url, given.token, given.study)
+        if given.verb == "verify":
+            return cli_studies.verify(given)
         return talk(given)
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("kinscape"):

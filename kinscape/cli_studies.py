@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from kinscape import bundles
 from kinscape.backend.contracts.studies import StudyState
 from kinscape.client import Checkpoint, Client, ClientError, Project
 
 Pairs = Callable[[Sequence[str]], dict[str, str]]
 FIELDS = ("group", "parent", "init_of", "teacher", "run", "step")
-VERBS = ("study", "describe")
+VERBS = ("study", "describe", "reproduce")
 # A column of this beginning is a tag.
 TAG = "tag:"
 
@@ -36,13 +37,52 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     describe = verbs.add_parser("describe", help="give checkpoints their groups, lineage and tags from a table")
     describe.add_argument("table", type=Path, help=f"CSV: name and any of {', '.join(FIELDS)}, {TAG}seed, …")
     describe.add_argument("--project", required=True)
+    bundle = study.add_parser("bundle", help="write everything that a study's numbers depend on to one file")
+    bundle.add_argument("number", type=int)
+    bundle.add_argument("output", type=Path)
+    bundle.add_argument("--without-files", action="store_true", help="refer to checkpoints and probe sets by hash")
+    verify = verbs.add_parser("verify", help="say whether anything in a bundle was changed; needs no server")
+    verify.add_argument("bundle", type=Path)
+    again = verbs.add_parser("reproduce", help="compute every number of a bundle again, and list the differences")
+    again.add_argument("bundle", type=Path)
+    again.add_argument("--url", default=argparse.SUPPRESS, help="server to compute on")
+    again.add_argument("--project", default="", help="name of the project to make")
 
 
 def talk(client: Client, given: argparse.Namespace, pairs: Pairs) -> int:
     """One of these verbs, on a running server."""
     if given.verb == "describe":
         return describe(client.project(given.project), given)
+    if given.verb == "reproduce":
+        return reproduce(client, given)
     return study(client, given, pairs)
+
+
+def verify(given: argparse.Namespace) -> int:
+    """Say whether anything in a bundle was changed."""
+    bundle = bundles.opened(given.bundle)
+    wrong = bundles.faults(bundle)
+    for sentence in wrong:
+        print(sentence)
+    if not wrong:
+        study_of = bundle.manifest.study
+        print(f"{len(bundle.cells)} cells of {study_of.name!r} are as they were made; root {bundle.root}")
+    return 1 if wrong else 0
+
+
+def reproduce(client: Client, given: argparse.Namespace) -> int:
+    """Compute every number of a bundle again."""
+    found = bundles.reproduce(bundles.opened(given.bundle), client, project=given.project)
+    for d in found.beyond:
+        print(f"{d.cell}, {d.column}: {d.before!r} before, {d.after!r} now, tolerance {d.tolerance:g}")
+    for cell in found.missing:
+        print(f"{cell}: no number now")
+    told = f"{found.equal} numbers equal bit for bit, {found.within} within their tolerance"
+    if found.within:
+        told += f" (at most {found.largest:.2g} apart)"
+    print(f"{told}, {len(found.beyond)} beyond, {len(found.missing)} missing")
+    print(found.study.url)
+    return 0 if found.holds else 1
 
 
 def study(client: Client, given: argparse.Namespace, pairs: Pairs) -> int:
@@ -52,6 +92,9 @@ def study(client: Client, given: argparse.Namespace, pairs: Pairs) -> int:
             print(f"{template.name}: {template.question}")
             for role in template.roles:
                 print(f"  {role.name}{'' if role.fewest else ' (optional)'}: {role.help}")
+        return 0
+    if given.what == "bundle":
+        print(client.study(given.number).bundle(given.output, files=not given.without_files))
         return 0
     made = client.project(given.project).study(
         given.template,

@@ -79,6 +79,9 @@ def _buttons(d: Described) -> list[Any]:
         found.append(link("Its comparison", f"/comparison/{d.comparison}", className="button"))
         found.append(html.Button("Save the table as CSV", id="study-csv", className="button"))
         found.append(dcc.Download(id="study-download"))
+        bundle = f"/api/v1/studies/{d.id}/bundle"
+        told = "Checkpoints, probe sets, numbers and hashes: kinscape verify, kinscape reproduce"
+        found.append(html.A("Save the bundle", href=bundle, download="", className="button", title=told))
     return found
 
 
@@ -227,8 +230,27 @@ def _about(d: Described) -> list[Any]:
         html.P(d.template.method),
         html.P(f"On {d.probe}{train}; measures: {', '.join(d.measures)}; level {d.level:g}.", className="quiet"),
         html.P(f"Source: {d.template.source}.", className="quiet"),
-        html.P(["Study ", html.Code(d.hash[:16], title=d.hash)], className="quiet"),
+        html.H2("Cite and reproduce"),
+        html.P(
+            [
+                "Its bundle holds all that the numbers depend on: ",
+                html.Code("kinscape reproduce BUNDLE"),
+                " computes them again.",
+            ]
+        ),
+        html.Pre(_bibtex(d), className="citation", tabIndex=0),
     ]
+
+
+def _bibtex(d: Described) -> str:
+    """How a paper refers to a study."""
+    time = d.created if d.registration is None else d.registration.time
+    title = d.name.replace("{", "(").replace("}", ")").replace("\\", "/")
+    return (
+        f"@misc{{kinscape-{d.hash[:8]},\n  title = {{{title}}},\n  howpublished = {{Kinscape study, "
+        "{d.template.name}}},\n"
+        f"  note = {{SHA-256 {d.hash}}},\n  year = {{{time.year}}}\n}}"
+    )
 
 
 def register(app: Dash, access: Access) -> None:

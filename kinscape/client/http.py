@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -89,6 +90,22 @@ class Http:
     def get(self, path: str, **params: Any) -> Any:
         """The JSON at a path."""
         return self.request("GET", path, params=params).json()
+
+    def download(self, path: str, target: Path) -> None:
+        """Write what is at a path to a file, in pieces; a file that is there is replaced when all of it has come."""
+        part = target.with_name(f"{target.name}.part")
+        try:
+            with self._pool.stream("GET", path, headers=self._headers) as answer:
+                if answer.status_code >= 400:
+                    answer.read()
+                    raise _error(answer)
+                with part.open("wb") as file:
+                    for piece in answer.iter_bytes():
+                        file.write(piece)
+        except httpx.TransportError as error:
+            part.unlink(missing_ok=True)
+            raise ClientError(f"The server at {self.url} does not answer ({error}).") from error
+        part.replace(target)
 
     def every(self, path: str) -> list[Any]:
         """All entries of a list, however many answers it takes."""

@@ -4,6 +4,7 @@ import csv
 import io
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from kinscape.backend.contracts import studies as contract
@@ -142,6 +143,21 @@ class Study:
     def csv(self) -> str:
         """All effects as CSV; text that a spreadsheet would run stays text."""
         return effects_csv(self.found)
+
+    def bundle(self, path: str | Path, *, files: bool = True) -> Path:
+        """Everything that its numbers depend on, the numbers and their hashes, as one zip archive.
+
+        ``kinscape verify`` says whether one was changed, ``kinscape reproduce`` computes it again elsewhere.
+
+        Args:
+            files: whether checkpoints and probe sets are in it; else it refers to them by hash.
+
+        Raises:
+            ClientError: it was not run yet.
+        """
+        path = Path(path)
+        self._http.download(f"/studies/{self.id}/bundle?files={str(files).lower()}", path)
+        return path
 
     def delete(self) -> None:
         """Delete it, unless it is preregistered; its comparison stays."""

@@ -17,7 +17,7 @@ GRAVE = ("serious", "critical")
 # What a page has when it is drawn.
 DRAWN = (
     "#matrix-cells[data-drawn], .thumb[data-drawn], .point, .model-table, #picture .picture, #picture .empty, "
-    ".ag-row, .card, #comparison-list, #project-name, .study"
+    ".ag-row, .card, #comparison-list, #project-name, .study, #study-plan p, .answers"
 )
 
 
@@ -50,7 +50,10 @@ def paths(client: Client, networks: list[Path], digits_train: Path, probe_file: 
     ).wait(timeout_s=180)
     pair = f"a={models[0].id}&b={models[1].id}"
     place = f"/projects/{project.id}"
-    own = ["/", "/new", "/measures", place, f"{place}/compare", f"{place}/comparisons"]
+    study = project.study("seeds", roles={"seeds": models}, probe="digits", measures=["disagreement", "accuracy"])
+    study.run().wait(timeout_s=60)
+    own = ["/", "/new", "/measures", place, f"{place}/compare", f"{place}/comparisons", f"{place}/studies"]
+    own += [f"{place}/studies/new?template=seeds", f"/study/{study.id}"]
     return own + [f"/comparison/{comparison.id}?tab={tab}&{pair}" for tab in TABS]
 
 

@@ -1,9 +1,13 @@
 """Studies: made, preregistered, run, read."""
 
-from fastapi import APIRouter, Request, Response
+from typing import Annotated
 
-from kinscape.backend.actions import studies
-from kinscape.backend.api.parts import Paged, RowId, Transaction
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import StreamingResponse
+from starlette.background import BackgroundTask
+
+from kinscape.backend.actions import bundles, studies
+from kinscape.backend.api.parts import Opened, Paged, RowId, Transaction
 from kinscape.backend.contracts.studies import (
     LevelChoice,
     Study,
@@ -15,6 +19,8 @@ from kinscape.backend.contracts.studies import (
 )
 
 router = APIRouter(tags=["studies"])
+CHUNK = 1 << 20
+WithFiles = Annotated[bool, Query(description="Whether checkpoints and probe sets are in it.")]
 
 
 @router.get("/studies/templates")
@@ -76,3 +82,15 @@ def run(session: Transaction, request: Request, study: RowId) -> Study:
 def results(session: Transaction, study: RowId) -> StudyResults:
     """What a study found, as far as its numbers are there."""
     return studies.results(session, study)
+
+
+@router.get("/studies/{study}/bundle", response_class=StreamingResponse)
+def bundle(session: Transaction, parts: Opened, study: RowId, *, files: WithFiles = True) -> StreamingResponse:
+    """Everything that a study's numbers depend on, the numbers and hashes of all of it, as one zip archive."""
+    file = bundles.written(session, parts.files, study, has_files=files)
+    return StreamingResponse(
+        iter(lambda: file.read(CHUNK), b""),
+        media_type="application/zip",
+        headers={"Content-Disposition": f'attachment; filename="study-{study}.zip"'},
+        background=BackgroundTask(file.close),
+    )
