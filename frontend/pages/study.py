@@ -246,11 +246,15 @@ def _bibtex(d: Described) -> str:
     """How a paper refers to a study."""
     time = d.created if d.registration is None else d.registration.time
     title = d.name.replace("{", "(").replace("}", ")").replace("\\", "/")
-    return (
-        f"@misc{{kinscape-{d.hash[:8]},\n  title = {{{title}}},\n  howpublished = {{Kinscape study, "
-        "{d.template.name}}},\n"
-        f"  note = {{SHA-256 {d.hash}}},\n  year = {{{time.year}}}\n}}"
-    )
+    lines = [
+        f"@misc{{kinscape-{d.hash[:8]},",
+        f"  title = {{{title}}},",
+        f"  howpublished = {{Kinscape study, {d.template.name}}},",
+        f"  note = {{SHA-256 {d.hash}}},",
+        f"  year = {{{time.year}}}",
+        "}",
+    ]
+    return "\n".join(lines)
 
 
 def register(app: Dash, access: Access) -> None:
