@@ -22,6 +22,7 @@ from kinscape.backend.contracts.cell_arrays import Cells
 from kinscape.backend.contracts.cells import Reason, Why
 from kinscape.backend.contracts.jobs import (
     AddBuiltin,
+    Derive,
     Forward,
     InspectCheckpoint,
     InspectProbe,
@@ -40,6 +41,7 @@ from kinscape.backend.store.database import Database, queue_after_commit
 from kinscape.backend.store.files import Files, is_full
 from kinscape.backend.store.jobs import Claim
 from kinscape.worker.engine.asked import missing_places
+from kinscape.worker.engine.derivation import derive
 from kinscape.worker.engine.inspection import inspect_checkpoint, inspect_probe, refuse
 from kinscape.worker.engine.materials import Materials
 from kinscape.worker.engine.models import run_model
@@ -207,6 +209,8 @@ def _do(job: Job, lost: threading.Event) -> None:
             inspect_checkpoint(own.database, own.files, job)
         case InspectProbe() | AddBuiltin():
             inspect_probe(own.database, own.files, job)
+        case Derive():
+            derive(own.database, own.files, job)
         case Verify():
             verify(own.database, own.materials, job)
         case Forward():
@@ -237,7 +241,7 @@ def _fail(claim: Claim, sentence: str) -> None:
             reason = Reason(why=Why.FAILED, sentence=sentence)
             places = zip(a.tolist(), b.tolist(), strict=True)
             matrices.write(session, question, Cells.of(dict.fromkeys(places, reason)))
-        if isinstance(job, InspectCheckpoint | InspectProbe | AddBuiltin):
+        if isinstance(job, InspectCheckpoint | InspectProbe | AddBuiltin | Derive):
             refuse(session, job, sentence)
         if isinstance(job, Verify):
             give_up(session, job, sentence)

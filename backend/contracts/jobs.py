@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from kinscape.backend.contracts.comparisons import Precision, Reduction
+from kinscape.backend.contracts.operations import Operation
 from kinscape.backend.contracts.probes import Layout, Scale
 from kinscape.backend.contracts.projects import Id
 
@@ -37,6 +38,7 @@ class JobKind(enum.StrEnum):
     INSPECT_CHECKPOINT = "inspect-checkpoint"
     INSPECT_PROBE = "inspect-probe"
     ADD_BUILTIN = "add-builtin"
+    DERIVE = "derive"
     VERIFY = "verify"
     FORWARD = "forward"
     MODEL = "model"
@@ -46,7 +48,7 @@ class JobKind(enum.StrEnum):
     @property
     def queue(self) -> Queue:
         """Where jobs of this kind wait: what opens files of strangers is kept apart from what computes."""
-        inspection = (JobKind.INSPECT_CHECKPOINT, JobKind.INSPECT_PROBE, JobKind.ADD_BUILTIN)
+        inspection = (JobKind.INSPECT_CHECKPOINT, JobKind.INSPECT_PROBE, JobKind.ADD_BUILTIN, JobKind.DERIVE)
         return Queue.INSPECTION if self in inspection else Queue.COMPUTE
 
 
@@ -65,6 +67,15 @@ class InspectCheckpoint(_Work):
     checkpoint: Id
     weights: str = Field(default="", description="Which set of weights of the file; the usual one when left out.")
     probe: str = Field(default="", description="The probe set that was recorded; found by its samples when left out.")
+
+
+class Derive(_Work):
+    """Make a checkpoint from others, and settle it as if it had been uploaded."""
+
+    kind: Literal[JobKind.DERIVE] = JobKind.DERIVE
+    checkpoint: Id
+    operation: Operation
+    sources: list[Id]
 
 
 class Verify(_Work):
@@ -152,7 +163,7 @@ class Summarise(_Work):
 
 
 Job = Annotated[
-    InspectCheckpoint | InspectProbe | AddBuiltin | Verify | Forward | ModelJob | Tile | Summarise,
+    InspectCheckpoint | InspectProbe | AddBuiltin | Derive | Verify | Forward | ModelJob | Tile | Summarise,
     Field(discriminator="kind"),
 ]
 JOB: TypeAdapter[Job] = TypeAdapter(Job)

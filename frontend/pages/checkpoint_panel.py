@@ -10,6 +10,7 @@ from kinscape.backend.contracts.checkpoints import Level
 from kinscape.client import Checkpoint, ClientError
 from kinscape.frontend.access import Access
 from kinscape.frontend.components.words import fact, kind_badge, state_badge, trouble
+from kinscape.frontend.pages import operations
 from kinscape.frontend.wiring import on
 
 OPENS = {
@@ -17,6 +18,23 @@ OPENS = {
     Level.RECORDED: "everything about outputs and features of its probe set",
     Level.PROGRAM: "everything",
     Level.NETWORK: "everything",
+}
+RELATIVES = ("parent", "init_of", "teacher")
+LABELS = {
+    "name": "Name",
+    "group": "Group",
+    "tags": "Tags",
+    "parent": "Parent (copied from)",
+    "init_of": "Starts like",
+    "teacher": "Teacher",
+    "run": "Run",
+    "step": "Step",
+}
+HINTS = {
+    "group": "seeds",
+    "tags": "seed=0 optim=sgd",
+    **dict.fromkeys(RELATIVES, "name of a checkpoint"),
+    "step": "1000",
 }
 EXPORT = """shapes = ({0: torch.export.Dim.AUTO},)
 program = torch.export.export(model.eval(), (torch.randn(2, 3, 32, 32),), dynamic_shapes=shapes)
@@ -45,6 +63,7 @@ def panel(checkpoint: Described) -> Any:
                 ],
                 className="bar",
             ),
+            *operations.section(checkpoint),
         ],
         className="checkpoint-panel",
     )
@@ -59,10 +78,18 @@ def _next_step(checkpoint: Described) -> list[Any]:
 
 def _fields(checkpoint: Described) -> list[Any]:
     tags = " ".join(f"{k}={v}" for k, v in checkpoint.tags.items())
-    values = {"name": checkpoint.name, "group": checkpoint.group, "tags": tags, "parent": checkpoint.parent or ""}
-    hints = {"name": "", "group": "seeds", "tags": "seed=0 optim=sgd", "parent": "name of a checkpoint"}
+    values = {
+        "name": checkpoint.name,
+        "group": checkpoint.group,
+        "tags": tags,
+        **{role: getattr(checkpoint, role) or "" for role in RELATIVES},
+        "run": checkpoint.run,
+        "step": "" if checkpoint.step is None else str(checkpoint.step),
+    }
     return [
-        dmc.TextInput(id=f"checkpoint-{name}", label=name.capitalize(), value=value, placeholder=hints[name], size="xs")
+        dmc.TextInput(
+            id=f"checkpoint-{name}", label=LABELS[name], value=value, placeholder=HINTS.get(name, ""), size="xs"
+        )
         for name, value in values.items()
     ]
 
@@ -102,20 +129,28 @@ def tags_of(text: str) -> dict[str, str]:
     return tags
 
 
-def changes(checkpoint: Described, *, name: str, group: str, tags: str, parent: str) -> dict[str, Any]:
-    """What was changed in the fields."""
-    wanted: dict[str, Any] = {
-        "name": name.strip(),
-        "group": group.strip(),
-        "tags": tags_of(tags),
-        "parent": parent.strip(),
-    }
-    known = {**checkpoint.model_dump(include=set(wanted)), "parent": checkpoint.parent or ""}
-    return {k: v for k, v in wanted.items() if v != known[k]}
+def changes(checkpoint: Described, **fields: str) -> dict[str, Any]:
+    """What was changed in the fields.
+
+    Raises:
+        ClientError: a tag or the step cannot be read.
+    """
+    wanted: dict[str, Any] = {name: text.strip() for name, text in fields.items()}
+    wanted["tags"] = tags_of(wanted["tags"])
+    step = wanted.pop("step")
+    if step and not (step.isdecimal() and step.isascii()):
+        raise ClientError(f"The step must be a whole number, not {step!r}.")
+    if step:
+        wanted["step"] = int(step)
+    elif checkpoint.step is not None:
+        raise ClientError("A step can be changed and not taken away; take the run away instead.")
+    known = checkpoint.model_dump(include=set(wanted))
+    return {k: v for k, v in wanted.items() if v != (known[k] or ("" if k in RELATIVES else known[k]))}
 
 
 def register(app: Dash, access: Access) -> None:
-    """Showing the selected checkpoint, and changing it."""
+    """Showing the selected checkpoint, changing it, making others from it."""
+    operations.register(app, access)
 
     def selected(path: str, rows: list[dict[str, Any]] | None) -> Checkpoint | None:
         if not rows:
@@ -144,7 +179,7 @@ def register(app: Dash, access: Access) -> None:
         State("address", "pathname"),
         State("library-changed", "data"),
         State("checkpoint-proposal", "value"),
-        *[State(f"checkpoint-{field}", "value") for field in ("name", "group", "tags", "parent")],
+        *[State(f"checkpoint-{field}", "value") for field in LABELS],
         prevent_initial_call=True,
     )
     def change(save: int | None, delete: int | None, confirm: int | None, *rest: Any) -> tuple[Any, Any]:
@@ -160,7 +195,7 @@ def register(app: Dash, access: Access) -> None:
                 project = access.client(path).project_numbered(int(path.split("/")[2]))
                 project.confirm(checkpoint, architecture=chosen.architecture, arguments=chosen.arguments)
             else:
-                named = dict(zip(("name", "group", "tags", "parent"), (f or "" for f in fields), strict=True))
+                named = dict(zip(LABELS, (f or "" for f in fields), strict=True))
                 checkpoint.edit(**changes(checkpoint, **named))
         except ClientError as error:
             return no_update, trouble(str(error))

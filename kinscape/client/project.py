@@ -79,6 +79,37 @@ class Project:
         number = upload.send(self._http, self.id, path, kind="checkpoint", description=about)
         return self.wait_for(number) if wait else self.checkpoint(number)
 
+    def derive(
+        self,
+        operation: str,
+        of: Sequence[Checkpoint | int | str] | Checkpoint | int | str,
+        *,
+        name: str,
+        group: str = "",
+        tags: dict[str, str] | None = None,
+        **settings: Any,
+    ) -> Checkpoint:
+        """Make a checkpoint from others on the server, and wait until it is ready.
+
+        Args:
+            operation: ``prune`` (share, per_layer, at_random, seed), ``quantise`` (bits, per_tensor), ``reset``
+                (layers; of the checkpoint and the one that they come from), ``randomise`` (layers, seed),
+                ``average`` (of two or more), ``interpolate`` (at; from the first, 0, to the second, 1).
+            of: what it is made of, by value, number or name.
+
+        Raises:
+            ClientError: it cannot be made; the message says why.
+        """
+        several: Sequence[Checkpoint | int | str] = [of] if isinstance(of, (Checkpoint, int, str)) else of
+        body = {
+            "name": name,
+            "group": group,
+            "tags": tags or {},
+            "operation": {"kind": operation, **settings},
+            "of": [one if isinstance(one, (int, str)) else one.id for one in several],
+        }
+        return self.wait_for(self._http.post(f"/projects/{self.id}/checkpoints/derive", json=body)["id"])
+
     def wait_for(self, number: int) -> Checkpoint:
         """Wait until a checkpoint is inspected."""
         return Checkpoint.of(self._http, self._inspected(f"/checkpoints/{number}"))

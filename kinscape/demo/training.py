@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from kinscape.worker.loading.builtin import digits
 from kinscape.worker.loading.registry import build
+from kinscape.worker.operations import pruning, quantising
 
 # Enough for 95 % on the held-out digits.
 EPOCHS = 40
@@ -124,25 +125,17 @@ def _loss(logits: Tensor, x: Tensor, y: Tensor, teacher: nn.Module | None) -> Te
 
 def pruned(model: nn.Module, share: float) -> nn.Module:
     """A copy whose smallest weights, over all matrices together, are zero."""
-    copied = copy.deepcopy(model)
-    matrices = [p for p in copied.parameters() if p.ndim > 1]
-    sizes = torch.cat([p.detach().abs().flatten() for p in matrices])
-    limit = sizes.kthvalue(max(1, int(share * len(sizes)))).values
-    with torch.no_grad():
-        for p in matrices:
-            p.mul_((p.abs() > limit).to(p.dtype))
-    return copied
+    return _with(model, pruning.pruned(model.state_dict(), share=share, per_layer=False, at_random=False, seed=0))
 
 
 def quantised(model: nn.Module, bits: int) -> nn.Module:
     """A copy whose matrices hold 2^bits - 1 values per output channel."""
+    return _with(model, quantising.quantised(model.state_dict(), bits=bits, per_tensor=False))
+
+
+def _with(model: nn.Module, weights: dict[str, Tensor]) -> nn.Module:
     copied = copy.deepcopy(model)
-    top = 2 ** (bits - 1) - 1
-    with torch.no_grad():
-        for p in copied.parameters():
-            if p.ndim > 1:
-                scale = p.abs().flatten(1).amax(1).clamp_min(1e-12).view(-1, *[1] * (p.ndim - 1)) / top
-                p.copy_((p / scale).round().clamp(-top, top) * scale)
+    copied.load_state_dict(weights)
     return copied
 
 

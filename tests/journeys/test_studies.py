@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 
 from kinscape import Client
 from kinscape.client import Project
+from tests.journeys.test_upload_compare_share import select
 
 LENET = {"architecture": "lenet", "arguments": {"classes": 10}}
 
@@ -73,3 +74,19 @@ def test_a_kind_that_there_is_not_and_a_number_that_there_is_not(page: Page, sch
     expect(page.locator("#page")).to_contain_text("There is no such study")
     page.goto("/study/999999")
     expect(page.locator("#page")).to_contain_text("There is no study 999999")
+
+
+def test_a_pruned_copy_is_made_in_the_library(page: Page, client: Client, networks: list[Path]) -> None:
+    project = client.create_project("pruned by hand")
+    project.upload_checkpoint(networks[0], name="whole", **LENET)
+    page.goto(f"/projects/{project.id}")
+    select(page, "whole")
+    page.get_by_text("Make a checkpoint from this one").click()
+    page.get_by_label("Amount").fill("lots")
+    page.get_by_role("button", name="Make", exact=True).click()
+    expect(page.locator("#make-told")).to_contain_text("must be a number (share), not 'lots'")
+    page.get_by_label("Amount").fill("0.9")
+    page.get_by_role("button", name="Make", exact=True).click()
+    expect(page.locator(".ag-row", has_text="whole pruned").first).to_be_visible()
+    found = {c.name: c for c in project.checkpoints()}["whole pruned"]
+    assert (found.parent, found.tags) == ("whole", {"made-by": "prune(share=0.9)"})

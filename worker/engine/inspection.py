@@ -4,7 +4,7 @@ import hashlib
 import json
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from torch import nn
 
 from kinscape.backend.contracts.checkpoints import CheckpointFacts, Level, Mismatch
-from kinscape.backend.contracts.jobs import AddBuiltin, InspectCheckpoint, InspectProbe
+from kinscape.backend.contracts.jobs import AddBuiltin, Derive, InspectCheckpoint, InspectProbe
 from kinscape.backend.contracts.probes import ProbeFacts
 from kinscape.backend.contracts.problems import Unprocessable
 from kinscape.backend.contracts.uploads import State, UploadKind
@@ -95,10 +95,28 @@ def inspect_probe(database: Database, files: Files, job: InspectProbe | AddBuilt
             row.state, row.reason = State.REFUSED, str(refusal)
 
 
-def refuse(session: Session, job: InspectCheckpoint | InspectProbe | AddBuiltin, sentence: str) -> None:
+def settle_derived(session: Session, files: Files, row: CheckpointRow, source: CheckpointRow, digest: str) -> None:
+    """A checkpoint that was made from another one: the same architecture or graph, other weights.
+
+    Args:
+        digest: of the file with its weights.
+
+    Raises:
+        Refusal: it cannot be used.
+    """
+    opened = _open(files, digest, kind=UploadKind.CHECKPOINT)
+    row.upload_hash = digest
+    row.size_bytes = files.path(digest).stat().st_size
+    kept = replace(opened, graph=source.facts.graph)
+    _settle_checkpoint(session, files, row, kept, probe="")
+    if source.facts.tied:
+        row.facts = row.facts.model_copy(update={"tied": source.facts.tied})
+
+
+def refuse(session: Session, job: InspectCheckpoint | InspectProbe | AddBuiltin | Derive, sentence: str) -> None:
     """Give up on an upload that could not be inspected."""
     row: CheckpointRow | ProbeRow | None
-    if isinstance(job, InspectCheckpoint):
+    if isinstance(job, InspectCheckpoint | Derive):
         row = checkpoints.find(session, job.checkpoint)
     else:
         row = probes.get(session, job.probe)

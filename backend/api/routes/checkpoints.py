@@ -2,9 +2,10 @@
 
 from fastapi import APIRouter, Response
 
-from kinscape.backend.actions import checkpoints
+from kinscape.backend.actions import checkpoints, derivations
 from kinscape.backend.api.parts import Paged, RowId, Transaction
 from kinscape.backend.contracts.checkpoints import Checkpoint, CheckpointChange, VerificationRequest
+from kinscape.backend.contracts.operations import DerivationRequest
 
 router = APIRouter(tags=["library"])
 
@@ -13,6 +14,12 @@ router = APIRouter(tags=["library"])
 def of_project(session: Transaction, page: Paged, project: RowId) -> list[Checkpoint]:
     """Checkpoints of a project, newest first."""
     return page.of(checkpoints.of_project(session, project, page.window))
+
+
+@router.post("/projects/{project}/checkpoints/derive", status_code=202)
+def derive(session: Transaction, project: RowId, wanted: DerivationRequest) -> Checkpoint:
+    """Make a checkpoint from others: pruned, quantised, reset, drawn again, averaged, interpolated."""
+    return derivations.derive(session, project, wanted)
 
 
 @router.get("/comparisons/{comparison}/checkpoints")

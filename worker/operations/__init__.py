@@ -1,0 +1,1 @@
+"""New weights from old ones: pruned, quantised, reset, drawn again, averaged."""
