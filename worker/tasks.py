@@ -6,8 +6,6 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 
@@ -43,6 +41,7 @@ from kinscape.backend.store.jobs import Claim
 from kinscape.worker.engine.asked import missing_places
 from kinscape.worker.engine.derivation import derive
 from kinscape.worker.engine.inspection import inspect_checkpoint, inspect_probe, refuse
+from kinscape.worker.engine.leases import Abandoned, leased
 from kinscape.worker.engine.materials import Materials
 from kinscape.worker.engine.models import run_model
 from kinscape.worker.engine.orders import order_matrices
@@ -53,17 +52,11 @@ from kinscape.worker.engine.verification import give_up, verify
 from kinscape.worker.loading import registry
 from kinscape.worker.measures.catalogue import catalogue
 
-# Well below a third of a lease (backend/store/jobs.py).
-BEAT_S = 8
 # Well below the silence after which a worker counts as gone (backend/store/cards.py).
 SEEN_EVERY_S = 15
 # A job that was told that its time is over may store what it has.
 GRACE_S = 30
 log = logging.getLogger("kinscape.worker")
-
-
-class Abandoned(Exception):
-    """The job is no longer ours: cancelled, or given to somebody else."""
 
 
 @dataclass(frozen=True)
@@ -133,28 +126,10 @@ def _report() -> None:
         time.sleep(SEEN_EVERY_S)
 
 
-@contextmanager
-def _leased(job: Claim) -> Iterator[threading.Event]:
-    """Keep a job's lease alive; the event is set when the job is lost."""
-    lost, over = threading.Event(), threading.Event()
-
-    def beat() -> None:
-        while not over.wait(BEAT_S):
-            try:
-                with parts().database.transaction() as session:
-                    if not jobs.extend(session, job.id, attempt=job.attempt):
-                        lost.set()
-                        return
-            except SQLAlchemyError as error:
-                log.warning("lease.failed job=%d error=%s", job.id, type(error).__name__)
-
-    thread = threading.Thread(target=beat, name=f"lease-{job.id}", daemon=True)
-    thread.start()
-    try:
-        yield lost
-    finally:
-        over.set()
-        thread.join()
+def _extended(claim: Claim) -> bool:
+    """Keep the lease of a job; False when it is no longer ours."""
+    with parts().database.transaction() as session:
+        return jobs.extend(session, claim.id, attempt=claim.attempt)
 
 
 @app.task(name=TASK)  # type: ignore[untyped-decorator]
@@ -170,7 +145,7 @@ def run(id: int) -> None:
         return
     started = time.monotonic()
     try:
-        with _leased(claim) as lost:
+        with leased(lambda: _extended(claim)) as lost:
             _do(claim.job, lost)
     except Abandoned:
         log.info("job.abandoned job=%d kind=%s", claim.id, claim.job.kind)
