@@ -330,7 +330,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from kinscape.demo.running import run
 
             return run(given.url, given.token, given.study)
-        if given.verb == "verify":
+        if given.verb in cli_studies.OFFLINE:
             return cli_studies.verify(given)
         return talk(given)
     except ModuleNotFoundError as error:

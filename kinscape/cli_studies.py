@@ -13,6 +13,8 @@ from kinscape.client import Checkpoint, Client, ClientError, Project
 
 Pairs = Callable[[Sequence[str]], dict[str, str]]
 FIELDS = ("group", "parent", "init_of", "teacher", "run", "step")
+# These need no server.
+OFFLINE = ("verify",)
 VERBS = ("study", "describe", "reproduce")
 # A column of this beginning is a tag.
 TAG = "tag:"

@@ -7,7 +7,7 @@ from dash import Dash, Input, Output, State, ctx, html, no_update
 
 from kinscape.backend.contracts.checkpoints import Checkpoint as Described
 from kinscape.backend.contracts.checkpoints import Level
-from kinscape.client import Checkpoint, ClientError
+from kinscape.client import Checkpoint, ClientError, Project
 from kinscape.frontend.access import Access
 from kinscape.frontend.components.words import fact, kind_badge, state_badge, trouble
 from kinscape.frontend.pages import operations
@@ -148,6 +148,12 @@ def changes(checkpoint: Described, **fields: str) -> dict[str, Any]:
     return {k: v for k, v in wanted.items() if v != (known[k] or ("" if k in RELATIVES else known[k]))}
 
 
+def _confirm(project: Project, checkpoint: Checkpoint, proposal: int) -> None:
+    """Take one of the architectures that fit."""
+    chosen = checkpoint.proposals[proposal]
+    project.confirm(checkpoint, architecture=chosen.architecture, arguments=chosen.arguments)
+
+
 def register(app: Dash, access: Access) -> None:
     """Showing the selected checkpoint, changing it, making others from it."""
     operations.register(app, access)
@@ -191,9 +197,8 @@ def register(app: Dash, access: Access) -> None:
             if ctx.triggered_id == "checkpoint-delete":
                 checkpoint.delete()
             elif ctx.triggered_id == "checkpoint-confirm":
-                chosen = checkpoint.proposals[int(proposal)]
                 project = access.client(path).project_numbered(int(path.split("/")[2]))
-                project.confirm(checkpoint, architecture=chosen.architecture, arguments=chosen.arguments)
+                _confirm(project, checkpoint, int(proposal))
             else:
                 named = dict(zip(LABELS, (f or "" for f in fields), strict=True))
                 checkpoint.edit(**changes(checkpoint, **named))

@@ -51,6 +51,7 @@ def test_the_backend_loads_no_torch() -> None:
 BAD_IMPORTS = {
     "backend/contracts/bad_example.py": "import sqlalchemy",
     "backend/actions/bad_example.py": "import fastapi",
+    "backend/studies/bad_example.py": "from kinscape.backend.store import files",
     "backend/api/bad_example.py": "import torch",
     "worker/measures/bad_example.py": "import time",
     "worker/door/bad_example.py": "import torch",

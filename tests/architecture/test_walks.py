@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "architecture.md").read_text()
-WALKS = PAGE.split("## Three walks", 1)[1].split("\n## ", 1)[0].split("\n**")[1:]
+WALKS = PAGE.split("## Four walks", 1)[1].split("\n## ", 1)[0].split("\n**")[1:]
 STOP = re.compile(r"`([\w/]+\.(?:py|tsx?)):([\w.]+)`")
 CLASS = re.compile(r"(?m)^(?:export )?class (\w+)")
 FUNCTION = re.compile(r"(?m)^(?:export )?(?:async )?function (\w+)")
@@ -39,7 +39,7 @@ def test_every_stop_of_a_walk_is_a_function(walk: str) -> None:
 
 
 def test_every_numbered_stop_names_its_function() -> None:
-    assert len(WALKS) == 3
+    assert len(WALKS) == 4
     for walk in WALKS:
         numbers = re.findall(r"(?m)^(\d+)\. ", walk)
         assert len(numbers) == len(STOP.findall(walk))
