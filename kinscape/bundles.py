@@ -1,9 +1,11 @@
 """Bundles of studies: whether one was changed, and whether its numbers come out again."""
 
+import csv
 import hashlib
 import math
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +17,9 @@ from kinscape.backend.contracts.bundles import (
     CELLS,
     FORMAT,
     MANIFEST,
+    README,
     ROOT,
+    VERDICT,
     BundledCheckpoint,
     Manifest,
     cell_hash,
@@ -25,6 +29,17 @@ from kinscape.backend.contracts.bundles import (
 )
 from kinscape.client import Client, ClientError, Project, Study
 
+# Whatever reading a zip archive that somebody damaged may raise.
+DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    csv.Error,
+    KeyError,
+    UnicodeDecodeError,
+    RuntimeError,
+    NotImplementedError,
+    EOFError,
+)
 # A manifest with a hash for each of a million cells.
 MOST_BYTES = 512 << 20
 # Files are read in pieces.
@@ -62,6 +77,7 @@ class Reproduction:
         within: numbers within their tolerance.
         beyond: numbers that are not.
         missing: cells that did not come out at all.
+        effects: effects and tests that came out otherwise, in words.
     """
 
     study: Study
@@ -69,33 +85,35 @@ class Reproduction:
     within: int = 0
     beyond: list[Difference] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
+    effects: list[str] = field(default_factory=list)
     largest: float = 0.0
 
     @property
     def holds(self) -> bool:
-        """Whether every number came out within its tolerance."""
-        return not self.beyond and not self.missing
+        """Whether every number came out within its tolerance, and every effect and test with them."""
+        return not (self.beyond or self.missing or self.effects)
 
 
 def opened(path: Path) -> Bundle:
     """A bundle from its file.
 
     Raises:
-        ClientError: it is none; the message says what is wrong.
+        ClientError: it is none, or damaged; the message says what is wrong.
     """
     try:
         with zipfile.ZipFile(path) as archive:
             text = _member(archive, MANIFEST)
             stated = _member(archive, ROOT).strip()
             cells = read_cells(_member(archive, CELLS))
-    except (zipfile.BadZipFile, KeyError, UnicodeDecodeError) as error:
-        raise ClientError(f"{path} is no bundle of a study: {error}.") from error
+    except DAMAGE as error:
+        raise ClientError(f"{path} is no bundle of a study, or damaged: {error}.") from error
     try:
         manifest = Manifest.model_validate_json(text)
     except ValidationError as error:
         raise ClientError(f"{path}: its manifest cannot be read ({error.error_count()} faults).") from error
-    if manifest.format > FORMAT:
-        raise ClientError(f"{path} was made by a newer Kinscape ({manifest.product}); install that one.")
+    if not 1 <= manifest.format <= FORMAT:
+        made = f"made by Kinscape {manifest.product}"
+        raise ClientError(f"{path} has the format {manifest.format}, {made}; install that one.")
     return Bundle(path, manifest, root_of(text), stated, cells)
 
 
@@ -112,6 +130,16 @@ def faults(bundle: Bundle) -> list[str]:
         found.append(
             f"{MANIFEST} was changed: its hash is {bundle.root[:16]}…, {ROOT} says {bundle.stated_root[:16]}…."
         )
+    found += _contradictions(bundle.manifest) + _cell_faults(bundle)
+    try:
+        with zipfile.ZipFile(bundle.path) as archive:
+            return found + _file_faults(bundle.manifest, archive, has_cell_faults=bool(found))
+    except DAMAGE as error:
+        return [*found, f"The archive is damaged: {error}."]
+
+
+def _cell_faults(bundle: Bundle) -> list[str]:
+    found = []
     known = dict(bundle.manifest.cells)
     for row in bundle.cells:
         stated = known.pop(cell_key(row), None)
@@ -120,26 +148,43 @@ def faults(bundle: Bundle) -> list[str]:
             found.append(f"A cell was added: {where}.")
         elif stated != cell_hash(row):
             found.append(f"A cell was changed: {where} is {row['value'] or 'empty'} now.")
-    found += [f"A cell was taken out: {_where(key)}." for key in known]
-    with zipfile.ZipFile(bundle.path) as archive:
-        there = set(archive.namelist())
-        for name, digest in bundle.manifest.files.items():
-            if name not in there:
-                found.append(f"{name} is missing.")
-            elif not found and _hash_in(archive, name) != digest:
-                found.append(f"{name} was changed.")
-        for digest in bundle.manifest.stored:
-            name = f"files/{digest}"
-            if name not in there:
-                if bundle.manifest.has_files:
-                    found.append(f"{name} is missing.")
-            elif _hash_in(archive, name) != digest:
-                found.append(f"{name} was changed.")
+    return found + [f"A cell was taken out: {_where(key)}." for key in known]
+
+
+def _contradictions(manifest: Manifest) -> list[str]:
+    """What a manifest says in two ways that do not agree."""
+    found = []
+    registration = manifest.study.registration
+    if registration is not None and registration.specification.digest() != registration.hash:
+        found.append("What was preregistered does not have the hash that it was registered with.")
+    verdict = hashlib.sha256(("\n".join(manifest.results.verdict) + "\n").encode()).hexdigest()
+    if manifest.files.get(VERDICT) != verdict:
+        found.append(f"{VERDICT} does not say what the results say.")
+    missing = {CELLS, README, VERDICT} - set(manifest.files)
+    return found + [f"{MANIFEST} does not vouch for {name}." for name in sorted(missing)]
+
+
+def _file_faults(manifest: Manifest, archive: zipfile.ZipFile, *, has_cell_faults: bool) -> list[str]:
+    names = archive.namelist()
+    stored = {f"files/{digest}": digest for digest in manifest.stored}
+    found = [f"{name} is there twice." for name in sorted({n for n in names if names.count(n) > 1})]
+    vouched = {MANIFEST, ROOT, *manifest.files, *stored}
+    found += [f"{name!r} was added." for name in sorted(set(names) - vouched)]
+    for name, digest in manifest.files.items():
+        if name not in names:
+            found.append(f"{name} is missing.")
+        elif not (has_cell_faults and name == CELLS) and _hash_in(archive, name) != digest:
+            found.append(f"{name} was changed.")
+    for name, digest in stored.items():
+        if name in names and _hash_in(archive, name) != digest:
+            found.append(f"{name} was changed.")
+        elif name not in names and manifest.has_files:
+            found.append(f"{name} is missing.")
     return found
 
 
 def _where(key: str) -> str:
-    measure, layer, a, b = key.split("\t")
+    measure, layer, a, b = ([*key.split("\t"), "", "", ""])[:4]
     at = f" at {layer}" if layer else ""
     return f"{measure}{at} of {a}" if a == b else f"{measure}{at} between {a} and {b}"
 
@@ -212,13 +257,19 @@ def _same(found: str | None, stated: str | None, name: str) -> None:
 
 
 def _relatives_first(some: Iterable[BundledCheckpoint]) -> list[BundledCheckpoint]:
-    """Checkpoints after those that they name; a circle is broken where it is met."""
+    """Checkpoints in their order, but none before those that it names; a circle is broken where it is met."""
     left = {c.name: c for c in some}
     out: list[BundledCheckpoint] = []
-    while left:
-        free = [c for c in left.values() if not {c.parent, c.init_of, c.teacher} & set(left) - {c.name}]
-        for one in free or [next(iter(left.values()))]:
-            out.append(left.pop(one.name))
+
+    def take(name: str | None) -> None:
+        one = left.pop(name or "", None)
+        if one is not None:
+            for relative in (one.parent, one.init_of, one.teacher):
+                take(relative)
+            out.append(one)
+
+    for name in list(left):
+        take(name)
     return out
 
 
@@ -241,14 +292,35 @@ def _compared(before: Bundle, after: Bundle, study: Study) -> Reproduction:
     found = Reproduction(study)
     tolerances = {m.key: m.tolerance for m in before.manifest.measures}
     again = {cell_key(row): row for row in after.cells}
+    symmetric = {m.key for m in before.manifest.measures if m.is_symmetric}
     for row in before.cells:
-        other = again.get(cell_key(row))
+        turned = cell_key({**row, "a": row["b"], "b": row["a"]})
+        other = again.get(cell_key(row)) or (again.get(turned) if row["measure"] in symmetric else None)
         if other is None:
             found.missing.append(_where(cell_key(row)))
             continue
         for column in ("value", "low", "high"):
             _compare(found, row, other, column=column, tolerance=tolerances.get(row["measure"], 0.0))
+    found.effects = _other_effects(before.manifest, after.manifest, tolerances)
     return found
+
+
+def _other_effects(before: Manifest, after: Manifest, tolerances: dict[str, float]) -> list[str]:
+    """Effects that did not come out again, in words."""
+    again = {(e.suite, e.measure, e.contrast, e.kind, e.title): e for e in after.results.effects}
+    told = []
+    for e in before.results.effects:
+        other = again.get((e.suite, e.measure, e.contrast, e.kind, e.title))
+        where = f"{e.title}, {e.contrast}"
+        if other is None:
+            told.append(f"{where}: no such effect now.")
+            continue
+        limit = max(1e-9, 10 * tolerances.get(e.measure, 0.0))
+        for name in ("effect", "low", "high", "p", "p_adjusted", "p_opposite_adjusted", "n"):
+            one, two = getattr(e, name), getattr(other, name)
+            if (one is None) != (two is None) or (one is not None and abs(one - two) > limit * max(1.0, abs(one))):
+                told.append(f"{where}: {name} was {one!r} and is {two!r} now.")
+    return told
 
 
 def _compare(found: Reproduction, row: dict[str, str], other: dict[str, str], *, column: str, tolerance: float) -> None:

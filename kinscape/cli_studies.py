@@ -45,6 +45,7 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     bundle.add_argument("--without-files", action="store_true", help="refer to checkpoints and probe sets by hash")
     verify = verbs.add_parser("verify", help="say whether anything in a bundle was changed; needs no server")
     verify.add_argument("bundle", type=Path)
+    verify.add_argument("--root", default="", help="the published root that it must have")
     again = verbs.add_parser("reproduce", help="compute every number of a bundle again, and list the differences")
     again.add_argument("bundle", type=Path)
     again.add_argument("--url", default=argparse.SUPPRESS, help="server to compute on")
@@ -68,7 +69,15 @@ def verify(given: argparse.Namespace) -> int:
         print(sentence)
     if not wrong:
         study_of = bundle.manifest.study
-        print(f"{len(bundle.cells)} cells of {study_of.name!r} are as they were made; root {bundle.root}")
+        print(
+            f"{len(bundle.cells)} cells of {study_of.name!r} are as they were made, if this root is the published one:"
+        )
+        print(bundle.root)
+        for warning in bundle.manifest.results.warnings:
+            print(warning)
+    if given.root and given.root.lower() != bundle.root:
+        print(f"The root is {bundle.root}, not {given.root}: this is another bundle.")
+        return 1
     return 1 if wrong else 0
 
 
@@ -79,10 +88,14 @@ def reproduce(client: Client, given: argparse.Namespace) -> int:
         print(f"{d.cell}, {d.column}: {d.before!r} before, {d.after!r} now, tolerance {d.tolerance:g}")
     for cell in found.missing:
         print(f"{cell}: no number now")
+    for sentence in found.effects:
+        print(sentence)
     told = f"{found.equal} numbers equal bit for bit, {found.within} within their tolerance"
     if found.within:
         told += f" (at most {found.largest:.2g} apart)"
-    print(f"{told}, {len(found.beyond)} beyond, {len(found.missing)} missing")
+    print(
+        f"{told}, {len(found.beyond)} beyond, {len(found.missing)} missing, {len(found.effects)} differences of effects"
+    )
     print(found.study.url)
     return 0 if found.holds else 1
 

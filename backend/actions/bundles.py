@@ -15,7 +15,9 @@ from kinscape.backend.actions import measures, studies
 from kinscape.backend.contracts.bundles import (
     CELLS,
     MANIFEST,
+    README,
     ROOT,
+    VERDICT,
     BundledCheckpoint,
     BundledMeasure,
     BundledProbe,
@@ -26,14 +28,14 @@ from kinscape.backend.contracts.bundles import (
     root_of,
 )
 from kinscape.backend.contracts.checkpoints import Level
-from kinscape.backend.contracts.comparisons import SpecifiedMeasure
+from kinscape.backend.contracts.comparisons import ComparisonState, SpecifiedMeasure
 from kinscape.backend.contracts.problems import Conflict
 from kinscape.backend.store import cards, checkpoints, comparisons, probes, questions
 from kinscape.backend.store.files import Files
 from kinscape.backend.store.tables import CheckpointRow, ComparisonRow, ProbeRow
 
 IN_MEMORY_BYTES = 16 << 20
-README = """A study of Kinscape, with everything that its numbers depend on.
+ABOUT = """A study of Kinscape, with everything that its numbers depend on.
 manifest.json   question, roles, measures with versions and parameters, hashes of checkpoints and probe sets, results
 cells.csv       every number with the ends of its 95 % interval
 files/          checkpoints and probe sets, named by their SHA-256 (where they are included)
@@ -53,14 +55,16 @@ def written(session: Session, files: Files, id: int, *, has_files: bool) -> IO[b
     if study.comparison is None:
         raise Conflict("This study has not been run yet, so there is nothing to bundle.")
     row = comparisons.get(session, study.comparison)
-    people = checkpoints.by_ids(session, row.specification.checkpoints)
+    if row.state is ComparisonState.RUNNING:
+        raise Conflict("This study is still being computed; bundle it when its numbers are there.")
+    people = _with_relatives(session, row.specification.checkpoints)
     sets = [
         probes.get(session, i) for i in dict.fromkeys([row.specification.probe, row.specification.train_probe]) if i
     ]
     cells = list(_cells(session, row))
     bundled = [_checkpoint(session, c) for c in people]
     names = {c.id: c.name for c in people}
-    body = {"README.txt": README, CELLS: cells_csv(cells), "verdict.txt": "\n".join(_verdict(session, id)) + "\n"}
+    body = {README: ABOUT, CELLS: cells_csv(cells), VERDICT: "\n".join(_verdict(session, id)) + "\n"}
     manifest = Manifest(
         product=version("kinscape"),
         made=dt.datetime.now(dt.UTC),
@@ -89,6 +93,18 @@ def written(session: Session, files: Files, id: int, *, has_files: bool) -> IO[b
                 archive.write(files.verified(digest), f"files/{digest}", zipfile.ZIP_STORED)
     out.seek(0)
     return out
+
+
+def _with_relatives(session: Session, ids: list[int]) -> list[CheckpointRow]:
+    """Checkpoints of a study and all that they descend from or learned from: who is related counts."""
+    found: dict[int, CheckpointRow] = {}
+    wanted = list(ids)
+    while wanted:
+        rows = checkpoints.by_ids(session, wanted)
+        found.update({r.id: r for r in rows})
+        relatives = {i for r in rows for i in (r.parent_id, r.init_of_id, r.teacher_id, r.root_id) if i is not None}
+        wanted = sorted(relatives - set(found))
+    return [found[i] for i in sorted(found)]
 
 
 def _verdict(session: Session, id: int) -> list[str]:
@@ -159,4 +175,5 @@ def _measure(session: Session, asked: SpecifiedMeasure, names: dict[int, str]) -
         parameters=asked.parameters,
         references=[names.get(i, str(i)) for i in asked.references],
         tolerance=card.tolerance,
+        is_symmetric=card.symmetric,
     )

@@ -19,7 +19,7 @@ from kinscape.backend.contracts.comparisons import (
 from kinscape.backend.contracts.jobs import ENDED, OPEN, JobKind, JobState
 from kinscape.backend.contracts.plans import Plan
 from kinscape.backend.contracts.problems import Conflict
-from kinscape.backend.store import cards, checkpoints, comparisons, jobs, probes, projects, questions
+from kinscape.backend.store import cards, checkpoints, comparisons, jobs, probes, projects, questions, studies
 from kinscape.backend.store.files import LEAST_FREE_BYTES, Files
 from kinscape.backend.store.jobs import Tally
 from kinscape.backend.store.pages import EVERYTHING, Listed, Window
@@ -126,6 +126,9 @@ def change(session: Session, id: int, wanted: ComparisonChange) -> Comparison:
 def delete(session: Session, id: int) -> None:
     """Put a comparison away, with its links; what is being computed of it is cancelled."""
     row = comparisons.locked(session, id)
+    resting = studies.registered_on(session, id)
+    if resting:
+        raise Conflict(f"The preregistered study {resting[0]!r} rests on this comparison, which stays as it does.")
     if row.state is ComparisonState.RUNNING:
         cancel(session, id)
     row.deleted = session.scalar(select(func.now()))

@@ -16,16 +16,24 @@ from kinscape.backend.store.questions import Question
 MOST_CELLS = {Pace.PRODUCT: 16384, Pace.PAIR: 4096, Pace.PATH: 24}
 # Questions share a job until it has so many cells; fewer would cost more in queueing than in computing.
 FEWEST_CELLS = {Pace.PRODUCT: 256, Pace.PAIR: 64, Pace.PATH: 6}
+# Cells that take less come first.
+QUICK_S = 0.5
 
 
 @dataclass(frozen=True)
 class MissingCells:
-    """Cells of one question that are not known: checkpoints ``(cells,)`` on either side."""
+    """Cells of one question that are not known: checkpoints ``(cells,)`` on either side, and how long they take."""
 
     question: Question
     card: Card
     a: Ints
     b: Ints
+    seconds: float = 0.0
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether a cell takes so little that it should not wait behind those that take long."""
+        return self.seconds <= QUICK_S * max(1, len(self.a))
 
     def rectangles(self) -> Iterator["MissingCells"]:
         """The same cells in parts each of which is all cells between its later and its earlier checkpoints."""
@@ -35,7 +43,7 @@ class MissingCells:
             of.setdefault(np.unique(earlier[later == row]).tobytes(), []).append(row)
         for rows in of.values():
             chosen = np.isin(later, rows)
-            yield MissingCells(self.question, self.card, self.a[chosen], self.b[chosen])
+            yield MissingCells(self.question, self.card, self.a[chosen], self.b[chosen], self.seconds)
 
 
 @dataclass
@@ -49,7 +57,7 @@ class MissingWork:
     seconds: float = 0.0
 
     def jobs(self, numbers: Mapping[str, int], request: ComparisonCreate) -> list[Job]:
-        """The same as jobs: what fills quickly comes first, paths between networks come last.
+        """The same as jobs: what takes little comes first, whatever is long of other checkpoints comes after it.
 
         Args:
             numbers: of the questions, by key.
@@ -64,19 +72,39 @@ class MissingWork:
             )
             for (checkpoint, probe), layers in self.passes.items()
         ]
-        of_models: dict[int, list[int]] = {}
-        quick, slow = _Tiles(), _Tiles()
+        quick, slow = _Jobs(), _Jobs()
         for some in self.missing:
-            number = numbers[some.question.key]
-            if some.card.arity is Arity.MODEL:
-                for checkpoint in some.a.tolist():
-                    of_models.setdefault(checkpoint, []).append(number)
-            else:
-                tiles = slow if some.card.pace is Pace.PATH else quick
-                for part in some.rectangles() if request.pairs else [some]:
-                    tiles.add(number, part)
-        models: list[Job] = [ModelJob(checkpoint=c, questions=asked) for c, asked in of_models.items()]
-        return [*forward, *quick.closed(), *models, *slow.closed()]
+            is_quick = some.is_quick and some.card.pace is not Pace.PATH
+            (quick if is_quick else slow).add(numbers[some.question.key], some, has_pairs=bool(request.pairs))
+        return [*forward, *quick.tiles.closed(), *quick.of_models(), *slow.of_models(), *slow.tiles.closed()]
+
+
+class _Jobs:
+    """Jobs of cells that take about as long."""
+
+    def __init__(self) -> None:
+        self.tiles = _Tiles()
+        self._of_models: dict[int, list[tuple[float, int]]] = {}
+
+    def add(self, number: int, some: MissingCells, *, has_pairs: bool) -> None:
+        """Cells of one question.
+
+        Args:
+            has_pairs: whether the comparison names its pairs, so that cells are not whole rows of a matrix.
+        """
+        if some.card.arity is Arity.MODEL:
+            for checkpoint in some.a.tolist():
+                self._of_models.setdefault(checkpoint, []).append((some.seconds, number))
+            return
+        for part in some.rectangles() if has_pairs else [some]:
+            self.tiles.add(number, part)
+
+    def of_models(self) -> list[Job]:
+        """One job for each checkpoint, its questions in the order of how long they take."""
+        return [
+            ModelJob(checkpoint=c, questions=[number for _, number in sorted(asked)])
+            for c, asked in self._of_models.items()
+        ]
 
 
 class _Tiles:

@@ -7,10 +7,11 @@ from itertools import product
 import numpy as np
 from sqlalchemy.orm import Session
 
+from kinscape.backend.actions.costs import SECONDS_PER_PASS, Costs
 from kinscape.backend.actions.fit import check_fit
 from kinscape.backend.actions.missing_work import MissingCells, MissingWork
 from kinscape.backend.actions.uploads import short
-from kinscape.backend.contracts.cards import Arity, Card, Input, Pace, Role
+from kinscape.backend.contracts.cards import Arity, Card, Input, Role
 from kinscape.backend.contracts.cell_arrays import Ints, among
 from kinscape.backend.contracts.comparisons import (
     OUTPUT,
@@ -28,10 +29,6 @@ from kinscape.backend.store import cards, checkpoints, matrices, probes, project
 from kinscape.backend.store.questions import Question
 from kinscape.backend.store.tables import CheckpointRow, ProbeRow
 
-# Means over the demo zoo on one core, for the estimate that a user sees before asking.
-SECONDS_PER_CELL = {Pace.PRODUCT: 0.002, Pace.PAIR: 0.01, Pace.PATH: 0.12}
-SECONDS_PER_MODEL = {Input.OUTPUTS: 0.02, Input.WEIGHTS: 0.05, Input.FEATURES: 0.05, Input.NETWORK: 1.0}
-SECONDS_PER_PASS = 0.1
 # A plan takes some milliseconds for each matrix: all pairs of eighteen layers by seven measures, in some seconds.
 MOST_QUESTIONS = 2_500
 # Twenty measures of a thousand checkpoints.
@@ -270,11 +267,12 @@ def _probe(session: Session, project: int, id: int) -> ProbeRow:
 def plan(session: Session, wanted: CheckedRequest) -> MissingWork:
     """The cells of a request that are not known yet; nothing is written."""
     work = MissingWork()
-    numbers = questions.ids_by_key(session, [q.key for q in wanted.questions()])
+    every = wanted.questions()
+    numbers = questions.ids_by_key(session, [q.key for q in every])
+    costs = Costs.of(session, wanted.checkpoints, (wanted.probe, wanted.train), every)
     runnable = [c.id for c in wanted.checkpoints if c.level.runs]
     for measure in wanted.measures:
         card = measure.card
-        seconds = SECONDS_PER_MODEL[card.input] if card.arity is Arity.MODEL else SECONDS_PER_CELL[card.pace]
         for question in wanted.questions_of(measure):
             a, b = wanted.places_of(question, card)
             new_a, new_b = a, b
@@ -282,8 +280,9 @@ def plan(session: Session, wanted: CheckedRequest) -> MissingWork:
                 new_a, new_b = matrices.missing(session, numbers[question.key], a, b)
             work.new += len(new_a)
             work.reused += len(a) - len(new_a)
-            work.seconds += seconds * len(new_a)
-            work.missing.append(MissingCells(question, card, new_a, new_b))
+            seconds = costs.seconds(question, card, new_a, new_b)
+            work.seconds += seconds
+            work.missing.append(MissingCells(question, card, new_a, new_b, seconds))
             can = (np.isin(side, runnable) for side in (new_a, new_b))
             _need_passes(work.passes, question, *(side[c] for side, c in zip((new_a, new_b), can, strict=True)))
     work.seconds += SECONDS_PER_PASS * len(work.passes)

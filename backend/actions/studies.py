@@ -1,6 +1,7 @@
 """Studies: made, preregistered, run, read."""
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import func, select
@@ -30,11 +31,16 @@ from kinscape.backend.store.pages import EVERYTHING, Listed, Window
 from kinscape.backend.store.tables import ComparisonRow, ProbeRow, StudyRow
 from kinscape.backend.studies.cast import Cast
 from kinscape.backend.studies.effects import adjusted
-from kinscape.backend.studies.template import Template, catalogue, template_named
+from kinscape.backend.studies.template import Design, Template, catalogue, template_named
 from kinscape.backend.studies.verdicts import power_of, verdict
 
 # As many as a measure takes.
 MOST_REFERENCES = 100
+INCOMPLETE = {
+    ComparisonState.RUNNING: "Numbers are still being computed: this is what is there so far.",
+    ComparisonState.CANCELLED: "This study was cancelled: this is what was there by then.",
+    ComparisonState.FAILED: "Some numbers could not be computed, and are missing here; its comparison says why.",
+}
 STATES = {
     ComparisonState.RUNNING: StudyState.RUNNING,
     ComparisonState.DONE: StudyState.DONE,
@@ -54,7 +60,7 @@ def plan(session: Session, project: int, wanted: StudyCreate) -> StudyPlan:
     specification, cast, left_out = _specified(session, project, wanted)
     checked = plans.check(session, project, _request(session, specification, cast, name=""))
     work = plans.plan(session, checked)
-    power = power_of(*_units(template, cast), specification.level)
+    power = power_of(_design(template, cast), specification.level)
     return StudyPlan(
         roles=study_roles.members(cast, _reference(template)),
         chosen_by=specification.chosen_by,
@@ -92,7 +98,7 @@ def change(session: Session, id: int, wanted: StudyChange) -> Study:
     """Another name, other notes, roles or level; after preregistration each change of what is asked is listed."""
     row = studies.locked(session, id)
     if wanted.name is not None:
-        row.name = wanted.name
+        row.name = wanted.name or template_named(row.specification.template).title
     if wanted.notes is not None:
         row.notes = wanted.notes
     before = row.specification
@@ -107,10 +113,12 @@ def change(session: Session, id: int, wanted: StudyChange) -> Study:
         cast, how, _ = study_roles.chosen(session, row.project_id, template, wanted.roles, match=before.match)
         roles = {role: [c.id for c in some] for role, some in cast.roles.items()}
         if roles != before.roles:
-            update.update(roles=roles, chosen_by=how)
+            update.update(roles=roles, chosen_by=how, cast=[])
             _list_change(session, row, f"roles chosen anew: {', '.join(f'{k} ({len(v)})' for k, v in roles.items())}")
     if update:
-        row.specification = before.model_copy(update=update)
+        changed = before.model_copy(update=update)
+        is_frozen = row.registration is not None and wanted.roles is not None
+        row.specification = study_roles.frozen(session, changed) if is_frozen else changed
     session.flush()
     return _described(session, row)
 
@@ -129,14 +137,16 @@ def preregister(session: Session, id: int, level: float | None) -> Study:
     if level is not None:
         row.specification = row.specification.model_copy(update={"level": level})
     template = template_named(row.specification.template)
+    row.specification = study_roles.frozen(session, row.specification)
     cast = _cast(session, row)
+    study_roles.check_fewest(template, cast, row.specification.chosen_by)
     request = _request(session, row.specification, cast, name="")
     work = plans.plan(session, plans.check(session, row.project_id, request))
     row.registration = Registration(
         time=_now(session),
         hash=row.specification.digest(),
         specification=row.specification,
-        power=power_of(*_units(template, cast), row.specification.level),
+        power=power_of(_design(template, cast), row.specification.level),
         cells_known=work.reused,
     )
     session.flush()
@@ -146,7 +156,10 @@ def preregister(session: Session, id: int, level: float | None) -> Study:
 def run(session: Session, id: int, *, trace: str = "") -> Study:
     """Compute what the study needs; asked again, what failed or was cancelled is computed again."""
     row = studies.locked(session, id)
+    if row.registration is None and row.comparison_id is None:
+        row.specification = study_roles.frozen(session, row.specification)
     cast = _cast(session, row)
+    study_roles.check_fewest(template_named(row.specification.template), cast, row.specification.chosen_by)
     request = _request(session, row.specification, cast, name=f"Study: {row.name}"[:200])
     comparison, _ = comparisons.ask(session, row.project_id, request, trace=trace)
     row.comparison_id = comparison.id
@@ -175,6 +188,8 @@ def results(session: Session, id: int) -> StudyResults:
     """
     row = studies.get(session, id)
     comparison = _comparison(session, row)
+    if comparison is None and row.comparison_id is not None:
+        raise Conflict("The comparison of this study was deleted: restore it, or run the study again.")
     if comparison is None:
         raise Conflict("This study has not been run yet.")
     template = template_named(row.specification.template)
@@ -183,8 +198,9 @@ def results(session: Session, id: int) -> StudyResults:
     found = [analysis.find(data) for analysis in template.analyses]
     effects = adjusted([row for f in found for row in f.rows])
     warnings = _warnings(session, row.specification, template, cast)
-    if comparison.state is ComparisonState.RUNNING:
-        warnings.insert(0, "Numbers are still being computed: this is what is there so far.")
+    warnings += study_roles.drift(session, row.specification)
+    if comparison.state is not ComparisonState.DONE:
+        warnings.insert(0, INCOMPLETE[comparison.state])
     return StudyResults(
         study=row.id,
         verdict=verdict(effects, row.specification.level),
@@ -205,6 +221,7 @@ def _specified(session: Session, project: int, wanted: StudyCreate) -> tuple[Stu
     if template.needs_train and train is None:
         raise Unprocessable(f"The study {template.name} needs a probe set of train samples: name it as train_probe.")
     asked = [MeasureRequest(slug=m) if isinstance(m, str) else m for m in (wanted.measures or template.measures)]
+    _check_measures(session, template, asked)
     specification = StudySpecification(
         template=template.name,
         question=template.question,
@@ -221,6 +238,16 @@ def _specified(session: Session, project: int, wanted: StudyCreate) -> tuple[Stu
     return specification, cast, left_out
 
 
+def _check_measures(session: Session, template: Template, asked: Sequence[MeasureRequest]) -> None:
+    """Refuse measures that no analysis of a study reads."""
+    known = cards.measures(session)
+    for measure in asked:
+        card = known.get(measure.slug)
+        if card is not None and card.arity not in template.reads:
+            what = "pairs of networks" if card.arity is Arity.PAIR else "single networks"
+            raise Unprocessable(f"{card.title} is about {what}, which the study {template.name} does not read.")
+
+
 def _probe(session: Session, project: int, which: int | str) -> ProbeRow:
     row = probes.named(session, project, which) if isinstance(which, str) else probes.get(session, which)
     if row is None or row.project_id != project:
@@ -229,7 +256,7 @@ def _probe(session: Session, project: int, which: int | str) -> ProbeRow:
 
 
 def _cast(session: Session, row: StudyRow) -> Cast:
-    return study_roles.cast_of(session, row.specification.roles, match=row.specification.match)
+    return study_roles.cast_of(session, row.specification)
 
 
 def _request(session: Session, asked: StudySpecification, cast: Cast, *, name: str) -> ComparisonCreate:
@@ -262,8 +289,8 @@ def _request(session: Session, asked: StudySpecification, cast: Cast, *, name: s
     )
 
 
-def _units(template: Template, cast: Cast) -> tuple[int, str]:
-    return template.analyses[0].units(cast)
+def _design(template: Template, cast: Cast) -> Design:
+    return template.analyses[0].design(cast)
 
 
 def _reference(template: Template) -> str:
@@ -329,10 +356,11 @@ def _described(session: Session, row: StudyRow) -> Study:
         measures=[m.slug for m in asked.measures],
         level=asked.level,
         match=asked.match,
-        power=power_of(*_units(template, cast), asked.level),
+        power=power_of(_design(template, cast), asked.level),
         comparison=None if comparison is None else comparison.id,
         registration=row.registration,
         changes=row.changes,
+        drift=study_roles.drift(session, asked),
         hash=asked.digest(),
         notes=row.notes,
         created=row.created,

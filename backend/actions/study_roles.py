@@ -1,43 +1,98 @@
 """Who plays which role in a study: chosen by filters or one by one, else by lineage."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from kinscape.backend.contracts.filtering import matches
 from kinscape.backend.contracts.problems import NotFound, Unprocessable
-from kinscape.backend.contracts.studies import Member, selector_in_words
+from kinscape.backend.contracts.studies import CastMember, Member, StudySpecification, selector_in_words
 from kinscape.backend.contracts.uploads import State
+from kinscape.backend.contracts.words import counted
 from kinscape.backend.store import checkpoints
 from kinscape.backend.store.tables import CheckpointRow
 from kinscape.backend.studies.cast import Candidate, Cast, filled
 from kinscape.backend.studies.template import Template
 
-
-def candidates(rows: Sequence[CheckpointRow]) -> list[Candidate]:
-    """Checkpoints as studies see them."""
-    return [
-        Candidate(
-            id=row.id,
-            name=row.name,
-            group=row.group_name,
-            tags={str(k): str(v) for k, v in row.tags.items()},
-            parent_id=row.parent_id,
-            root_id=row.root_id,
-            init_of_id=row.init_of_id,
-            teacher_id=row.teacher_id,
-            run=row.run,
-            step=row.step,
-        )
-        for row in rows
-    ]
+# What the fields of a member are called.
+WORDS = {
+    "parent_id": "parent",
+    "root_id": "first ancestor",
+    "init_of_id": "start",
+    "teacher_id": "teacher",
+    "content_hash": "content",
+    "tags": "tag",
+}
 
 
-def cast_of(session: Session, roles: dict[str, list[int]], *, match: str) -> Cast:
-    """The cast of a stored study; checkpoints that were deleted have left it."""
-    ids = [i for some in roles.values() for i in some]
-    return filled(roles, candidates(checkpoints.by_ids(session, ids)), match=match)
+def member_of(row: CheckpointRow) -> CastMember:
+    """A checkpoint as it is now."""
+    return CastMember(
+        id=row.id,
+        name=row.name,
+        group=row.group_name,
+        tags={str(k): str(v) for k, v in row.tags.items()},
+        parent_id=row.parent_id,
+        root_id=row.root_id,
+        init_of_id=row.init_of_id,
+        teacher_id=row.teacher_id,
+        run=row.run,
+        step=row.step,
+        content_hash=row.content_hash,
+    )
+
+
+def candidate(member: CastMember) -> Candidate:
+    """The same as studies see it."""
+    return Candidate(**member.model_dump(exclude={"content_hash"}))
+
+
+def cast_of(session: Session, asked: StudySpecification) -> Cast:
+    """The cast of a study: as it was frozen, or as it is now; checkpoints that were deleted have left it."""
+    ids = [i for some in asked.roles.values() for i in some]
+    there = {row.id: member_of(row) for row in checkpoints.by_ids(session, ids)}
+    frozen = {m.id: m for m in asked.cast}
+    return filled(asked.roles, [candidate(frozen.get(i, m)) for i, m in there.items()], match=asked.match)
+
+
+def frozen(session: Session, asked: StudySpecification) -> StudySpecification:
+    """The same study with its cast as it is now."""
+    ids = [i for some in asked.roles.values() for i in some]
+    rows = {row.id: row for row in checkpoints.by_ids(session, ids)}
+    roles = {role: [i for i in some if i in rows] for role, some in asked.roles.items()}
+    return asked.model_copy(update={"roles": roles, "cast": [member_of(rows[i]) for i in sorted(rows)]})
+
+
+def drift(session: Session, asked: StudySpecification) -> list[str]:
+    """What became different since a study was frozen, in sentences; it goes by what was frozen."""
+    there = {row.id: member_of(row) for row in checkpoints.by_ids(session, [m.id for m in asked.cast])}
+    told = []
+    for before in asked.cast:
+        now = there.get(before.id)
+        if now is None:
+            told.append(f"{before.name} was deleted.")
+            continue
+        fields = [f for f in CastMember.model_fields if getattr(now, f) != getattr(before, f)]
+        if fields:
+            what = ", ".join(WORDS.get(f, f) for f in fields)
+            told.append(f"{before.name} has another {what} now; the study goes by what it was.")
+    return told
+
+
+def check_fewest(template: Template, cast: Cast, how: Mapping[str, str]) -> None:
+    """Refuse a cast in which a role has too few.
+
+    Raises:
+        Unprocessable: the sentence says which, and how it was filled.
+    """
+    for role in template.roles:
+        if len(cast[role.name]) < role.fewest:
+            has = counted(len(cast[role.name]), "checkpoints")
+            raise Unprocessable(
+                f"The role {role.title.lower()} needs {role.fewest} or more and has {has} "
+                f"({how.get(role.name, 'nobody')}). Say who plays it, such as group:NAME: {role.help}."
+            )
 
 
 def chosen(
@@ -55,7 +110,7 @@ def chosen(
             raise Unprocessable(f"The study {template.name} has no role {name!r}; its roles: {', '.join(known)}.")
     rows = [r for r in checkpoints.of_project(session, project).rows if r.state is State.READY]
     rows.sort(key=lambda r: r.id)
-    everyone = candidates(rows)
+    everyone = [candidate(member_of(r)) for r in rows]
     ids: dict[str, list[int]] = {}
     how: dict[str, str] = {}
     taken = {i for name in wanted for i in _selected(rows, wanted[name], name)}
@@ -68,13 +123,10 @@ def chosen(
             taken |= set(ids[name])
             how[name] = "from lineage, groups and tags" if ids[name] else "nobody seems to play it"
     cast = filled(ids, everyone, match=match)
-    for name, role in known.items():
-        if len(cast[name]) < role.fewest:
-            has = f"{len(cast[name])} checkpoint{'' if len(cast[name]) == 1 else 's'}"
-            raise Unprocessable(
-                f"The role {role.title.lower()} needs {role.fewest} or more and has {has} "
-                f"({how.get(name, 'nobody')}). Say who plays it, such as group:NAME: {role.help}."
-            )
+    for name, wished in ids.items():
+        if wished and not cast[name]:
+            how[name] += ", who have another role already"
+    check_fewest(template, cast, how)
     inside = {c.id for c in cast.everyone}
     return cast, how, [r.name for r in rows if r.id not in inside]
 
@@ -88,7 +140,7 @@ def _selected(rows: Sequence[CheckpointRow], selector: Any, role: str) -> list[i
     out = []
     for one in selector:
         number = named.get(one) if isinstance(one, str) else one
-        if number not in numbers:
+        if number is None or number not in numbers:
             raise NotFound(f"Role {role}: there is no ready checkpoint {one!r} in this project.")
         out.append(int(number))
     return out

@@ -13,6 +13,8 @@ from kinscape.backend.contracts.studies import Study, StudyResults
 
 MANIFEST = "manifest.json"
 CELLS = "cells.csv"
+VERDICT = "verdict.txt"
+README = "README.txt"
 ROOT = "ROOT.txt"
 # Digits of a cell's own hash: enough to name it, the hash of the whole file guards it.
 CELL_DIGITS = 16
@@ -61,6 +63,7 @@ class BundledMeasure(BaseModel):
     parameters: dict[str, int | float | str]
     references: list[str]
     tolerance: float = Field(description="How far two correct computations may differ, relative above 1.")
+    is_symmetric: bool = Field(description="Whether a pair has one number, whichever comes first.")
 
 
 class Manifest(BaseModel):

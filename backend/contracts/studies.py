@@ -17,7 +17,8 @@ RAW = "raw"
 HELD_STILL = "controlling for train loss"
 # A filter as in the library, or names and numbers of checkpoints.
 Selector = Annotated[str, Field(max_length=500)] | Annotated[list[Id | Name], Field(max_length=1000)]
-Level = Annotated[float, Field(gt=0, le=0.5)]
+# Below it, no exact test of sixteen units or fewer says anything.
+Level = Annotated[float, Field(ge=0.0001, le=0.5)]
 Tag = Annotated[str, Field(max_length=60)]
 
 
@@ -77,6 +78,23 @@ class StudyChange(BaseModel):
     level: Level | None = None
 
 
+class CastMember(BaseModel):
+    """A checkpoint as it was when a study was frozen: what it is, and what is said of it."""
+
+    model_config = ConfigDict(frozen=True)
+    id: Id
+    name: str
+    group: str = ""
+    tags: dict[str, str] = Field(default_factory=dict)
+    parent_id: int | None = None
+    root_id: int | None = None
+    init_of_id: int | None = None
+    teacher_id: int | None = None
+    run: str = ""
+    step: int | None = None
+    content_hash: str | None = None
+
+
 class StudySpecification(BaseModel):
     """What a study asks, with every default filled in; what is frozen by preregistration."""
 
@@ -92,6 +110,7 @@ class StudySpecification(BaseModel):
     layers: list[str]
     match: str
     level: float
+    cast: list[CastMember] = Field(default_factory=list, description="Empty until the study is preregistered or run.")
 
     def digest(self) -> str:
         """Equal for equal studies."""
@@ -168,6 +187,7 @@ class Study(BaseModel):
     comparison: Id | None
     registration: Registration | None
     changes: list[Change]
+    drift: list[str] = Field(default_factory=list, description="What became different since it was frozen.")
     hash: str
     notes: str
     created: dt.datetime

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import combinations
-from math import comb
+from itertools import combinations, permutations
+from math import comb, factorial
 
 import numpy as np
 import numpy.typing as npt
@@ -121,7 +121,7 @@ def mean_interval(values: Floats) -> tuple[float, float] | None:
 
 def smallest_p(units: int) -> float:
     """The smallest one-sided p that an exact test of so many pairs can give."""
-    return 1 / len(_signs(units)) if units else 1.0
+    return 2.0 ** -min(units, MOST_EXACT)
 
 
 def detectable(units: int, level: float) -> float | None:
@@ -145,14 +145,35 @@ def detectable(units: int, level: float) -> float | None:
 def two_samples(one: Floats, two: Floats) -> Tested:
     """Whether the ranks of one sample lie below those of another, by dealing out the units anew.
 
-    Exact with ties (and with infinite values, such as what never happened) where all deals are tried.
+    Exact, also with ties, where all deals are tried.
 
     Source: Mann & Whitney 1947.
     """
-    ranked = stats.rankdata(np.concatenate([one, two]))
-    deals, are_all = _deals(len(one), len(ranked))
-    sums = ranked[deals].sum(1)
-    real = ranked[: len(one)].sum()
+    return dealt(stats.rankdata(np.concatenate([one, two])), len(one))
+
+
+def censored_samples(one: Floats, two: Floats, seen: npt.NDArray[np.bool_]) -> Tested:
+    """The same for times of which some were not waited for: such a time is longer than its wait, and no more is known.
+
+    A time that was not seen to end counts as longer than those that ended before its own wait was over; any other pair
+    counts as equal.
+
+    Source: Gehan 1965, by his scores.
+
+    Args:
+        one, two: times, or how long they were waited for.
+        seen: ``(one + two,)`` whether each was seen to end.
+    """
+    times = np.concatenate([one, two])
+    longer = (times[:, None] > times[None]) & seen[None] | (times[:, None] == times[None]) & ~seen[:, None] & seen[None]
+    return dealt((longer.astype(int) - longer.T.astype(int)).sum(1).astype(np.float64), len(one))
+
+
+def dealt(scores: Floats, first: int) -> Tested:
+    """Whether the scores of the first units are small or large in sum, over deals of all scores to the units."""
+    deals, are_all = _deals(first, len(scores))
+    sums = scores[deals].sum(1)
+    real = scores[:first].sum()
     return Tested(
         p_less=float((sums <= real + ROUNDING).mean()),
         p_greater=float((sums >= real - ROUNDING).mean()),
@@ -161,7 +182,43 @@ def two_samples(one: Floats, two: Floats) -> Tested:
     )
 
 
-@lru_cache(maxsize=64)
+def smallest_p_of_two(first: int, second: int) -> float:
+    """The smallest one-sided p that an exact test of two samples of these sizes can give."""
+    return 1 / min(comb(first + second, first), 2**MOST_EXACT) if first and second else 1.0
+
+
+def assignments(units: int) -> tuple[npt.NDArray[np.int64], bool]:
+    """Ways to assign units to one another, ``(ways, units)``, and whether these are all; first each to itself."""
+    if factorial(units) <= 2**MOST_EXACT:
+        return np.array(list(permutations(range(units))), dtype=np.int64), True
+    generator = np.random.default_rng(SEED)
+    drawn = generator.permuted(np.tile(np.arange(units), (2**14, 1)), axis=1)
+    drawn[0] = np.arange(units)
+    return drawn, False
+
+
+def smallest_p_of_assignments(units: int) -> float:
+    """The smallest one-sided p that a test over assignments of so many units can give."""
+    return 1 / factorial(units) if factorial(units) <= 2**MOST_EXACT else 2.0**-14
+
+
+def largest_of_draws(draws: Floats, sign: int) -> Floats:
+    """P of each of several tests, adjusted for the largest of them, from their statistics over the same draws.
+
+    Source: Westfall & Young 1993, single-step maxT.
+
+    Args:
+        draws: ``(tests, draws)``; the first draw is the data. A test that is the same in all draws has p 1.
+        sign: 1 where large statistics count as extreme, -1 where small ones do.
+    """
+    spread = draws.std(1, keepdims=True)
+    scaled = sign * (draws - draws.mean(1, keepdims=True)) / np.where(spread > 0, spread, 1)
+    largest = scaled.max(0)
+    found: Floats = (largest[None] >= scaled[:, :1] - ROUNDING).mean(1)
+    return found
+
+
+@lru_cache(maxsize=4)
 def _signs(units: int) -> Floats:
     """Choices of signs ``(choices, units)``; the first has none changed."""
     if units <= MOST_EXACT:
@@ -172,7 +229,7 @@ def _signs(units: int) -> Floats:
     return drawn
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=4)
 def _deals(first: int, units: int) -> tuple[npt.NDArray[np.int64], bool]:
     """Which units a deal gives to the first sample, ``(deals, first)``, and whether these are all deals."""
     if comb(units, first) <= 2**MOST_EXACT:

@@ -27,3 +27,9 @@ def _there(row: StudyRow | None, id: int) -> StudyRow:
 def of_project(session: Session, project_id: int, window: Window = EVERYTHING) -> Listed[StudyRow]:
     """Studies of a project, newest first."""
     return listed(session, select(StudyRow).where(StudyRow.project_id == project_id), StudyRow.id, window)
+
+
+def registered_on(session: Session, comparison: int) -> list[str]:
+    """Names of the preregistered studies that rest on a comparison."""
+    query = select(StudyRow).where(StudyRow.comparison_id == comparison).order_by(StudyRow.id)
+    return [row.name for row in session.scalars(query) if row.registration is not None]

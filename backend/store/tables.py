@@ -286,6 +286,15 @@ class SummaryRow(Base):
     data: Mapped[dict[str, Any]]
 
 
+class TimingRow(Base):
+    """How long a measure took here: seconds, and the work that was done in them; older ones count less."""
+
+    __tablename__ = "timings"
+    key: Mapped[str] = mapped_column(primary_key=True)
+    seconds: Mapped[float]
+    work: Mapped[float]
+
+
 class CardRow(Base):
     """A measure's card, as the workers published it."""
 

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kinscape.backend.contracts.cards import Direction, Topic
+from kinscape.backend.contracts.cards import Arity, Direction, Topic
 from kinscape.backend.contracts.studies import Dots, Effect, EffectKind
+from kinscape.backend.statistics.paired import smallest_p_of_two
 from kinscape.backend.studies.cast import Candidate, Cast
 from kinscape.backend.studies.data import SingleColumn, StudyData
 from kinscape.backend.studies.effects import WILCOXON, Row, better, contrast, mean_effect, two_groups
-from kinscape.backend.studies.template import Found, Pairs
+from kinscape.backend.studies.template import SINGLES, Design, Found, Pairs
 
 SUITES = {Topic.CALIBRATION: "safety", Topic.ROBUSTNESS: "safety"}
 
@@ -38,15 +39,25 @@ class Conditions:
     condition: str
     left_out: tuple[str, ...] = ()
 
+    @property
+    def reads(self) -> frozenset[Arity]:
+        """Measures of single models."""
+        return SINGLES
+
     def pairs(self, cast: Cast) -> Pairs:
         """No pairs: every measure is of single models."""
         return set()
 
-    def units(self, cast: Cast) -> tuple[int, str]:
-        """Pairs of the condition with the most."""
+    def design(self, cast: Cast) -> Design:
+        """Pairs of the condition with the most; where nothing pairs, the sizes of the two groups."""
         units = self._units(cast)
         base = units.pop(self._base_name(cast), {})
-        return max((len(set(base) & set(other)) for other in units.values()), default=0), "seeds"
+        pairs = max((len(set(base) & set(other)) for other in units.values()), default=0)
+        if pairs >= 2:
+            return Design.of_pairs(pairs, "seeds")
+        least = min((smallest_p_of_two(len(other), len(base)) for other in units.values()), default=1.0)
+        most = max((len(other) + len(base) for other in units.values()), default=0)
+        return Design(most if base else 0, "networks", least, is_paired=False)
 
     def find(self, data: StudyData) -> Found:
         """Means of each condition and contrasts with the baseline."""
@@ -57,7 +68,7 @@ class Conditions:
             if column.card.slug in self.left_out:
                 continue
             values = {
-                condition: {unit: column.values[id] for unit, id in of.items() if id in column.values}
+                condition: {unit: mean for unit, ids in of.items() if (mean := _mean(column, ids)) is not None}
                 for condition, of in units.items()
             }
             for condition, of in values.items():
@@ -78,25 +89,20 @@ class Conditions:
 
     def _base_name(self, cast: Cast) -> str:
         groups = {c.group for c in cast[self.base]}
-        return (next(iter(groups)) if len(groups) == 1 else "") or "baseline"
+        name = (next(iter(groups)) if len(groups) == 1 else "") or "baseline"
+        # A condition may hold more networks of the same group.
+        return f"{name} (baseline)" if any(c.group == name for c in cast[self.condition]) else name
 
-    def _units(self, cast: Cast) -> dict[str, dict[str, int]]:
+    def _units(self, cast: Cast) -> dict[str, dict[str, list[int]]]:
         """Checkpoints by condition and unit: the value of the tag, the shared start, or itself."""
         families = cast.families
-        out: dict[str, dict[str, int]] = {self._base_name(cast): self._of(cast, cast[self.base], families)}
+        out = {self._base_name(cast): _by_unit(cast, cast[self.base], families)}
         groups: dict[str, list[Candidate]] = {}
         for one in cast[self.condition]:
             groups.setdefault(one.group or "no group", []).append(one)
         for group, some in sorted(groups.items()):
-            out[group] = self._of(cast, some, families)
+            out[group] = _by_unit(cast, some, families)
         return out
-
-    def _of(self, cast: Cast, some: Sequence[Candidate], families: Mapping[int, int]) -> dict[str, int]:
-        found: dict[str, int] = {}
-        for one in some:
-            unit = one.tag(cast.match) or f"family {families[one.id]}"
-            found.setdefault(unit, one.id)
-        return found
 
     def _blank(self, column: SingleColumn, contrast: str) -> Effect:
         return Effect(
@@ -108,6 +114,19 @@ class Conditions:
             effect=None,
             unit="seeds",
         )
+
+
+def _by_unit(cast: Cast, some: Sequence[Candidate], families: Mapping[int, int]) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    for one in some:
+        found.setdefault(one.tag(cast.match) or f"family {families[one.id]}", []).append(one.id)
+    return found
+
+
+def _mean(column: SingleColumn, ids: Sequence[int]) -> float | None:
+    """The mean number of the networks of one unit; None where none has one."""
+    numbers = [column.values[i] for i in ids if np.isfinite(column.values.get(i, np.nan))]
+    return float(np.mean(numbers)) if numbers else None
 
 
 def _dots(column: SingleColumn, values: Mapping[str, Mapping[str, float]]) -> Dots:

@@ -13,8 +13,7 @@ from kinscape.backend.statistics import paired
 from kinscape.backend.statistics.ranks import benjamini_yekutieli
 
 Floats = npt.NDArray[np.float64]
-# A mean over fewer has no interval over units.
-FEWEST = 3
+WESTFALL_YOUNG = "Westfall–Young"
 
 
 @dataclass(frozen=True)
@@ -23,10 +22,13 @@ class Row:
 
     Attributes:
         signed: differences or their signed ranks by unit; empty where no such test was made.
+        draws: statistics of a test over assignments of ``units``, the data first; empty where no such test was made.
     """
 
     effect: Effect
     signed: Mapping[str, float] = field(default_factory=dict)
+    draws: Floats = field(default_factory=lambda: np.empty(0))
+    units: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -110,13 +112,15 @@ def contrast(
     tested = paired.sign_flip(signed[signed != 0])
     p, opposite = _directed(tested, expected)
     which = "exact" if tested.are_all else "random"
+    count = int((signed != 0).sum())
+    over = counted(len(units), blank.unit) if count == len(units) else f"{count} of {counted(len(units), blank.unit)}"
     update = {
         **found,
         "statistic": paired.rank_biserial(differences),
         "p": p,
         "p_opposite": opposite,
         "smallest_p": tested.smallest,
-        "test": f"{which} {by.name} over {counted(len(units), blank.unit)}, one-sided",
+        "test": f"{which} {by.name} over {over}, one-sided",
         "sign": expected.sign,
     }
     return Row(blank.model_copy(update=update), dict(zip(units, signed.tolist(), strict=True)))
@@ -126,31 +130,88 @@ def two_groups(blank: Effect, one: Floats, two: Floats, expected: Hypothesis, *,
     """Whether the ranks of one group lie on the expected side of those of another that nothing pairs them with.
 
     Args:
-        one, two: ``(units,)``; infinite where a number was never reached.
+        one, two: ``(units,)``, finite.
         noted: what stands beside the test.
     """
-    told = {
+    if min(len(one), len(two)) < 2:
+        return Row(blank.model_copy(update={**_told(expected), "sentence": f"A test needs two {blank.unit} of each."}))
+    return _of_two(blank, (one, two), paired.two_samples(one, two), expected, f"Mann–Whitney test{noted}")
+
+
+def two_groups_of_times(
+    blank: Effect, one: Floats, two: Floats, seen: npt.NDArray[np.bool_], expected: Hypothesis
+) -> Row:
+    """The same for times of which some were not waited for.
+
+    Args:
+        seen: ``(one + two,)`` whether each was seen to end.
+    """
+    if min(len(one), len(two)) < 2:
+        return Row(blank.model_copy(update={**_told(expected), "sentence": f"A test needs two {blank.unit} of each."}))
+    row = _of_two(blank, (one, two), paired.censored_samples(one, two, seen), expected, "Gehan test")
+    if seen.all():
+        return row
+    told = "Some never got there in the time that was watched, so the mean difference is not known."
+    return Row(row.effect.model_copy(update={"effect": None, "sentence": told}))
+
+
+def _told(expected: Hypothesis) -> dict[str, object]:
+    return {
         "kind": EffectKind.CONTRAST,
         "hypothesis": expected.words,
         "opposite": expected.opposite,
         "sign": expected.sign,
     }
-    if min(len(one), len(two)) < 2:
-        return Row(blank.model_copy(update={**told, "sentence": f"A test needs two {blank.unit} of each."}))
-    tested = paired.two_samples(one, two)
+
+
+def _of_two(blank: Effect, both: tuple[Floats, Floats], tested: paired.Tested, expected: Hypothesis, name: str) -> Row:
+    one, two = both
     p, opposite = _directed(tested, expected)
-    finite = np.isfinite(one).all() and np.isfinite(two).all()
     which = "exact" if tested.are_all else "random"
     update = {
-        **told,
-        "effect": float(one.mean() - two.mean()) if finite else None,
+        **_told(expected),
+        "effect": float(one.mean() - two.mean()),
         "n": len(one) + len(two),
         "p": p,
         "p_opposite": opposite,
         "smallest_p": tested.smallest,
-        "test": f"{which} Mann–Whitney test over {len(one)} and {counted(len(two), blank.unit)}{noted}, one-sided",
+        "test": f"{which} {name} over {len(one)} and {counted(len(two), blank.unit)}, one-sided",
     }
     return Row(blank.model_copy(update=update))
+
+
+def own_against_others(blank: Effect, table: Floats, units: tuple[str, ...], expected: Hypothesis) -> Row:
+    """Whether networks are nearer to their own unit than to the others, by assigning them to units anew.
+
+    Exact where networks could as well belong to any unit; what units share with one another does not matter.
+
+    Args:
+        table: ``(units, units)`` mean number of the networks of each unit (rows) with each unit; finite.
+    """
+    count = len(units)
+    others = (table.sum(1) - np.diag(table)) / max(1, count - 1)
+    differences = np.diag(table) - others
+    low, high = paired.mean_interval(differences) or (None, None)
+    found = {**_told(expected), "effect": float(differences.mean()), "low": low, "high": high, "n": count}
+    ways, are_all = paired.assignments(count)
+    draws = table[np.arange(count)[None], ways].mean(1)
+    slack = 1e-12 * np.abs(table).max()
+    tested = paired.Tested(
+        p_less=float((draws <= draws[0] + slack).mean()),
+        p_greater=float((draws >= draws[0] - slack).mean()),
+        smallest=1 / len(ways),
+        are_all=are_all,
+    )
+    p, opposite = _directed(tested, expected)
+    which = "exact" if are_all else "random"
+    update = {
+        **found,
+        "p": p,
+        "p_opposite": opposite,
+        "smallest_p": tested.smallest,
+        "test": f"{which} permutation test over {counted(count, blank.unit)}, one-sided",
+    }
+    return Row(blank.model_copy(update=update), draws=draws, units=units)
 
 
 def _directed(tested: paired.Tested, expected: Hypothesis) -> tuple[float, float]:
@@ -163,32 +224,31 @@ def _directed(tested: paired.Tested, expected: Hypothesis) -> tuple[float, float
 def adjusted(rows: Sequence[Row]) -> list[Effect]:
     """The effects with p adjusted over the tests of each suite.
 
-    Where all tests of a suite flip signs of units, for the largest of them (Westfall & Young); else by Benjamini &
-    Yekutieli. A direction that was not expected must reach half the level: its p is doubled.
+    Where all tests of a suite flip signs of units, or assign the same units anew, for the largest of them (Westfall &
+    Young); else by Benjamini & Yekutieli. The p of a direction that was not expected is doubled.
     """
     out = [row.effect for row in rows]
-    suites: dict[str, list[int]] = {}
-    for k, effect in enumerate(out):
-        if effect.kind is EffectKind.CONTRAST and effect.p is not None:
-            suites.setdefault(effect.suite, []).append(k)
+    suites: dict[tuple[str, bool], list[int]] = {}
+    for k, row in enumerate(rows):
+        if row.effect.kind is EffectKind.CONTRAST and row.effect.p is not None:
+            suites.setdefault((row.effect.suite, len(row.draws) > 0), []).append(k)
     for places in suites.values():
-        some = [rows[k] for k in places]
-        flips = all(row.signed for row in some)
-        expected, opposite = (_by_largest if flips else _by_rate)(some)
-        how = "Westfall–Young" if flips else "Benjamini–Yekutieli"
+        how, (expected, opposite) = _adjusted([rows[k] for k in places])
         for k, p, q in zip(places, expected, opposite, strict=True):
             update = {"p_adjusted": float(p), "p_opposite_adjusted": min(1.0, 2 * float(q)), "adjustment": how}
             out[k] = out[k].model_copy(update=update)
     return out
 
 
-def _by_largest(rows: Sequence[Row]) -> tuple[Floats, Floats]:
-    units = sorted({unit for row in rows for unit in row.signed})
+def _adjusted(rows: Sequence[Row]) -> tuple[str, tuple[Floats, Floats]]:
+    """How the tests of a suite are adjusted, and their p in either direction."""
     # Every test as if its expected direction were up.
-    numbers = np.array([[row.effect.sign * row.signed.get(unit, 0.0) for unit in units] for row in rows])
-    return paired.largest_of(numbers, 1), paired.largest_of(numbers, -1)
-
-
-def _by_rate(rows: Sequence[Row]) -> tuple[Floats, Floats]:
+    if all(row.signed for row in rows):
+        units = sorted({unit for row in rows for unit in row.signed})
+        numbers = np.array([[row.effect.sign * row.signed.get(unit, 0.0) for unit in units] for row in rows])
+        return WESTFALL_YOUNG, (paired.largest_of(numbers, 1), paired.largest_of(numbers, -1))
+    if all(len(row.draws) for row in rows) and len({row.units for row in rows}) == 1:
+        draws = np.array([row.effect.sign * row.draws for row in rows])
+        return WESTFALL_YOUNG, (paired.largest_of_draws(draws, 1), paired.largest_of_draws(draws, -1))
     raw = np.array([[row.effect.p, row.effect.p_opposite] for row in rows], dtype=np.float64)
-    return benjamini_yekutieli(raw[:, 0]), benjamini_yekutieli(raw[:, 1])
+    return "Benjamini–Yekutieli", (benjamini_yekutieli(raw[:, 0]), benjamini_yekutieli(raw[:, 1]))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kinscape.backend.contracts.associations import Association, Correlation
+from kinscape.backend.contracts.cards import Arity
 from kinscape.backend.contracts.studies import HELD_STILL, RAW, Effect, EffectKind
 from kinscape.backend.statistics.associations import Column, associations
 from kinscape.backend.statistics.kinship import families_of, representatives
@@ -13,7 +14,7 @@ from kinscape.backend.studies.cast import Cast
 from kinscape.backend.studies.conditions import suite_of
 from kinscape.backend.studies.data import SingleColumn, StudyData
 from kinscape.backend.studies.effects import Row
-from kinscape.backend.studies.template import Found, Pairs
+from kinscape.backend.studies.template import SINGLES, Design, Found, Pairs
 
 CONTROL = "train-loss"
 
@@ -33,9 +34,14 @@ class GoesWith:
         """No pairs: every measure is of single models."""
         return set()
 
-    def units(self, cast: Cast) -> tuple[int, str]:
+    @property
+    def reads(self) -> frozenset[Arity]:
+        """Measures of single models."""
+        return SINGLES
+
+    def design(self, cast: Cast) -> Design:
         """Nothing that decides whether a study can be run."""
-        return 0, "families"
+        return Design(0, "families")
 
     def find(self, data: StudyData) -> Found:
         """One effect for each pair of measures, raw and controlling for train loss."""

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kinscape.backend.contracts.cards import Arity
 from kinscape.backend.contracts.studies import Dots, Effect, EffectKind
 from kinscape.backend.statistics.ranks import kendall
 from kinscape.backend.studies.cast import Candidate, Cast
 from kinscape.backend.studies.data import SingleColumn, StudyData
 from kinscape.backend.studies.effects import Hypothesis, Row, contrast, mean_effect
-from kinscape.backend.studies.template import Found, Pairs
+from kinscape.backend.studies.template import PAIRS, SINGLES, Design, Found, Pairs
 
 # Two layers have one order or the other: a coefficient of them is always 1 or -1.
 FEWEST_LAYERS = 3
@@ -38,9 +39,14 @@ class Layerwise:
         """Each network with its own start."""
         return {(one.id, start.id) for one, start in self._starts(cast).items()}
 
-    def units(self, cast: Cast) -> tuple[int, str]:
+    @property
+    def reads(self) -> frozenset[Arity]:
+        """Resets are measures of pairs, metrics of single models."""
+        return PAIRS | SINGLES
+
+    def design(self, cast: Cast) -> Design:
         """Networks of different families."""
-        return len({cast.families[one.id] for one in cast[self.networks]}), "networks"
+        return Design.of_pairs(len({cast.families[one.id] for one in cast[self.networks]}), "networks")
 
     def find(self, data: StudyData) -> Found:
         """For each metric: τ with either change, and whether one is larger than the other."""
@@ -53,10 +59,10 @@ class Layerwise:
             taus = {what: _taus(metric, change) for what, change in changes.items()}
             for what, of in taus.items():
                 rows += self._against_none(column, what, of)
-            if all(taus.values()):
+            if len(taus) == len(changes) and all(taus.values()):
                 blank = _blank(column, f"τ with {TO_START} − τ with {TO_RANDOM}")
                 rows.append(contrast(blank, taus[TO_START], taus[TO_RANDOM], Hypothesis(1, "higher", "lower")))
-            dots.append(_dots(column, taus))
+            dots.append(_dots(column, {what: of for what, of in taus.items() if of}))
         missing = [what for what, of in changes.items() if not of]
         warnings = [f"No network has numbers by layer for: {what}." for what in missing]
         return Found(rows=rows, dots=dots, warnings=warnings)

@@ -5,13 +5,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kinscape.backend.contracts.cards import Arity
 from kinscape.backend.contracts.studies import Dots, Effect, EffectKind
 from kinscape.backend.contracts.words import counted
 from kinscape.backend.statistics.jackknife import paired_difference
+from kinscape.backend.statistics.paired import smallest_p_of_assignments
 from kinscape.backend.studies.cast import Candidate, Cast
 from kinscape.backend.studies.data import PairColumn, StudyData
-from kinscape.backend.studies.effects import Hypothesis, Row, contrast, mean_effect
-from kinscape.backend.studies.template import Found, Pairs
+from kinscape.backend.studies.effects import Hypothesis, Row, contrast, mean_effect, own_against_others
+from kinscape.backend.studies.template import PAIRS, Design, Found, Pairs
 
 CLOSER = Hypothesis(-1, "closer", "farther")
 MORE = Hypothesis(1, "higher", "lower")
@@ -28,6 +30,7 @@ class MatchedPairs:
         roles: roles whose networks belong to one reference each.
         unrelated: the role whose networks are compared with all references that are not related to them; where it
             is empty, the references among themselves.
+        own: roles whose networks are expected to be closer to their own reference than to the others.
         contrasts: pairs of roles of which the first is expected to be closer.
         rising: measures that are expected to be higher instead.
     """
@@ -36,18 +39,28 @@ class MatchedPairs:
     unit: str
     roles: tuple[str, ...]
     unrelated: str
+    own: tuple[str, ...]
     contrasts: tuple[tuple[str, str], ...]
     rising: tuple[str, ...] = ()
 
-    def pairs(self, cast: Cast) -> Pairs:
-        """Each network with its own reference, and unrelated ones with all."""
-        return {pair for role in self._sources(cast).values() for pairs in role.values() for pair in pairs}
+    @property
+    def reads(self) -> frozenset[Arity]:
+        """Measures of pairs."""
+        return PAIRS
 
-    def units(self, cast: Cast) -> tuple[int, str]:
-        """References that the first contrast can use."""
-        sources = self._sources(cast)
-        shared = [len(set(sources[a]) & set(sources[b])) for a, b in self.contrasts if sources[a] and sources[b]]
-        return max(shared, default=0), self.unit
+    def pairs(self, cast: Cast) -> Pairs:
+        """Each network with its own reference, those of ``own`` with all, and unrelated ones with all."""
+        found = {pair for role in self._sources(cast).values() for pairs in role.values() for pair in pairs}
+        for role in self.own:
+            found |= {p for row in self._with_all(cast, role).values() for pairs in row.values() for p in pairs}
+        return found
+
+    def design(self, cast: Cast) -> Design:
+        """Own against others where there are several references, else the contrast with the most units."""
+        own = max((len(self._with_all(cast, role)) for role in self.own), default=0)
+        if own > 1:
+            return Design(own, self.unit, smallest_p_of_assignments(own), is_paired=False)
+        return Design.of_pairs(own, self.unit)
 
     def find(self, data: StudyData) -> Found:
         """Means of each role, and contrasts of roles, reference by reference."""
@@ -56,6 +69,7 @@ class MatchedPairs:
         for column in data.pairs:
             values = {role: _values(column, of_role) for role, of_role in sources.items() if of_role}
             rows += [mean_effect(self._blank(column, role), of_role) for role, of_role in values.items()]
+            rows += [row for role in self.own if (row := self._own(column, role, data.cast)) is not None]
             rows += [
                 self._contrast(column, (a, b), values, sources)
                 for a, b in self.contrasts
@@ -82,6 +96,36 @@ class MatchedPairs:
         }
         return found
 
+    def _with_all(self, cast: Cast, role: str) -> dict[str, dict[str, list[tuple[int, int]]]]:
+        """The networks of each unit (own reference) with every reference that has networks of this role."""
+        members: dict[str, list[Candidate]] = {}
+        for one in cast[role]:
+            owner = cast.owner_of(one, cast[self.reference])
+            if owner is not None:
+                members.setdefault(owner.name, []).append(one)
+        references = [r for r in cast[self.reference] if r.name in members]
+        return {
+            r.name: {other.name: [(one.id, other.id) for one in members[r.name]] for other in references}
+            for r in references
+        }
+
+    def _own(self, column: PairColumn, role: str, cast: Cast) -> Row | None:
+        """Whether the networks of a role are nearer to their own reference than to the others."""
+        sources = self._with_all(cast, role)
+        if len(sources) < 2:
+            return None
+        blank = self._blank(column, f"{role}: own − other {self.unit}")
+        rows = {unit: _values(column, of_unit) for unit, of_unit in sources.items()}
+        # A unit without all of its numbers would not be exchangeable with the others.
+        units = tuple(u for u in sources if len(rows[u]) == len(sources))
+        if len(units) < 2:
+            return Row(blank.model_copy(update={"kind": EffectKind.CONTRAST, "sentence": "Some pairs have no number."}))
+        table = np.array([[rows[a][b] for b in units] for a in units])
+        return own_against_others(blank, table, units, self._expected(column))
+
+    def _expected(self, column: PairColumn) -> Hypothesis:
+        return MORE if column.card.slug in self.rising else _nearer(column)
+
     def _warnings(self, cast: Cast) -> list[str]:
         lost = [
             one.name for role in self.roles for one in cast[role] if cast.owner_of(one, cast[self.reference]) is None
@@ -107,8 +151,12 @@ class MatchedPairs:
         sources: Mapping[str, Sources],
     ) -> Row:
         one, two = roles
-        expected = MORE if column.card.slug in self.rising else _nearer(column)
-        found = contrast(self._blank(column, f"{one} − {two}"), values[one], values[two], expected)
+        found = contrast(self._blank(column, f"{one} − {two}"), values[one], values[two], self._expected(column))
+        if two == self.unrelated and found.effect.n > 1:
+            # Units share these networks, so that their differences are not independent.
+            told = {"p": None, "p_opposite": None, "smallest_p": None, "statistic": None, "test": ""}
+            shared = f"Several {self.unit} share these networks: the test is that of own against other {self.unit}."
+            return Row(found.effect.model_copy(update={**told, "sentence": shared}))
         if found.effect.n != 1:
             return found
         only = next(iter(set(values[one]) & set(values[two])))

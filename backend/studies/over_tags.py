@@ -5,13 +5,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kinscape.backend.contracts.cards import Arity
 from kinscape.backend.contracts.studies import Effect, EffectKind, Grid
+from kinscape.backend.contracts.words import counted
 from kinscape.backend.statistics.ranks import spearman
 from kinscape.backend.studies.cast import Candidate, Cast
 from kinscape.backend.studies.data import PairColumn, StudyData
 from kinscape.backend.studies.effects import Row
-from kinscape.backend.studies.template import Found, Pairs
+from kinscape.backend.studies.template import PAIRS, SINGLES, Design, Found, Pairs
 
+SETTINGS = "settings"
 # Settings beyond are a continuum, not a grid.
 MOST_SETTINGS = 40
 # Three settings have six orders: no coefficient over them means anything.
@@ -30,28 +33,41 @@ class OverTags:
     def pairs(self, cast: Cast) -> Pairs:
         """Pairs of networks of one setting."""
         tags = self._tags(cast)
-        some = cast[self.role]
+        some = self._placed(cast, tags)
+        if len(tags) < 2:
+            return set()
         return {
             (a.id, b.id) for k, a in enumerate(some) for b in some[k + 1 :] if all(a.tag(t) == b.tag(t) for t in tags)
         }
 
-    def units(self, cast: Cast) -> tuple[int, str]:
+    @property
+    def reads(self) -> frozenset[Arity]:
+        """Every measure."""
+        return PAIRS | SINGLES
+
+    def design(self, cast: Cast) -> Design:
         """Nothing is tested."""
-        return 0, "settings"
+        return Design(0, "settings")
 
     def find(self, data: StudyData) -> Found:
         """A grid for each measure, and how it goes along either tag."""
         tags = self._tags(data.cast)
         if len(tags) < 2:
             return Found(warnings=["A grid needs two tags with several values each, such as load and temperature."])
-        some = data.cast[self.role]
+        some = self._placed(data.cast, tags)
+        lost = len(data.cast[self.role]) - len(some)
+        warnings = [f"{counted(lost, 'networks')} without both tags left out."] if lost else []
         numbers = [(c.title, c.key, _of_single(some, tags, c.values)) for c in data.singles]
         numbers += [(c.title, c.key, _of_pairs(some, tags, c)) for c in data.pairs]
         rows, grids = [], []
         for title, key, table in numbers:
             grids.append(_grid(title, key, tags, table))
             rows += [Row(_along(title, key, tags, (which, table))) for which in (0, 1)]
-        return Found(rows=rows, grids=grids)
+        return Found(rows=rows, grids=grids, warnings=warnings)
+
+    def _placed(self, cast: Cast, tags: Sequence[str]) -> list[Candidate]:
+        """Networks that have every tag."""
+        return [one for one in cast[self.role] if all(one.tag(t) for t in tags)]
 
     def _tags(self, cast: Cast) -> list[str]:
         values: dict[str, set[str]] = {}
@@ -105,7 +121,7 @@ def _along(
     """Spearman's ρ of a tag with the means of settings; settings are no sample, so there is no test."""
     which, table = which_table
     blank = Effect(
-        suite="settings",
+        suite=SETTINGS,
         measure=key,
         title=title,
         contrast=f"along {tags[which]}",

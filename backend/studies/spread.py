@@ -4,12 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kinscape.backend.contracts.cards import Arity
 from kinscape.backend.contracts.studies import Dots, Effect, EffectKind
+from kinscape.backend.contracts.words import counted
 from kinscape.backend.statistics import groups, paired
 from kinscape.backend.studies.cast import Candidate, Cast
 from kinscape.backend.studies.data import PairColumn, SingleColumn, StudyData
 from kinscape.backend.studies.effects import Row
-from kinscape.backend.studies.template import Found, Pairs
+from kinscape.backend.studies.template import PAIRS, SINGLES, Design, Found, Pairs
 
 
 @dataclass(frozen=True)
@@ -18,20 +20,26 @@ class Spread:
 
     role: str
 
+    @property
+    def reads(self) -> frozenset[Arity]:
+        """Every measure."""
+        return PAIRS | SINGLES
+
     def pairs(self, cast: Cast) -> Pairs:
         """All pairs of different families."""
         some = self._independent(cast)
         return {(a.id, b.id) for k, a in enumerate(some) for b in some[k + 1 :]}
 
-    def units(self, cast: Cast) -> tuple[int, str]:
+    def design(self, cast: Cast) -> Design:
         """Nothing is tested."""
-        return 0, "networks"
+        return Design(0, "networks")
 
     def find(self, data: StudyData) -> Found:
         """One effect for each measure, and what lies behind it."""
         some = self._independent(data.cast)
         lost = len(data.cast[self.role]) - len(some)
-        warnings = [f"{lost} related networks are left out: one of each family counts."] if lost else []
+        why = "left out: of a family (a common ancestor, start, teacher or run, or equal weights) one counts."
+        warnings = [f"{counted(lost, 'related networks')} {why}"] if lost else []
         rows = [Row(self._pairwise(c, some)) for c in data.pairs] + [Row(self._single(c, some)) for c in data.singles]
         return Found(rows=rows, dots=[_dots(c, some) for c in data.singles], warnings=warnings)
 
@@ -54,15 +62,17 @@ class Spread:
         low, high = groups.bootstrap_within(table) or (None, None)
         told = (
             f"The {len(numbers)} pairs lie between {numbers.min():.3g} and {numbers.max():.3g} (standard deviation "
-            f"{numbers.std(ddof=1) if len(numbers) > 1 else 0:.3g})."
+            f"{numbers.std(ddof=1):.3g})."
         )
+        if len(numbers) == 1:
+            told = "There is one pair: nothing says how much others would differ from it."
         return blank.model_copy(
             update={
                 "effect": float(numbers.mean()),
                 "low": low,
                 "high": high,
                 "sentence": told,
-                "test": "bootstrap of networks",
+                "test": "bootstrap of networks" if low is not None else "",
             }
         )
 
@@ -81,7 +91,7 @@ class Spread:
                 "low": low,
                 "high": high,
                 "sentence": f"{told}.",
-                "test": "t interval",
+                "test": "t interval" if low is not None else "",
             }
         )
 

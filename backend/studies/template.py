@@ -7,14 +7,18 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Protocol
 
+from kinscape.backend.contracts.cards import Arity
 from kinscape.backend.contracts.comparisons import MeasureRequest
 from kinscape.backend.contracts.problems import NotFound
 from kinscape.backend.contracts.studies import Dots, Grid, Lines, RoleCard, TemplateCard
+from kinscape.backend.statistics.paired import smallest_p
 from kinscape.backend.studies.cast import Candidate, Cast
 from kinscape.backend.studies.data import StudyData
 from kinscape.backend.studies.effects import Row
 
 Pairs = set[tuple[int, int]]
+PAIRS = frozenset({Arity.PAIR})
+SINGLES = frozenset({Arity.MODEL})
 # Whether a checkpoint seems to play a role, by what is known of it and of all others.
 Suggests = Callable[[Candidate, Sequence[Candidate]], bool]
 
@@ -30,14 +34,40 @@ class Found:
     warnings: Sequence[str] = ()
 
 
+@dataclass(frozen=True)
+class Design:
+    """What the first test of a study rests on.
+
+    Attributes:
+        units: how many independent units it has; 0 where nothing is tested.
+        unit: what they are, in the plural.
+        smallest_p: no one-sided p of so many can be smaller.
+        is_paired: whether it is a test of paired differences.
+    """
+
+    units: int
+    unit: str
+    smallest_p: float = 1.0
+    is_paired: bool = True
+
+    @classmethod
+    def of_pairs(cls, units: int, unit: str) -> "Design":
+        """So many pairs."""
+        return cls(units, unit, smallest_p(units))
+
+
 class Analysis(Protocol):
     """One way from numbers to effects."""
+
+    @property
+    def reads(self) -> frozenset[Arity]:
+        """Which measures it reads: of pairs, of single models, or both."""
 
     def pairs(self, cast: Cast) -> Pairs:
         """The pairs of checkpoints whose numbers it reads."""
 
-    def units(self, cast: Cast) -> tuple[int, str]:
-        """How many independent units its smallest test has, and what they are; 0 where it tests nothing."""
+    def design(self, cast: Cast) -> Design:
+        """What its tests rest on."""
 
     def find(self, data: StudyData) -> Found:
         """What the numbers say."""
@@ -93,6 +123,11 @@ class Template:
             needs_train=self.needs_train,
             pitfalls=tuple(self.pitfalls),
         )
+
+    @property
+    def reads(self) -> frozenset[Arity]:
+        """Which measures its analyses read."""
+        return frozenset().union(*(a.reads for a in self.analyses))
 
     def pairs(self, cast: Cast) -> Pairs:
         """The pairs of checkpoints whose numbers the study reads."""

@@ -6,12 +6,14 @@ from itertools import combinations
 
 import numpy as np
 
+from kinscape.backend.contracts.cards import Arity
 from kinscape.backend.contracts.studies import Dots, Effect, EffectKind, Line, Lines
 from kinscape.backend.statistics import paired
+from kinscape.backend.statistics.paired import smallest_p_of_two
 from kinscape.backend.studies.cast import Candidate, Cast
 from kinscape.backend.studies.data import SingleColumn, StudyData
-from kinscape.backend.studies.effects import Hypothesis, Row, two_groups
-from kinscape.backend.studies.template import Found, Pairs
+from kinscape.backend.studies.effects import Hypothesis, Row, two_groups_of_times
+from kinscape.backend.studies.template import SINGLES, Design, Found, Pairs
 
 TRAIN = "accuracy on train samples"
 # Beyond training, chance and rounding decide (Power et al. 2022 use the same).
@@ -35,12 +37,17 @@ class Trajectories:
         """No pairs: every measure is of single models."""
         return set()
 
-    def units(self, cast: Cast) -> tuple[int, str]:
-        """Runs of the smallest group."""
-        groups: dict[str, int] = {}
-        for of in _runs(cast[self.role]).values():
-            groups[of[0].group] = groups.get(of[0].group, 0) + 1
-        return (min(groups.values()) if len(groups) > 1 else 0), "runs"
+    @property
+    def reads(self) -> frozenset[Arity]:
+        """Measures of single models."""
+        return SINGLES
+
+    def design(self, cast: Cast) -> Design:
+        """Runs of the two largest groups."""
+        sizes = sorted((len(names) for names in _by_group(_runs(cast[self.role])).values()), reverse=True)
+        if len(sizes) < 2:
+            return Design(0, "runs")
+        return Design(sizes[0] + sizes[1], "runs", smallest_p_of_two(sizes[0], sizes[1]), is_paired=False)
 
     def find(self, data: StudyData) -> Found:
         """Lines, delays, and whether groups of runs differ in them."""
@@ -77,11 +84,6 @@ class Delay:
     steps: float
     is_over: bool
 
-    @property
-    def ranked(self) -> float:
-        """A number that orders delays: what was never seen to end is longer than all."""
-        return self.steps if self.is_over else np.inf
-
 
 def first_passage(steps: Sequence[int], values: Sequence[float], limit: float) -> int | None:
     """The first step whose value is at least the limit; None where it never is."""
@@ -98,9 +100,15 @@ def _delay(run: Sequence[Candidate], train: Mapping[int, float], held_out: Mappi
 
 
 def _runs(some: Sequence[Candidate]) -> dict[str, list[Candidate]]:
+    """Checkpoints of each run by step; runs of one name in several groups are several runs."""
+    placed = [c for c in some if c.run and c.step is not None]
+    groups: dict[str, set[str]] = {}
+    for one in placed:
+        groups.setdefault(one.run, set()).add(one.group)
     found: dict[str, list[Candidate]] = {}
-    for one in sorted((c for c in some if c.run and c.step is not None), key=lambda c: (c.run, c.step or 0)):
-        found.setdefault(one.run, []).append(one)
+    for one in sorted(placed, key=lambda c: (c.group, c.run, c.step or 0)):
+        name = one.run if len(groups[one.run]) == 1 else f"{one.group or 'no group'}/{one.run}"
+        found.setdefault(name, []).append(one)
     return found
 
 
@@ -149,15 +157,24 @@ def _delays(
         rows.append(Row(blank.model_copy(update=found)))
     rows += [_compared(blank, a, b, known) for a, b in combinations(known, 2)]
     units = sorted(delays)
-    table = [[(d.steps if (d := of.get(u)) else None) for u in units] for of in known.values()]
-    dots = Dots(title="Delay in steps", measure="delay", unit="runs", roles=list(known), units=units, values=table)
+    table = [[(d.steps if (d := of.get(u)) and d.is_over else None) for u in units] for of in known.values()]
+    dots = Dots(
+        title="Delay in steps, of runs that were seen to end",
+        measure="delay",
+        unit="runs",
+        roles=list(known),
+        units=units,
+        values=table,
+    )
     return [dots], rows
 
 
 def _compared(blank: Effect, a: str, b: str, known: Mapping[str, Mapping[str, Delay]]) -> Row:
-    one, two = (np.array([d.ranked for d in known[g].values()]) for g in (a, b))
+    sides = [list(known[g].values()) for g in (a, b)]
+    one, two = (np.array([d.steps for d in side]) for side in sides)
+    seen = np.array([d.is_over for side in sides for d in side], dtype=bool)
     named = blank.model_copy(update={"contrast": f"{a} − {b}"})
-    return two_groups(named, one, two, Hypothesis(-1, "shorter", "longer"), noted=", censored ones last")
+    return two_groups_of_times(named, one, two, seen, Hypothesis(-1, "shorter", "longer"))
 
 
 def _last(

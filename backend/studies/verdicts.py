@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from kinscape.backend.contracts.studies import HELD_STILL, RAW, Effect, EffectKind, Power
 from kinscape.backend.contracts.words import counted, interval, number
 from kinscape.backend.statistics import paired
+from kinscape.backend.studies.over_tags import SETTINGS
+from kinscape.backend.studies.template import Design
 
 # More sentences are a table, which stands below them.
 MOST = 12
@@ -19,27 +21,25 @@ def p_in_words(p: float | None) -> str:
     return "p < .001" if p < FINEST_P else "p = " + f"{p:.3f}".removeprefix("0")
 
 
-def power_of(units: int, unit: str, level: float) -> Power:
+def power_of(design: Design, level: float) -> Power:
     """What so many units can show at a level, with the sentence that says it."""
+    units, unit, least = design.units, design.unit, design.smallest_p
     if not units:
         return Power(units=0, unit=unit, smallest_p=None, sentence="Nothing is tested: this study describes.")
-    least = paired.smallest_p(units)
-    size = paired.detectable(units, level)
+    size = paired.detectable(units, level) if design.is_paired else None
+    told = f"{counted(units, unit)}: the smallest one-sided p is {least:.3g}"
     if least > level:
-        needed = next(n for n in range(1, 60) if paired.smallest_p(n) <= level)
-        sentence = (
-            f"{counted(units, unit)}: the smallest one-sided p is {least:.3g}, above {level:g}. No difference can be "
-            f"found, however large: {needed} {unit} are needed."
-        )
+        needed = next((n for n in range(units + 1, 17) if paired.smallest_p(n) <= level), None)
+        told += f", above {level:g}. No difference can be found, however large"
+        told += f": {needed} {unit} are needed." if design.is_paired and needed else f": more {unit} are needed."
     elif size is None:
-        sentence = f"{counted(units, unit)}: the smallest one-sided p is {least:.3g}."
+        told += ", before adjustment for several tests."
     else:
-        sentence = (
-            f"{counted(units, unit)}: the smallest one-sided p is {least:.3g}, before adjustment for several tests. A "
-            f"mean difference of {size:.2g} standard deviations is found in four studies of five; a smaller one is "
-            "missed more often."
+        told += (
+            f", before adjustment for several tests. A mean difference of {size:.2g} standard deviations is found in "
+            "four studies of five; a smaller one is missed more often."
         )
-    return Power(units=units, unit=unit, smallest_p=least, detectable=size, sentence=sentence)
+    return Power(units=units, unit=unit, smallest_p=least, detectable=size, sentence=told)
 
 
 def verdict(effects: Sequence[Effect], level: float) -> list[str]:
@@ -54,7 +54,8 @@ def verdict(effects: Sequence[Effect], level: float) -> list[str]:
         told = [*told[:MOST], f"{len(told) - MOST} more sentences are in the table."]
     told += _associations(effects, level)
     told += [_untested(e) for e in contrasts if e.p is None and e.effect is not None][:MOST]
-    if not contrasts:
+    told += [_along(e) for e in effects if e.suite == SETTINGS and e.effect is not None][:MOST]
+    if not contrasts and not told:
         told += [_described(e) for e in effects if e.kind is EffectKind.MEAN and e.effect is not None][:MOST]
     return told or ["None of its numbers is there."]
 
@@ -66,9 +67,9 @@ def is_found(effect: Effect, level: float) -> bool:
 
 def _direction(effect: Effect, level: float) -> str:
     """What was found of an effect: the word of its hypothesis, or of the opposite; empty for neither."""
-    if effect.p_adjusted is not None and effect.p_adjusted < level:
+    if effect.p_adjusted is not None and effect.p_adjusted <= level:
         return effect.hypothesis
-    if effect.p_opposite_adjusted is not None and effect.p_opposite_adjusted < level:
+    if effect.p_opposite_adjusted is not None and effect.p_opposite_adjusted <= level:
         return effect.opposite
     return ""
 
@@ -90,14 +91,13 @@ def _of_contrast(some: Sequence[Effect], level: float) -> list[str]:
             where = f" in {count}" if count else ""
             p = first.p_opposite_adjusted if against else first.p_adjusted
             how = f"{first.test}, adjusted {p_in_words(p)}"
-            told.append(
-                f"{first.contrast}: {word}{where}{against}. {first.title} differs by {_size(first)}; {how}.{also}"
-            )
+            size = f"{first.title} differs by {_size(first)}" if first.effect is not None else first.title
+            told.append(f"{first.contrast}: {word}{where}{against}. {size}; {how}.{also}")
             continue
         least = min((first.p_adjusted or 1.0, first.p_opposite_adjusted or 1.0))
         why = f"adjusted {p_in_words(least)}"
         if first.smallest_p is not None and first.smallest_p > level:
-            why = f"{counted(first.n, first.unit)} cannot show one, the smallest p is {first.smallest_p:.3g}"
+            why = f"so few {first.unit} cannot show one, the smallest p is {first.smallest_p:.3g}"
         where = f" in {count}" if count else ""
         told.append(f"{first.contrast}: no difference beyond chance{where}. {first.title}: {_size(first)}, {why}.")
     return told
@@ -128,6 +128,11 @@ def _described(effect: Effect) -> str:
     )
 
 
+def _along(effect: Effect) -> str:
+    over = counted(effect.n, effect.unit)
+    return f"{effect.title}, {effect.contrast}: Spearman's ρ = {effect.effect or 0:.2f} over {over}."
+
+
 def _associations(effects: Sequence[Effect], level: float) -> list[str]:
     """How many associations hold raw, and how many of them controlling for train loss."""
     by_title: dict[str, dict[str, Effect]] = {}
@@ -151,4 +156,4 @@ def _associations(effects: Sequence[Effect], level: float) -> list[str]:
 
 
 def _is_below(effect: Effect | None, level: float) -> bool:
-    return effect is not None and effect.p_adjusted is not None and effect.p_adjusted < level
+    return effect is not None and effect.p_adjusted is not None and effect.p_adjusted <= level

@@ -7,7 +7,7 @@ from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
 
 from kinscape.backend.contracts.studies import Effect, EffectKind, Member, StudyResults, StudyState
 from kinscape.backend.contracts.studies import Study as Described
-from kinscape.backend.contracts.words import number
+from kinscape.backend.contracts.words import counted, number
 from kinscape.client import Client, ClientError, Study
 from kinscape.frontend.access import Access
 from kinscape.frontend.components.frame import link
@@ -161,7 +161,7 @@ def _row(e: Effect, level: float) -> Any:
     def cell(value: float | None, *, is_p: bool = False) -> Any:
         if value is None:
             return html.Td("")
-        held = is_p and value < level
+        held = is_p and value <= level
         return html.Td(html.Strong(number(value)) if held else number(value), title=repr(value))
 
     low_high = "" if e.low is None or e.high is None else f"{number(e.low)} to {number(e.high)}"
@@ -174,7 +174,7 @@ def _row(e: Effect, level: float) -> Any:
         cell(e.p),
         cell(e.p_adjusted, is_p=True),
         cell(e.p_opposite_adjusted, is_p=True),
-        html.Td(f"{e.n} {e.unit}" if e.n else ""),
+        html.Td(counted(e.n, e.unit) if e.n else ""),
         html.Td(test, className="quiet"),
     ]
     return html.Tr(cells, className=e.kind)
@@ -216,7 +216,7 @@ def _registered(d: Described) -> list[Any]:
         ),
         html.P(r.power.sentence, className="quiet"),
     ]
-    changes = [html.Li(f"{c.time:%Y-%m-%d %H:%M}: {c.what}") for c in d.changes]
+    changes = [html.Li(f"{c.time:%Y-%m-%d %H:%M}: {c.what}") for c in d.changes] + [html.Li(t) for t in d.drift]
     listed = html.Ul(changes) if changes else html.P("Nothing was changed since.", className="quiet")
     return [html.H2("Preregistration"), *lines, listed]
 
@@ -284,24 +284,30 @@ def register(app: Dash, access: Access) -> None:
 def _register_buttons(app: Dash, access: Access) -> None:
     @on(
         app,
+        Output("study-body", "children", allow_duplicate=True),
+        Output("study-tick", "disabled", allow_duplicate=True),
+        Output("study-seen", "data", allow_duplicate=True),
         Output("study-trouble", "children"),
         Output("address", "href", allow_duplicate=True),
         Input({"study-do": ALL}, "n_clicks"),
+        State("scheme", "data"),
         State("address", "pathname"),
         prevent_initial_call=True,
     )
-    def do(_: Any, path: str) -> Any:
+    def do(_: Any, scheme: str, path: str) -> Any:
         asked = ctx.triggered_id
+        nothing_new = (no_update, no_update, no_update)
         if not isinstance(asked, dict) or not any(t["value"] for t in ctx.triggered):
-            return no_update, no_update
+            return *nothing_new, no_update, no_update
         study = access.client(path).study(_number(path))
         try:
             _do(study, str(asked["study-do"]))
         except ClientError as error:
-            return trouble(str(error)), no_update
-        # The same address again draws the page anew.
-        is_gone = asked["study-do"] == "delete"
-        return None, f"/projects/{study.details.project}/studies" if is_gone else path
+            return *nothing_new, trouble(str(error)), no_update
+        if asked["study-do"] == "delete":
+            return *nothing_new, no_update, f"/projects/{study.details.project}/studies"
+        is_over = study.details.state is not StudyState.RUNNING
+        return _body(study, scheme), is_over, _stamp(study.details), no_update, no_update
 
     @on(
         app,

@@ -1,6 +1,7 @@
 """Bundles of studies: made, verified without a server, computed again in a fresh project."""
 
 import json
+import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kinscape import Client, bundles
-from kinscape.backend.contracts.bundles import CELLS, MANIFEST
+from kinscape.backend.contracts.bundles import CELLS, MANIFEST, ROOT, Manifest, root_of
 from kinscape.cli import main
 from kinscape.client import ClientError, Study
 from tests.conftest import Server
@@ -61,13 +62,13 @@ def test_a_bundle_says_what_its_numbers_depend_on(bundle: Path, study: Study) ->
     assert [p.name for p in manifest.probes] == ["digits", "train"]
     assert manifest.study.hash == study.details.hash
     assert manifest.results.verdict == study.verdict
-    assert len(opened.cells) == 6
+    assert len(opened.cells) == 10
 
 
 def test_it_is_computed_again_in_a_fresh_project(bundle: Path, client: Client) -> None:
     again = bundles.reproduce(bundles.opened(bundle), client, project="computed again")
     assert again.holds
-    assert again.equal == 18
+    assert again.equal == 30
     assert again.study.verdict == bundles.opened(bundle).manifest.results.verdict
     assert again.study.details.project_name == "computed again"
 
@@ -87,7 +88,7 @@ def test_a_changed_cell_is_named(bundle: Path, tmp_path: Path, capsys: pytest.Ca
     assert main(["verify", str(changed)]) == 1
     assert "A cell was changed" in capsys.readouterr().out
     assert main(["verify", str(bundle)]) == 0
-    assert "6 cells of 'kd' are as they were made" in capsys.readouterr().out
+    assert "10 cells of 'kd' are as they were made" in capsys.readouterr().out
 
 
 def test_cells_that_were_added_or_taken_out_are_named(bundle: Path, tmp_path: Path) -> None:
@@ -125,6 +126,74 @@ def test_without_files_it_is_verified_and_not_computed(study: Study, tmp_path: P
         bundles.reproduce(opened, client)
 
 
+def test_what_was_added_and_what_is_there_twice_is_named(bundle: Path, tmp_path: Path) -> None:
+    target = tmp_path / "e.zip"
+    with zipfile.ZipFile(bundle) as source, zipfile.ZipFile(target, "w") as out, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        out.writestr("verdict.txt", "another verdict")
+        for member in source.namelist():
+            out.writestr(member, source.read(member))
+        out.writestr("../../evil.py", "print(1)")
+    found = bundles.faults(bundles.opened(target))
+    assert "verdict.txt is there twice." in found
+    assert "'../../evil.py' was added." in found
+
+
+def test_a_manifest_that_contradicts_itself_is_told(bundle: Path, tmp_path: Path) -> None:
+    """Who signs anew can make the root fit, and still says two things."""
+    text = json.loads(zipfile.ZipFile(bundle).read(MANIFEST))
+    text["results"]["verdict"] = ["It works."]
+    signed = Manifest.model_validate(text).text()
+    changed = rewritten(bundle, tmp_path / "f.zip", MANIFEST, lambda _: signed)
+    changed = rewritten(changed, tmp_path / "g.zip", ROOT, lambda _: root_of(signed))
+    assert bundles.faults(bundles.opened(changed)) == ["verdict.txt does not say what the results say."]
+
+
+@pytest.mark.parametrize("name", [CELLS, "files"])
+def test_a_flipped_bit_is_a_sentence(
+    bundle: Path, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    raw = bytearray(bundle.read_bytes())
+    with zipfile.ZipFile(bundle) as archive:
+        info = next(i for i in archive.infolist() if i.filename.startswith(name))
+    raw[info.header_offset + 60 + len(info.filename)] ^= 0xFF
+    path = tmp_path / "flipped.zip"
+    path.write_bytes(raw)
+    assert main(["verify", str(path)]) == 1
+    said = capsys.readouterr()
+    assert "damaged" in said.out + said.err
+    assert "Traceback" not in said.err
+
+
+def test_another_root_is_another_bundle(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = bundles.opened(bundle).root
+    assert main(["verify", str(bundle), "--root", root]) == 0
+    assert main(["verify", str(bundle), "--root", "0" * 64]) == 1
+    assert "this is another bundle" in capsys.readouterr().out
+
+
+def test_relatives_outside_a_study_come_along(
+    client: Client, networks: list[Path], probe_file: Path, tmp_path: Path
+) -> None:
+    """Two seeds descend from a network that has no role: without it they would count as independent."""
+    project = client.create_project("relatives")
+    project.upload_checkpoint(networks[5], name="root", **LENET)
+    for i in range(5):
+        related = {"parent": "root"} if i < 2 else {}
+        project.upload_checkpoint(networks[i], name=f"n{i}", group="g", **LENET, **related)
+    project.upload_probe(probe_file, name="digits")
+    asked = {"roles": {"seeds": "group:g"}, "probe": "digits", "measures": ["activation-distance"]}
+    path = project.study("seeds", **asked).run().wait(timeout_s=60).bundle(tmp_path / "r.zip")
+    again = bundles.reproduce(bundles.opened(path), client, project="relatives again")
+    assert again.holds
+    assert again.study.found.effects[0].n == 4
+    other = bundles.opened(path)
+    other.manifest.results.effects[0] = other.manifest.results.effects[0].model_copy(update={"n": 5})
+    found = bundles._compared(other, bundles.opened(path), again.study)
+    assert not found.holds
+    assert "n was 5 and is 4 now" in found.effects[0]
+
+
 @pytest.mark.parametrize("body", [b"", b"PK\x03\x04", b"nothing"])
 def test_what_is_no_bundle_is_said_to_be_none(body: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "x.zip"
@@ -137,7 +206,7 @@ def test_a_bundle_of_a_newer_kinscape_says_so(bundle: Path, tmp_path: Path) -> N
     def newer(text: str) -> str:
         return json.dumps({**json.loads(text), "format": 99})
 
-    with pytest.raises(ClientError, match="made by a newer Kinscape"):
+    with pytest.raises(ClientError, match="has the format 99"):
         bundles.opened(rewritten(bundle, tmp_path / "new.zip", MANIFEST, newer))
 
 
@@ -160,6 +229,6 @@ def test_the_command_line_makes_and_reproduces_a_bundle(
     path = tmp_path / "own.zip"
     assert main([*base, "study", "bundle", str(study.id), str(path)]) == 0
     assert main([*base, "reproduce", str(path), "--project", "by the command line"]) == 0
-    assert "18 numbers equal bit for bit" in capsys.readouterr().out
+    assert "30 numbers equal bit for bit" in capsys.readouterr().out
     assert main([*base, "reproduce", str(path), "--project", "by the command line"]) == 1
     assert "exists already" in capsys.readouterr().err

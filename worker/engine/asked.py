@@ -11,8 +11,9 @@ from torch import Tensor
 from kinscape.backend.contracts.cell_arrays import Ints
 from kinscape.backend.contracts.jobs import Job, ModelJob, Tile, TilePart
 from kinscape.backend.contracts.problems import NotFound
-from kinscape.backend.store import checkpoints, matrices, probes, questions
+from kinscape.backend.store import checkpoints, matrices, probes, questions, timings
 from kinscape.backend.store.tables import CheckpointRow, ProbeRow, QuestionRow
+from kinscape.backend.store.timings import parameters_of
 from kinscape.worker.engine.materials import LruCache, Materials, memo_of
 from kinscape.worker.evaluation.measure import Measure
 from kinscape.worker.inputs.subject import Subject
@@ -59,6 +60,15 @@ class AskedQuestions:
         """The probe set that a question reads."""
         return None if question.probe_id is None else self.probes[question.probe_id]
 
+    def cost(self, question: QuestionRow, checkpoints: Iterable[int]) -> "CellCost":
+        """What the time of a cell of some checkpoints depends on."""
+        probe = self.probe(question)
+        sizes = [parameters_of(self.models[i]) for i in set(checkpoints) if i in self.models]
+        return CellCost(
+            samples=(probe.facts.samples if probe is not None else None) or 1,
+            parameters=sum(sizes) / max(1, len(sizes)),
+        )
+
     def subject(
         self, materials: Materials, checkpoint: CheckpointRow, question: QuestionRow, cache: LruCache
     ) -> Subject:
@@ -68,6 +78,21 @@ class AskedQuestions:
         memo = memo_of(cache, checkpoint.id, probe.id, question.precision, question.seed)
         references = tuple(materials.subject(c, probe, memo=Memo(), **how) for c in self.references(question))
         return materials.subject(checkpoint, probe, memo=memo, references=references, **how)
+
+
+def note_time(session: Session, question: QuestionRow, cost: "CellCost", *, cells: int, seconds: float) -> None:
+    """Remember how long cells of a question took, for the plans to come."""
+    work = timings.work_of(question.input, samples=cost.samples, parameters=cost.parameters)
+    key = timings.key_of(question.slug, question.parameters)
+    timings.note(session, key, seconds=seconds, work=cells * work)
+
+
+@dataclass(frozen=True)
+class CellCost:
+    """What the time of one cell depends on."""
+
+    samples: int
+    parameters: float
 
 
 def missing_places(session: Session, job: Job) -> Iterator[tuple[int, Ints, Ints]]:

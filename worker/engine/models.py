@@ -1,17 +1,18 @@
 """Measures of one model."""
 
+import time
 from collections.abc import Callable
 
 import numpy as np
 
 from kinscape.backend.contracts.cards import Input, Role
 from kinscape.backend.contracts.cell_arrays import Cells
-from kinscape.backend.contracts.cells import Cell
+from kinscape.backend.contracts.cells import Cell, Estimate
 from kinscape.backend.contracts.jobs import ModelJob
 from kinscape.backend.store import matrices
 from kinscape.backend.store.database import Database
 from kinscape.backend.store.tables import CheckpointRow, QuestionRow
-from kinscape.worker.engine.asked import AskedQuestions, measure_of, sound
+from kinscape.worker.engine.asked import AskedQuestions, measure_of, note_time, sound
 from kinscape.worker.engine.materials import MOST_SHARED, LruCache, Materials, memo_of
 from kinscape.worker.evaluation.cells import reason_for
 from kinscape.worker.evaluation.intervals import row_groups
@@ -36,12 +37,17 @@ def run_model(database: Database, materials: Materials, job: ModelJob, check: Ca
     cache = LruCache(MOST_SHARED)
     for id in missing:
         check()
+        began = time.monotonic()
         try:
             cell = _evaluated(materials, asked, asked.models[job.checkpoint], asked.questions[id], cache)
         except Undefined as sentence:
             cell = reason_for(sentence)
+        seconds = time.monotonic() - began
         with database.transaction() as session:
             matrices.write(session, id, Cells.of({(job.checkpoint, job.checkpoint): cell}))
+            if isinstance(cell, Estimate):
+                question = asked.questions[id]
+                note_time(session, question, asked.cost(question, [job.checkpoint]), cells=1, seconds=seconds)
 
 
 def _evaluated(

@@ -14,7 +14,7 @@ from kinscape.backend.contracts.jobs import Tile
 from kinscape.backend.store import matrices
 from kinscape.backend.store.database import Database
 from kinscape.backend.store.tables import CheckpointRow, QuestionRow
-from kinscape.worker.engine.asked import AskedQuestions, measure_of, sound
+from kinscape.worker.engine.asked import AskedQuestions, measure_of, note_time, sound
 from kinscape.worker.engine.materials import Materials
 from kinscape.worker.evaluation.batch import Batch
 from kinscape.worker.evaluation.cells import evaluate_pairs, finite, reason_for
@@ -81,9 +81,14 @@ def run_tile(database: Database, materials: Materials, job: Tile, check: Check) 
             a, b = asked.missing_of(session, part)
         for block in _Blocks(measure.card.pace).of(a, b):
             check()
-            cells = tile.evaluated(asked.questions[part.question], measure, block)
+            question, began = asked.questions[part.question], time.monotonic()
+            cells = tile.evaluated(question, measure, block)
+            seconds = time.monotonic() - began
             with database.transaction() as session:
                 matrices.write(session, part.question, cells)
+                if count := int(cells.has_number.sum()):
+                    cost = asked.cost(question, np.concatenate(block).tolist())
+                    note_time(session, question, cost, cells=count, seconds=seconds)
 
 
 @dataclass

@@ -27,9 +27,10 @@ TEMPLATE = Template(
     name="compression",
     title="Compression",
     question="Which compressed copies still compute their parent's function, and which are new networks?",
-    method="Each copy is compared with its own parent, and independent networks with all parents. Roles are compared "
-    "parent by parent by an exact one-sided sign-flip test, adjusted over all contrasts for the largest of them "
-    "(Westfall & Young); a direction that was not expected must reach half the level.",
+    method="Each copy is compared with its own parent and with the others, by an exact permutation of copies over "
+    "parents; kinds of copies are compared parent by parent by an exact sign-flip test. One-sided, adjusted over all "
+    "contrasts for the largest of them (Westfall & Young); a direction that was not expected must reach half the "
+    "level.",
     source="Hooker et al. 2019, what do compressed deep neural networks forget; the papers on compression as "
     "functions, ours",
     roles=(
@@ -48,6 +49,7 @@ TEMPLATE = Template(
             unit="parents",
             roles=("quantised", "pruned", "distilled"),
             unrelated="independent",
+            own=("quantised", "pruned", "distilled"),
             contrasts=(
                 ("quantised", "independent"),
                 ("pruned", "independent"),
@@ -62,5 +64,6 @@ TEMPLATE = Template(
         "Choose one strength for each study.",
         "Equal accuracy is not an equal function: read the disagreement beside it.",
         "Copies of one parent are one unit, however many there are: add parents.",
+        "Independent networks are shared by all parents: how far they are is a scale to read against, not a test.",
     ),
 )

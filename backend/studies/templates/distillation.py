@@ -42,9 +42,10 @@ TEMPLATE = Template(
     title="Knowledge distillation",
     question="Do students take over the function of their own teacher, beyond what a shared start or order of data "
     "gives?",
-    method="Each student is compared with its own teacher, each control with the teacher it belongs to. Roles are "
-    "compared teacher by teacher by an exact one-sided sign-flip test, adjusted over all contrasts for the largest of "
-    "them (Westfall & Young); a direction that was not expected must reach half the level.",
+    method="Each student is compared with its own teacher and with the others, by an exact permutation of students "
+    "over teachers; and with controls that share the start or the order of data of the same teacher, by an exact "
+    "sign-flip test. One-sided, adjusted over all contrasts for the largest of them (Westfall & Young); a direction "
+    "that was not expected must reach half the level.",
     source="Stanton et al. 2021, does knowledge distillation really work; controls as in the papers on distillation as "
     "transfer of functions, ours",
     roles=(
@@ -94,6 +95,7 @@ TEMPLATE = Template(
             unit="teachers",
             roles=("student", "other-start-student", "same-init-other-order", "other-init-same-order", "noise-student"),
             unrelated="independent",
+            own=("student", "other-start-student", "noise-student"),
             contrasts=(
                 ("student", "same-init-other-order"),
                 ("student", "other-init-same-order"),
@@ -109,6 +111,7 @@ TEMPLATE = Template(
         "A student that was trained on labels too, or whose temperature was left out of the loss, is a control in "
         "disguise: compare it with plain training by the same optimiser.",
         "Negative transfer needs a teacher with at least 50 mistakes on the probe set, and controls that never saw it.",
-        "With four teachers no one-sided p is below 1/16: add teachers, not samples.",
+        "With four teachers no sign-flip test of controls has a p below 1/16: add teachers, not samples.",
+        "Independent networks are shared by all teachers: how far they are is a scale to read against, not a test.",
     ),
 )

@@ -8,8 +8,8 @@ TEMPLATE = Template(
     title="Grokking",
     question="How long after learning the train samples do networks generalise, and what changes in between?",
     method="Every measure against the step, run by run. The delay is from the first step with a train accuracy of 0.99 "
-    "to the first with a held-out accuracy of 0.95; runs that never get there are censored. Groups of runs are "
-    "compared by an exact Mann–Whitney test in which censored runs come last.",
+    "to the first with a held-out accuracy of 0.95. A run that never gets there is censored: its delay is longer than "
+    "what was watched. Groups of runs are compared by an exact Gehan test, which takes no more from a censored run.",
     source="Power et al. 2022; the paper on learning with SVD-decomposed layers and grokking, ours",
     roles=(
         Role(

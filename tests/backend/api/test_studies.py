@@ -1,5 +1,6 @@
 """Studies through a real server: made, preregistered, run, read."""
 
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
@@ -30,17 +31,17 @@ def test_a_study_computes_its_own_pairs_and_no_others(school: Project) -> None:
     plan = school.plan_study("distillation", probe="digits", measures=["disagreement"])
     assert [m.name for m in plan.roles["teacher"]] == ["t0", "t1", "t2"]
     assert [(m.name, m.unit) for m in plan.roles["student"]] == [("s0", "t0"), ("s1", "t1"), ("s2", "t2")]
-    # Three students with their teacher, three pairs of teachers.
-    assert (plan.cells_new, plan.power.units, plan.power.smallest_p) == (6, 3, 1 / 8)
-    assert "5 teachers are needed" in plan.power.sentence
+    # Three students with all teachers, three pairs of teachers; none of students.
+    assert (plan.cells_new, plan.power.units, plan.power.smallest_p) == (12, 3, 1 / 6)
+    assert "more teachers are needed" in plan.power.sentence
     study = school.study("distillation", probe="digits", measures=["disagreement"]).run().wait(timeout_s=120)
     assert study.state == "done"
     matrix = study.comparison.matrix("disagreement")
     names = study.comparison.labels
     known = np.isfinite(matrix.values)
     assert known[names.index("s0"), names.index("t0")]
-    assert not known[names.index("s0"), names.index("t1")]
-    reasons = [text for place, text in matrix.reasons.items() if place == (names.index("s0"), names.index("t1"))]
+    assert not known[names.index("s0"), names.index("s1")]
+    reasons = [text for place, text in matrix.reasons.items() if place == (names.index("s0"), names.index("s1"))]
     assert reasons == ["Not asked for: this comparison names its pairs."]
 
 
@@ -61,16 +62,17 @@ def test_its_numbers_are_those_of_the_matrix(school: Project) -> None:
         return float(matrix.values[names.index(a), names.index(b)])
 
     own = [of(f"s{i}", f"t{i}") for i in range(3)]
-    others = [np.mean([of(f"t{i}", f"t{j}") for j in range(3) if j != i]) for i in range(3)]
+    others = [np.mean([of(f"s{i}", f"t{j}") for j in range(3) if j != i]) for i in range(3)]
     effects = {(e.measure, e.contrast): e for e in study.found.effects}
     assert effects["disagreement", "student"].effect == pytest.approx(np.mean(own))
-    contrast = effects["disagreement", "student − independent"]
+    contrast = effects["disagreement", "student: own − other teachers"]
     assert contrast.effect == pytest.approx(np.mean(np.subtract(own, others)))
-    assert contrast.smallest_p == 1 / 8
-    assert contrast.n == 3
-    told = [s for s in study.verdict if s.startswith("student − independent")]
+    means = [np.mean([of(f"s{i}", f"t{j}") for i, j in enumerate(way)]) for way in permutations(range(3))]
+    assert contrast.p == pytest.approx(np.mean([m <= means[0] + 1e-12 for m in means]))
+    assert (contrast.smallest_p, contrast.n) == (1 / 6, 3)
+    told = [s for s in study.verdict if s.startswith("student: own − other teachers")]
     assert told
-    assert "3 teachers cannot show one" in told[0]
+    assert "so few teachers cannot show one" in told[0]
     assert study.csv().count("\n") == len(study.found.effects) + 1
 
 
@@ -102,8 +104,8 @@ def test_what_is_frozen_stays_frozen(school: Project) -> None:
 def test_numbers_seen_before_are_told(school: Project) -> None:
     first = school.study("distillation", probe="digits", measures=["total-variation"]).run().wait(timeout_s=120)
     second = school.study("distillation", probe="digits", measures=["total-variation"], name="again")
+    assert second.preregister().cells_known == 12
     assert first.details.hash == second.details.hash
-    assert second.preregister().cells_known == 6
 
 
 @pytest.mark.parametrize(
@@ -117,6 +119,8 @@ def test_numbers_seen_before_are_told(school: Project) -> None:
         ("sharp-minima", {"roles": {"base": "group:teacher", "condition": "group:kd"}}, "needs a probe set of train"),
         ("distillation", {"measures": ["magic"]}, "Unknown measure 'magic'"),
         ("distillation", {"level": 0.7}, "less than or equal to 0.5"),
+        ("distillation", {"level": 1e-6}, "greater than or equal to 0.0001"),
+        ("distillation", {"measures": ["accuracy"]}, "single networks, which the study distillation does not read"),
     ],
 )
 def test_what_is_wrong_is_said(school: Project, template: str, asked: dict[str, object], sentence: str) -> None:
@@ -167,7 +171,7 @@ def test_the_command_line_runs_a_study(
     run = ["study", "run", "distillation", *asked, "--role", "teacher=group:teacher", "--role", "student=group:kd"]
     assert main([*base, *run, "--csv", str(table)]) == 0
     told = capsys.readouterr().out
-    assert "student − independent" in told
+    assert "student: own − other teachers" in told
     assert "/study/" in told
     assert "student − independent" in table.read_text()
 
@@ -188,3 +192,66 @@ def test_a_table_describes_checkpoints(
     table.write_text("name,colour\nn1,red\n")
     assert main(verb) == 1
     assert "does not know 'colour'" in capsys.readouterr().err
+
+
+def test_what_becomes_different_is_told_and_changes_nothing(
+    client: Client, networks: list[Path], probe_file: Path
+) -> None:
+    project = client.create_project("drifting")
+    for i in range(4):
+        group = "base" if i < 2 else "sam"
+        project.upload_checkpoint(networks[i], name=f"n{i}", group=group, tags={"seed": str(i % 2)}, **LENET)
+    train = project.upload_probe(probe_file, name="digits")
+    asked = {"probe": "digits", "train_probe": train, "measures": ["accuracy", "l2-norm"]}
+    study = project.study("sharp-minima", roles={"base": "group:base", "condition": "group:sam"}, **asked)
+    study.preregister()
+    study.run().wait(timeout_s=60)
+    before = [(e.contrast, e.effect, e.n) for e in study.found.effects]
+    moved = next(c for c in project.checkpoints() if c.name == "n3")
+    moved.edit(group="other", tags={"seed": "9"})
+    again = client.study(study.id)
+    assert [(e.contrast, e.effect, e.n) for e in again.found.effects] == before
+    assert again.details.drift == ["n3 has another group, tag now; the study goes by what it was."]
+    assert again.details.drift[0] in again.found.warnings
+    registration = again.details.registration
+    assert registration is not None
+    assert registration.specification.digest() == registration.hash == again.details.hash
+
+
+def test_a_role_that_lost_its_checkpoints_is_told(client: Client, networks: list[Path], probe_file: Path) -> None:
+    project = client.create_project("shrinking")
+    for i in range(4):
+        project.upload_checkpoint(networks[i], name=f"n{i}", group="g", **LENET)
+    project.upload_probe(probe_file, name="digits")
+    asked = {"roles": {"seeds": "group:g"}, "probe": "digits", "measures": ["accuracy"]}
+    registered, draft = project.study("seeds", **asked), project.study("seeds", **asked)
+    registered.preregister()
+    gone = {c.name: c for c in project.checkpoints()}
+    gone["n3"].delete()
+    registered.refresh()
+    assert registered.details.drift == ["n3 was deleted."]
+    gone["n2"].delete()
+    for study in (registered, draft):
+        with pytest.raises(ClientError, match="needs 3 or more and has 2 checkpoints"):
+            study.run()
+    with pytest.raises(ClientError, match="needs 3 or more"):
+        draft.preregister()
+
+
+def test_a_preregistered_study_keeps_its_comparison(school: Project, client: Client) -> None:
+    study = school.study("distillation", probe="digits", measures=["js-distance"], name="kept")
+    study.preregister()
+    study.run().wait(timeout_s=60)
+    with pytest.raises(ClientError, match="The preregistered study 'kept' rests on this comparison"):
+        study.comparison.delete()
+    plain = school.study("distillation", probe="digits", measures=["rank-disagreement"]).run().wait(timeout_s=60)
+    plain.comparison.delete()
+    with pytest.raises(ClientError, match="was deleted: restore it, or run the study again"):
+        _ = client.study(plain.id).found
+
+
+def test_one_network_has_one_role_and_it_is_told(school: Project) -> None:
+    roles = {"teacher": "group:teacher", "student": "group:kd", "independent": "group:kd"}
+    plan = school.plan_study("distillation", roles=roles, probe="digits", measures=["disagreement"])
+    assert plan.roles["independent"] == []
+    assert plan.chosen_by["independent"] == "filter group:kd, who have another role already"

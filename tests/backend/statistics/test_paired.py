@@ -8,8 +8,8 @@ from scipy import stats
 
 from kinscape.backend.statistics import paired
 
-# Far enough apart that both tolerances for rounding take the same sums for equal.
-NUMBERS = st.lists(st.integers(-500, 500).map(lambda n: n / 100), min_size=2, max_size=9)
+# Whole numbers: their sums have no rounding that either could take for a difference.
+NUMBERS = st.lists(st.integers(-500, 500).map(float), min_size=2, max_size=9)
 
 
 @given(NUMBERS)
@@ -74,9 +74,50 @@ def test_two_groups_are_scipys_exact_rank_test(one: int, two: int) -> None:
     assert found.p_greater == pytest.approx(stats.mannwhitneyu(x, y, alternative="greater", method="exact").pvalue)
 
 
-def test_what_never_happened_comes_last() -> None:
-    found = paired.two_samples(np.array([1.0, 2, 3]), np.array([np.inf, np.inf, 4]))
-    assert found.p_less == pytest.approx(1 / 20)
+def test_a_time_that_was_not_waited_for_beats_only_shorter_ones() -> None:
+    """By hand: 9+ is longer than 3 and 5; 4+ than 3 alone; nothing is known between 4+ and 5."""
+    one, two = np.array([9.0, 4.0]), np.array([3.0, 5.0])
+    found = paired.censored_samples(one, two, np.array([False, False, True, True]))
+    # Scores 2, 1, -2, -1: of six deals none has a larger sum than 3.
+    assert found.p_greater == pytest.approx(1 / 6)
+    known = paired.censored_samples(one, two, np.ones(4, dtype=bool))
+    assert known == paired.two_samples(one, two)
+
+
+def test_shared_units_do_not_make_own_against_others_too_sure() -> None:
+    """Each network and each unit has an effect of its own, so that all pairs of it are near or far together."""
+    rng = np.random.default_rng(11)
+
+    def p() -> float:
+        table = rng.normal(size=(5, 1)) + rng.normal(size=(1, 5)) + 0.3 * rng.normal(size=(5, 5))
+        ways, _ = paired.assignments(5)
+        draws = table[np.arange(5)[None], ways].mean(1)
+        return float((draws <= draws[0] + 1e-12).mean())
+
+    share = np.mean([p() <= 0.05 for _ in range(2000)])
+    assert 0.03 < share < 0.065
+
+
+def test_assignments_are_all_ways_and_begin_with_the_data() -> None:
+    ways, are_all = paired.assignments(4)
+    assert are_all
+    assert len({tuple(w) for w in ways.tolist()}) == len(ways) == 24
+    assert ways[0].tolist() == [0, 1, 2, 3]
+    many, are_all = paired.assignments(12)
+    assert not are_all
+    assert many[0].tolist() == list(range(12))
+    assert paired.smallest_p_of_assignments(12) == 1 / len(many)
+
+
+def test_draws_of_one_test_need_no_adjustment() -> None:
+    rng = np.random.default_rng(5)
+    table = rng.normal(size=(6, 6)) - 2 * np.eye(6)
+    ways, _ = paired.assignments(6)
+    draws = table[np.arange(6)[None], ways].mean(1)
+    alone = (draws <= draws[0] + 1e-12).mean()
+    assert paired.largest_of_draws(draws[None], -1)[0] == pytest.approx(alone)
+    assert paired.largest_of_draws(np.stack([draws, 5 * draws]), -1) == pytest.approx([alone, alone])
+    assert paired.largest_of_draws(np.ones((1, 10)), 1).tolist() == [1.0]
 
 
 def test_one_test_needs_no_adjustment_and_equal_tests_cost_nothing() -> None:

@@ -95,6 +95,7 @@ MATCHED = MatchedPairs(
     unit="teachers",
     roles=("student", "sibling"),
     unrelated="independent",
+    own=("student",),
     contrasts=(("student", "sibling"), ("student", "independent")),
 )
 
@@ -116,13 +117,22 @@ def test_students_are_compared_with_their_own_teacher() -> None:
     assert (closer.p, closer.n, closer.hypothesis) == (1 / 32, 5, "closer")
     assert closer.p_adjusted is not None
     assert closer.p_adjusted >= 1 / 32
+    own = only(effects, contrast="student: own − other teachers")
+    # Of 120 ways to give students to teachers, theirs is the nearest.
+    assert (own.p, own.n) == (1 / 120, 5)
+    assert own.effect == pytest.approx(0.3 - 0.9)
+    shared = only(effects, contrast="student − independent")
+    assert shared.p is None
+    assert "share these networks" in shared.sentence
 
 
 def test_only_own_pairs_are_asked_for() -> None:
     cast = school()
     pairs = {(min(p), max(p)) for p in MATCHED.pairs(cast)}
-    assert len(pairs) == 5 + 5 + 10
-    assert (1, 12) not in pairs
+    # Students with all teachers, siblings with their own, teachers among themselves.
+    assert len(pairs) == 25 + 5 + 10
+    assert (1, 12) in pairs
+    assert (1, 22) not in pairs
 
 
 def test_where_more_is_alike_higher_is_closer() -> None:
@@ -203,6 +213,36 @@ def test_what_nothing_pairs_is_compared_as_two_groups() -> None:
     assert found.adjustment == "Benjamini–Yekutieli"
 
 
+def test_a_condition_of_the_baselines_name_does_not_replace_it() -> None:
+    base = [Candidate(i, f"a{i}", group="sgd", tags={"seed": str(i)}) for i in range(1, 5)]
+    more = [Candidate(10 + i, f"b{i}", group="sgd", tags={"seed": str(i)}) for i in range(1, 5)]
+    values = {c.id: 1.0 for c in base} | {c.id: 3.0 for c in more}
+    cast = Cast({"base": base, "condition": more}, "seed")
+    found = Conditions("base", "condition").find(StudyData(cast, [], [single("t", values, Direction.NEITHER)]))
+    effects = adjusted(found.rows)
+    assert only(effects, contrast="sgd (baseline)").effect == 1.0
+    assert only(effects, contrast="sgd − sgd (baseline)").effect == 2.0
+
+
+def test_several_networks_of_one_seed_count_by_their_mean() -> None:
+    cast = recipes(3)
+    twice = Candidate(999, "again", group="sam", tags={"seed": "3"})
+    cast = Cast({**cast.roles, "condition": [*cast["condition"], twice]}, "seed")
+    values = dict.fromkeys(range(1, 4), 0.0) | {101: 1.0, 102: 1.0, 103: 1.0, 999: 4.0}
+    found = Conditions("base", "condition").find(StudyData(cast, [], [single("t", values, Direction.NEITHER)]))
+    effect = only(adjusted(found.rows), contrast="sam − base")
+    assert effect.effect == pytest.approx((1 + 1 + 2.5) / 3)
+    assert effect.n == 3
+
+
+def test_what_unpaired_groups_can_show_is_told() -> None:
+    base = [Candidate(i, f"a{i}", group="base") for i in range(1, 5)]
+    other = [Candidate(10 + i, f"b{i}", group="sam") for i in range(1, 5)]
+    design = Conditions("base", "condition").design(Cast({"base": base, "condition": other}, "seed"))
+    assert (design.units, design.unit, design.is_paired) == (8, "networks", False)
+    assert design.smallest_p == pytest.approx(1 / 70)
+
+
 def test_associations_hold_the_train_loss_still() -> None:
     rng = np.random.default_rng(1)
     some = [Candidate(i, f"n{i}") for i in range(1, 31)]
@@ -281,9 +321,38 @@ def test_delays_are_counted_from_learning_to_generalising() -> None:
     assert "At least" in dense.sentence
     assert only(effects, measure="delay", contrast="svd").effect == 150.0
     tested = only(effects, measure="delay", contrast="dense − svd")
+    # The censored run was watched for 300 steps, longer than either of the others took.
     assert tested.p_opposite == pytest.approx(1 / 6)
+    assert tested.effect is None
+    assert "not known" in tested.sentence
     assert any("Censored" in w and "a2" in w for w in found.warnings)
     assert {line.measure for line in found.lines} == {"accuracy", "accuracy on train samples"}
+
+
+def test_a_run_that_was_watched_too_shortly_says_nothing() -> None:
+    """Five runs were left after 40 steps, five others took 4,990: nobody knows who is faster."""
+    short = [run(f"a{k}", "short", 100 * k, steps=2) for k in range(5)]
+    long = [run(f"b{k}", "long", 1000 + 100 * k, steps=60) for k in range(5)]
+    everyone = [c for of in (*short, *long) for c in of]
+    accuracy = {c.id: 0.97 if c.group == "long" and (c.step or 0) >= 5000 else 0.5 for c in everyone}
+    gap = {i: 1.0 - v for i, v in accuracy.items()}
+    columns = [
+        single("accuracy", accuracy, Direction.HIGHER_IS_BETTER),
+        single("generalisation-gap", gap, Direction.NEITHER),
+    ]
+    found = Trajectories("run").find(StudyData(Cast({"run": everyone}, "seed"), [], columns))
+    tested = only(adjusted(found.rows), measure="delay", contrast="long − short")
+    assert (tested.p, tested.p_opposite) == (1.0, 1.0)
+
+
+def test_runs_of_one_name_in_two_groups_are_two_runs() -> None:
+    some = [*run("seed0", "dense", 10), *run("seed0", "svd", 20)]
+    data = StudyData(Cast({"run": some}, "seed"), [], [single("loss", {c.id: 1.0 for c in some}, Direction.NEITHER)])
+    (lines,) = Trajectories("run").find(data).lines
+    assert [(line.name, line.group, len(line.steps)) for line in lines.lines] == [
+        ("dense/seed0", "dense", 5),
+        ("svd/seed0", "svd", 5),
+    ]
 
 
 def test_the_first_passage_of_nothing_is_nowhere() -> None:
@@ -299,7 +368,7 @@ def test_related_seeds_count_once() -> None:
     found = Spread("seeds").find(StudyData(cast, [column("distance", [1, 2, 3, 4], values)], []))
     effect = found.rows[0].effect
     assert (effect.effect, effect.n) == (pytest.approx(0.2), 3)
-    assert "1 related networks are left out" in found.warnings[0]
+    assert "1 related network left out" in found.warnings[0]
     assert "0.1 and 0.3" in effect.sentence
 
 

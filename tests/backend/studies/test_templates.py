@@ -5,7 +5,7 @@ import pytest
 from kinscape.backend.contracts.problems import NotFound
 from kinscape.backend.contracts.studies import Effect
 from kinscape.backend.studies.cast import Candidate, Cast, filled
-from kinscape.backend.studies.template import Template, catalogue, template_named
+from kinscape.backend.studies.template import Design, Template, catalogue, template_named
 from kinscape.backend.studies.verdicts import is_found, power_of, verdict
 from kinscape.worker.measures.catalogue import catalogue as measures
 
@@ -24,7 +24,7 @@ def test_a_template_is_complete(template: Template) -> None:
         assert set(roles) <= names
     nobody = Cast({}, "seed")
     assert template.pairs(nobody) == set()
-    assert template.analyses[0].units(nobody)[0] == 0
+    assert template.analyses[0].design(nobody).units == 0
 
 
 def test_what_there_is_not_is_said_with_what_there_is() -> None:
@@ -74,7 +74,7 @@ def test_what_was_not_found_is_not_claimed() -> None:
     (told,) = verdict([effect(p_adjusted=0.06)], 0.05)
     assert "no difference beyond chance" in told
     assert "closer" not in told
-    assert not is_found(effect(p_adjusted=0.05), 0.05)
+    assert is_found(effect(p_adjusted=0.05), 0.05)
 
 
 def test_the_opposite_is_said_to_be_against_the_hypothesis() -> None:
@@ -85,7 +85,7 @@ def test_the_opposite_is_said_to_be_against_the_hypothesis() -> None:
 
 def test_too_few_units_are_told_and_not_taken_for_no_difference() -> None:
     (told,) = verdict([effect(p_adjusted=0.25, smallest_p=0.25, n=2)], 0.05)
-    assert "2 teachers cannot show one, the smallest p is 0.25" in told
+    assert "so few teachers cannot show one, the smallest p is 0.25" in told
 
 
 def test_measures_that_say_the_same_share_a_sentence() -> None:
@@ -97,12 +97,21 @@ def test_measures_that_say_the_same_share_a_sentence() -> None:
 
 
 def test_power_is_told_before_anything_is_seen() -> None:
-    few = power_of(4, "teachers", 0.05)
+    few = power_of(Design.of_pairs(4, "teachers"), 0.05)
     assert few.smallest_p == 1 / 16
     assert few.detectable is None
     assert "5 teachers are needed" in few.sentence
-    assert power_of(1, "teachers", 0.05).sentence.startswith("1 teacher:")
-    assert power_of(0, "teachers", 0.05).smallest_p is None
-    many = power_of(10, "seeds", 0.05)
-    assert many.detectable is not None
-    assert few.units == 4
+    assert power_of(Design.of_pairs(1, "teachers"), 0.05).sentence.startswith("1 teacher:")
+    assert power_of(Design(0, "teachers"), 0.05).smallest_p is None
+    assert power_of(Design.of_pairs(10, "seeds"), 0.05).detectable is not None
+    # At the level itself a test can still find something.
+    assert "No difference can be found" not in power_of(Design.of_pairs(4, "seeds"), 1 / 16).sentence
+    assert "more seeds are needed" in power_of(Design.of_pairs(300, "seeds"), 1e-9).sentence
+    assert "more runs are needed" in power_of(Design(4, "runs", 1 / 6, is_paired=False), 0.05).sentence
+
+
+def test_settings_are_described() -> None:
+    along = effect(
+        kind="association", suite="settings", contrast="along load", effect=0.9, p=None, unit="settings", n=6
+    )
+    assert verdict([along], 0.05) == ["Measure, along load: Spearman's ρ = 0.90 over 6 settings."]
