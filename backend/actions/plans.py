@@ -130,7 +130,8 @@ class CheckedRequest:
                 layer_b=layer_b,
                 reduction=request.reduction if card.input is Input.FEATURES else "",
                 precision=request.precision if card.role is not Role.NONE else "",
-                seed=request.seed if card.role is not Role.NONE else 0,
+                # Of the others nothing is drawn, so that another seed is no other question.
+                seed=request.seed if card.input is Input.NETWORK else 0,
                 train_probe_id=self.train.id if role is Role.BOTH and self.train is not None else None,
                 reference_ids=tuple(measure.references),
             )

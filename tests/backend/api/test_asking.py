@@ -235,3 +235,16 @@ def test_what_is_too_much_is_said_in_a_moment(project: Project, networks: list[P
         project.compare(checkpoints=models, probe=probe, measures=measures, layers=layers, layer_pairs="all")
     assert time.perf_counter() - began < 2
     assert not project.comparisons()
+
+
+def test_another_seed_asks_anew_only_where_something_is_drawn(
+    project: Project, networks: list[Path], probe_file: Path
+) -> None:
+    models = uploaded(project, networks, 2)
+    probe = project.upload_probe(probe_file, name="digits-test")
+    asked = {"checkpoints": models, "probe": probe, "measures": ["accuracy", "disagreement", "corruption-accuracy"]}
+    first = project.compare(**asked, seed=0).wait(timeout_s=120)  # type: ignore[arg-type]
+    again = project.compare(**asked, seed=1).wait(timeout_s=120)  # type: ignore[arg-type]
+    assert again.counts == {"new": 2, "reused": 3}
+    drawn = [c.table(["corruption-accuracy"]).values for c in (first, again)]
+    assert not np.array_equal(*drawn)
