@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors.torch import save_file
 
@@ -18,6 +19,8 @@ from kinscape.demo.zoo import ZooNetwork, zoo
 from kinscape.local.children import wrapped
 
 PROJECT = "demo"
+# The architecture of all networks that were trained on digits.
+DIGITS = "lenet"
 ZOO_SIZE = 24
 PROBES = {"digits-held-out": "held-out", "digits-train": "train"}
 ON: dict[str, Any] = {"probe": "digits-held-out", "train_probe": "digits-train"}
@@ -123,10 +126,11 @@ def run(url: str, token: str | None, study: str = "") -> int:
 
 
 def _run_study(client: Client, demo: DemoStudy) -> int:
-    project = _project(client, f"demo: {demo.template}")
+    project = _project(client, f"demo: {demo.template}", demo.arrays)
     _upload(project, demo.networks(), demo.size)
     known = [s for s in project.studies() if s.details.template.name == demo.template]
-    study = known[0] if known else project.study(demo.template, roles=demo.roles, **ON)
+    on = ON if demo.arrays is None else {"probe": "held-out", "train_probe": "train"}
+    study = known[0] if known else project.study(demo.template, roles=demo.roles, **on)
     if study.details.comparison is None:
         study.preregister()
     study.run().wait(show=False)
@@ -136,14 +140,22 @@ def _run_study(client: Client, demo: DemoStudy) -> int:
     return 0
 
 
-def _project(client: Client, name: str) -> Project:
-    """The project of this name with its probe sets, made where it is not there."""
+def _project(client: Client, name: str, arrays: Callable[[str], dict[str, Any]] | None = None) -> Project:
+    """The project of this name with its probe sets, made where it is not there.
+
+    Args:
+        arrays: of the probe set of a role; digits where left out.
+    """
     names = [p.name for p in client.projects()]
     project = client.project(name) if name in names else client.create_project(name)
     there = {p.name for p in project.probes()}
     for probe, role in PROBES.items():
-        if probe not in there:
+        if arrays is None and probe not in there:
             project.add_digits(name=probe, role=role)
+        elif arrays is not None and role not in there:
+            with tempfile.TemporaryDirectory() as folder:
+                np.savez(Path(folder) / "probe.npz", **arrays(role))
+                project.upload_probe(Path(folder) / "probe.npz", name=role, role=role)
     return project
 
 
@@ -159,15 +171,15 @@ def _upload(project: Project, networks: Iterator[ZooNetwork], size: int) -> list
                 continue
             path = Path(folder) / "model.safetensors"
             state = {n: t.contiguous() for n, t in network.model.state_dict().items()}
-            save_file(state, path, metadata={"architecture": "lenet", "classes": "10"})
+            save_file(state, path, metadata={"architecture": network.architecture})
             made = project.upload_checkpoint(
                 path,
                 name=network.name,
-                architecture="lenet",
-                arguments={"classes": 10},
+                architecture=network.architecture,
+                arguments=network.arguments,
                 group=network.group,
                 tags=network.tags,
-                metrics={"accuracy": round(accuracy(network.model), 4)},
+                metrics=_metrics(network),
                 wait=False,
                 **network.lineage,
             )
@@ -176,6 +188,11 @@ def _upload(project: Project, networks: Iterator[ZooNetwork], size: int) -> list
     for number in numbers:
         project.wait_for(number)
     return numbers
+
+
+def _metrics(network: ZooNetwork) -> dict[str, float]:
+    """What is given with a network: its accuracy on digits, if it knows them."""
+    return {"accuracy": round(accuracy(network.model), 4)} if network.architecture == DIGITS else {}
 
 
 if __name__ == "__main__":

@@ -1,9 +1,13 @@
 """Networks for the demo studies: what each study asks is trained on digits, with its controls and its confounds."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
+from kinscape.demo import modular
 from kinscape.demo.training import Recipe, fresh, pruned, quantised, train
 from kinscape.demo.zoo import ZooNetwork
 
@@ -11,6 +15,9 @@ from kinscape.demo.zoo import ZooNetwork
 SEEDS = 5
 # Many measures are adjusted together: 1/128.
 SEEDS_OF_RECIPES = 7
+# Four runs of either: 1/70.
+RUNS = 4
+DECAYS = (2.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -21,12 +28,14 @@ class DemoStudy:
         networks: trained when they are asked for; parents and teachers come first.
         size: how many there are.
         roles: who plays which role; what is left out is filled from lineage.
+        arrays: of the probe set of a role, where it is not digits.
     """
 
     template: str
     networks: Callable[[], Iterator[ZooNetwork]]
     size: int
-    roles: dict[str, str]
+    roles: dict[str, str] = field(default_factory=dict)
+    arrays: Callable[[str], dict[str, npt.NDArray[np.generic]]] | None = None
 
 
 def _distillation() -> Iterator[ZooNetwork]:
@@ -77,12 +86,35 @@ def _critical_layers() -> Iterator[ZooNetwork]:
         yield ZooNetwork(f"start-{seed}", "start", fresh(seed).eval(), tags, {"init_of": name})
 
 
+def _grokking() -> Iterator[ZooNetwork]:
+    """Runs on modular addition under two strengths of weight decay."""
+    for decay in DECAYS:
+        for seed in range(RUNS):
+            group = f"decay-{decay:g}"
+            for step, model in modular.run(seed, decay):
+                yield ZooNetwork(
+                    f"{group}-{seed}-{step:04d}",
+                    group,
+                    model,
+                    {"seed": str(seed)},
+                    {"run": f"{group}-{seed}", "step": step},
+                    "mlp",
+                    modular.ARGUMENTS,
+                )
+
+
 STUDIES: dict[str, DemoStudy] = {
     s.template: s
     for s in (
-        DemoStudy("distillation", _distillation, 4 * SEEDS, {}),
-        DemoStudy("compression", _compression, 4 * SEEDS, {}),
-        DemoStudy("sharp-minima", _sharp_minima, 3 * SEEDS_OF_RECIPES, {}),
+        DemoStudy("distillation", _distillation, 4 * SEEDS),
+        DemoStudy("compression", _compression, 4 * SEEDS),
+        DemoStudy("sharp-minima", _sharp_minima, 3 * SEEDS_OF_RECIPES),
+        DemoStudy(
+            "grokking",
+            _grokking,
+            len(DECAYS) * RUNS * (modular.STEPS // modular.KEPT_EVERY + 1),
+            arrays=lambda role: modular.pairs().arrays(role),
+        ),
         DemoStudy(
             "critical-layers",
             _critical_layers,

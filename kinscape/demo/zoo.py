@@ -20,6 +20,8 @@ class ZooNetwork:
     model: nn.Module
     tags: dict[str, str] = field(default_factory=dict)
     lineage: dict[str, Any] = field(default_factory=dict)
+    architecture: str = "lenet"
+    arguments: dict[str, int] = field(default_factory=lambda: {"classes": 10})
 
 
 def zoo() -> Iterator[ZooNetwork]:
