@@ -184,6 +184,7 @@ def _described(session: Session, rows: Sequence[ComparisonRow]) -> list[Comparis
     names = checkpoints.names(session, {i for r in rows for i in r.specification.checkpoints})
     sets = {i for r in rows for i in (r.specification.probe, r.specification.train_probe) if i is not None}
     probe_names = probes.names(session, sets)
+    answered = studies.newest_of(session, {r.id for r in rows})
     project_names = projects.names(session, {r.project_id for r in rows})
     out = []
     for row in rows:
@@ -208,6 +209,7 @@ def _described(session: Session, rows: Sequence[ComparisonRow]) -> list[Comparis
                 progress=progress_from(row, tallies[row.id]),
                 log=jobs.failures(session, row.id),
                 notes=row.notes,
+                study=answered.get(row.id),
                 created=row.created,
             )
         )

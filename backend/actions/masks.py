@@ -30,6 +30,8 @@ FIXED: Mapping[str, Any] = {
     "tags": {},
     "mismatches": [],
     "proposals": [],
+    "row_tag": "first tag",
+    "column_tag": "second tag",
 }
 # Words of the program, of measures and of architectures; all other text is searched for names.
 KEPT = {
@@ -151,7 +153,7 @@ def of(session: Session, comparison: int) -> Mask:
     references = {i for m in asked.measures for i in m.references}
     secrets.update(dict.fromkeys(checkpoints.names(session, related | references).values(), STRANGER))
     for person in people:
-        secrets.update(dict.fromkeys(filter(None, [person.run, *person.tags.values()]), "hidden"))
+        secrets.update(dict.fromkeys(filter(None, [person.run, *person.tags.values(), *person.tags]), "hidden"))
     return Mask(names, groups, {k: v for k, v in secrets.items() if k not in names and k not in groups})
 
 

@@ -18,6 +18,7 @@ from kinscape.backend.contracts.studies import (
     Change,
     Registration,
     Study,
+    StudyAnswer,
     StudyChange,
     StudyCreate,
     StudyPlan,
@@ -210,6 +211,29 @@ def results(session: Session, id: int) -> StudyResults:
         grids=[g for f in found for g in f.grids],
         warnings=warnings + [w for f in found for w in f.warnings if w not in warnings],
         version=comparison.version,
+    )
+
+
+def answer(session: Session, comparison: int) -> StudyAnswer:
+    """What the newest study of a comparison asked and found, for everybody who may see the comparison.
+
+    Raises:
+        NotFound: it answers no study.
+    """
+    id = studies.newest_of(session, {comparisons.get(session, comparison).id}).get(comparison)
+    if id is None:
+        raise NotFound("This comparison answers no study.")
+    study = get(session, id)
+    return StudyAnswer(
+        template=study.template,
+        state=study.state,
+        level=study.level,
+        power=study.power,
+        counts={role: len(some) for role, some in study.roles.items()},
+        registered=None if study.registration is None else study.registration.time,
+        hash=study.hash,
+        changes=len(study.changes),
+        results=results(session, id),
     )
 
 

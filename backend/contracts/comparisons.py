@@ -193,4 +193,5 @@ class Comparison(BaseModel):
     progress: Progress
     log: list[str]
     notes: str = ""
+    study: Id | None = Field(default=None, description="The newest study that it answers.")
     created: dt.datetime

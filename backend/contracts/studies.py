@@ -285,6 +285,20 @@ class StudyResults(BaseModel):
     version: int
 
 
+class StudyAnswer(BaseModel):
+    """What a study asked and found, without who made it: for everybody who may see its comparison."""
+
+    template: TemplateCard
+    state: StudyState
+    level: float
+    power: Power
+    counts: dict[str, int] = Field(description="How many networks play each role.")
+    registered: dt.datetime | None
+    hash: str
+    changes: int = Field(description="How often it was changed after it was preregistered.")
+    results: StudyResults
+
+
 class StudyPlan(BaseModel):
     """What a study would use and compute; nothing is written."""
 

@@ -1,6 +1,6 @@
 """Studies: reading and writing rows."""
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from kinscape.backend.contracts.problems import NotFound
@@ -33,3 +33,10 @@ def registered_on(session: Session, comparison: int) -> list[str]:
     """Names of the preregistered studies that rest on a comparison."""
     query = select(StudyRow).where(StudyRow.comparison_id == comparison).order_by(StudyRow.id)
     return [row.name for row in session.scalars(query) if row.registration is not None]
+
+
+def newest_of(session: Session, comparisons: set[int]) -> dict[int, int]:
+    """By comparison, the newest study that it answers."""
+    query = select(StudyRow.comparison_id, func.max(StudyRow.id)).where(StudyRow.comparison_id.in_(comparisons))
+    rows = session.execute(query.group_by(StudyRow.comparison_id))
+    return {comparison: study for comparison, study in rows if comparison is not None}

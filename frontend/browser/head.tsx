@@ -223,7 +223,7 @@ export function Tabs() {
   if (store.isClosed) return null;
   return (
     <>
-      {store.place.tabs.map((tab) => (
+      {store.tabs.map((tab) => (
         <ViewLink
           className={tab.key === store.view.tab ? "picture-link here" : "picture-link"}
           current={tab.key === store.view.tab}

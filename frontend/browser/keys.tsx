@@ -72,7 +72,7 @@ export function press(store: Store, event: KeyboardEvent, open: (what: string) =
 function actions(store: Store, open: (what: string) => void): Action[] {
   const view = (changes: Partial<View>) => () => store.show(changes);
   return [
-    ...store.place.tabs.map((tab) => ({ name: tab.title, kind: "show", run: view({ tab: tab.key }) })),
+    ...store.tabs.map((tab) => ({ name: tab.title, kind: "show", run: view({ tab: tab.key }) })),
     ...store.pairwise.map((one) => ({
       name: store.titleOf(one),
       kind: "measure",

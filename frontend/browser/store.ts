@@ -357,6 +357,11 @@ export class Store {
     );
   }
 
+  /* Tabs with something to show: that of a study only where the comparison answers one. */
+  get tabs(): Tab[] {
+    return this.place.tabs.filter((tab) => tab.key !== "study" || this.comparison?.study);
+  }
+
   tab(): Tab {
     return (this.place.tabs.find((tab) => tab.key === this.view.tab) ?? this.place.tabs[0]) as Tab;
   }

@@ -63,6 +63,7 @@ export interface Comparison {
   progress: Progress;
   log: string[];
   notes: string;
+  study?: number | null;
   created: string;
 }
 

@@ -65,17 +65,26 @@ def lines(found: Lines, *, scheme: str) -> go.Figure:
     """One measure along training, run by run; runs of one group have one colour."""
     groups = sorted({line.group for line in found.lines})
     figure = go.Figure()
+    named: set[str] = set()
     for line in found.lines:
-        named = f"{safe(line.name)} ({safe(line.group or 'no group')})"
+        group = safe(line.group or "no group")
         figure.add_scatter(
             x=line.steps,
             y=[math.nan if v is None else v for v in line.values],
             mode="lines+markers",
             line={"color": GROUPS[groups.index(line.group) % len(GROUPS)], "width": 1.5},
             marker={"size": 4},
-            hovertemplate=f"{named}<br>step %{{x}}: %{{y:.4g}}<extra></extra>",
+            name=short(group),
+            legendgroup=line.group,
+            showlegend=line.group not in named,
+            hovertemplate=f"{safe(line.name)} ({group})<br>step %{{x}}: %{{y:.4g}}<extra></extra>",
         )
+        named.add(line.group)
     _framed(figure, scheme, left=56, bottom=36)
+    figure.update_layout(
+        showlegend=len(groups) > 1, legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
+    )
+    figure.update_layout(margin={"t": 26 if len(groups) > 1 else 6})
     figure.update_xaxes(title={"text": "step", "font": {"size": 11}})
     return figure
 

@@ -18,6 +18,7 @@ from kinscape.backend.contracts.cells import Cell
 from kinscape.backend.contracts.groups import Contrast, Groups
 from kinscape.backend.contracts.matrices import MatrixLists, PackedHeader, Profile, Reading
 from kinscape.backend.contracts.pairs import Difference, Disagreements, PairCell, PairDifference
+from kinscape.backend.contracts.studies import StudyAnswer
 from kinscape.client.checkpoint import Checkpoint
 from kinscape.client.http import ClientError, Http
 from kinscape.client.share import Share
@@ -179,6 +180,14 @@ class Comparison:
     def show(self, height: int = 760) -> "Page":
         """Its page in a notebook; it holds its numbers, so that it stays when the server is gone."""
         return Page(self.page(), height)
+
+    def study(self) -> StudyAnswer:
+        """What the study that it answers asked and found.
+
+        Raises:
+            ClientError: it answers none.
+        """
+        return StudyAnswer.model_validate(self._http.get(f"/comparisons/{self.id}/study"))
 
     def delete(self) -> None:
         """Delete it and close its links; for seven days ``Client.restore_comparison`` brings it back."""

@@ -43,7 +43,7 @@ def links(client: Client, networks: list[Path], digits_train: Path, probe_file: 
             name=f"turing {i}",
             group="babbage" if i < 3 else "hopper",
             tags={"noether": f"curie{i}"},
-            run="ramanujan",
+            run=f"ramanujan {i}",
             teacher=outside.name if i == 2 else None,
             parent="turing 0" if i == 1 else None,
             architecture="lenet",
@@ -118,3 +118,58 @@ def test_no_page_of_a_masked_link_shows_a_name(browser: Browser, links: tuple[st
     leaks = [a[:300] for a in answers if told(re.sub(r"https?://\S+", "", a))]
     assert leaks == []
     context.close()
+
+
+def test_a_shared_study_tells_its_answer_and_no_name(
+    browser: Browser, server: Server, client: Client, networks: list[Path], probe_file: Path
+) -> None:
+    project = client.create_project("lovelace school")
+    for i in range(3):
+        project.upload_checkpoint(
+            networks[i],
+            name=f"turing {i}",
+            group="babbage",
+            tags={"noether": f"curie{i}"},
+            architecture="lenet",
+            arguments={"classes": 10},
+        )
+        project.upload_checkpoint(
+            networks[3 + i],
+            name=f"ramanujan {i}",
+            group="hopper",
+            teacher=f"turing {i}",
+            architecture="lenet",
+            arguments={"classes": 10},
+        )
+    project.upload_probe(probe_file, name="kovalevskaya")
+    study = project.study(
+        "distillation",
+        roles={"teacher": "group:babbage", "student": "group:hopper"},
+        probe="kovalevskaya",
+        measures=["disagreement"],
+        match="noether",
+        name="lovelace asks",
+    )
+    study.preregister()
+    study.run().wait(timeout_s=60)
+    comparison = study.comparison
+    links = {masked: comparison.share(masked=masked, view="tab=study").url for masked in (True, False)}
+    for masked, url in links.items():
+        assert url is not None
+        visitor = httpx.Client(base_url=server.url, follow_redirects=True)
+        page = visitor.get(urlsplit(url).path).url.path
+        answer = visitor.get(
+            f"/api/v1/comparisons/{comparison.id}/study", headers={"Kinscape-Shared-Page": page.split("/")[-1]}
+        )
+        assert answer.status_code == 200
+        assert "student: own − other teachers" in answer.text
+        assert bool(told(answer.text)) is not masked
+        context = browser.new_context(base_url=server.url)
+        opened = context.new_page()
+        opened.goto(url)
+        expect(opened.locator(".answers .answer").first).to_contain_text("student: own − other teachers")
+        expect(opened.locator("#picture")).to_contain_text("Preregistered")
+        expect(opened.get_by_role("link", name="Open the study")).to_have_count(0)
+        if masked:
+            assert told(opened.content()) == []
+        context.close()

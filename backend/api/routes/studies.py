@@ -11,6 +11,7 @@ from kinscape.backend.api.parts import Opened, Paged, RowId, Transaction
 from kinscape.backend.contracts.studies import (
     LevelChoice,
     Study,
+    StudyAnswer,
     StudyChange,
     StudyCreate,
     StudyPlan,
@@ -82,6 +83,12 @@ def run(session: Transaction, request: Request, study: RowId) -> Study:
 def results(session: Transaction, study: RowId) -> StudyResults:
     """What a study found, as far as its numbers are there."""
     return studies.results(session, study)
+
+
+@router.get("/comparisons/{comparison}/study")
+def answer(session: Transaction, comparison: RowId) -> StudyAnswer:
+    """What the study of a comparison asked and found, for everybody who may see the comparison."""
+    return studies.answer(session, comparison)
 
 
 @router.get("/studies/{study}/bundle", response_class=StreamingResponse)

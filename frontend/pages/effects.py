@@ -1,0 +1,101 @@
+"""What a study found: sentences, pictures of its units, tables of its effects."""
+
+from typing import Any
+
+from dash import html
+
+from kinscape.backend.contracts.studies import Effect, EffectKind, Power, StudyResults
+from kinscape.backend.contracts.words import counted, number
+from kinscape.frontend.components.words import trouble
+from kinscape.frontend.figures import studies as figures
+from kinscape.frontend.pages.comparison.graphs import graph
+
+
+def answered(found: StudyResults, power: Power, level: float, scheme: str) -> list[Any]:
+    """All of it, ready for a page."""
+    sentences = [html.Li(html.Span(s, className="answer")) for s in found.verdict]
+    return [
+        html.Ul(sentences, className="answers"),
+        *[trouble(w) for w in found.warnings],
+        html.P(power.sentence, className="quiet power"),
+        *_pictures(found, scheme),
+        html.H2("All effects"),
+        *_tables(found, level),
+    ]
+
+
+def _pictures(found: StudyResults, scheme: str) -> list[Any]:
+    intervals: dict[str, dict[str, tuple[float, float]]] = {}
+    for e in found.effects:
+        if e.kind is EffectKind.MEAN and e.low is not None and e.high is not None:
+            intervals.setdefault(e.measure, {})[e.contrast] = (e.low, e.high)
+    pictures = [
+        (line.title, figures.lines(line, scheme=scheme), _groups_of([x.group for x in line.lines]))
+        for line in found.lines
+    ]
+    pictures += [
+        (d.title, figures.dots(d, intervals.get(d.measure, {}), scheme=scheme), f"{d.unit}; mean with 95 % interval")
+        for d in found.dots
+    ]
+    pictures += [(g.title, figures.grid(g, scheme=scheme), "means of settings") for g in found.grids]
+    drawn = [
+        html.Figure([html.Figcaption([html.Strong(title), html.Span(told, className="quiet")]), graph(figure)])
+        for title, figure, told in pictures
+    ]
+    return [html.Div(drawn, className="study-figures")] if drawn else []
+
+
+def _groups_of(groups: list[str]) -> str:
+    known = sorted(set(groups))
+    return f"runs of {', '.join(g or 'no group' for g in known)}"
+
+
+def _tables(found: StudyResults, level: float) -> list[Any]:
+    """A table for each suite; the first is open."""
+    suites: dict[str, list[Effect]] = {}
+    for e in found.effects:
+        suites.setdefault(e.suite, []).append(e)
+    out = []
+    for k, (suite, effects) in enumerate(suites.items()):
+        title = f"{suite or 'All contrasts'} ({len(effects)})"
+        out.append(
+            html.Details([html.Summary(title.capitalize()), _table(effects, level)], open=not k, className="suite")
+        )
+    return out
+
+
+def _table(effects: list[Effect], level: float) -> Any:
+    titles = ("", "Effect", "95 % interval", "Rank-biserial", "p", "adjusted p", "opposite, adjusted", "n", "Test")
+    head = html.Tr([html.Th(t) for t in titles])
+    rows: list[Any] = []
+    before = ""
+    for e in effects:
+        if e.title != before:
+            rows.append(html.Tr(html.Th(e.title, colSpan=len(titles), className="group-row", scope="rowgroup")))
+            before = e.title
+        rows.append(_row(e, level))
+    table = html.Table([html.Thead(head), html.Tbody(rows)], className="numbers effects")
+    return html.Div(table, className="scroll", tabIndex=0, role="region", **{"aria-label": "Effects"})
+
+
+def _row(e: Effect, level: float) -> Any:
+    def cell(value: float | None, *, is_p: bool = False) -> Any:
+        if value is None:
+            return html.Td("")
+        held = is_p and value <= level
+        return html.Td(html.Strong(number(value)) if held else number(value), title=repr(value))
+
+    low_high = "" if e.low is None or e.high is None else f"{number(e.low)} to {number(e.high)}"
+    test = " ".join(filter(None, (e.test, f"({e.adjustment})" if e.adjustment else "", e.sentence)))
+    cells = [
+        html.Th(e.contrast, scope="row"),
+        cell(e.effect),
+        html.Td(low_high),
+        cell(e.statistic if e.kind is EffectKind.CONTRAST else None),
+        cell(e.p),
+        cell(e.p_adjusted, is_p=True),
+        cell(e.p_opposite_adjusted, is_p=True),
+        html.Td(counted(e.n, e.unit) if e.n else ""),
+        html.Td(test, className="quiet"),
+    ]
+    return html.Tr(cells, className=e.kind)

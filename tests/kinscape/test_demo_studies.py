@@ -1,0 +1,90 @@
+"""The demo studies say what is known of their questions: trained, asked and answered by the product alone."""
+
+import pytest
+
+from kinscape import Client
+from kinscape.backend.contracts.studies import Effect, EffectKind
+from kinscape.client import Study
+from kinscape.demo.running import run
+from kinscape.demo.studies import STUDIES
+from tests.conftest import Server
+
+pytestmark = pytest.mark.slow
+
+
+def answered(server: Server, client: Client, template: str) -> Study:
+    """The study after its networks were trained and it has run."""
+    assert run(server.url, "", template) == 0
+    project = client.project(f"demo: {template}")
+    assert len(project.checkpoints()) == STUDIES[template].size
+    study = project.studies()[0]
+    assert study.state == "done"
+    assert study.details.registration is not None
+    assert study.details.registration.cells_known == 0
+    return study
+
+
+def contrast(study: Study, measure: str, name: str) -> Effect:
+    found = [e for e in study.found.effects if (e.measure, e.contrast, e.kind) == (measure, name, EffectKind.CONTRAST)]
+    assert len(found) == 1, [(e.measure, e.contrast) for e in study.found.effects]
+    return found[0]
+
+
+def mean(study: Study, measure: str, role: str) -> float:
+    found = [e for e in study.found.effects if (e.measure, e.contrast, e.kind) == (measure, role, EffectKind.MEAN)]
+    assert found[0].effect is not None
+    return found[0].effect
+
+
+def test_students_follow_their_teacher_and_so_do_siblings_of_its_start(server: Server, client: Client) -> None:
+    """The confound of distillation from the teacher's start: the start alone gives as much."""
+    study = answered(server, client, "distillation")
+    own = contrast(study, "activation-distance", "student: own − other teachers")
+    assert own.p_adjusted is not None
+    assert own.p_adjusted < 0.05
+    start = contrast(study, "activation-distance", "student − same-init-other-order")
+    assert start.p_adjusted is not None
+    assert start.p_adjusted > 0.05
+    other = contrast(study, "activation-distance", "student − other-init-same-order")
+    assert other.p == 1 / 32
+
+
+def test_copies_keep_their_parents_function_by_kind(server: Server, client: Client) -> None:
+    study = answered(server, client, "compression")
+    order = [mean(study, "activation-distance", role) for role in ("quantised", "distilled", "independent")]
+    assert order == sorted(order)
+    own = contrast(study, "disagreement", "quantised: own − other parents")
+    assert own.p == 1 / 120
+    assert own.p_adjusted is not None
+    assert own.p_adjusted < 0.05
+
+
+def test_metrics_foretell_a_reset_to_the_start_and_not_to_random_weights(server: Server, client: Client) -> None:
+    study = answered(server, client, "critical-layers")
+    tests = [e for e in study.found.effects if e.kind is EffectKind.CONTRAST and e.p_adjusted is not None]
+    found = {e.contrast for e in tests if min(e.p_adjusted or 1, e.p_opposite_adjusted or 1) <= 0.05}
+    assert found == {"τ with reset to the start"}
+
+
+def test_more_weight_decay_generalises_sooner(server: Server, client: Client) -> None:
+    study = answered(server, client, "grokking")
+    sooner = contrast(study, "delay", "decay-1 − decay-2")
+    assert sooner.p_opposite == pytest.approx(1 / 70)
+    assert mean(study, "delay", "decay-2") < mean(study, "delay", "decay-1")
+    rank = {
+        line.name: line.values
+        for lines in study.found.lines
+        if lines.measure == "effective-rank"
+        for line in lines.lines
+    }
+    assert all(values[-1] < values[0] for values in rank.values() if values[-1] is not None and values[0] is not None)
+
+
+def test_recipes_are_compared_seed_by_seed(server: Server, client: Client) -> None:
+    study = answered(server, client, "sharp-minima")
+    flatter = contrast(study, "hessian-trace", "sam − base")
+    assert flatter.effect is not None
+    assert flatter.effect < 0
+    assert flatter.p is not None
+    assert flatter.p < 0.05
+    assert any("associations" in sentence for sentence in study.verdict)
