@@ -8,7 +8,8 @@ from playwright.sync_api import Browser, sync_playwright
 
 HERE = Path(__file__).parent
 WIDE, PHONE = (1440, 900), (390, 844)
-DRAWN = "#matrix-cells[data-drawn], .thumb[data-drawn], .point, .model-table, .ag-row, #picture .main-svg"
+DRAWN = "#matrix-cells[data-drawn], .thumb[data-drawn], .point, .model-table, .ag-row, #picture .main-svg, "
+DRAWN += ".kinds, .study-figures .main-svg, #study-plan p"
 PAGES = {
     "summary": "/comparison/1",
     "matrix": "/comparison/1?tab=matrix&measure=disagreement&aside=21,24&a=2&b=7",
@@ -18,6 +19,10 @@ PAGES = {
     "curves": "/comparison/1?tab=curves",
     "library": "/projects/1",
     "compare": "/projects/1/compare",
+    "studies": "/projects/1/studies",
+    # The second that the demo asks of its zoo.
+    "study": "/study/2",
+    "study-new": "/projects/1/studies/new?template=distillation",
 }
 # Text and lines settle a moment after the first pixels.
 SETTLED_MS = 1500
