@@ -53,7 +53,11 @@ def verdict(effects: Sequence[Effect], level: float) -> list[str]:
     if len(told) > MOST:
         told = [*told[:MOST], f"{len(told) - MOST} more sentences are in the table."]
     told += _associations(effects, level)
-    told += [_untested(e) for e in contrasts if e.p is None and e.effect is not None][:MOST]
+    untested: dict[tuple[str, str], list[Effect]] = {}
+    for e in contrasts:
+        if e.p is None and e.effect is not None:
+            untested.setdefault((e.suite, e.contrast), []).append(e)
+    told += [_untested(some) for some in untested.values()][:MOST]
     told += [_along(e) for e in effects if e.suite == SETTINGS and e.effect is not None][:MOST]
     if not contrasts and not told:
         told += [_described(e) for e in effects if e.kind is EffectKind.MEAN and e.effect is not None][:MOST]
@@ -118,8 +122,11 @@ def _size(effect: Effect) -> str:
     return f"{value} (95 % {interval(effect.low, effect.high)})"
 
 
-def _untested(effect: Effect) -> str:
-    return f"{effect.title}, {effect.contrast}: {_size(effect)}. {effect.sentence}".strip()
+def _untested(some: Sequence[Effect]) -> str:
+    """Effects of one contrast that nothing tests, and why."""
+    sizes = "; ".join(f"{e.title} {_size(e)}" for e in some[:MOST_NAMED])
+    more = f"; {len(some) - MOST_NAMED} more in the table" if len(some) > MOST_NAMED else ""
+    return f"{some[0].contrast}: {sizes}{more}. {some[0].sentence}".strip()
 
 
 def _described(effect: Effect) -> str:

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from kinscape.client import Client, ClientError, Project
+from kinscape.backend.contracts.comparisons import ComparisonState
+from kinscape.backend.contracts.studies import StudyPlan
+from kinscape.client import Client, ClientError, Comparison, Project
 from kinscape.demo.studies import STUDIES, DemoStudy
 from kinscape.demo.training import accuracy
 from kinscape.demo.zoo import ZooNetwork, zoo
@@ -24,7 +27,9 @@ DIGITS = "lenet"
 ZOO_SIZE = 24
 PROBES = {"digits-held-out": "held-out", "digits-train": "train"}
 ON: dict[str, Any] = {"probe": "digits-held-out", "train_probe": "digits-train"}
-# Studies that the zoo answers by itself.
+# Often enough for somebody who waits, seldom enough for the workers.
+POLL_S = 5
+# Studies that the zoo answers by itself, those first whose numbers come first.
 ON_THE_ZOO = ("seeds", "compression", "sharp-minima")
 LAYERS = ["features.3", "classifier.3"]
 MEASURES = [
@@ -116,13 +121,25 @@ def run(url: str, token: str | None, study: str = "") -> int:
         ids = _upload(project, zoo(), ZOO_SIZE)
         comparison = project.compare(checkpoints=ids, measures=MEASURES, layers=LAYERS, name="The whole zoo", **ON)
         print(f"demo: the first comparison is at {comparison.url}", flush=True)
-        comparison.wait(show=False)
-        asked = {s.details.template.name for s in project.studies()}
-        for template in [t for t in ON_THE_ZOO if t not in asked]:
-            # Nearly all of their numbers are there already.
-            project.study(template, **ON).run().wait(show=False)
+        _ask_of_the_zoo(project, comparison)
         print(f"demo: studies of the zoo are at {client.http.url}/projects/{project.id}/studies", flush=True)
     return 0
+
+
+def _ask_of_the_zoo(project: Project, comparison: Comparison) -> None:
+    """Ask each study as soon as the comparison has its numbers: what takes little is there after a minute."""
+    asked = {s.details.template.name for s in project.studies()}
+    waiting = [template for template in ON_THE_ZOO if template not in asked]
+    while waiting:
+        is_over = comparison.status != ComparisonState.RUNNING
+        for template in [t for t in waiting if is_over or _is_mostly_known(project.plan_study(t, **ON))]:
+            project.study(template, **ON).run()
+            waiting.remove(template)
+        time.sleep(0 if is_over else POLL_S)
+
+
+def _is_mostly_known(plan: StudyPlan) -> bool:
+    return plan.cells_known > plan.cells_new
 
 
 def _run_study(client: Client, demo: DemoStudy) -> int:
