@@ -9,6 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from kinscape.backend.contracts.probes import ProbeRole
 from kinscape.worker.loading.registry import build
 
 # Small enough for seconds on one core, large enough that pairs cannot be learned by heart and guessed.
@@ -34,7 +35,7 @@ class Pairs:
 
     def arrays(self, role: str) -> dict[str, npt.NDArray[np.generic]]:
         """A probe set of one role."""
-        x, y = (self.train_x, self.train_y) if role == "train" else (self.held_out_x, self.held_out_y)
+        x, y = (self.train_x, self.train_y) if role == ProbeRole.TRAIN else (self.held_out_x, self.held_out_y)
         return {"x": x.numpy(), "y": y.numpy()}
 
 
