@@ -135,10 +135,13 @@ def study(client: Client, given: argparse.Namespace, pairs: Pairs) -> int:
 
 def describe(project: Project, given: argparse.Namespace) -> int:
     """Give checkpoints what a table says of them; a row that is refused does not stop the others."""
-    with given.table.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        columns = list(reader.fieldnames or [])
-        rows = list(reader)
+    try:
+        with given.table.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            columns = list(reader.fieldnames or [])
+            rows = list(reader)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ClientError(f"{given.table} is no table of text: save it as CSV in UTF-8 ({error}).") from error
     unknown = [c for c in columns if c not in ("name", *FIELDS) and not c.startswith(TAG)]
     if "name" not in columns or unknown:
         wrong = f"does not know {', '.join(map(repr, unknown))}" if unknown else "has no column 'name'"

@@ -7,6 +7,7 @@ import numpy as np
 
 from kinscape.backend.contracts.cards import Arity
 from kinscape.backend.contracts.studies import Dots, Effect, EffectKind
+from kinscape.backend.contracts.words import counted
 from kinscape.backend.statistics.ranks import kendall
 from kinscape.backend.studies.cast import Candidate, Cast
 from kinscape.backend.studies.data import SingleColumn, StudyData
@@ -65,6 +66,10 @@ class Layerwise:
             dots.append(_dots(column, {what: of for what, of in taus.items() if of}))
         missing = [what for what, of in changes.items() if not of]
         warnings = [f"No network has numbers by layer for: {what}." for what in missing]
+        networks, families = data.cast[self.networks], data.cast.families
+        related = len(networks) - len({families[one.id] for one in networks})
+        if related:
+            warnings.append(f"{counted(related, 'networks')} related to others counted as independent: p is too small.")
         return Found(rows=rows, dots=dots, warnings=warnings)
 
     def _against_none(self, column: SingleColumn, what: str, taus: Mapping[str, float]) -> list[Row]:

@@ -192,6 +192,9 @@ def test_a_table_describes_checkpoints(
     table.write_text("name,colour\nn1,red\n")
     assert main(verb) == 1
     assert "does not know 'colour'" in capsys.readouterr().err
+    table.write_bytes(b"\xff\xfen\x00a\x00")
+    assert main(verb) == 1
+    assert "save it as CSV in UTF-8" in capsys.readouterr().err
 
 
 def test_what_becomes_different_is_told_and_changes_nothing(

@@ -286,6 +286,13 @@ def test_layers_are_ranked_network_by_network() -> None:
     to_random = only(effects, contrast=f"τ with {TO_RANDOM}", kind="contrast")
     assert to_random.effect is not None
     assert to_random.effect < 0
+    assert found.warnings == []
+    twin = Candidate(6, "n6", init_of_id=1)
+    more = Cast({**data.cast.roles, "network": [*networks, twin]}, "seed")
+    again = Layerwise("network", "start", reset="reset", random="random").find(
+        StudyData(more, data.pairs, data.singles)
+    )
+    assert again.warnings == ["1 network related to others counted as independent: p is too small."]
     assert Layerwise("network", "start", reset="reset", random="random").pairs(data.cast) == {
         (i, 10 + i) for i in range(1, 6)
     }
