@@ -69,6 +69,7 @@ class WorkerSettings(StoreSettings):
         default=600, ge=5, le=6 * 3600, description="Longest time for one job; what needs longer ends with a reason."
     )
     cache_bytes: int = Field(default=1 << 30, ge=0, description="Networks and features kept in memory.")
+    networks: str = Field(default="", description="Python files with the owner's networks, as PATH lists folders.")
 
 
 def read_settings(kind: type[Kind]) -> Kind:

@@ -49,6 +49,14 @@ def _up(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--workers", type=int, help="worker processes; unless said, one per core up to 4, or one for an NVIDIA card"
     )
+    verb.add_argument(
+        "--networks",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE.py",
+        help="your own architectures: functions that return a module; may be given several times",
+    )
     verb.add_argument("--demo", action="store_true", help="train and load the demo zoo")
     verb.add_argument("--no-browser", action="store_true", help="do not open a browser")
 
@@ -75,7 +83,7 @@ def _uploads(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     upload.add_argument("--project", required=True)
     upload.add_argument("--architecture")
     upload.add_argument("--weights", default="", help="which set of weights of the file, such as ema")
-    upload.add_argument("--argument", action="append", default=[], metavar="NAME=NUMBER", help="of the architecture")
+    upload.add_argument("--argument", action="append", default=[], metavar="NAME=VALUE", help="of the architecture")
     upload.add_argument("--tag", action="append", default=[], metavar="NAME=VALUE")
     upload.add_argument("--group", default="")
     upload.add_argument("--parent", help="checkpoint that this one is a copy of")
@@ -87,7 +95,7 @@ def _uploads(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     confirm.add_argument("name")
     confirm.add_argument("--project", required=True)
     confirm.add_argument("--architecture", help="the first that fits when left out")
-    confirm.add_argument("--argument", action="append", default=[], metavar="NAME=NUMBER")
+    confirm.add_argument("--argument", action="append", default=[], metavar="NAME=VALUE")
     delete = verbs.add_parser("delete", help="delete a checkpoint that no comparison shows")
     delete.add_argument("name")
     delete.add_argument("--project", required=True)
@@ -151,17 +159,19 @@ def start(given: argparse.Namespace) -> int:
         from kinscape.demo.running import in_background
 
         then = in_background(token)
-    options = LaunchOptions(data, given.host, given.port, given.public_url, workers, token)
+    options = LaunchOptions(data, given.host, given.port, given.public_url, workers, token, tuple(given.networks))
     return up(options, open_browser=not given.no_browser, then=then)
 
 
-def numbers(texts: Sequence[str]) -> dict[str, int]:
-    """``name=number`` texts as a dictionary."""
-    out = {}
-    for name, value in pairs(texts).items():
-        if not value.isdecimal():
-            raise ClientError(f"--argument {name} must be a whole number, not {value!r}.")
-        out[name] = int(value)
+def settings(texts: Sequence[str]) -> dict[str, bool | int | float | str]:
+    """``name=value`` texts as a dictionary: numbers and truth values as JSON writes them, all else as text."""
+    out: dict[str, bool | int | float | str] = {}
+    for name, text in pairs(texts).items():
+        try:
+            value = json.loads(text)
+        except ValueError:
+            value = text
+        out[name] = value if isinstance(value, bool | int | float) else text
     return out
 
 
@@ -192,7 +202,7 @@ def confirm(project: Project, given: argparse.Namespace) -> int:
     if given.architecture is None:
         architecture, arguments = checkpoint.proposals[0].architecture, dict(checkpoint.proposals[0].arguments)
     else:
-        architecture, arguments = given.architecture, dict(numbers(given.argument))
+        architecture, arguments = given.architecture, dict(settings(given.argument))
     made = project.confirm(checkpoint, architecture=architecture, arguments=arguments)
     print(f"{made.name} is ready ({made.kind}, {made.parameters} parameters)")
     return 0
@@ -212,7 +222,7 @@ def upload_probe(project: Project, given: argparse.Namespace) -> int:
 def upload(client: Client, given: argparse.Namespace) -> int:
     """Upload files; one that is refused does not stop the others."""
     project = client.project(given.project)
-    arguments = numbers(given.argument)
+    arguments = settings(given.argument)
     failed = 0
     for file, name in names_of(given.files).items():
         try:

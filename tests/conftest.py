@@ -121,7 +121,8 @@ class Server:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server on loopback, shared by all tests that do not break it."""
-    one = Server(tmp_path_factory.mktemp("kinscape") / "data", free_port()).start()
+    own = ["--networks", str(Path(__file__).with_name("own_networks.py"))]
+    one = Server(tmp_path_factory.mktemp("kinscape") / "data", free_port(), own).start()
     yield one
     one.stop()
 

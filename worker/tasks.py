@@ -8,6 +8,7 @@ import threading
 import time
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 import threadpoolctl
 import torch
@@ -49,7 +50,7 @@ from kinscape.worker.engine.passes import run_forward
 from kinscape.worker.engine.summaries import summarise
 from kinscape.worker.engine.tiles import run_tile
 from kinscape.worker.engine.verification import give_up, verify
-from kinscape.worker.loading import registry
+from kinscape.worker.loading import own_networks, registry
 from kinscape.worker.measures.catalogue import catalogue
 
 # Well below the silence after which a worker counts as gone (backend/store/cards.py).
@@ -91,6 +92,12 @@ def parts() -> WorkerParts:
 
 
 app: Celery = celery_app(settings().broker_url)
+try:
+    # Before the first process is forked: all have the same networks.
+    registry.offer(own_networks.from_packages())
+    registry.offer(own_networks.from_files([Path(p) for p in settings().networks.split(os.pathsep) if p]))
+except own_networks.CannotLoad as problem:
+    raise SystemExit(str(problem)) from problem
 # A job that does not notice the end of its time is killed with its process, and tried again as one whose worker died.
 app.conf.update(task_soft_time_limit=settings().time_limit_s, task_time_limit=settings().time_limit_s + GRACE_S)
 

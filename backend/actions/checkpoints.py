@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 
 from kinscape.backend.actions.fit import check_fit
 from kinscape.backend.actions.uploads import check_architecture, short
+from kinscape.backend.contracts.cards import Setting
 from kinscape.backend.contracts.checkpoints import (
     Checkpoint,
     CheckpointChange,
@@ -63,7 +64,7 @@ def change(session: Session, id: int, wanted: CheckpointChange) -> Checkpoint:
     return described(session, [row])[0]
 
 
-def _confirm(session: Session, row: CheckpointRow, architecture: str, arguments: dict[str, int | str]) -> None:
+def _confirm(session: Session, row: CheckpointRow, architecture: str, arguments: dict[str, Setting]) -> None:
     if row.state is State.READY and row.level is not Level.WEIGHTS:
         raise Conflict("This checkpoint is ready; its architecture can no longer be changed.")
     if row.state is State.INSPECTING:

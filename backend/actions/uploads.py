@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
+from kinscape.backend.contracts.cards import Setting
 from kinscape.backend.contracts.checkpoints import CheckpointDescription, CheckpointFacts
 from kinscape.backend.contracts.jobs import InspectCheckpoint, InspectProbe, Job
 from kinscape.backend.contracts.probes import ProbeDescription, ProbeFacts
@@ -147,7 +148,7 @@ def _check_checkpoint(session: Session, files: Files, project: int, value: Check
         check_architecture(session, value.architecture, value.arguments)
 
 
-def check_architecture(session: Session, name: str, arguments: dict[str, int | str]) -> None:
+def check_architecture(session: Session, name: str, arguments: dict[str, Setting]) -> None:
     """Raise a sentence unless this architecture can be built with these arguments."""
     known = cards.architectures(session)
     if name not in known:
@@ -156,9 +157,10 @@ def check_architecture(session: Session, name: str, arguments: dict[str, int | s
     for key, value in arguments.items():
         if key not in takes:
             raise Unprocessable(f"{name} has no argument {short(key)}; its arguments: {', '.join(takes)}.")
-        low, high = takes[key].minimum, takes[key].maximum
-        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-            raise Unprocessable(f"Argument {key} of {name} must be a whole number from {low} to {high}, not {value!r}.")
+        wrong = takes[key].wrong(value)
+        if wrong:
+            given = short(value) if isinstance(value, str) else repr(value)
+            raise Unprocessable(f"Argument {key} of {name} {wrong}, not {given}.")
 
 
 def short(text: str) -> str:

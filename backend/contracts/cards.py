@@ -1,6 +1,7 @@
 """A measure's card: everything a reader needs to interpret one of its numbers."""
 
 import enum
+import json
 import math
 import numbers
 from typing import Annotated, Any
@@ -233,15 +234,54 @@ class Card(BaseModel):
         return {p.name: p.checked(given.get(p.name, p.default), slug=self.slug) for p in self.parameters}
 
 
+# What an architecture's argument may be.
+Setting = bool | int | float | Annotated[str, Field(max_length=20_000)]
+
+
+class ArgumentKind(enum.StrEnum):
+    """What values an argument of an architecture takes."""
+
+    WHOLE = "whole"
+    NUMBER = "number"
+    SWITCH = "switch"
+    TEXT = "text"
+
+
 class ArchitectureArgument(BaseModel):
     """One argument of an architecture of the registry."""
 
     model_config = ConfigDict(frozen=True)
     name: str
-    default: int | str
+    default: Setting
     help: str
-    minimum: int = 1
-    maximum: int = 4096
+    kind: ArgumentKind = ArgumentKind.WHOLE
+    minimum: int = Field(default=1, description="Least whole number.")
+    maximum: int = Field(default=4096, description="Greatest whole number.")
+    choices: tuple[str, ...] = Field(default=(), description="The texts that are taken; empty where any is.")
+
+    def wrong(self, value: Setting) -> str:
+        """What this argument must be, where a value is something else; empty where the value can be used."""
+        if self.kind is ArgumentKind.SWITCH:
+            return "" if isinstance(value, bool) else "must be true or false"
+        if self.kind is ArgumentKind.TEXT:
+            is_taken = isinstance(value, str) and (not self.choices or value in self.choices)
+            wanted = f"one of {', '.join(self.choices)}" if self.choices else "text"
+            return "" if is_taken else f"must be {wanted}"
+        if self.kind is ArgumentKind.NUMBER:
+            is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+            return "" if is_number else "must be a number"
+        is_whole = isinstance(value, int) and not isinstance(value, bool)
+        if is_whole and self.minimum <= value <= self.maximum:  # type: ignore[operator]
+            return ""
+        return f"must be a whole number from {self.minimum} to {self.maximum}"
+
+    def read(self, text: str) -> Setting | None:
+        """The value that a text stands for; None where it stands for none."""
+        try:
+            value: Setting = text if self.kind is ArgumentKind.TEXT else json.loads(text)
+        except ValueError:
+            return None
+        return None if self.wrong(value) else value
 
 
 class ArchitectureCard(BaseModel):

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from kinscape.backend.contracts.cards import Setting
 from kinscape.backend.contracts.projects import Id, Name, Number, Tags
 from kinscape.backend.contracts.recordings import Recorded
 from kinscape.backend.contracts.uploads import State
@@ -74,7 +75,7 @@ class CheckpointDescription(BaseModel):
     run: Annotated[str, Field(max_length=200)] = ""
     step: Annotated[int, Field(ge=0, le=2**53)] | None = None
     architecture: Annotated[str, Field(max_length=64)] | None = None
-    arguments: Annotated[dict[str, int | str], Field(max_length=20)] = Field(default_factory=dict)
+    arguments: Annotated[dict[str, Setting], Field(max_length=20)] = Field(default_factory=dict)
     normalisation: dict[str, list[float]] | None = Field(
         default=None, description='Own input normalisation, {"mean": [...], "std": [...]} per channel.'
     )
@@ -102,7 +103,7 @@ class CheckpointChange(BaseModel):
     group: Annotated[str, Field(max_length=100)] | None = None
     tags: Tags | None = None
     architecture: Annotated[str, Field(max_length=64)] | None = None
-    arguments: Annotated[dict[str, int | str], Field(max_length=20)] | None = None
+    arguments: Annotated[dict[str, Setting], Field(max_length=20)] | None = None
     parent: Relative | None = None
     init_of: Relative | None = None
     teacher: Relative | None = None
@@ -123,7 +124,7 @@ class Proposal(BaseModel):
     """An architecture that fits the names and shapes of a file, to be confirmed."""
 
     architecture: str
-    arguments: dict[str, int | str]
+    arguments: dict[str, Setting]
 
 
 class Accepts(BaseModel):

@@ -49,6 +49,7 @@ class LaunchOptions:
     public_url: str
     workers: int
     token: str
+    networks: tuple[Path, ...] = ()
 
 
 def usual_workers() -> int:
@@ -109,6 +110,7 @@ class Launcher:
     def start(self) -> None:
         """Start everything, in order, and wait until it is ready."""
         self._check_port()
+        programs.check_networks(self.options.networks)
         signal.signal(signal.SIGTERM, self._on_signal)
         signal.signal(signal.SIGINT, self._on_signal)
         folder = self.data / "postgres"
@@ -218,6 +220,7 @@ class Launcher:
             "KINSCAPE_PUBLIC_URL": self.url,
             "KINSCAPE_TOKEN": self.options.token,
             "KINSCAPE_THREADS": threads,
+            "KINSCAPE_NETWORKS": os.pathsep.join(str(p.resolve()) for p in self.options.networks),
             "PYTHONUNBUFFERED": "1",
             # Waiting threads sleep: spinning ones starve the neighbours when cores are few.
             "OMP_WAIT_POLICY": "PASSIVE",

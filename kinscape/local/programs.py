@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import psycopg
@@ -225,3 +226,19 @@ def database_url(run: Path) -> str:
 def broker_url(run: Path) -> str:
     """Celery's URL of the local Redis."""
     return f"redis+socket://{run / 'redis.sock'}"
+
+
+def check_networks(files: Sequence[Path]) -> None:
+    """Try the owner's networks as the workers will, before anything is started.
+
+    Raises:
+        CannotStart: they cannot be used.
+    """
+    if not files:
+        return
+    command = [sys.executable, "-m", "kinscape.worker.loading.own_networks", *(str(f.resolve()) for f in files)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["the file could not be tried"])[-1]
+        raise CannotStart(f"Your networks cannot be used: {last}")
+    print(f"Your networks: {done.stdout.strip().splitlines()[-1]}")

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from kinscape.backend.contracts.comparisons import Reduction
 from kinscape.worker.inputs.passes import samples_in_cache
 from kinscape.worker.inputs.undefined import Undefined
+from kinscape.worker.loading.module_facts import INPUT_OF
 
 
 def reduced(values: Tensor, reduction: str) -> Tensor:
@@ -32,6 +33,25 @@ def reduced(values: Tensor, reduction: str) -> Tensor:
     return values.flatten(1)
 
 
+def check_runs(module: nn.Module, x: Tensor) -> bool:
+    """Whether a network takes these samples; some are tried.
+
+    Raises:
+        Undefined: it does not; the sentence says what it raised.
+    """
+    try:
+        with torch.no_grad():
+            module(x[:2])
+    except Undefined:
+        raise
+    except Exception as error:  # whatever somebody's own forward raises
+        raise Undefined(
+            f"The network does not take samples of shape {tuple(x.shape[1:])}: {type(error).__name__}: "
+            f"{str(error)[:200]}"
+        ) from error
+    return True
+
+
 def forward(
     module: nn.Module, x: Tensor, *, layers: Mapping[str, str], reduction: str
 ) -> tuple[Tensor | None, dict[str, Tensor]]:
@@ -42,6 +62,7 @@ def forward(
     Args:
         layers: module name by asked name; the empty module name means the logits.
     """
+    check_runs(module, x)
     at_once = samples_in_cache(module, x)
     kept = {asked: _StoredFeatures(asked, len(x)) for asked in layers}
     handles = []
@@ -52,7 +73,13 @@ def forward(
         def keep(_m: nn.Module, _i: object, out: Tensor, asked: str = asked) -> None:
             kept[asked].add(reduced(out.detach(), reduction))
 
-        handles.append(module.get_submodule(name).register_forward_hook(keep))
+        def keep_input(_m: nn.Module, given: tuple[Tensor, ...], asked: str = asked) -> None:
+            kept[asked].add(reduced(given[0].detach(), reduction))
+
+        if name.endswith(INPUT_OF):
+            handles.append(module.get_submodule(name.removesuffix(INPUT_OF)).register_forward_pre_hook(keep_input))
+        else:
+            handles.append(module.get_submodule(name).register_forward_hook(keep))
     logits: _StoredFeatures | None = _StoredFeatures("logits", len(x))
     try:
         with torch.no_grad():

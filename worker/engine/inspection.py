@@ -27,6 +27,7 @@ from kinscape.worker.engine.levels import describe_program, describe_weights
 from kinscape.worker.engine.recordings import describe_recording, is_recording
 from kinscape.worker.loading import registry, sandbox
 from kinscape.worker.loading.builtin import digits
+from kinscape.worker.loading.module_facts import classes_of
 
 # A reader needs the first differences, not all.
 MOST_LISTED = 50
@@ -274,7 +275,7 @@ def _describe_architecture(row: CheckpointRow, module: nn.Module) -> None:
             "parameters": sum(p.numel() for p in module.parameters()),
             "penultimate": known.penultimate(arguments),
             "accepts": known.accepts(arguments),
-            "classes": arguments.get("classes"),
+            "classes": arguments.get("classes") or classes_of(module),
             "level": Level.NETWORK,
         }
     )
@@ -294,8 +295,9 @@ def _check_description(row: CheckpointRow) -> None:
 def _architecture_from_metadata(row: CheckpointRow, metadata: dict[str, str]) -> None:
     if row.architecture is None and metadata.get("architecture") in registry.architectures():
         row.architecture = metadata["architecture"]
-        takes = {a.name for a in registry.architectures()[row.architecture].arguments}
-        row.arguments = {k: int(v) for k, v in metadata.items() if k in takes and v.isdecimal() and len(v) < 10}
+        takes = registry.architectures()[row.architecture].arguments
+        told = {a.name: a.read(metadata[a.name]) for a in takes if a.name in metadata}
+        row.arguments = {name: value for name, value in told.items() if value is not None}
 
 
 def described(architecture: str, arguments: dict[str, Any]) -> str:

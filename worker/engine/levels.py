@@ -17,7 +17,7 @@ from kinscape.worker.loading.program import layers_of, penultimate_of
 
 WEIGHTS_ONLY = (
     "Weights only: names and shapes fit no architecture that is known here. For outputs and features, upload the model "
-    "as a program (torch.export)."
+    "as a program (torch.export), or give the server your class (kinscape up --networks FILE.py)."
 )
 
 

@@ -4,7 +4,6 @@ import contextlib
 import os
 import secrets
 from collections.abc import Callable, Hashable
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +18,8 @@ from kinscape.backend.contracts.comparisons import OUTPUT, PENULTIMATE
 from kinscape.backend.store.artifacts import features_key, findings_key, outputs_key
 from kinscape.backend.store.files import Files
 from kinscape.backend.store.tables import CheckpointRow, ProbeRow
-from kinscape.worker.engine.forward import forward
-from kinscape.worker.engine.networks import network_of, stored
+from kinscape.worker.engine.forward import check_runs, forward
+from kinscape.worker.engine.networks import built, network_of, stored
 from kinscape.worker.engine.recordings import recorded_features, recorded_outputs
 from kinscape.worker.evaluation.intervals import row_groups
 from kinscape.worker.inputs.effective import effective
@@ -30,7 +29,6 @@ from kinscape.worker.inputs.passes import samples_per_pass
 from kinscape.worker.inputs.subject import Subject
 from kinscape.worker.inputs.undefined import NeedsMore, Undefined
 from kinscape.worker.inputs.untrained import untrained
-from kinscape.worker.loading import registry
 from kinscape.worker.loading.graph import Graph
 from kinscape.worker.loading.room import room_bytes
 from kinscape.worker.numerics.memo import Memo
@@ -140,13 +138,14 @@ class Materials:
         """
         x, y = self.samples(checkpoint, probe, precision=precision)
         network = self.network(checkpoint, precision=precision)
+        self._cache.get(("runs", checkpoint.id, probe.id, precision), lambda: (check_runs(network, x), 1))
 
         def fresh(draw: int) -> nn.Module:
             if checkpoint.level is Level.PROGRAM:
                 return untrained(network, draw)
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(draw)
-                made = registry.build(checkpoint.architecture or "", **checkpoint.arguments)
+                made = built(checkpoint)
             return made.to(self.device, PRECISIONS[precision]).eval()
 
         chunk = samples_per_pass(network, x, room_bytes=room_bytes(self.device))
@@ -189,10 +188,21 @@ class Materials:
     def _is_trained(self, checkpoint: CheckpointRow, name: str) -> bool:
         """Whether a tensor is a parameter of the checkpoint's network, where that is known."""
         if checkpoint.level is Level.NETWORK:
-            return name in parameters_of(checkpoint.architecture or "", tuple(sorted(checkpoint.arguments.items())))
+            return name in self._parameters(checkpoint)
         if checkpoint.level is Level.PROGRAM:
             return name in self._graph(checkpoint).parameters
         return True
+
+    def _parameters(self, checkpoint: CheckpointRow) -> frozenset[str]:
+        """Names of the parameters of the checkpoint's architecture."""
+
+        def make() -> tuple[frozenset[str], int]:
+            with torch.device("meta"):
+                return frozenset(n for n, _ in built(checkpoint).named_parameters()), 1
+
+        named = (checkpoint.architecture, *sorted(checkpoint.arguments.items()))
+        found: frozenset[str] = self._cache.get(("parameters", *named), make)
+        return found
 
     def _graph(self, checkpoint: CheckpointRow) -> Graph:
         path = stored(self._files, checkpoint.facts.graph)
@@ -300,12 +310,6 @@ class Materials:
         if layer == OUTPUT:
             return ""
         return checkpoint.facts.penultimate if layer == PENULTIMATE else layer
-
-
-@cache
-def parameters_of(architecture: str, arguments: tuple[tuple[str, int], ...]) -> frozenset[str]:
-    """Names of the parameters of an architecture of the registry."""
-    return frozenset(n for n, _ in registry.on_meta(architecture, dict(arguments)).named_parameters())
 
 
 def _scale(checkpoint: CheckpointRow, probe: ProbeRow, x: Tensor) -> tuple[Tensor, Tensor] | None:

@@ -6,7 +6,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from kinscape.backend.contracts.checkpoints import Level
-from kinscape.backend.contracts.problems import NotFound
+from kinscape.backend.contracts.problems import NotFound, Unprocessable
 from kinscape.backend.store.files import Files
 from kinscape.backend.store.tables import CheckpointRow
 from kinscape.worker.inputs.binary import with_two_logits
@@ -30,6 +30,21 @@ def stored(files: Files, digest: str | None) -> Path:
         raise NeedsMore(problem.detail) from problem
 
 
+def built(checkpoint: CheckpointRow) -> nn.Module:
+    """The checkpoint's architecture with weights of its own.
+
+    Raises:
+        NeedsMore: it was one of the owner's, and is no longer.
+    """
+    try:
+        return registry.build(checkpoint.architecture or "", **checkpoint.arguments)
+    except Unprocessable as problem:
+        raise NeedsMore(
+            f"Its architecture cannot be built here: {problem.detail} An own one is given to the server by "
+            "kinscape up --networks FILE.py."
+        ) from problem
+
+
 def network_of(checkpoint: CheckpointRow, files: Files) -> nn.Module:
     """The checkpoint's network with its weights, in eval mode.
 
@@ -41,6 +56,6 @@ def network_of(checkpoint: CheckpointRow, files: Files) -> nn.Module:
     weights = load_file(stored(files, checkpoint.file_hash))
     if checkpoint.level is Level.PROGRAM:
         return with_two_logits(Program(Graph.read(stored(files, checkpoint.facts.graph)), weights))
-    module = registry.build(checkpoint.architecture or "", **checkpoint.arguments)
+    module = built(checkpoint)
     module.load_state_dict(weights, strict=False)
     return with_two_logits(module.eval())

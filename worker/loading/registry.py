@@ -10,15 +10,34 @@ import torch
 from torch import nn
 
 import kinscape.worker.loading.architectures as package
-from kinscape.backend.contracts.cards import ArchitectureCard
+from kinscape.backend.contracts.cards import ArchitectureCard, Setting
 from kinscape.backend.contracts.checkpoints import Mismatch, Proposal
 from kinscape.backend.contracts.problems import Unprocessable
 from kinscape.worker.loading.architectures.architecture import Architecture, Shapes
+from kinscape.worker.loading.own_networks import CannotLoad
+
+_own: dict[str, Architecture] = {}
+
+
+def offer(networks: Mapping[str, Architecture]) -> None:
+    """Add the networks of whoever runs this program, once, before anything is looked up.
+
+    Raises:
+        CannotLoad: one is called like a network that is known already.
+    """
+    for name in networks:
+        if name in architectures():
+            raise CannotLoad(f"{name} is the name of a known network: rename the function.")
+    _own.update(networks)
+
+
+def architectures() -> dict[str, Architecture]:
+    """Every architecture by name: those of this package, and those of its owner."""
+    return {**_of_package(), **_own}
 
 
 @cache
-def architectures() -> dict[str, Architecture]:
-    """Every architecture of the registry by name."""
+def _of_package() -> dict[str, Architecture]:
     found = {}
     for info in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
         one = getattr(importlib.import_module(info.name), "ARCHITECTURE", None)
@@ -27,7 +46,7 @@ def architectures() -> dict[str, Architecture]:
     return dict(sorted(found.items()))
 
 
-def build(name: str, **arguments: int) -> nn.Module:
+def build(name: str, **arguments: Setting) -> nn.Module:
     """A freshly initialised network of the registry.
 
     Raises:
@@ -40,10 +59,9 @@ def build(name: str, **arguments: int) -> nn.Module:
     for key, value in arguments.items():
         if key not in takes:
             raise Unprocessable(f"{name} has no argument {key!r}; its arguments: {', '.join(takes)}.")
-        if not takes[key].minimum <= value <= takes[key].maximum:
-            raise Unprocessable(
-                f"Argument {key} of {name} must lie between {takes[key].minimum} and {takes[key].maximum}."
-            )
+        wrong = takes[key].wrong(value)
+        if wrong:
+            raise Unprocessable(f"Argument {key} of {name} {wrong}.")
     try:
         return known.build(**known.settings(arguments))
     except ValueError as error:
@@ -52,7 +70,11 @@ def build(name: str, **arguments: int) -> nn.Module:
 
 def on_meta(name: str, arguments: Mapping[str, Any]) -> nn.Module:
     """The network without weights: names and shapes only."""
-    with torch.device("meta"):
+    try:
+        with torch.device("meta"):
+            return build(name, **arguments)
+    except Unprocessable:
+        # Some are built from values, which a network without memory has not.
         return build(name, **arguments)
 
 
@@ -62,13 +84,9 @@ def shapes_of(module: nn.Module) -> dict[str, tuple[int, ...]]:
 
 
 def layers_of(module: nn.Module) -> list[str]:
-    """Modules without children, whose outputs can be compared, in order; and blocks that add."""
-    out = []
-    for name, part in module.named_modules():
-        is_leaf = not list(part.children())
-        if name and (is_leaf or type(part).__name__ in ("Block", "Layer")):
-            out.append(name)
-    return out
+    """Modules whose outputs can be compared, in order: all but lists of modules, which are never called."""
+    lists = (nn.ModuleList, nn.ModuleDict)
+    return [name for name, part in module.named_modules() if name and not isinstance(part, lists)]
 
 
 def mismatches(expected: Shapes, found: Shapes) -> list[Mismatch]:
@@ -87,15 +105,13 @@ def proposals(found: Shapes) -> list[Proposal]:
     """Architectures whose names and shapes fit a file exactly."""
     out = []
     for name, one in architectures().items():
-        arguments = one.propose(found)
-        if arguments is None:
-            continue
-        try:
-            module = on_meta(name, arguments)
-        except Unprocessable:
-            continue
-        if not mismatches(shapes_of(module), found):
-            out.append(Proposal(architecture=name, arguments=dict(arguments)))
+        for arguments in one.propose(found):
+            try:
+                module = on_meta(name, arguments)
+            except Unprocessable:
+                continue
+            if not mismatches(shapes_of(module), found):
+                out.append(Proposal(architecture=name, arguments=dict(arguments)))
     return out
 
 

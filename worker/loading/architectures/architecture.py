@@ -1,6 +1,6 @@
 """What an architecture of the registry says about itself."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from kinscape.backend.contracts.cards import ArchitectureArgument
 from kinscape.backend.contracts.checkpoints import Accepts
 
 Shapes = Mapping[str, tuple[int, ...]]
-Arguments = dict[str, int]
+Arguments = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Architecture:
         build: makes the module from its arguments.
         penultimate: name of the module whose output enters the last linear layer.
         accepts: what samples must look like, from the arguments.
-        propose: arguments that would give these tensor shapes, or nothing.
+        propose: arguments that would give these tensor shapes; several where shapes do not tell them apart.
     """
 
     name: str
@@ -30,11 +30,11 @@ class Architecture:
     build: Callable[..., nn.Module]
     penultimate: Callable[[Arguments], str]
     accepts: Callable[[Arguments], Accepts]
-    propose: Callable[[Shapes], Arguments | None]
+    propose: Callable[[Shapes], Sequence[Arguments]]
 
     def settings(self, given: Mapping[str, Any]) -> Arguments:
         """All arguments with their values."""
-        return {a.name: int(given.get(a.name, a.default)) for a in self.arguments}
+        return {a.name: given.get(a.name, a.default) for a in self.arguments}
 
 
 def argument(name: str, default: int, help: str, *, low: int = 1, high: int = 4096) -> ArchitectureArgument:

@@ -35,13 +35,13 @@ class CNN(nn.Module):
         return out
 
 
-def propose(shapes: Shapes) -> Arguments | None:
+def propose(shapes: Shapes) -> list[Arguments]:
     """Arguments from tensor shapes."""
     width, channels = side(shapes, "features.0.weight", 0), side(shapes, "features.0.weight", 1)
     classes = side(shapes, "classifier.weight", 0)
     if not (width and channels and classes) or len(shapes["features.0.weight"]) != 4:
-        return None
-    return {"classes": classes, "channels": channels, "width": width}
+        return []
+    return [{"classes": classes, "channels": channels, "width": width}]
 
 
 ARCHITECTURE = Architecture(

@@ -30,10 +30,10 @@ class LeNet(nn.Module):
         return out
 
 
-def propose(shapes: Shapes) -> Arguments | None:
+def propose(shapes: Shapes) -> list[Arguments]:
     """Arguments from tensor shapes."""
     channels, classes = side(shapes, "features.0.weight", 1), side(shapes, "classifier.4.weight", 0)
-    return {"classes": classes, "channels": channels} if channels and classes else None
+    return [{"classes": classes, "channels": channels}] if channels and classes else []
 
 
 ARCHITECTURE = Architecture(

@@ -23,13 +23,13 @@ class MLP(nn.Module):
         return out
 
 
-def propose(shapes: Shapes) -> Arguments | None:
+def propose(shapes: Shapes) -> list[Arguments]:
     """Arguments from tensor shapes."""
     hidden = sorted(n for n in shapes if n.startswith("features.") and n.endswith(".weight"))
     first, last = shapes.get("features.1.weight", ()), shapes.get("classifier.weight", ())
     if len(first) != 2 or len(last) != 2:
-        return None
-    return {"inputs": first[1], "classes": last[0], "width": first[0], "depth": len(hidden)}
+        return []
+    return [{"inputs": first[1], "classes": last[0], "width": first[0], "depth": len(hidden)}]
 
 
 ARCHITECTURE = Architecture(

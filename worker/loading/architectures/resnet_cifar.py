@@ -66,14 +66,14 @@ class ResNetCifar(nn.Module):
         return out
 
 
-def propose(shapes: Shapes) -> Arguments | None:
+def propose(shapes: Shapes) -> list[Arguments]:
     """Arguments from tensor shapes."""
     width, channels = side(shapes, "conv1.weight", 0), side(shapes, "conv1.weight", 1)
     classes = side(shapes, "fc.weight", 0)
     blocks = len([n for n in shapes if n.startswith("layer1.") and n.endswith(".conv1.weight")])
     if not (width and channels and classes and blocks) or "layer4.0.conv1.weight" in shapes:
-        return None
-    return {"classes": classes, "channels": channels, "depth": 6 * blocks + 2, "width": width}
+        return []
+    return [{"classes": classes, "channels": channels, "depth": 6 * blocks + 2, "width": width}]
 
 
 ARCHITECTURE = Architecture(

@@ -82,22 +82,26 @@ class ViTSmall(nn.Module):
         return out
 
 
-def propose(shapes: Shapes) -> Arguments | None:
-    """Arguments from tensor shapes; the number of heads leaves no trace in them: the default."""
+# Most usual first; more than 16 are for wider networks than this one is meant for.
+HEADS = (4, 8, 2, 6, 3, 12, 16, 1)
+
+
+def propose(shapes: Shapes) -> list[Arguments]:
+    """Arguments from tensor shapes; the number of heads leaves no trace in them: each that divides the width."""
     first, positions = shapes.get("patches.weight", ()), shapes.get("positions", ())
     classes = side(shapes, "classifier.weight", 0)
     if len(first) != 4 or len(positions) != 3 or not classes:
-        return None
+        return []
     depth = len([n for n in shapes if n.endswith(".attention.qkv.weight")])
-    return {
+    settings = {
         "classes": classes,
         "channels": first[1],
         "patch": first[2],
         "width": first[0],
         "depth": depth,
         "side": round(positions[1] ** 0.5) * first[2],
-        "heads": 4,
     }
+    return [{**settings, "heads": heads} for heads in HEADS if first[0] % heads == 0]
 
 
 ARCHITECTURE = Architecture(
