@@ -9,13 +9,14 @@ from typing import Any
 
 from kinscape import bundles
 from kinscape.backend.contracts.studies import StudyState
+from kinscape.backend.contracts.words import counted
 from kinscape.client import Checkpoint, Client, ClientError, Project
 
 Pairs = Callable[[Sequence[str]], dict[str, str]]
 FIELDS = ("group", "parent", "init_of", "teacher", "run", "step")
 # These need no server.
 OFFLINE = ("verify",)
-VERBS = ("study", "describe", "reproduce")
+VERBS = ("study", "describe", "check", "reproduce")
 # A column of this beginning is a tag.
 TAG = "tag:"
 
@@ -39,6 +40,8 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     describe = verbs.add_parser("describe", help="give checkpoints their groups, lineage and tags from a table")
     describe.add_argument("table", type=Path, help=f"CSV: name and any of {', '.join(FIELDS)}, {TAG}seed, …")
     describe.add_argument("--project", required=True)
+    check = verbs.add_parser("check", help="say which checkpoints hold the same weights, and which steps are misplaced")
+    check.add_argument("--project", required=True)
     bundle = study.add_parser("bundle", help="write everything that a study's numbers depend on to one file")
     bundle.add_argument("number", type=int)
     bundle.add_argument("output", type=Path)
@@ -56,9 +59,23 @@ def talk(client: Client, given: argparse.Namespace, pairs: Pairs) -> int:
     """One of these verbs, on a running server."""
     if given.verb == "describe":
         return describe(client.project(given.project), given)
+    if given.verb == "check":
+        return check(client.project(given.project))
     if given.verb == "reproduce":
         return reproduce(client, given)
     return study(client, given, pairs)
+
+
+def check(project: Project) -> int:
+    """Print what a project holds twice."""
+    found = project.repeats()
+    for sentence in found.sentences:
+        print(sentence)
+    if found.unread:
+        print(f"{counted(found.unread, 'checkpoints')} came before tensors were hashed; ask again in a minute.")
+    elif not found.sentences:
+        print("No two checkpoints hold the same weights, and the steps of each run stand in order.")
+    return 0
 
 
 def verify(given: argparse.Namespace) -> int:

@@ -22,6 +22,7 @@ from kinscape.backend.contracts.cells import Reason, Why
 from kinscape.backend.contracts.jobs import (
     AddBuiltin,
     Derive,
+    Fingerprint,
     Forward,
     InspectCheckpoint,
     InspectProbe,
@@ -41,7 +42,7 @@ from kinscape.backend.store.files import Files, is_full
 from kinscape.backend.store.jobs import Claim
 from kinscape.worker.engine.asked import missing_places
 from kinscape.worker.engine.derivation import derive
-from kinscape.worker.engine.inspection import inspect_checkpoint, inspect_probe, refuse
+from kinscape.worker.engine.inspection import fingerprint, inspect_checkpoint, inspect_probe, refuse
 from kinscape.worker.engine.leases import Abandoned, leased
 from kinscape.worker.engine.materials import Materials
 from kinscape.worker.engine.models import run_model
@@ -193,6 +194,8 @@ def _do(job: Job, lost: threading.Event) -> None:
             inspect_probe(own.database, own.files, job)
         case Derive():
             derive(own.database, own.files, job)
+        case Fingerprint():
+            fingerprint(own.database, own.files, job)
         case Verify():
             verify(own.database, own.materials, job)
         case Forward():

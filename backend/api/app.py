@@ -12,7 +12,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp
 
-from kinscape.backend.actions import masks
+from kinscape.backend.actions import masks, repeats
 from kinscape.backend.actions import shares as links
 from kinscape.backend.actions import uploads as incoming
 from kinscape.backend.api import answers
@@ -134,5 +134,6 @@ def _tidy(parts: WebParts) -> None:
         again = jobs.reconcile(session)
         gone = incoming.collect_expired(session, parts.files)
         comparisons_store.forget_deleted(session)
+        repeats.queue_unread(session)
     if again or gone:
         log.info("reconcile.done woken=%d uploads_removed=%d", again, gone)

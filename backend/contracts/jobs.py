@@ -39,6 +39,7 @@ class JobKind(enum.StrEnum):
     INSPECT_PROBE = "inspect-probe"
     ADD_BUILTIN = "add-builtin"
     DERIVE = "derive"
+    FINGERPRINT = "fingerprint"
     VERIFY = "verify"
     FORWARD = "forward"
     MODEL = "model"
@@ -48,8 +49,16 @@ class JobKind(enum.StrEnum):
     @property
     def queue(self) -> Queue:
         """Where jobs of this kind wait: what opens files of strangers is kept apart from what computes."""
-        inspection = (JobKind.INSPECT_CHECKPOINT, JobKind.INSPECT_PROBE, JobKind.ADD_BUILTIN, JobKind.DERIVE)
-        return Queue.INSPECTION if self in inspection else Queue.COMPUTE
+        return Queue.INSPECTION if self in OF_FILES else Queue.COMPUTE
+
+
+OF_FILES = (
+    JobKind.INSPECT_CHECKPOINT,
+    JobKind.INSPECT_PROBE,
+    JobKind.ADD_BUILTIN,
+    JobKind.DERIVE,
+    JobKind.FINGERPRINT,
+)
 
 
 class _Work(BaseModel):
@@ -76,6 +85,13 @@ class Derive(_Work):
     checkpoint: Id
     operation: Operation
     sources: list[Id]
+
+
+class Fingerprint(_Work):
+    """Hash the tensors of a checkpoint that was inspected before tensors were hashed."""
+
+    kind: Literal[JobKind.FINGERPRINT] = JobKind.FINGERPRINT
+    checkpoint: Id
 
 
 class Verify(_Work):
@@ -163,7 +179,16 @@ class Summarise(_Work):
 
 
 Job = Annotated[
-    InspectCheckpoint | InspectProbe | AddBuiltin | Derive | Verify | Forward | ModelJob | Tile | Summarise,
+    InspectCheckpoint
+    | InspectProbe
+    | AddBuiltin
+    | Derive
+    | Fingerprint
+    | Verify
+    | Forward
+    | ModelJob
+    | Tile
+    | Summarise,
     Field(discriminator="kind"),
 ]
 JOB: TypeAdapter[Job] = TypeAdapter(Job)

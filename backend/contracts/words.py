@@ -1,6 +1,7 @@
 """Numbers as people write them, the same in sentences and on the screen."""
 
 import math
+from collections.abc import Sequence
 
 
 def number(value: float) -> str:
@@ -30,3 +31,10 @@ def interval(low: float, high: float) -> str:
 def counted(count: int, plural: str) -> str:
     """A number of things: 1 teacher, 5 teachers."""
     return f"{count} {plural.removesuffix('s') if count == 1 else plural}"
+
+
+def listed(names: Sequence[str], *, most: int) -> str:
+    """Names in a row; of many the first, and how many follow: "a, b and 3 more"."""
+    if len(names) > most:
+        return f"{', '.join(names[:most])} and {len(names) - most} more"
+    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)

@@ -96,6 +96,15 @@ class CheckpointRow(Key, Base):
         return self.facts.level or (Level.WEIGHTS if self.architecture is None else Level.NETWORK)
 
 
+class FingerprintRow(Base):
+    """Hashes of a checkpoint's tensors, and a sketch of all of them."""
+
+    __tablename__ = "fingerprints"
+    checkpoint_id: Mapped[int] = mapped_column(ForeignKey("checkpoints.id", ondelete="CASCADE"), primary_key=True)
+    hashes: Mapped[bytes]
+    sketch: Mapped[bytes]
+
+
 class ProbeRow(Key, Base):
     """A probe set."""
 

@@ -9,6 +9,7 @@ from dash import Dash, Input, Output, State, dcc, html
 from kinscape.backend.contracts import uploads
 from kinscape.backend.contracts.checkpoints import Checkpoint
 from kinscape.backend.contracts.probes import Probe
+from kinscape.backend.contracts.words import counted
 from kinscape.client import ClientError, Project
 from kinscape.frontend.access import Access
 from kinscape.frontend.components.frame import link
@@ -33,6 +34,8 @@ COLUMNS = [
     {"field": "state", "width": 115},
     {"field": "reason", "headerName": "Note", "minWidth": 160, "flex": 2, "tooltipField": "reason"},
 ]
+# A longer list is folded, and is for the command line.
+FEW_TOLD, MOST_TOLD = 3, 12
 GRID = {
     "theme": {
         "function": (
@@ -106,6 +109,7 @@ def page(project: Project, wanted: str = "") -> Any:
                 className="bar",
             ),
             html.Div(id="upload-sheet", className="upload-sheet", **{"data-project": str(project.id)}),
+            html.Div(told(project), id="library-told"),
             html.Div(_table(rows, wanted) if rows else _empty(), id="library-body"),
             html.Div(id="library-selected"),
             html.Div(id="checkpoint-trouble"),
@@ -125,6 +129,24 @@ def page(project: Project, wanted: str = "") -> Any:
         className="library",
         id="drop-target",
         **{"data-project": str(project.id)},
+    )
+
+
+def told(project: Project) -> Any:
+    """What the project holds twice; nothing where all weights are their own."""
+    sentences = project.repeats().sentences
+    if not sentences:
+        return None
+    return html.Details(
+        [
+            html.Summary(counted(len(sentences), "things to know about these files")),
+            html.Ul([html.Li(s) for s in sentences[:MOST_TOLD]]),
+            html.P(f"and {len(sentences) - MOST_TOLD} more: kinscape check", className="quiet")
+            if len(sentences) > MOST_TOLD
+            else None,
+        ],
+        className="told",
+        open=len(sentences) <= FEW_TOLD,
     )
 
 
@@ -204,17 +226,18 @@ def _register_uploads(app: Dash, access: Access) -> None:
         Output("probe-list", "children"),
         Output("library-rows", "data"),
         Output("library-count", "children"),
+        Output("library-told", "children"),
         Input("library-changed", "data"),
         State("address", "pathname"),
         State("library-filter", "value"),
         prevent_initial_call=True,
     )
-    def changed(_: int, path: str, wanted: str | None) -> tuple[Any, Any, Any, str]:
+    def changed(_: int, path: str, wanted: str | None) -> tuple[Any, Any, Any, str, Any]:
         project = access.client(path).project_numbered(int(path.split("/")[2]))
         checkpoints, probes = project.checkpoints(), project.probes()
         rows = [row_of(c) for c in checkpoints]
-        told = f"{len(checkpoints)} checkpoints, {len(probes)} probe sets"
-        return (_table(rows, wanted) if rows else _empty()), probe_list(probes), rows, told
+        size = f"{len(checkpoints)} checkpoints, {len(probes)} probe sets"
+        return (_table(rows, wanted) if rows else _empty()), probe_list(probes), rows, size, told(project)
 
 
 def _register_digits(app: Dash, access: Access) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict, Unpack
 
+from kinscape.backend.contracts.fingerprints import Repeats
 from kinscape.backend.contracts.plans import Plan
 from kinscape.backend.contracts.probes import Probe
 from kinscape.backend.contracts.projects import Project as ProjectData
@@ -153,6 +154,10 @@ class Project:
     def checkpoints(self) -> list[Checkpoint]:
         """All checkpoints, newest first."""
         return [Checkpoint.of(self._http, c) for c in self._http.every(f"/projects/{self.id}/checkpoints")]
+
+    def repeats(self) -> Repeats:
+        """Equal files, shared tensors, and steps of runs that are not what their names say."""
+        return Repeats.model_validate(self._http.get(f"/projects/{self.id}/repeats"))
 
     def probes(self) -> list[Probe]:
         """All probe sets, newest first."""

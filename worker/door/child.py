@@ -44,7 +44,11 @@ def checkpoint(path: str, *, pickles: bool, wanted: str, folder: str) -> Opened:
         folder: where an archive may be unpacked.
     """
     start = _start(path)
-    if start.startswith(GZIP) or start[TAR_AT:].startswith(TAR):
+    from kinscape.worker.door import safetensors_file
+
+    # The length of a header may begin as archives and pickles do.
+    is_plain = safetensors_file.looks_like(path)
+    if not is_plain and (start.startswith(GZIP) or start[TAR_AT:].startswith(TAR)):
         from kinscape.worker.door import packed
 
         tensors, found = packed.read(path, folder, lambda inner: _one_file(inner, pickles=pickles, wanted=wanted))
@@ -58,19 +62,19 @@ def _one_file(path: str, *, pickles: bool, wanted: str) -> Opened:
     start = _start(path)
     if start.startswith(ZIP):
         return _zipped(path, pickles=pickles, wanted=wanted)
-    if start.startswith(PICKLE):
-        if not pickles:
-            raise Refusal(NO_SANDBOX)
-        from kinscape.worker.door import torch_file
-
-        tensors, tied, told = torch_file.read_legacy(path, wanted=wanted)
-        return tensors, {"tied": tied, "told": told}
     from kinscape.worker.door import safetensors_file
 
-    if not safetensors_file.looks_like(path):
+    if safetensors_file.looks_like(path):
+        tensors, metadata = safetensors_file.read(path)
+        return tensors, {"metadata": {k[:100]: v[:2000] for k, v in list(metadata.items())[:50]}}
+    if not start.startswith(PICKLE):
         raise Refusal(f"This is {_kind(start)}; {KNOWN}.")
-    tensors, metadata = safetensors_file.read(path)
-    return tensors, {"metadata": {k[:100]: v[:2000] for k, v in list(metadata.items())[:50]}}
+    if not pickles:
+        raise Refusal(NO_SANDBOX)
+    from kinscape.worker.door import torch_file
+
+    tensors, tied, told = torch_file.read_legacy(path, wanted=wanted)
+    return tensors, {"tied": tied, "told": told}
 
 
 def _named_plainly(tensors: dict[str, Tensor], found: dict[str, Any]) -> Opened:

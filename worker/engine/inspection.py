@@ -9,20 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import safe_open
 from sqlalchemy.orm import Session
 from torch import nn
 
 from kinscape.backend.contracts.checkpoints import CheckpointFacts, Level, Mismatch
-from kinscape.backend.contracts.jobs import AddBuiltin, Derive, InspectCheckpoint, InspectProbe
+from kinscape.backend.contracts.jobs import AddBuiltin, Derive, Fingerprint, InspectCheckpoint, InspectProbe
 from kinscape.backend.contracts.probes import ProbeFacts
 from kinscape.backend.contracts.problems import Unprocessable
 from kinscape.backend.contracts.uploads import State, UploadKind
-from kinscape.backend.store import checkpoints, probes
+from kinscape.backend.store import checkpoints, fingerprints, probes
 from kinscape.backend.store.database import Database
 from kinscape.backend.store.files import Files
 from kinscape.backend.store.tables import CheckpointRow, ProbeRow
 from kinscape.worker.door.refusal import Refusal, quoted
+from kinscape.worker.engine.fingerprints import Looked, look
 from kinscape.worker.engine.levels import describe_program, describe_weights
 from kinscape.worker.engine.recordings import describe_recording, is_recording
 from kinscape.worker.loading import registry, sandbox
@@ -41,8 +41,13 @@ class OpenedFile:
 
     manifest: sandbox.Manifest
     file_hash: str
-    non_finite: int = 0
+    looked: Looked | None = None
     graph: str = ""
+
+    @property
+    def non_finite(self) -> int:
+        """How many values are NaN or infinite."""
+        return 0 if self.looked is None else self.looked.non_finite
 
 
 def inspect_checkpoint(database: Database, files: Files, job: InspectCheckpoint) -> None:
@@ -141,24 +146,24 @@ def _open(files: Files, digest: str, *, kind: UploadKind, wanted: str = "") -> O
     folder = Path(tempfile.mkdtemp(prefix="open-", dir=files.quarantine))
     try:
         opened = sandbox.open_file(files.path(digest), folder, kind=kind, wanted=wanted)
-        bad = non_finite(opened.tensors) if kind is UploadKind.CHECKPOINT else 0
+        looked = look(opened.tensors) if kind is UploadKind.CHECKPOINT else None
         graph = "" if opened.graph is None else files.publish(opened.graph)
-        return OpenedFile(opened.manifest, files.publish(opened.tensors), bad, graph)
+        return OpenedFile(opened.manifest, files.publish(opened.tensors), looked, graph)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def non_finite(path: Path) -> int:
-    """How many values of a canonical file are NaN or infinite."""
-    bad = 0
-    with safe_open(path, "pt") as file:
-        for name in file.keys():  # noqa: SIM118  (a file, not a dict)
-            tensor = file.get_tensor(name)
-            if tensor.is_floating_point():
-                # Eight-bit floats have no test of their own.
-                values = tensor.float() if tensor.element_size() == 1 else tensor
-                bad += int(values.numel() - values.isfinite().sum())
-    return bad
+def fingerprint(database: Database, files: Files, job: Fingerprint) -> None:
+    """Hash the tensors of a checkpoint that was inspected before tensors were hashed."""
+    with database.transaction() as session:
+        row = checkpoints.find(session, job.checkpoint)
+        digest = None if row is None or row.level is Level.RECORDED else row.file_hash
+    if digest is None or not files.has(digest):
+        return
+    looked = look(files.path(digest))
+    with database.transaction() as session:
+        if checkpoints.find(session, job.checkpoint) is not None:
+            fingerprints.put(session, job.checkpoint, looked.fingerprint)
 
 
 def _settle_probe(row: ProbeRow, opened: OpenedFile) -> None:
@@ -226,6 +231,8 @@ def _settle_checkpoint(
     _check_description(row)
     row.state = State.READY
     notes = [*row.facts.told, *notes]
+    if opened is not None and opened.looked is not None and row.level is not Level.RECORDED:
+        fingerprints.put(session, row.id, opened.looked.fingerprint)
     twin = checkpoints.with_content(session, row)
     if twin is not None:
         notes.append(f"Its weights are those of {quoted(twin.name)}, so both count as one independent model.")

@@ -2,9 +2,10 @@
 
 from fastapi import APIRouter, Response
 
-from kinscape.backend.actions import checkpoints, derivations
+from kinscape.backend.actions import checkpoints, derivations, repeats
 from kinscape.backend.api.parts import Paged, RowId, Transaction
 from kinscape.backend.contracts.checkpoints import Checkpoint, CheckpointChange, VerificationRequest
+from kinscape.backend.contracts.fingerprints import Repeats
 from kinscape.backend.contracts.operations import DerivationRequest
 
 router = APIRouter(tags=["library"])
@@ -14,6 +15,12 @@ router = APIRouter(tags=["library"])
 def of_project(session: Transaction, page: Paged, project: RowId) -> list[Checkpoint]:
     """Checkpoints of a project, newest first."""
     return page.of(checkpoints.of_project(session, project, page.window))
+
+
+@router.get("/projects/{project}/repeats")
+def repeats_of(session: Transaction, project: RowId) -> Repeats:
+    """Equal files, shared tensors, and steps of runs that are not what their names say."""
+    return repeats.of_project(session, project)
 
 
 @router.post("/projects/{project}/checkpoints/derive", status_code=202)

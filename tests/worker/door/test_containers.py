@@ -145,6 +145,17 @@ def test_every_container_gives_the_same_tensors(kind: str, tmp_path: Path) -> No
     assert all(torch.equal(tensors[n], t) for n, t in right.items())
 
 
+@pytest.mark.parametrize("length", [*range(0x78, 0x90), 0x8B1F, 0x4B50, 300])
+def test_the_length_of_a_header_is_no_sign_of_another_format(length: int, tmp_path: Path) -> None:
+    """The first byte of a safetensors file is that of its header's length: 128 is also how a pickle begins."""
+    head = json.dumps({"w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}).encode()
+    data = np.array([1, 2], "<f4").tobytes()
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(length.to_bytes(8, "little") + head.ljust(length) + data)
+    tensors, _ = opened(path)
+    assert tensors["w"].tolist() == [1, 2]
+
+
 def test_a_tensor_of_two_names_is_told(tmp_path: Path) -> None:
     for how in ({}, {"_use_new_zipfile_serialization": False}):
         _, manifest = opened(saved(state(), tmp_path / "m.pt", **how))
