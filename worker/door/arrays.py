@@ -5,6 +5,7 @@ import zipfile
 from kinscape.worker.door.canonical import Tensor
 from kinscape.worker.door.probe_arrays import LARGEST, read_array
 from kinscape.worker.door.refusal import Refusal, quoted
+from kinscape.worker.door.zips import ZIP_ERRORS
 
 DTYPES = {
     "float64": "F64",
@@ -30,7 +31,7 @@ def read(path: str) -> dict[str, Tensor]:
             if sum(i.file_size for i in infos) > LARGEST:
                 raise Refusal(f"The arrays are larger than {LARGEST >> 30} GiB; save them as .safetensors.")
             return {_name(i.filename): _tensor(archive, i.filename) for i in infos}
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, OSError) as error:
+    except ZIP_ERRORS as error:
         raise Refusal(f"The file is damaged or cut off; {SAVE}, and upload it again.") from error
 
 

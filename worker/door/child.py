@@ -13,14 +13,34 @@ from kinscape.worker.door.canonical import Tensor
 from kinscape.worker.door.refusal import Refusal, check_readable
 
 KNOWN = "upload a .safetensors file, a state_dict written by torch.save, or a program of torch.export"
+# What else people have, and how its weights are saved so that they are read here.
+HDF5 = b"\x89HDF"
 STARTS = {
-    b"GGUF": "a GGUF file",
-    b"\x89HDF": "an HDF5 file",
+    HDF5: (
+        "an HDF5 file, as Keras writes it: save its weights with "
+        "numpy.savez('weights.npz', **{v.path: v.numpy() for v in model.weights})"
+    ),
+    b"PAR1": "a table of Parquet, which holds no weights",
+    b"ONNX": "an ONNX file",
 }
 DAMAGED = "The file is damaged or cut off; save and upload it again."
 ZIP = b"PK\x03\x04"
 GZIP = b"\x1f\x8b"
 PICKLE = b"\x80"
+# The number with which files of torch before 1.6 begin, as a pickle writes it, and where at the latest.
+LEGACY, LEGACY_WITHIN = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", 32
+DISTRIBUTED = b"torch.distributed.checkpoint"
+SHARDED = (
+    "This is the index of a distributed checkpoint: make one file of its folder with "
+    "python -m torch.distributed.checkpoint.format_utils dcp_to_torch FOLDER model.pt, and upload that."
+)
+NO_ARRAYS = (
+    "This is a pickle that torch.save did not write (joblib, pickle.dump), and no arrays of numpy were found in it; "
+    "save the weights with torch.save(model.state_dict(), path), or numpy.savez."
+)
+GGUF = b"GGUF"
+# What an archive of Keras holds.
+KERAS = ".weights.h5"
 # Metadata of a file of recorded outputs and features, whose names are as they must be.
 RECORDING = "kinscape.recording"
 # Where a tar archive says that it is one.
@@ -53,26 +73,49 @@ def checkpoint(path: str, *, pickles: bool, wanted: str, folder: str) -> Opened:
 
         tensors, found = packed.read(path, folder, lambda inner: _one_file(inner, pickles=pickles, wanted=wanted))
     else:
-        tensors, found = _one_file(path, pickles=pickles, wanted=wanted)
+        tensors, found = _one_file(path, pickles=pickles, wanted=wanted, folder=folder)
     is_named = "graph" in found or RECORDING in found.get("metadata", {})
     return (tensors, found) if is_named else _named_plainly(tensors, found)
 
 
-def _one_file(path: str, *, pickles: bool, wanted: str) -> Opened:
+def _one_file(path: str, *, pickles: bool, wanted: str, folder: str = "") -> Opened:
+    """The weights in one file.
+
+    Args:
+        folder: where an archive may be unpacked; empty inside another archive.
+    """
     start = _start(path)
     if start.startswith(ZIP):
-        return _zipped(path, pickles=pickles, wanted=wanted)
+        return _zipped(path, pickles=pickles, wanted=wanted, folder=folder)
     from kinscape.worker.door import safetensors_file
 
     if safetensors_file.looks_like(path):
         tensors, metadata = safetensors_file.read(path)
         return tensors, {"metadata": {k[:100]: v[:2000] for k, v in list(metadata.items())[:50]}}
+    if start.startswith(GGUF):
+        from kinscape.worker.door import gguf_file
+
+        return gguf_file.read(path), {}
     if not start.startswith(PICKLE):
-        raise Refusal(f"This is {_kind(start)}; {KNOWN}.")
+        from kinscape.worker.door import msgpack_file
+
+        if msgpack_file.looks_like(path):
+            arrays, told = msgpack_file.read(path)
+            return arrays, {"told": told}
+        raise Refusal(_unknown(start))
     if not pickles:
         raise Refusal(NO_SANDBOX)
     from kinscape.worker.door import torch_file
 
+    if DISTRIBUTED in start:
+        raise Refusal(SHARDED)
+    if LEGACY not in start[:LEGACY_WITHIN]:
+        from kinscape.worker.door import numpy_pickle
+
+        arrays, _ = numpy_pickle.read(path)
+        if not arrays:
+            raise Refusal(NO_ARRAYS)
+        return arrays, {}
     tensors, tied, told = torch_file.read_legacy(path, wanted=wanted)
     return tensors, {"tied": tied, "told": told}
 
@@ -88,17 +131,19 @@ def _named_plainly(tensors: dict[str, Tensor], found: dict[str, Any]) -> Opened:
     return {names[n]: t for n, t in tensors.items() if n in names}, {**found, "told": told, "tied": tied}
 
 
-def _zipped(path: str, *, pickles: bool, wanted: str) -> Opened:
+def _zipped(path: str, *, pickles: bool, wanted: str, folder: str) -> Opened:
     """What torch wrote, weights or a program; or arrays of numpy."""
     import zipfile
 
-    from kinscape.worker.door import program_file
+    from kinscape.worker.door import packed, program_file
+    from kinscape.worker.door.zips import ZIP_ERRORS
 
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
             check_readable(archive.infolist())
-    except zipfile.BadZipFile as error:
+            has_root = any(n.endswith(("/data.pkl", "/constants.pkl")) for n in names)
+    except ZIP_ERRORS as error:
         raise Refusal(DAMAGED) from error
     if program_file.looks_like(names):
         tensors, graph = program_file.read(path)
@@ -107,6 +152,12 @@ def _zipped(path: str, *, pickles: bool, wanted: str) -> Opened:
         from kinscape.worker.door import arrays
 
         return arrays.read(path), {}
+    if any(n.endswith(KERAS) for n in names):
+        raise Refusal(_unknown(HDF5))
+    if not has_root and any(n.endswith(packed.ENDINGS) for n in names):
+        if not folder:
+            raise Refusal("The archive holds another archive; pack the checkpoint's own files.")
+        return packed.read(path, folder, lambda inner: _one_file(inner, pickles=pickles, wanted=wanted))
     if not pickles:
         raise Refusal(NO_SANDBOX)
     from kinscape.worker.door import torch_file
@@ -127,8 +178,9 @@ def _start(path: str) -> bytes:
         return file.read(START_BYTES)
 
 
-def _kind(start: bytes) -> str:
-    return next((name for magic, name in STARTS.items() if start.startswith(magic)), "not a checkpoint that is known")
+def _unknown(start: bytes) -> str:
+    named = next((text for magic, text in STARTS.items() if start.startswith(magic)), "")
+    return f"This is {named}." if ":" in named else f"This is {named or 'not a checkpoint that is known'}; {KNOWN}."
 
 
 READERS: dict[str, Callable[..., Opened]] = {"checkpoint": checkpoint, "probe": probe}

@@ -1,23 +1,35 @@
-"""Folders in one file: tar archives with a checkpoint, or with the shards of one."""
+"""Folders in one file: tar and zip archives with a checkpoint, or with the shards of one."""
 
 import json
 import os
 import tarfile
-from collections.abc import Callable
-from typing import Any
+import zipfile
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import IO, Any, NamedTuple
 
 from kinscape.worker.door.canonical import Tensor
-from kinscape.worker.door.refusal import Refusal, quoted
+from kinscape.worker.door.refusal import Refusal, check_readable, quoted
+from kinscape.worker.door.zips import ZIP_ERRORS
 
 Opened = tuple[dict[str, Tensor], dict[str, Any]]
-ENDINGS = (".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".th", ".pt2", ".npz")
+ENDINGS = (".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".th", ".pt2", ".npz", ".msgpack", ".gguf", ".pkl")
 INDEX = (".safetensors.index.json", ".bin.index.json")
+ZIP = b"PK\x03\x04"
 MOST_MEMBERS = 10_000
 LARGEST_INDEX = 64 << 20
 PIECE = 1 << 20
 # Weights hardly compress: an archive that grows more is a bomb.
 MOST_GROWTH = 20
 SMALL = 64 << 20
+
+
+class Member(NamedTuple):
+    """A file in an archive."""
+
+    name: str
+    size: int
+    open: Callable[[], IO[bytes] | None]
 
 
 def read(path: str, folder: str, read_one: Callable[[str], Opened]) -> Opened:
@@ -27,11 +39,7 @@ def read(path: str, folder: str, read_one: Callable[[str], Opened]) -> Opened:
         folder: where the files are unpacked.
         read_one: reads one checkpoint file.
     """
-    try:
-        with tarfile.open(path, "r:*") as archive:
-            files, index = _unpacked(archive, path, folder)
-    except (tarfile.TarError, EOFError, OSError) as error:
-        raise Refusal("The archive is damaged or cut off; pack and upload it again.") from error
+    files, index = unpacked(path, folder, ENDINGS)
     if not files:
         raise Refusal(f"The archive holds no checkpoint ({', '.join(ENDINGS)}).")
     # Other formats of the same weights lie in many folders: one kind is enough.
@@ -43,33 +51,77 @@ def read(path: str, folder: str, read_one: Callable[[str], Opened]) -> Opened:
     return _shards(chosen, index, read_one)
 
 
-def _unpacked(archive: tarfile.TarFile, path: str, folder: str) -> tuple[dict[str, str], set[str]]:
-    """Places of the checkpoint files by name, and the shards that an index names."""
-    left = max(SMALL, MOST_GROWTH * os.path.getsize(path))
+def unpacked(
+    path: str, folder: str, endings: tuple[str, ...], *, growth: int = MOST_GROWTH
+) -> tuple[dict[str, str], set[str]]:
+    """Unpack the files of these endings out of a tar or zip archive.
+
+    Args:
+        growth: how much more than the archive they may be.
+
+    Returns:
+        places by name, and the shards that an index names.
+
+    Raises:
+        Refusal: the archive is damaged, holds too much, or a name twice.
+    """
+    try:
+        # A tar archive whose last file is a zip ends like one.
+        if _starts_as_zip(path):
+            with zipfile.ZipFile(path) as packed:
+                check_readable(packed.infolist())
+                members = (Member(i.filename, i.file_size, partial(packed.open, i)) for i in packed.infolist())
+                return _unpacked(members, path, folder, endings, growth)
+        with tarfile.open(path, "r:*") as archive:
+            some = (Member(m.name, m.size, partial(archive.extractfile, m)) for m in archive if m.isfile())
+            return _unpacked(some, path, folder, endings, growth)
+    except (tarfile.TarError, *ZIP_ERRORS) as error:
+        raise Refusal("The archive is damaged or cut off; pack and upload it again.") from error
+
+
+def _starts_as_zip(path: str) -> bool:
+    with open(path, "rb") as file:
+        return file.read(len(ZIP)) == ZIP
+
+
+def _unpacked(
+    members: Iterator[Member], path: str, folder: str, endings: tuple[str, ...], growth: int
+) -> tuple[dict[str, str], set[str]]:
+    left = max(SMALL, growth * os.path.getsize(path))
     files: dict[str, str] = {}
     index: set[str] = set()
-    for number, member in enumerate(archive):
+    for number, member in enumerate(members):
         if number >= MOST_MEMBERS:
             raise Refusal(f"The archive holds more than {MOST_MEMBERS} files; pack the checkpoint alone.")
         name = member.name.rpartition("/")[2]
-        if not member.isfile() or name.startswith("."):
+        if not name or name.startswith("."):
             continue
         left -= member.size
         if left < 0:
             raise Refusal("The archive unpacks to far more than it holds; pack the checkpoint without compression.")
-        stream = archive.extractfile(member)
+        is_index = name.endswith(INDEX)
+        if not is_index and not name.endswith(endings):
+            continue
+        stream = member.open()
         if stream is None:
             continue
-        if name.endswith(INDEX):
-            index |= _named_in(stream.read(LARGEST_INDEX))
-        elif name.endswith(ENDINGS):
+        with stream:
+            if is_index:
+                index |= _named_in(stream.read(LARGEST_INDEX))
+                continue
             if name in files:
                 raise Refusal(f"The archive holds {quoted(name)} twice; pack one checkpoint.")
             files[name] = f"{folder}/member-{number}"
-            with open(files[name], "wb") as out:
-                while piece := stream.read(PIECE):
-                    out.write(piece)
+            _copy(stream, files[name], member.size)
     return files, index
+
+
+def _copy(stream: IO[bytes], place: str, size: int) -> None:
+    """Write a member; one that is longer than it says is cut off there, which its reader will see."""
+    with open(place, "wb") as out:
+        while size > 0 and (piece := stream.read(min(PIECE, size))):
+            size -= len(piece)
+            out.write(piece)
 
 
 def _named_in(text: bytes) -> set[str]:

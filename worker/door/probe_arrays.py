@@ -13,6 +13,7 @@ import numpy.typing as npt
 from kinscape.worker.door import safetensors_file, torch_file
 from kinscape.worker.door.canonical import Tensor
 from kinscape.worker.door.refusal import Refusal, check_readable, quoted
+from kinscape.worker.door.zips import ZIP_ERRORS
 
 Array = npt.NDArray[Any]
 # Samples are held in memory whole.
@@ -81,7 +82,7 @@ def _zipped(path: str, *, pickles: bool) -> dict[str, Array]:
                     "it is the same value. Save fewer samples, or without compression (numpy.savez)."
                 )
             return {n.removesuffix(".npy"): read_array(archive, n) for n in names}
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, OSError) as error:
+    except ZIP_ERRORS as error:
         raise Refusal(f"The file is damaged or cut off; {SAVE}, and upload it again.") from error
 
 

@@ -10,6 +10,7 @@ from kinscape.worker.door.canonical import Tensor, count
 from kinscape.worker.door.program_graph import Json, graph_of, mapping
 from kinscape.worker.door.refusal import Refusal, quoted
 from kinscape.worker.door.strided import strided
+from kinscape.worker.door.zips import ZIP_ERRORS
 
 EXPORT = (
     "export it again: torch.export.save(torch.export.export(model.eval(), (torch.randn(2, …),), "
@@ -53,7 +54,7 @@ def read(path: str) -> tuple[dict[str, Tensor], Json]:
                 raise Refusal(f"The program has schema version {quoted(version)}, {SCHEMA} is read; {EXPORT}.")
             tensors = _tensors(archive, root, "weights") | _tensors(archive, root, "constants")
             return tensors, graph_of(program, set(tensors))
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, OSError) as error:
+    except ZIP_ERRORS as error:
         raise Refusal(f"The program is damaged or cut off; {EXPORT}.") from error
 
 

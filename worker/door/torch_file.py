@@ -13,6 +13,7 @@ from kinscape.worker.door.refusal import Refusal, quoted
 from kinscape.worker.door.strided import strided
 from kinscape.worker.door.unpickler import DeferredCall, Persistent
 from kinscape.worker.door.weight_sets import SAVE, chosen, is_tensor, rebuilt
+from kinscape.worker.door.zips import ZIP_ERRORS
 
 STORAGES = {
     "FloatStorage": "F32",
@@ -71,7 +72,7 @@ def read(path: str, *, wanted: str = "") -> TorchWeights:
                 return storages[key]
 
             return _put_together(value, wanted, bytes_of, file_bytes=os.path.getsize(path))
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, OSError) as error:
+    except ZIP_ERRORS as error:
         raise Refusal(f"The file is damaged or cut off; {SAVE}, and upload it again.") from error
 
 
@@ -93,7 +94,7 @@ def read_tensors(path: str) -> dict[str, Tensor]:
                 return memoryview(_member(archive, f"{root}/data/{key}", 1 << 40))
 
             return {name: _tensor(name, place, bytes_of) for name, place in places.items()}
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, OSError, AttributeError) as error:
+    except (*ZIP_ERRORS, AttributeError) as error:
         raise Refusal("The file is damaged, or holds no tensors; save a dictionary of x and y.") from error
 
 
@@ -153,7 +154,11 @@ def _checked(archive: zipfile.ZipFile) -> str:
     if len(names) != len(set(names)) or len(roots) != 1 or not infos:
         raise Refusal(f"This zip file was not written by torch.save; {SAVE}.")
     if min(i.header_offset for i in infos) != 0:
-        raise Refusal(f"Something stands before the zip archive in this file; {SAVE}.")
+        raise Refusal(
+            f"Something stands before the zip archive in this file; {SAVE}. If it is a shard of a distributed "
+            "checkpoint, make one file of all: python -m torch.distributed.checkpoint.format_utils dcp_to_torch FOLDER "
+            "model.pt."
+        )
     root = roots.pop()
     if f"{root}/data.pkl" not in names:
         raise Refusal(f"This zip file was not written by torch.save; {SAVE}.")

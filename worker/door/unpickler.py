@@ -236,6 +236,7 @@ OPCODES: dict[str, Callable[[_StackMachine, Any], None]] = {
             "BINBYTES",
             "SHORT_BINBYTES",
             "BINBYTES8",
+            "BYTEARRAY8",
         ),
         _argument,
     ),

@@ -158,6 +158,8 @@ def _listed(named: dict[str, WeightSet]) -> str:
 
 
 def _nothing(value: Any) -> str:
+    if is_tensor(value):
+        return f"The file holds one tensor without a name; {SAVE}."
     if isinstance(value, DeferredCall):
         kind = quoted(str(value.by) if isinstance(value.by, GlobalName) else value.by)
         return f"The file holds an object ({kind}) in which no weights were found; {SAVE}."

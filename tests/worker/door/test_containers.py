@@ -2,6 +2,8 @@
 
 import io
 import json
+import pickle
+import struct
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -107,6 +109,80 @@ def packed(path: Path) -> Path:
     return tar_of({"README": b"about", "weights.pt": (path.parent / "inner.pt").read_bytes()}, path, "w:gz")
 
 
+def zip_of(files: dict[str, bytes], path: Path) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            archive.writestr(f"model/{name}", data)
+    return path
+
+
+def huggingface(path: Path) -> Path:
+    """A folder of the usual kind in a zip archive, with what an archiver of macOS adds."""
+    save_file({n: t.clone() for n, t in state().items()}, path.parent / "model.safetensors")
+    files = {"config.json": b"{}", "._model.safetensors": b"forks", "README.md": b"about"}
+    return zip_of({**files, "model.safetensors": (path.parent / "model.safetensors").read_bytes()}, path)
+
+
+def pickled(path: Path, protocol: int) -> Path:
+    arrays_of = {n: t.numpy().copy(order="F") for n, t in state().items()}
+    value = {"params": arrays_of, "epoch": 3}
+    path.write_bytes(pickle.dumps(value, protocol=protocol))
+    return path
+
+
+def tree() -> dict[str, Any]:
+    """Weights as Flax nests them."""
+    out: dict[str, Any] = {}
+    for name, tensor in state().items():
+        *path, last = name.split(".")
+        inner = out
+        for part in path:
+            inner = inner.setdefault(part, {})
+        inner[last] = tensor.numpy()
+    return out
+
+
+def packed_map(value: Any) -> bytes:
+    """Flax' msgpack, written by hand from the specification."""
+    if isinstance(value, dict):
+        return bytes([0x80 + len(value)]) + b"".join(packed_map(k) + packed_map(v) for k, v in value.items())
+    if isinstance(value, str):
+        return bytes([0xA0 + len(value)]) + value.encode()
+    if isinstance(value, int):
+        return bytes([value])
+    sides = bytes([0x90 + value.ndim]) + b"".join(b"\xcd" + s.to_bytes(2, "big") for s in value.shape)
+    raw = value.tobytes()
+    inside = b"\x93" + sides + packed_map(value.dtype.name) + b"\xc6" + len(raw).to_bytes(4, "big") + raw
+    return b"\xc9" + len(inside).to_bytes(4, "big") + b"\x01" + inside
+
+
+def flax(path: Path) -> Path:
+    path.write_bytes(packed_map({"step": 7, "params": tree(), "opt_state": {"mu": np.ones(3, np.float32)}}))
+    return path
+
+
+def gguf(path: Path, kinds: dict[str, int] | None = None) -> Path:
+    """The format by its specification: texts and a list in front, tensors at multiples of 64 bytes."""
+
+    def text(words: bytes) -> bytes:
+        return len(words).to_bytes(8, "little") + words
+
+    tensors = {n: t.numpy() for n, t in state().items()}
+    codes = {"float32": 0, "int64": 27}
+    head = b"GGUF" + struct.pack("<IQQ", 3, len(tensors), 3)
+    head += text(b"general.name") + struct.pack("<I", 8) + text(b"own")
+    head += text(b"tokens") + struct.pack("<IIQ", 9, 8, 2) + text(b"a") + text(b"b")
+    head += text(b"general.alignment") + struct.pack("<II", 4, 64)
+    data = b""
+    for name, array in tensors.items():
+        code = (kinds or {}).get(name, codes[array.dtype.name])
+        head += text(name.encode()) + struct.pack("<I", array.ndim)
+        head += struct.pack(f"<{array.ndim}Q", *array.shape[::-1]) + struct.pack("<IQ", code, len(data))
+        data += array.tobytes().ljust(-(-array.nbytes // 64) * 64, b"\0")
+    path.write_bytes(head.ljust(-(-len(head) // 64) * 64, b"\0") + data)
+    return path
+
+
 KINDS: dict[str, Callable[[Path], Path]] = {
     "state dict": lambda p: saved(state(), p),
     "before 1.6": lambda p: saved(state(), p, _use_new_zipfile_serialization=False),
@@ -128,6 +204,12 @@ KINDS: dict[str, Callable[[Path], Path]] = {
     "npz": arrays,
     "tar.gz": packed,
     "shards in a tar": sharded,
+    "a folder in a zip": huggingface,
+    "a pickle of arrays": lambda p: pickled(p, 4),
+    "an old pickle of arrays": lambda p: pickled(p, 2),
+    "a new pickle of arrays": lambda p: pickled(p, 5),
+    "msgpack of Flax": flax,
+    "GGUF": gguf,
 }
 
 
@@ -227,3 +309,7 @@ def test_a_compressed_part_is_never_unpacked(tmp_path: Path) -> None:
             new.writestr(name, old.read(name))
     with pytest.raises(Refusal, match=r"is compressed, which torch\.save never does"):
         opened(tmp_path / "z.pt")
+
+
+# Formats that are written by hand here, for changing them at random.
+FUZZED: dict[str, Callable[[Path], Path]] = {"msgpack": flax, "GGUF": gguf}
