@@ -177,12 +177,12 @@ def settings(texts: Sequence[str]) -> dict[str, bool | int | float | str]:
 
 def names_of(files: Sequence[Path]) -> dict[Path, str]:
     """Names of checkpoints: of their files, with their folders where the files of several runs are called the same."""
-    stems = [file.stem for file in files]
+    # The name of a folder has no ending.
+    stems = {file: file.resolve().name if file.is_dir() else file.stem for file in files}
+    every = list(stems.values())
     return {
-        file: f"{file.absolute().parent.name}/{file.stem}"
-        if stems.count(file.stem) > 1 or file.stem.lower() in ANYBODYS
-        else file.stem
-        for file in files
+        file: f"{file.resolve().parent.name}/{stem}" if every.count(stem) > 1 or stem.lower() in ANYBODYS else stem
+        for file, stem in stems.items()
     }
 
 

@@ -37,8 +37,10 @@
     return Object.fromEntries(keys.map((key, i) => [key, found[i + 1]]));
   }
 
-  const stem = (name) => name.replace(/\.(safetensors|pt|pth|pt2|bin|ckpt|th|tar|npz)$/i, "");
-  const isProbe = (file) => /\.(npz|npy|csv)$/i.test(file.name);
+  const stem = (name) => window.kinscape.stem(name);
+  /* By its name; the choice beside the name says otherwise. */
+  const looksLikeProbe = (file) => /\.(npz|npy|csv)$|ubyte(\.gz)?$|_batch(_\d+)?$|(images|probe|testset)[^/]*\.(zip|tar|gz|pt)$/i.test(file.name);
+  const isProbe = (one) => one.kind.value === "probe";
 
   function sheet() {
     const node = document.getElementById("upload-sheet");
@@ -77,26 +79,32 @@
 
   function preview() {
     const pattern = fields.pattern.value;
-    const first = files.find((one) => !isProbe(one.file));
+    const first = files.find((one) => !isProbe(one));
     if (!first || !pattern) { fields.preview.textContent = ""; return; }
-    const tags = tagsFrom(stem(first.file.name), pattern);
+    const tags = tagsFrom(first.label, pattern);
     fields.preview.textContent = tags === null
-      ? stem(first.file.name) + " does not fit this pattern"
-      : stem(first.file.name) + " → " + Object.entries(tags).map(([k, v]) => k + "=" + v).join(" ");
+      ? first.label + " does not fit this pattern"
+      : first.label + " → " + Object.entries(tags).map(([k, v]) => k + "=" + v).join(" ");
   }
 
   function add(list) {
     if (!project()) return;
-    for (const file of list) {
-      const one = { file: file, paused: false, state: "waiting" };
+    for (const given of list) {
+      const { file, name } = given instanceof File ? { file: given, name: stem(given.name) } : given;
+      const one = { file: file, label: name, paused: false, state: "waiting" };
       one.bar = make("progress", { max: "1", value: "0" });
       one.speed = make("span", { class: "quiet" });
-      one.says = make("span", { class: "says", text: isProbe(file) ? "probe set" : "waiting" });
+      one.says = make("span", { class: "says", text: "waiting" });
+      one.kind = make("select", { "aria-label": "What " + file.name + " is", onchange: preview }, [
+        make("option", { value: "checkpoint", text: "checkpoint" }),
+        make("option", { value: "probe", text: "probe set" }),
+      ]);
+      one.kind.value = looksLikeProbe(file) ? "probe" : "checkpoint";
       one.pause = make("button", { text: "Pause", onclick: () => togglePause(one) });
       one.cancel = make("button", { text: "Cancel", onclick: () => cancel(one) });
-      one.name = make("input", { value: stem(file.name), maxlength: "200", "aria-label": "Name of " + file.name, class: "name" });
+      one.name = make("input", { value: name, maxlength: "200", "aria-label": "Name of " + file.name, class: "name" });
       one.row = make("div", { class: "upload-row", "data-file": file.name }, [
-        one.name, one.bar, one.speed, one.says,
+        make("span", { class: "named" }, [one.name, one.kind]), one.bar, one.speed, one.says,
         make("span", {}, [one.pause, one.cancel]),
       ]);
       sheet().append(one.row);
@@ -115,17 +123,23 @@
     if (waiting) button.focus();
   }
 
-  function startAll() {
-    files.filter((one) => one.state === "waiting").forEach(start);
+  /* Probe sets first: a recording is refused where the samples that it is of are not there yet. */
+  async function startAll() {
+    const waiting = files.filter((one) => one.state === "waiting");
+    waiting.forEach((one) => { one.state = "next"; });
     countWaiting();
+    const probes = waiting.filter(isProbe);
+    probes.forEach(start);
+    await Promise.all(probes.map((one) => one.over));
+    waiting.filter((one) => one.state === "next").forEach(start);
   }
 
   function describe(one) {
-    if (isProbe(one.file)) {
-      return { name: one.name.value.trim() || stem(one.file.name), role: /train/i.test(one.file.name) ? "train" : "held-out" };
+    if (isProbe(one)) {
+      return { name: one.name.value.trim() || one.label, role: /train/i.test(one.file.name) ? "train" : "held-out" };
     }
-    const tags = tagsFrom(stem(one.file.name), fields.pattern.value) || {};
-    const about = { name: one.name.value.trim() || stem(one.file.name), group: fields.group.value.trim(), tags: tags };
+    const tags = tagsFrom(one.label, fields.pattern.value) || {};
+    const about = { name: one.name.value.trim() || one.label, group: fields.group.value.trim(), tags: tags };
     if (fields.parent.value.trim()) about.parent = fields.parent.value.trim();
     if (fields.architecture.value) about.architecture = fields.architecture.value;
     return about;
@@ -144,8 +158,9 @@
 
   function start(one) {
     one.state = "sending";
+    one.over = new Promise((done) => { one.end = done; });
     one.says.textContent = "sending";
-    one.name.disabled = true;
+    one.name.disabled = one.kind.disabled = true;
     const began = Date.now();
     const here = project();
     one.upload = new tus.Upload(one.file, {
@@ -154,7 +169,7 @@
       retryDelays: [0, 500, 1500, 4000, 8000],
       removeFingerprintOnSuccess: true,
       metadata: {
-        kind: isProbe(one.file) ? "probe" : "checkpoint",
+        kind: isProbe(one) ? "probe" : "checkpoint",
         filename: one.file.name,
         description: JSON.stringify(describe(one)),
       },
@@ -193,6 +208,7 @@
     one.row.classList.add("refused");
     one.says.textContent = text;
     one.pause.remove();
+    one.end();
     changed();
   }
 
@@ -201,11 +217,12 @@
     one.says.textContent = "inspecting";
     one.pause.remove();
     one.cancel.remove();
-    const path = (isProbe(one.file) ? "/api/v1/probes/" : "/api/v1/checkpoints/") + one.id;
+    const path = (isProbe(one) ? "/api/v1/probes/" : "/api/v1/checkpoints/") + one.id;
     for (let i = 0; i < 600; i++) {
       const found = await fetch(path).then((a) => a.json());
       if (found.state === "ready") {
         one.state = "ready";
+        one.end();
         const what = found.architecture || LEVELS[found.level];
         one.says.textContent = "ready" + (what ? ": " + what : "") + (found.reason ? ". " + found.reason : "");
         if (found.level === "weights" && found.proposals.length) propose(one, found);
@@ -217,23 +234,26 @@
     }
   }
 
+  const described = (proposal) => proposal.architecture + "(" + Object.entries(proposal.arguments).map(([k, v]) => k + "=" + v).join(", ") + ")";
+
+  /* Every architecture that fits is offered; one choice holds for all files that have the same ones. */
   function propose(one, found) {
     one.says.textContent = found.reason;
-    const first = found.proposals[0];
-    const button = make("button", { text: "Confirm " + first.architecture, class: "confirm", onclick: async () => {
-      const same = files.filter((other) => other.button && other.proposal === one.proposal);
-      for (const other of same) {
-        other.button.remove();
-        other.button = null;
-        await fetch("/api/v1/checkpoints/" + other.id, {
-          method: "PATCH", headers: { "Content-Type": "application/json" }, body: JSON.stringify(first),
-        });
+    const choice = make("select", { "aria-label": "Architecture of " + one.file.name },
+      found.proposals.map((proposal, k) => make("option", { value: String(k), text: described(proposal) })));
+    const button = make("button", { text: "Confirm " + found.proposals[0].architecture, class: "confirm", onclick: async () => {
+      const body = JSON.stringify(found.proposals[Number(choice.value)]);
+      for (const other of files.filter((other) => other.asked && other.proposals === one.proposals)) {
+        other.asked.remove();
+        other.asked = null;
+        await fetch("/api/v1/checkpoints/" + other.id, { method: "PATCH", headers: { "Content-Type": "application/json" }, body: body });
         inspect(other);
       }
     } });
-    one.button = button;
-    one.proposal = JSON.stringify(first);
-    one.row.lastChild.append(button);
+    choice.addEventListener("change", () => { button.textContent = "Confirm " + found.proposals[Number(choice.value)].architecture; });
+    one.asked = make("span", {}, found.proposals.length > 1 ? [choice, button] : [button]);
+    one.proposals = JSON.stringify(found.proposals);
+    one.row.lastChild.append(one.asked);
     changed();
   }
 
@@ -248,6 +268,8 @@
   function cancel(one) {
     if (one.upload) one.upload.abort(true).catch(() => null);
     files = files.filter((other) => other !== one);
+    one.state = "cancelled";
+    if (one.end) one.end();
     one.row.remove();
     countWaiting();
   }
@@ -269,11 +291,11 @@
     if (!project()) return;
     event.preventDefault();
     document.getElementById("drop-target").classList.remove("dropping");
-    add(event.dataTransfer.files);
+    window.kinscape.dropped(event.dataTransfer).then(add);
   });
   document.addEventListener("click", (event) => {
     if (!event.target.closest || !event.target.closest("#choose-files")) return;
-    const input = make("input", { type: "file", multiple: "", accept: ".safetensors,.pt,.pth,.pt2,.ckpt,.th,.bin,.tar,.gz,.npz,.npy,.csv" });
+    const input = make("input", { type: "file", multiple: "", accept: ".safetensors,.pt,.pth,.pt2,.ckpt,.th,.bin,.tar,.gz,.tgz,.zip,.npz,.npy,.csv,.gguf,.msgpack,.pkl" });
     input.addEventListener("change", () => add(input.files));
     input.click();
   });

@@ -14,6 +14,7 @@ from kinscape.backend.contracts.uploads import State
 from kinscape.client import study, upload
 from kinscape.client.checkpoint import Checkpoint
 from kinscape.client.comparison import Comparison
+from kinscape.client.folders import one_file
 from kinscape.client.http import ClientError, Http
 from kinscape.client.study import Study
 from kinscape.client.upload import plain
@@ -65,7 +66,7 @@ class Project:
     def upload_checkpoint(
         self, path: str | Path, *, name: str | None = None, wait: bool = True, **description: Any
     ) -> Checkpoint:
-        """Upload one checkpoint and wait until it is inspected.
+        """Upload one checkpoint, a file or a folder of shards, and wait until it is inspected.
 
         Args:
             name: how it is called; the file's name without ending when left out.
@@ -76,8 +77,10 @@ class Project:
             ClientError: the file or the description was refused; the message says what to change.
         """
         path = Path(path)
-        about = {"name": name or path.stem, **{k: plain(v, k) for k, v in description.items() if v is not None}}
-        number = upload.send(self._http, self.id, path, kind="checkpoint", description=about)
+        usual = path.resolve().name if path.is_dir() else path.stem
+        about = {"name": name or usual, **{k: plain(v, k) for k, v in description.items() if v is not None}}
+        with one_file(path) as file:
+            number = upload.send(self._http, self.id, file, kind="checkpoint", description=about)
         return self.wait_for(number) if wait else self.checkpoint(number)
 
     def derive(
@@ -123,7 +126,7 @@ class Project:
         return self.wait_for(number)
 
     def upload_probe(self, path: str | Path, *, name: str | None = None, **description: Any) -> Probe:
-        """Upload a probe set (.npz with x and y) and wait until it is inspected."""
+        """Upload a probe set (arrays, a table, IDX, packed class folders of images) and wait until it is inspected."""
         path = Path(path)
         about = {"name": name or path.stem, **{k: v for k, v in description.items() if v is not None}}
         number = upload.send(self._http, self.id, path, kind="probe", description=about)

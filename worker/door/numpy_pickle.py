@@ -77,7 +77,7 @@ def array_of(name: str, value: DeferredCall) -> Tensor:
     """
     try:
         layout = _layout(value)
-    except (TypeError, ValueError, AttributeError, IndexError, UnicodeError) as error:
+    except (TypeError, ValueError, AttributeError, LookupError) as error:
         raise Refusal(f"The array {quoted(name)} is damaged; {SAVE}.") from error
     dtype = DTYPES.get(layout.kind)
     sides = layout.shape
@@ -106,9 +106,7 @@ def _layout(value: DeferredCall) -> _Layout:
 
 
 def _raw(data: Any) -> memoryview:
-    """The bytes of an array; Python 2, and protocol 2 of Python 3, write them as text."""
-    if isinstance(data, DeferredCall) and str(data.by) == "_codecs.encode":
-        data = data.arguments[0]
+    """The bytes of an array; Python 2 wrote them as text."""
     return memoryview(data.encode("latin-1") if isinstance(data, str) else data)
 
 

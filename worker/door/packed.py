@@ -5,6 +5,7 @@ import os
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import IO, Any, NamedTuple
 
@@ -51,13 +52,28 @@ def read(path: str, folder: str, read_one: Callable[[str], Opened]) -> Opened:
     return _shards(chosen, index, read_one)
 
 
-def unpacked(
-    path: str, folder: str, endings: tuple[str, ...], *, growth: int = MOST_GROWTH
-) -> tuple[dict[str, str], set[str]]:
-    """Unpack the files of these endings out of a tar or zip archive.
+@contextmanager
+def members_of(path: str) -> Iterator[Iterator[Member]]:
+    """The files in a tar or zip archive, one after the other.
 
-    Args:
-        growth: how much more than the archive they may be.
+    Raises:
+        Refusal: it is damaged, encrypted, or holds far more files than a checkpoint or a data set.
+    """
+    try:
+        # A tar archive whose last file is a zip ends like one.
+        if _starts_as_zip(path):
+            with zipfile.ZipFile(path) as packed:
+                check_readable(packed.infolist())
+                yield (Member(i.filename, i.file_size, partial(packed.open, i)) for i in packed.infolist())
+        else:
+            with tarfile.open(path, "r:*") as archive:
+                yield (Member(m.name, m.size, partial(archive.extractfile, m)) for m in archive if m.isfile())
+    except (tarfile.TarError, *ZIP_ERRORS) as error:
+        raise Refusal("The archive is damaged or cut off; pack and upload it again.") from error
+
+
+def unpacked(path: str, folder: str, endings: tuple[str, ...]) -> tuple[dict[str, str], set[str]]:
+    """Unpack the files of these endings out of an archive.
 
     Returns:
         places by name, and the shards that an index names.
@@ -65,18 +81,8 @@ def unpacked(
     Raises:
         Refusal: the archive is damaged, holds too much, or a name twice.
     """
-    try:
-        # A tar archive whose last file is a zip ends like one.
-        if _starts_as_zip(path):
-            with zipfile.ZipFile(path) as packed:
-                check_readable(packed.infolist())
-                members = (Member(i.filename, i.file_size, partial(packed.open, i)) for i in packed.infolist())
-                return _unpacked(members, path, folder, endings, growth)
-        with tarfile.open(path, "r:*") as archive:
-            some = (Member(m.name, m.size, partial(archive.extractfile, m)) for m in archive if m.isfile())
-            return _unpacked(some, path, folder, endings, growth)
-    except (tarfile.TarError, *ZIP_ERRORS) as error:
-        raise Refusal("The archive is damaged or cut off; pack and upload it again.") from error
+    with members_of(path) as members:
+        return _unpacked(members, path, folder, endings)
 
 
 def _starts_as_zip(path: str) -> bool:
@@ -85,9 +91,9 @@ def _starts_as_zip(path: str) -> bool:
 
 
 def _unpacked(
-    members: Iterator[Member], path: str, folder: str, endings: tuple[str, ...], growth: int
+    members: Iterator[Member], path: str, folder: str, endings: tuple[str, ...]
 ) -> tuple[dict[str, str], set[str]]:
-    left = max(SMALL, growth * os.path.getsize(path))
+    left = max(SMALL, MOST_GROWTH * os.path.getsize(path))
     files: dict[str, str] = {}
     index: set[str] = set()
     for number, member in enumerate(members):

@@ -12,7 +12,7 @@ from kinscape.worker.door.refusal import Refusal, quoted
 # Kernel matrices are quadratic in samples.
 MOST_SAMPLES = 1_000_000
 SAMPLES = ("x", "x_test", "test_images", "images", "data", "inputs", "features", "input_ids")
-LABELS = ("y", "y_test", "test_labels", "labels", "label", "targets", "target")
+LABELS = ("y", "y_test", "test_labels", "labels", "fine_labels", "label", "targets", "target")
 # What stands beside tokens in many files, and is no sample.
 BESIDE = ("attention_mask", "token_type_ids")
 COLOURS = (1, 3, 4)
@@ -27,8 +27,8 @@ def read(path: str, *, pickles: bool, wanted: str) -> tuple[dict[str, Tensor], d
     Args:
         wanted: ``raw`` keeps bytes as they are, ``as-given`` keeps the order of axes.
     """
-    arrays = {name.strip(): values for name, values in arrays_of(path, pickles=pickles).items()}
     told: list[str] = []
+    arrays = {name.strip(): values for name, values in arrays_of(path, pickles=pickles, told=told).items()}
     x_name, y_name = _chosen(arrays, told)
     x = _samples(arrays[x_name], wanted.split(), told)
     y = _labels(arrays[y_name], len(x), told) if y_name else None

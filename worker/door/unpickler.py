@@ -28,6 +28,9 @@ class GlobalName:
         return f"{self.module}.{self.name}"
 
 
+ENCODE = GlobalName("_codecs", "encode")
+
+
 @dataclass(frozen=True)
 class Persistent:
     """A reference to something outside the pickle, such as a storage."""
@@ -116,6 +119,9 @@ class _StackMachine:
             return {}
         if isinstance(by, GlobalName) and (by.module, by.name) == ("torch", "Size") and isinstance(arguments, tuple):
             return arguments[0] if len(arguments) == 1 else ()
+        if by == ENCODE and isinstance(arguments, tuple) and len(arguments) == 2 and isinstance(arguments[0], str):
+            # How bytes stand in pickles of protocol 2.
+            return arguments[0].encode("latin-1")
         return DeferredCall(by, arguments)
 
     def build(self, state: Any) -> None:

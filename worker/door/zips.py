@@ -10,7 +10,7 @@ ZIP_ERRORS = (
     zlib.error,
     struct.error,
     NotImplementedError,
-    UnicodeDecodeError,
+    ValueError,
     OverflowError,
     EOFError,
     OSError,

@@ -21,7 +21,7 @@ def refused(status: int, sentence: str):
 
 
 def test_an_unknown_architecture_or_argument_is_named(project: Project, networks: list[Path]) -> None:
-    with refused(422, "Unknown architecture 'alexnet'; known: cnn, lenet"):
+    with refused(422, "Unknown architecture 'alexnet'; known: .*cnn, lenet"):
         project.upload_checkpoint(networks[0], architecture="alexnet")
     with refused(422, "no argument 'width'"):
         project.upload_checkpoint(networks[0], architecture="lenet", arguments={"width": 3})
@@ -111,7 +111,7 @@ def test_comparisons_that_cannot_be_asked(project: Project, networks: list[Path]
         ask(measures=[{"slug": "knn-jaccard", "parameters": {"k": 0}}])
     with refused(422, "whole number"):
         ask(measures=[{"slug": "knn-jaccard", "parameters": {"k": 2.5}}])
-    with refused(422, "has no layer 'features.9'; its layers: features.0"):
+    with refused(422, "has no layer 'features.9'; its layers: features, features.0"):
         ask(layers=["features.9"])
     assert project.comparisons() == []
 

@@ -33,12 +33,14 @@ DOOR = str(Path(child.__file__).parent)
 # Numbers that break sums and lengths.
 EDGES = [0, 1, 2, 4, 7, 8, 127, 128, 255, 256, 2**15, 2**16 - 1, 2**31 - 1, 2**31, 2**32 - 1, 2**62, 2**63, 2**64 - 1]
 WIDTHS = (1, 2, 4, 8)
+OF_PROBES = ("npz", "csv", "idx", "cifar", "images")
 LARGEST_INPUT = 1 << 15
 
 
 def seeds() -> dict[str, list[bytes]]:
     """Small sound files of every kind."""
     from tests.worker.door import test_containers as containers
+    from tests.worker.door import test_probe_images as images
 
     state = {"a.weight": torch.arange(6.0).reshape(2, 3), "a.bias": torch.ones(2)}
 
@@ -53,12 +55,20 @@ def seeds() -> dict[str, list[bytes]]:
     with zipfile.ZipFile(folder, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("m/model.safetensors", safetensors_bytes(state))
     with tempfile.TemporaryDirectory() as name:
+        pictures = {
+            f"{k % 2}/{k}.{kind}": images.png(images.GREY[k], kind) for k, kind in enumerate(("PNG", "JPEG", "BMP"))
+        }
+        written_images = images.zipped(Path(name, "images"), pictures).read_bytes()
         written = {kind: make(Path(name, "file")).read_bytes() for kind, make in containers.FUZZED.items()}
     return {
         "safetensors": [safetensors_bytes(state)],
         "torch": [saved()],
         "before 1.6": [saved(_use_new_zipfile_serialization=False)],
         "npz": [arrays.getvalue()],
+        "csv": [b"a,b,label\n1,2,0\n3,4.5,1\n"],
+        "idx": [images.idx(images.GREY)],
+        "cifar": [pickle.dumps({b"data": np.zeros((2, 3072), np.uint8), b"labels": [0, 1]}, p) for p in (2, 4)],
+        "images": [written_images],
         "zip": [folder.getvalue()],
         "pickle": [pickle.dumps({n: t.numpy() for n, t in state.items()}, p) for p in (2, 4, 5)],
         **{kind: [data] for kind, data in written.items()},
@@ -122,7 +132,7 @@ def run(kind: str, files: list[bytes], *, inputs: int, guided: bool, seed: int =
     """Inputs that raised what no sentence is made of, with what they raised."""
     draw = random.Random(f"{kind} {seed}")
     pool, lines = list(files), Lines()
-    reader = child.READERS["probe" if kind == "npz" else "checkpoint"]
+    reader = child.READERS["probe" if kind in OF_PROBES else "checkpoint"]
     # Files that only memory holds.
     room = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     with tempfile.TemporaryDirectory(dir=room) as folder:
