@@ -107,7 +107,8 @@ def _shared(rows: Sequence[CheckpointRow], known: dict[int, Fingerprint]) -> Ite
             is_related=_first(row) == _first(other) or row.init_of_id == other.id or other.init_of_id == row.id,
             sentence=(
                 f"{row.name} shares {int(is_equal.sum())} of its {len(names)} tensors, {part[place, best]:.1%} of its "
-                f"values, with {other.name}; {listed(differing, most=3)} differ."
+                f"values, with {other.name}; {listed(differing, most=3)} "
+                f"{'differs' if len(differing) == 1 else 'differ'}."
             ),
         )
 

@@ -234,13 +234,18 @@
     }
   }
 
-  const described = (proposal) => proposal.architecture + "(" + Object.entries(proposal.arguments).map(([k, v]) => k + "=" + v).join(", ") + ")";
+  /* An architecture with the arguments in which it differs from the others that fit; alone, with all. */
+  function described(proposal, all) {
+    const alike = all.filter((other) => other !== proposal && other.architecture === proposal.architecture);
+    const told = Object.entries(proposal.arguments).filter(([k, v]) => !alike.length || alike.some((other) => other.arguments[k] !== v));
+    return proposal.architecture + "(" + told.map(([k, v]) => k + "=" + v).join(", ") + ")";
+  }
 
   /* Every architecture that fits is offered; one choice holds for all files that have the same ones. */
   function propose(one, found) {
     one.says.textContent = found.reason;
     const choice = make("select", { "aria-label": "Architecture of " + one.file.name },
-      found.proposals.map((proposal, k) => make("option", { value: String(k), text: described(proposal) })));
+      found.proposals.map((proposal, k) => make("option", { value: String(k), text: described(proposal, found.proposals) })));
     const button = make("button", { text: "Confirm " + found.proposals[0].architecture, class: "confirm", onclick: async () => {
       const body = JSON.stringify(found.proposals[Number(choice.value)]);
       for (const other of files.filter((other) => other.asked && other.proposals === one.proposals)) {

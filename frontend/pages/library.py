@@ -119,7 +119,8 @@ def page(project: Project, wanted: str = "") -> Any:
                 [
                     dmc.Button("Add scikit-learn's digits", id="add-digits", size="xs", variant="default"),
                     html.Span(
-                        "or drop an .npz, .npy or .csv of samples and labels anywhere on this page", className="quiet"
+                        "or drop arrays, a table, IDX files or packed class folders of images anywhere on this page",
+                        className="quiet",
                     ),
                     html.Div(id="digits-trouble"),
                 ],
