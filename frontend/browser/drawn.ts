@@ -74,6 +74,7 @@ export function drawnOf(store: Store, asked: AskedMeasure, matrix: Matrix, colum
     order,
     window,
     labels: matrix.header.labels,
+    marks: store.marks,
     groups,
     colours: groupColours(groups),
     tree: hasTree ? branches(matrix.header.merges) : [],

@@ -5,6 +5,7 @@ import { ALONE } from "./colour";
 import { chosenColumns, drawnOf } from "./drawn";
 import { useStore } from "./hooks";
 import { Legend } from "./legend";
+import { meaningOf } from "./marks";
 import { MatrixTable } from "./matrix_table";
 import { MatrixView } from "./matrix";
 import type { Matrix } from "./arrays";
@@ -89,9 +90,17 @@ function Picture({ asked, matrix, card }: { asked: AskedMeasure; matrix: Matrix;
       {matrix.header.warnings.slice(0, 2).map((warning) => (
         <Trouble>{warning}</Trouble>
       ))}
+      <Marks />
       <MatrixTable drawn={drawn} title={card.title} />
     </>
   );
+}
+
+/* What the marks beside names mean. */
+export function Marks() {
+  const store = useStore();
+  const told = meaningOf(store.checkpoints.values());
+  return told.length ? <p class="quiet marks">{told.join("; ")}</p> : null;
 }
 
 /* Which colour is which group. */

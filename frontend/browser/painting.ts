@@ -58,6 +58,7 @@ export interface Drawn {
   order: number[];
   window: Window;
   labels: string[];
+  marks: string[];
   groups: string[];
   colours: Map<string, string>;
   tree: [number, number, number, number, number][];
@@ -77,7 +78,7 @@ export function planOf(drawn: Drawn, room: { width: number; height: number }, me
   const rows = drawn.window.rows[1] - drawn.window.rows[0];
   const columns = drawn.window.columns[1] - drawn.window.columns[0];
   const most = room.width < NARROW ? SHORT_LABEL : LONGEST_LABEL;
-  const names = drawn.order.map((i) => measure(short(drawn.labels[i] as string, most)));
+  const names = drawn.order.map((i) => measure(named(drawn, i, most)));
   const margin = 10 + Math.min(168, Math.max(24, ...names));
   const heads = drawn.titles.length ? Math.min(150, Math.max(...drawn.titles.map((t) => measure(short(t, most)))) + 10) : 0;
   const hasTree = drawn.tree.length > 0;
@@ -334,6 +335,11 @@ function paintColumns(context: CanvasRenderingContext2D, drawn: Drawn, plan: Pla
   });
 }
 
+/* A name as it is drawn, cut to so many letters, with its mark. */
+function named(drawn: Drawn, i: number, letters: number): string {
+  return short(drawn.labels[i] as string, letters) + (drawn.marks[i] ?? "");
+}
+
 function paintLabels(context: CanvasRenderingContext2D, drawn: Drawn, plan: Plan): void {
   const step = Math.max(1, Math.ceil(LABEL / plan.cell));
   context.font = `${LABEL}px ${FONT}`;
@@ -341,8 +347,8 @@ function paintLabels(context: CanvasRenderingContext2D, drawn: Drawn, plan: Plan
   context.textBaseline = "middle";
   context.textAlign = "right";
   for (let i = 0; i < plan.rows; i += step) {
-    const label = short(drawn.labels[drawn.order[drawn.window.rows[0] + i] as number] as string, plan.letters);
-    context.fillText(label, plan.x - STRIP - GAP - 5, plan.y + (i + 0.5) * plan.cell);
+    const name = named(drawn, drawn.order[drawn.window.rows[0] + i] as number, plan.letters);
+    context.fillText(name, plan.x - STRIP - GAP - 5, plan.y + (i + 0.5) * plan.cell);
   }
   const upright = (text: string, x: number): void => {
     context.save();
@@ -352,10 +358,8 @@ function paintLabels(context: CanvasRenderingContext2D, drawn: Drawn, plan: Plan
     context.restore();
   };
   for (let j = 0; j < plan.columns; j += step) {
-    upright(
-      short(drawn.labels[drawn.order[drawn.window.columns[0] + j] as number] as string, plan.letters),
-      plan.x + (j + 0.5) * plan.cell,
-    );
+    const name = named(drawn, drawn.order[drawn.window.columns[0] + j] as number, plan.letters);
+    upright(name, plan.x + (j + 0.5) * plan.cell);
   }
   drawn.titles.forEach((title, k) => upright(short(title, plan.letters), plan.beside + (k + 0.45) * COLUMN_WIDTH));
 }

@@ -213,6 +213,11 @@ function Who({ checkpoint, isAlone }: { checkpoint: Checkpoint; isAlone?: boolea
         {checkpoint.group || "none"}
       </Fact>
       <Fact name="Architecture">{checkpoint.architecture ?? checkpoint.level}</Fact>
+      {checkpoint.level === "network" && checkpoint.verification && (
+        <Fact name="Outputs">
+          <span title={checkpoint.verification.sentence}>{checkpoint.verification.verdict}</span>
+        </Fact>
+      )}
       <Fact name="Parameters">{checkpoint.parameters?.toLocaleString("en") ?? "–"}</Fact>
       {checkpoint.parent && <Fact name="Parent">{checkpoint.parent}</Fact>}
       {checkpoint.teacher && <Fact name="Teacher">{checkpoint.teacher}</Fact>}

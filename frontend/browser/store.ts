@@ -3,6 +3,7 @@
 import { ApiError, askAsVisitor, get, getBytes, queryOf } from "./api";
 import { decode, modelTable, type Column, type Matrix, type ModelTable } from "./arrays";
 import { asRead } from "./colour";
+import { markOf } from "./marks";
 import { positions } from "./order";
 import type { AskedMeasure, Card, Checkpoint, Comparison, ModelTableDocument, Progress, Tab } from "./types";
 import { BY, numbersOf, parse, query, type View } from "./view";
@@ -341,6 +342,11 @@ export class Store {
     const asked = this.single.find((m) => m.key === column.measure);
     const title = asked ? this.titleOf(asked) : column.measure;
     return column.layer ? `${title}, ${column.layer}` : title;
+  }
+
+  /* Marks beside names, where weights run in an architecture that was named and not shown to be the owner's. */
+  get marks(): string[] {
+    return this.comparison?.checkpoints.map((id) => markOf(this.checkpoints.get(id))) ?? [];
   }
 
   get groups(): string[] {

@@ -7,7 +7,7 @@ import { groupColours } from "./colour";
 import { chosenColumns, drawnOf, setAside } from "./drawn";
 import { useStore } from "./hooks";
 import { MatrixView } from "./matrix";
-import { Outliers, Top } from "./matrix_tab";
+import { Marks, Outliers, Top } from "./matrix_tab";
 import { number } from "./numbers";
 import { Scatter, type Point } from "./scatter";
 import type { AskedMeasure } from "./types";
@@ -109,6 +109,7 @@ function SummaryMatrix({ asked, matrix, columns }: { asked: AskedMeasure; matrix
           </ViewLink>
         )}
       </div>
+      <Marks />
     </>
   );
 }

@@ -78,6 +78,7 @@ export interface Checkpoint {
   root: string | null;
   architecture: string | null;
   level: string;
+  verification?: { verdict: "unverified" | "checking" | "verified" | "contradicted"; sentence: string };
   parameters: number | null;
   created: string;
 }

@@ -14,17 +14,21 @@ import torch
 from safetensors.torch import save_file
 
 from kinscape.backend.contracts.comparisons import ComparisonState
+from kinscape.backend.contracts.probes import ProbeRole
 from kinscape.backend.contracts.studies import StudyPlan
 from kinscape.client import Client, ClientError, Comparison, Project
 from kinscape.demo.studies import STUDIES, DemoStudy
 from kinscape.demo.training import accuracy
 from kinscape.demo.zoo import ZooNetwork, zoo
 from kinscape.local.children import wrapped
+from kinscape.worker.loading.builtin import digits
 
 PROJECT = "demo"
 # The architecture of all networks that were trained on digits.
 DIGITS = "lenet"
 ZOO_SIZE = 24
+# Eight rows tell one function from another.
+VERIFIED_SAMPLES = 8
 PROBES = {"digits-held-out": "held-out", "digits-train": "train"}
 ON: dict[str, Any] = {"probe": "digits-held-out", "train_probe": "digits-train"}
 # Often enough for somebody who waits, seldom enough for the workers.
@@ -118,7 +122,7 @@ def run(url: str, token: str | None, study: str = "") -> int:
         if study:
             return _run_study(client, STUDIES[study])
         project = _project(client, PROJECT)
-        ids = _upload(project, zoo(), ZOO_SIZE)
+        ids = _upload(project, zoo(), ZOO_SIZE, _first_samples(None))
         comparison = project.compare(checkpoints=ids, measures=MEASURES, layers=LAYERS, name="The whole zoo", **ON)
         print(f"demo: the first comparison is at {comparison.url}", flush=True)
         _ask_of_the_zoo(project, comparison)
@@ -144,7 +148,7 @@ def _is_mostly_known(plan: StudyPlan) -> bool:
 
 def _run_study(client: Client, demo: DemoStudy) -> int:
     project = _project(client, f"demo: {demo.template}", demo.arrays)
-    _upload(project, demo.networks(), demo.size)
+    _upload(project, demo.networks(), demo.size, _first_samples(demo.arrays))
     known = [s for s in project.studies() if s.details.template.name == demo.template]
     on = ON if demo.arrays is None else {"probe": "held-out", "train_probe": "train"}
     study = known[0] if known else project.study(demo.template, roles=demo.roles, **on)
@@ -176,11 +180,19 @@ def _project(client: Client, name: str, arrays: Callable[[str], dict[str, Any]] 
     return project
 
 
-def _upload(project: Project, networks: Iterator[ZooNetwork], size: int) -> list[int]:
+def _first_samples(arrays: Callable[[str], dict[str, Any]] | None) -> torch.Tensor:
+    """Samples of the held-out probe set on which a network is shown to be what its file says."""
+    x = digits("held-out")[0] if arrays is None else arrays("held-out")["x"]
+    return torch.from_numpy(np.asarray(x[:VERIFIED_SAMPLES], np.float32))
+
+
+def _upload(project: Project, networks: Iterator[ZooNetwork], size: int, samples: torch.Tensor) -> list[int]:
     there = {c.name: c.id for c in project.checkpoints()}
     if len(there) >= size:
         return sorted(there.values())
     numbers: list[int] = []
+    logits: dict[int, torch.Tensor] = {}
+    probe = next(p for p in project.probes() if p.role is ProbeRole.HELD_OUT)
     with tempfile.TemporaryDirectory() as folder:
         for network in networks:
             if network.name in there:
@@ -201,9 +213,13 @@ def _upload(project: Project, networks: Iterator[ZooNetwork], size: int) -> list
                 **network.lineage,
             )
             numbers.append(made.id)
+            with torch.no_grad():
+                logits[made.id] = network.model.eval()(samples)
             print(f"demo: {len(numbers)}/{size} {network.name}", flush=True)
     for number in numbers:
-        project.wait_for(number)
+        made = project.wait_for(number)
+        if number in logits:
+            made.verify(logits[number], probe=probe)
     return numbers
 
 

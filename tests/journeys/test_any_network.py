@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from kinscape import Client, build, record
+from kinscape.backend.contracts.checkpoints import Verdict
 from tests import own_networks
 from tests.journeys.test_upload_compare_share import drawn
 from tests.worker.door.test_probe_images import png, zipped
@@ -126,6 +127,16 @@ def test_networks_of_seven_kinds_come_into_one_matrix(
     assert np.isfinite(values[np.ix_(known, known)]).all()
     page.goto(f"/comparison/{asked.id}?tab=matrix&measure=disagreement")
     drawn(page, "disagreement")
+    # Three architectures were confirmed by a click, which shows nothing of the function.
+    expect(page.locator(".marks")).to_have_text("° architecture named, outputs not verified")
+    own = next(c for c in project.checkpoints() if c.name == "own")
+    with torch.no_grad():
+        relu = own_networks.two_layers(16, 10, "relu")
+        relu.load_state_dict(torch.load(tmp_path / "own.pth"))
+        assert own.verify(relu(torch.from_numpy(x[:8]))) is Verdict.CONTRADICTED
+    page.reload()
+    drawn(page, "disagreement")
+    expect(page.locator(".marks")).to_contain_text("≠ computes other outputs than its owner gave")
 
 
 def test_what_a_file_is_can_be_chosen(page: Page, client: Client, tmp_path: Path) -> None:
