@@ -4,12 +4,12 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from kinscape import cli_studies
+from kinscape import cli_import, cli_studies
 from kinscape.backend.contracts.comparisons import ComparisonState
 from kinscape.backend.contracts.probes import Layout, Scale
 from kinscape.backend.contracts.uploads import State
@@ -38,6 +38,7 @@ def parser() -> argparse.ArgumentParser:
     _uploads(verbs)
     _comparisons(verbs)
     cli_studies.add(verbs)
+    cli_import.add(verbs)
     return top
 
 
@@ -296,6 +297,14 @@ def export(comparison: Comparison, given: argparse.Namespace) -> int:
     return 0
 
 
+# Verbs about one project.
+OF_PROJECT: dict[str, Callable[[Project, argparse.Namespace], int]] = {
+    "probe": upload_probe,
+    "confirm": confirm,
+    cli_import.VERB: lambda project, given: cli_import.send(project, given, tags=pairs(given.tag)),
+}
+
+
 def talk(given: argparse.Namespace) -> int:
     """Every verb that talks to a running server."""
     with Client(given.url, given.token) as client:
@@ -304,10 +313,8 @@ def talk(given: argparse.Namespace) -> int:
         elif given.verb == "project":
             for project in client.projects():
                 print(f"{project.id}\t{project.name}")
-        elif given.verb == "probe":
-            return upload_probe(client.project(given.project), given)
-        elif given.verb == "confirm":
-            return confirm(client.project(given.project), given)
+        elif given.verb in OF_PROJECT:
+            return OF_PROJECT[given.verb](client.project(given.project), given)
         elif given.verb == "delete":
             named(client.project(given.project), given.name).delete()
         elif given.verb == "upload":

@@ -2,6 +2,7 @@
 
 import argparse
 import csv
+import math
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,6 +20,8 @@ OFFLINE = ("verify",)
 VERBS = ("study", "describe", "check", "reproduce")
 # A column of this beginning is a tag.
 TAG = "tag:"
+# And one of this, a number that was measured elsewhere.
+METRIC = "metric:"
 
 
 def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -38,7 +41,9 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     run.add_argument("--preregister", action="store_true", help="freeze what is asked before anything is computed")
     run.add_argument("--csv", type=Path, help="file to write all effects to")
     describe = verbs.add_parser("describe", help="give checkpoints their groups, lineage and tags from a table")
-    describe.add_argument("table", type=Path, help=f"CSV: name and any of {', '.join(FIELDS)}, {TAG}seed, …")
+    describe.add_argument(
+        "table", type=Path, help=f"CSV: name and any of {', '.join(FIELDS)}, {TAG}seed, {METRIC}accuracy, …"
+    )
     describe.add_argument("--project", required=True)
     check = verbs.add_parser("check", help="say which checkpoints hold the same weights, and which steps are misplaced")
     check.add_argument("--project", required=True)
@@ -159,10 +164,10 @@ def describe(project: Project, given: argparse.Namespace) -> int:
             rows = list(reader)
     except (UnicodeDecodeError, csv.Error) as error:
         raise ClientError(f"{given.table} is no table of text: save it as CSV in UTF-8 ({error}).") from error
-    unknown = [c for c in columns if c not in ("name", *FIELDS) and not c.startswith(TAG)]
+    unknown = [c for c in columns if c not in ("name", *FIELDS) and not c.startswith((TAG, METRIC))]
     if "name" not in columns or unknown:
         wrong = f"does not know {', '.join(map(repr, unknown))}" if unknown else "has no column 'name'"
-        raise ClientError(f"{given.table} {wrong}; columns are name, {', '.join(FIELDS)} and {TAG}NAME.")
+        raise ClientError(f"{given.table} {wrong}; columns are name, {', '.join(FIELDS)}, {TAG}NAME and {METRIC}NAME.")
     there = {c.name: c for c in project.checkpoints()}
     failed = 0
     for row in rows:
@@ -190,4 +195,25 @@ def _change(row: dict[str, Any], checkpoint: Checkpoint) -> dict[str, Any]:
     tags = {key.removeprefix(TAG): value for key, value in row.items() if key and key.startswith(TAG)}
     if tags:
         change["tags"] = {k: v for k, v in {**checkpoint.tags, **tags}.items() if v}
+    metrics = {k.removeprefix(METRIC): v for k, v in row.items() if k and k.startswith(METRIC) and v is not None}
+    if metrics:
+        change["metrics"] = {**checkpoint.metrics, **{k: _number(k, v) for k, v in metrics.items() if v.strip()}}
+        # An empty cell takes a metric away.
+        for gone in [k for k, v in metrics.items() if not v.strip()]:
+            change["metrics"].pop(gone, None)
     return change
+
+
+def _number(name: str, text: str) -> float:
+    """A metric.
+
+    Raises:
+        ClientError: it is no finite number.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise ClientError(f"{METRIC}{name} must be a number, not {text!r}.")
+    return value

@@ -189,6 +189,12 @@ def test_a_table_describes_checkpoints(
     assert "There is no checkpoint named 'nobody'" in capsys.readouterr().err
     found = {c.name: c for c in project.checkpoints()}["n1"]
     assert (found.group, found.teacher, found.step, found.tags) == ("kd", "n0", 12, {"kept": "yes", "seed": "3"})
+    table.write_text("name,metric:acc,metric:loss\nn1,0.75,1e-3\nn0,,\n")
+    assert main(verb) == 0
+    table.write_text("name,metric:acc,metric:loss\nn1,,2\nn0,high,\n")
+    assert main(verb) == 1
+    assert "metric:acc must be a number, not 'high'" in capsys.readouterr().err
+    assert {c.name: c.metrics for c in project.checkpoints()} == {"n0": {}, "n1": {"loss": 2}}
     table.write_text("name,colour\nn1,red\n")
     assert main(verb) == 1
     assert "does not know 'colour'" in capsys.readouterr().err
