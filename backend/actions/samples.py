@@ -33,12 +33,17 @@ def disagreements(session: Session, files: Files, comparison: int, *, a: int, b:
         key = outputs_key(checkpoints.get(session, id), probe, precision=row.specification.precision)
         both.append(_read(files.cached(key), "predictions", "confidence"))
     (classes_a, sure_a), (classes_b, sure_b) = both
+    if len(classes_a) != len(classes_b):
+        raise NotFound("One of the two answers once per sample, the other for every position: nothing can be listed.")
     differing = np.flatnonzero(classes_a != classes_b)
     differing = differing[np.argsort(-sure_a[differing] * sure_b[differing], kind="stable")]
     shown = []
     with safe_open(files.path(probe.file_hash or ""), "numpy") as file:
         labels = file.get_tensor("y") if "y" in file.keys() else None  # noqa: SIM118  (a file, not a dict)
         samples = file.get_slice("x")
+        if len(classes_a) != samples.get_shape()[0]:
+            # Answers for every position: which sample each belongs to is not drawn.
+            return Disagreements(total=len(differing), samples=[])
         shape = samples.get_shape()[1:]
         is_small = int(np.prod(shape)) <= LARGEST_SAMPLE
         for k in differing[:MOST_SAMPLES].tolist():

@@ -14,7 +14,7 @@ MOST_SAMPLES = 1_000_000
 SAMPLES = ("x", "x_test", "test_images", "images", "data", "inputs", "features", "input_ids")
 LABELS = ("y", "y_test", "test_labels", "labels", "fine_labels", "label", "targets", "target")
 # What stands beside tokens in many files, and is no sample.
-BESIDE = ("attention_mask", "token_type_ids")
+MASK = "attention_mask"
 COLOURS = (1, 3, 4)
 # Words by which a user overrides what is recognised.
 RAW, AS_GIVEN = "raw", "as-given"
@@ -35,6 +35,9 @@ def read(path: str, *, pickles: bool, wanted: str) -> tuple[dict[str, Tensor], d
     tensors = {"x": Tensor("F32", x.shape, memoryview(x.tobytes()))}
     if y is not None:
         tensors["y"] = Tensor("I64", y.shape, memoryview(y.tobytes()))
+    mask = next((values for name, values in arrays.items() if name.lower() == MASK), None)
+    if mask is not None:
+        tensors["mask"] = _mask(mask, x.shape, told)
     return tensors, {**_facts(x, y), "told": told}
 
 
@@ -48,7 +51,7 @@ def _chosen(arrays: dict[str, Array], told: list[str]) -> tuple[str, str]:
     y = next((low[n] for n in LABELS if n in low), "")
     if x.lower() != "x":
         told.append(f"Samples were read from {x}" + (f", labels from {y}." if y else "."))
-    left = [n for n in arrays if n not in (x, y)]
+    left = [n for n in arrays if n not in (x, y) and n.lower() != MASK]
     if left:
         told.append(f"Not read: {', '.join(left[:8])}.")
     return x, y
@@ -75,6 +78,14 @@ def _samples(x: Array, wanted: list[str], told: list[str]) -> npt.NDArray[np.flo
             f"{x.shape[3]}×{x.shape[1]}×{x.shape[2]}; upload with layout=as-given to keep the order."
         )
     return values[:, None] if values.ndim == 3 else values
+
+
+def _mask(mask: Array, shape: tuple[int, ...], told: list[str]) -> Tensor:
+    """Where samples have tokens, as bytes of 0 and 1."""
+    if mask.shape != shape or mask.dtype.kind not in "fiub" or not bool(((mask == 0) | (mask == 1)).all()):
+        raise Refusal(f"{MASK} has the shape {mask.shape}; it must hold 0 and 1 for each token, {shape}.")
+    told.append(f"{int((mask == 0).sum())} of {mask.size} tokens are padding, and are not looked at.")
+    return Tensor("U8", shape, memoryview(mask.astype(np.uint8).tobytes()))
 
 
 def _has_colours_last(x: Array) -> bool:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from kinscape.backend.contracts.comparisons import Reduction
+from kinscape.worker.engine.positions import Rows, rows_of
 from kinscape.worker.inputs.passes import samples_in_cache
 from kinscape.worker.inputs.undefined import Undefined
 from kinscape.worker.loading.module_facts import INPUT_OF
@@ -53,13 +54,14 @@ def check_runs(module: nn.Module, x: Tensor) -> bool:
 
 
 def forward(
-    module: nn.Module, x: Tensor, *, layers: Mapping[str, str], reduction: str
-) -> tuple[Tensor | None, dict[str, Tensor]]:
-    """Logits ``(samples, classes)``, and features of each layer by the name it was asked under.
+    module: nn.Module, x: Tensor, *, layers: Mapping[str, str], reduction: str, mask: Tensor | None = None
+) -> tuple[Rows, dict[str, Tensor]]:
+    """Answers as rows, and features of each layer by the name it was asked under.
 
-    A network that answers for every position (a language model, a segmentation) has features, but no such logits: None.
+    A network that answers for every position (a language model, a segmentation) has a row for each position.
 
     Args:
+        mask: ``(samples, positions)``, 1 where there is a token.
         layers: module name by asked name; the empty module name means the logits.
     """
     check_runs(module, x)
@@ -80,23 +82,38 @@ def forward(
             handles.append(module.get_submodule(name.removesuffix(INPUT_OF)).register_forward_pre_hook(keep_input))
         else:
             handles.append(module.get_submodule(name).register_forward_hook(keep))
-    logits: _StoredFeatures | None = _StoredFeatures("logits", len(x))
+    answers: list[Rows] = []
+    first = 0
     try:
         with torch.no_grad():
             for rows in x.split(at_once):
                 out = module(rows)
                 if not isinstance(out, Tensor) or out.ndim < 2:
                     raise Undefined("The network does not return logits (samples, classes).")
-                logits = logits if out.ndim == 2 else None
-                if logits is not None:
-                    logits.add(out)
+                here = None if mask is None else mask[first : first + len(rows)]
+                answers.append(rows_of(out, rows, mask=here, samples=len(x), first=first))
+                first += len(rows)
                 for asked, name in layers.items():
                     if not name:
                         kept[asked].add(reduced(out, reduction))
     finally:
         for handle in handles:
             handle.remove()
-    return None if logits is None else logits.whole(), {asked: rows.whole() for asked, rows in kept.items()}
+    return _joined(answers), {asked: rows.whole() for asked, rows in kept.items()}
+
+
+def _joined(parts: list[Rows]) -> Rows:
+    """The rows of all passes; copied, as a later layer may work in place on what an output is a view of."""
+    labels = [p.labels for p in parts if p.labels is not None]
+    sequences = [p.sequences for p in parts if p.sequences is not None]
+    logits = torch.cat([p.logits for p in parts])
+    if not len(logits):
+        raise Undefined("The mask leaves no token that has a next one.")
+    return Rows(
+        logits.clone() if len(parts) == 1 else logits,
+        torch.cat(labels) if labels else None,
+        torch.cat(sequences) if sequences else None,
+    )
 
 
 class _StoredFeatures:

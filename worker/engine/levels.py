@@ -45,6 +45,8 @@ def describe_program(row: CheckpointRow, files: Files) -> list[str]:
     one_logit = len(shape) == 1 or (len(shape) == 2 and shape[1] == 1)
     if one_logit:
         notes.append("It answers with one number, which is read as the logit of the second of two classes.")
+    if len(shape) > 2:
+        notes.append("It answers for every position: each is compared, and each token's label is the next one.")
     row.layers = layers_of(program)
     row.facts = row.facts.model_copy(
         update={

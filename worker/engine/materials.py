@@ -20,6 +20,7 @@ from kinscape.backend.store.files import Files
 from kinscape.backend.store.tables import CheckpointRow, ProbeRow
 from kinscape.worker.engine.forward import check_runs, forward
 from kinscape.worker.engine.networks import built, network_of, stored
+from kinscape.worker.engine.positions import Rows
 from kinscape.worker.engine.recordings import recorded_features, recorded_outputs
 from kinscape.worker.evaluation.intervals import row_groups
 from kinscape.worker.inputs.effective import effective
@@ -225,19 +226,21 @@ class Materials:
         module = self.network(checkpoint, precision=precision)
         x, _ = self.samples(checkpoint, probe, precision=precision)
         modules = {layer: self._module_name(checkpoint, layer) for layer in wanted}
-        logits, features = forward(module, x, layers=modules, reduction=reduction)
-        if logits is not None:
-            self._save_outputs(answers, checkpoint, logits)
+        rows, features = forward(module, x, layers=modules, reduction=reduction, mask=self._mask(probe, x))
+        self._save_outputs(answers, checkpoint, rows)
         for layer, path in wanted.items():
             _save(path, {"features": features[layer]})
 
-    def _save_outputs(self, path: Path, checkpoint: CheckpointRow, logits: Tensor) -> None:
+    def _save_outputs(self, path: Path, checkpoint: CheckpointRow, rows: Rows) -> None:
+        logits = rows.logits
         if are_probabilities(logits):
             logits = logits.double().log().clamp_min(-1e30)
         if checkpoint.class_order is not None:
             logits = _in_probe_order(logits, checkpoint.class_order)
         p = logits.double().softmax(1).amax(1)
-        _save(path, {"logits": logits.double(), "predictions": logits.argmax(1), "confidence": p.float()})
+        kept = {"logits": logits.double(), "predictions": logits.argmax(1), "confidence": p.float()}
+        beside = {"labels": rows.labels, "sequences": rows.sequences}
+        _save(path, kept | {name: values for name, values in beside.items() if values is not None})
 
     def outputs(self, checkpoint: CheckpointRow, probe: ProbeRow, *, precision: str) -> Outputs:
         """The checkpoint's outputs for a probe set."""
@@ -255,14 +258,21 @@ class Materials:
                 self.run_forward(checkpoint, probe, layers=[], reduction="", precision=precision)
                 kept = _read(path)
             if kept is None:
-                raise Undefined("The network answers for every position; this measure takes (samples, classes).")
-            logits = kept["logits"]
-            return Outputs(logits, self._labels(probe)), bytes_of(logits) * 4
+                raise Undefined("The outputs could not be kept: the disk may be full.")
+            logits, sequences = kept["logits"], kept.get("sequences")
+            # Labels of samples say nothing of their positions.
+            labels = self._labels(probe) if sequences is None else kept.get("labels")
+            return Outputs(logits, labels, sequences), bytes_of(logits) * 4
 
         is_recorded = checkpoint.level is Level.RECORDED
         key = ("outputs", checkpoint.id, probe.id, precision)
         found: Outputs = self._cache.get(key, recorded if is_recorded else make)
         return found
+
+    def _mask(self, probe: ProbeRow, x: Tensor) -> Tensor | None:
+        """Where the samples of a probe set have tokens; None where nothing tells."""
+        with safe_open(stored(self._files, probe.file_hash), "pt") as file:
+            return file.get_tensor("mask").to(x.device) if "mask" in file.keys() else None  # noqa: SIM118
 
     def _labels(self, probe: ProbeRow) -> Tensor | None:
         with safe_open(stored(self._files, probe.file_hash), "pt") as file:
@@ -297,8 +307,9 @@ class Materials:
         features = self.features(checkpoint, probe, layer=layer, reduction=reduction, precision=precision)
         logits, labels = None, self._labels(probe)
         with contextlib.suppress(Undefined):
-            # A network that answers for every position has layers all the same.
-            logits = self.outputs(checkpoint, probe, precision=precision).logits
+            outputs = self.outputs(checkpoint, probe, precision=precision)
+            # Answers at every position are no answers to the samples whose features these are.
+            logits = outputs.logits if outputs.sequences is None else None
         x, _ = self.samples(checkpoint, probe, precision=precision)
         head = None
         if checkpoint.level.runs and self._module_name(checkpoint, layer) == checkpoint.facts.penultimate:

@@ -15,7 +15,7 @@ from kinscape.backend.store.tables import CheckpointRow, QuestionRow
 from kinscape.worker.engine.asked import AskedQuestions, measure_of, note_time, sound
 from kinscape.worker.engine.materials import MOST_SHARED, LruCache, Materials, memo_of
 from kinscape.worker.evaluation.cells import reason_for
-from kinscape.worker.evaluation.intervals import row_groups
+from kinscape.worker.evaluation.intervals import groups_of
 from kinscape.worker.evaluation.models import evaluate_both, evaluate_model
 from kinscape.worker.evaluation.networks import evaluate_network
 from kinscape.worker.inputs.layer import Layer
@@ -77,4 +77,4 @@ def _evaluated(
     else:
         data = materials.outputs(checkpoint, probe, precision=question.precision)
     memo = memo_of(cache, checkpoint.id, probe.id, question.precision, question.layer_a, question.reduction)
-    return evaluate_model(measure, data, settings, groups=row_groups(data.samples), memo=memo)
+    return evaluate_model(measure, data, settings, groups=groups_of(data), memo=memo)

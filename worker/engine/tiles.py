@@ -1,11 +1,13 @@
 """Blocks of pairs: cut so that each is stored after some seconds, whatever a pair takes."""
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from kinscape.backend.contracts.cards import Input, Pace
 from kinscape.backend.contracts.cell_arrays import Cells, Ints, joined
@@ -16,11 +18,12 @@ from kinscape.backend.store.database import Database
 from kinscape.backend.store.tables import CheckpointRow, QuestionRow
 from kinscape.worker.engine.asked import AskedQuestions, measure_of, note_time, sound
 from kinscape.worker.engine.materials import Materials
-from kinscape.worker.evaluation.batch import Batch
+from kinscape.worker.evaluation.batch import Batch, Pair
 from kinscape.worker.evaluation.cells import evaluate_pairs, finite, reason_for
-from kinscape.worker.evaluation.intervals import row_groups
+from kinscape.worker.evaluation.intervals import groups_of, row_groups
 from kinscape.worker.evaluation.measure import Measure
 from kinscape.worker.evaluation.networks import evaluate_network
+from kinscape.worker.inputs.outputs import Outputs
 from kinscape.worker.inputs.undefined import Undefined
 
 # Pairs of the first block, before it is known how long one takes.
@@ -137,17 +140,52 @@ class _Tile:
             right = reader.side(np.unique(b).tolist(), question.layer_b)
         can = np.array([i in left.inputs and j in right.inputs for i, j in zip(a.tolist(), b.tolist(), strict=True)])
         pairs = list(zip(a[can].tolist(), b[can].tolist(), strict=True))
-        probe = self.asked.probe(question)
-        groups = () if probe is None or not probe.facts.samples else row_groups(probe.facts.samples)
-        batch = Batch(left.inputs, None if right is left else right.inputs, pairs, groups)
-        known = evaluate_pairs(
-            measure, self.batches.setdefault((*reader.key, tuple(pairs)), batch), question.parameters
-        )
+        known = [
+            self._known(question, measure, (reader.key, left, right), some)
+            for some in _of_equal_rows(left, right, pairs)
+        ]
         refusals = {
             place: left.refused.get(place[0]) or right.refused[place[1]]
             for place in zip(a[~can].tolist(), b[~can].tolist(), strict=True)
         }
-        return joined([known, Cells.of(refusals)])
+        return joined([*known, Cells.of(refusals)])
+
+    def _known(
+        self, question: QuestionRow, measure: Measure, read: tuple[Hashable, _Side, _Side], pairs: list[Pair]
+    ) -> Cells:
+        """Cells of pairs whose sides have as many rows as those of the other pairs.
+
+        Args:
+            read: key of what was read, and both sides.
+        """
+        key, left, right = read
+        first, second = left.inputs[pairs[0][0]], right.inputs[pairs[0][1]]
+        is_same = _rows(first) == _rows(second)
+        groups = self._groups(question, first) if is_same else ()
+        mine = {i: d for i, d in left.inputs.items() if _rows(d) == _rows(first)}
+        theirs = {j: d for j, d in right.inputs.items() if _rows(d) == _rows(second)}
+        batch = Batch(mine, None if right is left and is_same else theirs, pairs, groups)
+        return evaluate_pairs(measure, self.batches.setdefault((key, tuple(pairs)), batch), question.parameters)
+
+    def _groups(self, question: QuestionRow, data: Any) -> tuple[Tensor, ...]:
+        """Samples that are left out together."""
+        if isinstance(data, Outputs):
+            return groups_of(data)
+        probe = self.asked.probe(question)
+        return () if probe is None or not probe.facts.samples else row_groups(probe.facts.samples)
+
+
+def _rows(data: Any) -> int:
+    """How many rows outputs have; they differ between networks that answer once and those that do at every position."""
+    return data.samples if isinstance(data, Outputs) else 0
+
+
+def _of_equal_rows(left: _Side, right: _Side, pairs: list[Pair]) -> list[list[Pair]]:
+    """The pairs in parts whose sides have equally many rows."""
+    parts: dict[tuple[int, int], list[Pair]] = defaultdict(list)
+    for pair in pairs:
+        parts[_rows(left.inputs[pair[0]]), _rows(right.inputs[pair[1]])].append(pair)
+    return list(parts.values())
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,7 @@ def _outputs(materials: Materials, checkpoint: CheckpointRow, probe: ProbeRow, r
         known = materials.outputs(checkpoint, probe, precision="float32").logits[:rows].double().cpu()
         return known if checkpoint.class_order is None else known[:, checkpoint.class_order]
     x, _ = materials.samples(checkpoint, probe, precision="float32")
-    logits, _ = forward(materials.network(checkpoint, precision="float32"), x[:rows], layers={}, reduction="")
-    if logits is None:
+    answers, _ = forward(materials.network(checkpoint, precision="float32"), x[:rows], layers={}, reduction="")
+    if answers.sequences is not None:
         raise Undefined("The network answers for every position; only (samples, classes) can be verified.")
-    return logits.double().cpu()
+    return answers.logits.double().cpu()

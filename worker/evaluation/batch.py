@@ -161,6 +161,8 @@ def not_comparable(a: Data, b: Data) -> str:
     """Why two inputs cannot be compared, whatever the measure; empty where they can."""
     if isinstance(a, Outputs) and a.logits.shape[1] != b.logits.shape[1]:
         return f"Not comparable: one predicts {a.logits.shape[1]} classes, the other {b.logits.shape[1]}."
+    if isinstance(a, Outputs) and a.samples != b.samples:
+        return f"Not comparable: one answers {a.samples} times, the other {b.samples} times."
     if isinstance(a, Tensor) and len(a) != len(b):
         return f"Not comparable: one was seen on {len(a)} samples, the other on {len(b)}."
     return ""

@@ -12,7 +12,7 @@ from kinscape.backend.contracts.cell_arrays import Cells
 from kinscape.backend.contracts.cells import Detail, IntervalKind, Provenance, Reason, Told, Why
 from kinscape.worker.evaluation.batch import Batch, PairResults
 from kinscape.worker.evaluation.chance import chance_levels
-from kinscape.worker.evaluation.intervals import FEWEST_GROUPS, NAN, RULE_OF_THREE, bounds, column
+from kinscape.worker.evaluation.intervals import FEWEST_GROUPS, NAN, RULE_OF_THREE, bounds, column, independent
 from kinscape.worker.evaluation.measure import Measure, Settings
 from kinscape.worker.evaluation.results import results_of
 from kinscape.worker.inputs.layer import Layer
@@ -154,9 +154,9 @@ def _details(results: PairResults) -> dict[int, Detail]:
 
 
 def size_of(data: Any) -> tuple[int, int]:
-    """Samples and width of an input; 0 and 0 for weights."""
+    """Samples and width of an input; 0 and 0 for weights. Positions of one sample are not counted as samples."""
     if isinstance(data, Outputs):
-        return data.samples, int(data.logits.shape[1])
+        return independent(data), int(data.logits.shape[1])
     if isinstance(data, Layer):
         return data.samples, int(data.features.shape[1])
     if isinstance(data, Tensor):

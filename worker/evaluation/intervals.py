@@ -31,6 +31,29 @@ def row_groups(samples: int, *, seed: int = 0, count: int = GROUPS) -> tuple[Ten
     return tuple(part.sort().values for part in order.tensor_split(min(count, samples)))
 
 
+def independent(data: Any) -> int:
+    """How many samples features or outputs are of, whatever the number of their rows."""
+    sequences = getattr(data, "sequences", None)
+    return data.samples if sequences is None else len(sequences.unique())
+
+
+def groups_of(data: Any, *, seed: int = 0, count: int = GROUPS) -> tuple[Tensor, ...]:
+    """Groups of the rows of features or outputs.
+
+    Where rows are positions, those of one sample stay together: they depend on each other, and intervals that left
+    them out one by one would be far too narrow.
+    """
+    sequences = getattr(data, "sequences", None)
+    if sequences is None:
+        return row_groups(data.samples, seed=seed, count=count)
+    known, place = sequences.cpu().unique(return_inverse=True)
+    member = torch.empty(len(known), dtype=torch.int64)
+    parts = row_groups(len(known), seed=seed, count=count)
+    for number, part in enumerate(parts):
+        member[part] = number
+    return tuple((member[place] == number).nonzero()[:, 0] for number in range(len(parts)))
+
+
 def take_rows(data: Any, index: Tensor) -> Any:
     """Some samples of features, of outputs, or of a tuple of tensors."""
     if isinstance(data, Tensor):

@@ -15,9 +15,10 @@ from kinscape.worker.evaluation.intervals import (
     FEWEST_GROUPS,
     GROUPS,
     estimate,
+    groups_of,
+    independent,
     leave_one_out_means,
     others,
-    row_groups,
     take_rows,
 )
 from kinscape.worker.evaluation.measure import Measure, Settings
@@ -93,8 +94,8 @@ def evaluate_both(
         return not_applicable(str(sentence))
     if not math.isfinite(value):
         return not_applicable(measure.undefined)
-    count = min(GROUPS, train.samples, held_out.samples)
-    mine, theirs = (row_groups(one.samples, count=count) for one in (train, held_out))
+    count = min(GROUPS, independent(train), independent(held_out))
+    mine, theirs = (groups_of(one, count=count) for one in (train, held_out))
     replicates = None
     if intervals and count >= FEWEST_GROUPS:
         left = [on(train.rows(others(mine, g)), held_out.rows(others(theirs, g))) for g in range(count)]

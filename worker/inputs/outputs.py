@@ -21,18 +21,21 @@ class Outputs:
     Attributes:
         logits: ``(samples, classes)``, float64.
         labels: ``(samples,)``, int64, where the probe set has them.
+        sequences: of a network that answers for every position, the sample of each row; None where rows are samples.
         references: the same of the checkpoints that a measure needs beside those it compares.
     """
 
     logits: Tensor
     labels: Tensor | None = None
+    sequences: Tensor | None = None
     references: tuple["Outputs", ...] = ()
 
     def rows(self, index: Tensor) -> "Outputs":
         """The outputs for some of the samples."""
         index = index.to(self.logits.device)
         labels = None if self.labels is None else self.labels[index]
-        return Outputs(self.logits[index], labels, tuple(r.rows(index) for r in self.references))
+        sequences = None if self.sequences is None else self.sequences[index]
+        return Outputs(self.logits[index], labels, sequences, tuple(r.rows(index) for r in self.references))
 
     @property
     def samples(self) -> int:

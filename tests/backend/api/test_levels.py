@@ -175,7 +175,9 @@ class Language(nn.Module):
 
 def test_hidden_states_of_language_models_are_compared(project: Project, tmp_path: Path) -> None:
     ids = torch.randint(0, 30, (60, 7), generator=torch.Generator().manual_seed(0))
-    torch.save({"input_ids": ids}, tmp_path / "ids.pt")
+    mask = torch.ones_like(ids)
+    mask[::4, 5:] = 0
+    torch.save({"input_ids": ids, "attention_mask": mask}, tmp_path / "ids.pt")
     models = []
     for seed in range(2):
         torch.manual_seed(seed)
@@ -187,7 +189,7 @@ def test_hidden_states_of_language_models_are_compared(project: Project, tmp_pat
     asked = project.compare(
         checkpoints=["lm0", "lm1"],
         probe=probe,
-        measures=["linear-cka", "disagreement", "rankme", "stable-rank"],
+        measures=["linear-cka", "disagreement", "js-divergence", "accuracy", "nll", "rankme", "stable-rank"],
         layers=["mix", "penultimate"],
         reduction="last-token",
     ).wait(timeout_s=90)
@@ -197,7 +199,23 @@ def test_hidden_states_of_language_models_are_compared(project: Project, tmp_pat
     for layer, features in (("mix", states), ("penultimate", [s.cumsum(1) for s in states])):
         right = measure("linear-cka")(*[f[:, -1] for f in features]).value
         assert asked.matrix("linear-cka", layer=layer).values[0, 1] == pytest.approx(right, abs=1e-5)
-    assert "answers for every position" in asked.matrix("disagreement").reasons[0, 1]
+    # Every token that has a next one is a row: padding and what would predict it are left out.
+    real = (mask[:, :-1] * mask[:, 1:]).bool()
+    with torch.no_grad():
+        rows = [m(ids)[:, :-1][real].double() for m in models]
+    following = ids[:, 1:][real]
+    matrix = asked.matrix("disagreement")
+    assert matrix.values[0, 1] == pytest.approx((rows[0].argmax(1) != rows[1].argmax(1)).double().mean().item())
+    assert matrix.low[0, 1] < matrix.values[0, 1] < matrix.high[0, 1]
+    # What is drawn are samples; of positions only the count is told.
+    first, second = (c.id for c in sorted(project.checkpoints(), key=lambda c: c.name))
+    differing = asked.disagreements(first, second)
+    assert differing.total == int((rows[0].argmax(1) != rows[1].argmax(1)).sum()) and differing.samples == []
+    expected = measure("js-divergence")(*rows).value
+    assert asked.matrix("js-divergence").values[0, 1] == pytest.approx(expected, abs=1e-6)
+    table = asked.table(["accuracy", "nll"]).values
+    assert table[0, 0] == pytest.approx((rows[0].argmax(1) == following).double().mean().item())
+    assert table[1, 1] == pytest.approx(torch.nn.functional.cross_entropy(rows[1], following).item(), abs=1e-5)
     assert not asked.table(["stable-rank"]).reasons
 
 

@@ -40,6 +40,10 @@ def disagreements(page: OpenedComparison, names: dict[int, str]) -> Any:
         return html.P(str(error), className="quiet")
     if not found.total:
         return html.P("They predict the same class for every sample.", className="quiet")
+    if not found.samples:
+        return html.P(
+            f"They predict other classes at {found.total} positions, which are not listed.", className="quiet"
+        )
     tiles = []
     for sample in found.samples:
         image = picture(sample.values, sample.shape)
