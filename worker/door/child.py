@@ -21,7 +21,6 @@ STARTS = {
         "numpy.savez('weights.npz', **{v.path: v.numpy() for v in model.weights})"
     ),
     b"PAR1": "a table of Parquet, which holds no weights",
-    b"ONNX": "an ONNX file",
 }
 DAMAGED = "The file is damaged or cut off; save and upload it again."
 ZIP = b"PK\x03\x04"
