@@ -19,6 +19,8 @@ class OperationKind(enum.StrEnum):
     RANDOMISE = "randomise"
     AVERAGE = "average"
     INTERPOLATE = "interpolate"
+    MERGE = "merge"
+    DIFFERENCE = "difference"
 
 
 class _Operation(BaseModel):
@@ -28,6 +30,11 @@ class _Operation(BaseModel):
     def sources(self) -> tuple[int, int | None]:
         """Fewest and most checkpoints that it is made of; None for any number."""
         return 1, 1
+
+    @property
+    def keeps_function(self) -> bool:
+        """Whether what is made runs as its first source does."""
+        return True
 
     @property
     def words(self) -> str:
@@ -99,7 +106,39 @@ class Interpolate(_Operation):
         return 2, 2
 
 
-Operation = Annotated[Prune | Quantise | Reset | Randomise | Average | Interpolate, Field(discriminator="kind")]
+class Merge(_Operation):
+    """Put a LoRA adapter into the checkpoint that it was trained on."""
+
+    kind: Literal[OperationKind.MERGE] = OperationKind.MERGE
+    alpha: Annotated[float, Field(gt=0, le=1e6, description="lora_alpha of the adapter's configuration.")]
+    rank_stabilised: bool = Field(default=False, description="Scaled by the root of the rank (use_rslora).")
+    transposed: bool = Field(default=False, description="The base keeps matrices as (in, out) (fan_in_fan_out).")
+
+    @property
+    def sources(self) -> tuple[int, int | None]:
+        """The base, and the adapter."""
+        return 2, 2
+
+
+class Difference(_Operation):
+    """What tuning changed: the first checkpoint minus the second, as weights alone."""
+
+    kind: Literal[OperationKind.DIFFERENCE] = OperationKind.DIFFERENCE
+
+    @property
+    def sources(self) -> tuple[int, int | None]:
+        """The tuned one, and its base."""
+        return 2, 2
+
+    @property
+    def keeps_function(self) -> bool:
+        """A difference is no network."""
+        return False
+
+
+Operation = Annotated[
+    Prune | Quantise | Reset | Randomise | Average | Interpolate | Merge | Difference, Field(discriminator="kind")
+]
 
 
 class DerivationRequest(BaseModel):

@@ -19,9 +19,16 @@ WORDS = {
     OperationKind.RANDOMISE: "Draw layers again",
     OperationKind.AVERAGE: "Average with others",
     OperationKind.INTERPOLATE: "Interpolate to another (amount: 0 to 1)",
+    OperationKind.MERGE: "Merge a LoRA adapter (amount: lora_alpha)",
+    OperationKind.DIFFERENCE: "Difference to its base",
 }
 # Which number a kind of operation takes.
-AMOUNTS = {OperationKind.PRUNE: "share", OperationKind.QUANTISE: "bits", OperationKind.INTERPOLATE: "at"}
+AMOUNTS = {
+    OperationKind.PRUNE: "share",
+    OperationKind.QUANTISE: "bits",
+    OperationKind.INTERPOLATE: "at",
+    OperationKind.MERGE: "alpha",
+}
 LAYERED = (OperationKind.RESET, OperationKind.RANDOMISE)
 
 

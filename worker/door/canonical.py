@@ -27,6 +27,7 @@ ITEM_BYTES = {
     "U64": 8,
 }
 PREFIXES = ("module.", "_orig_mod.", "_fsdp_wrapped_module.", "model.", "net.", "network.", "backbone.")
+ADAPTER = ".lora_A"
 # What training modules hold beside the network: weights of classes in a loss, counts of a metric.
 LOSS = re.compile(r"(criterion|loss|\w+_loss|loss_\w+|metrics?|\w+_(acc|accuracy|metrics?))")
 
@@ -57,13 +58,15 @@ def plain_names(names: Iterable[str]) -> dict[str, str]:
     A first part that all names share is a wrapper's if it is a known one, or if several modules lie under it.
     """
     out = {n: n for n in names}
-    while True:
+    # An adapter's names say where in another model it belongs: nothing in front of them is only a wrapper's.
+    while not any(ADAPTER in n for n in out):
         beside = {n for n, short in out.items() if LOSS.fullmatch(short.split(".", 1)[0])}
         model = {n: short for n, short in out.items() if n not in beside}
         prefix = _wrapper(set(model.values()), known=bool(beside))
         if not prefix:
             return out
         out = {n: short[len(prefix) :] for n, short in model.items()}
+    return out
 
 
 def _wrapper(names: set[str], *, known: bool) -> str:

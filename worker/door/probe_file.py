@@ -31,7 +31,7 @@ def read(path: str, *, pickles: bool, wanted: str) -> tuple[dict[str, Tensor], d
     arrays = {name.strip(): values for name, values in arrays_of(path, pickles=pickles, told=told).items()}
     x_name, y_name = _chosen(arrays, told)
     x = _samples(arrays[x_name], wanted.split(), told)
-    y = _labels(arrays[y_name], len(x), told) if y_name else None
+    y = _labels(arrays[y_name], x, told) if y_name else None
     tensors = {"x": Tensor("F32", x.shape, memoryview(x.tobytes()))}
     if y is not None:
         tensors["y"] = Tensor("I64", y.shape, memoryview(y.tobytes()))
@@ -84,7 +84,8 @@ def _mask(mask: Array, shape: tuple[int, ...], told: list[str]) -> Tensor:
     """Where samples have tokens, as bytes of 0 and 1."""
     if mask.shape != shape or mask.dtype.kind not in "fiub" or not bool(((mask == 0) | (mask == 1)).all()):
         raise Refusal(f"{MASK} has the shape {mask.shape}; it must hold 0 and 1 for each token, {shape}.")
-    told.append(f"{int((mask == 0).sum())} of {mask.size} tokens are padding, and are not looked at.")
+    if padding := int((mask == 0).sum()):
+        told.append(f"{padding} of {mask.size} tokens are padding, and are not looked at.")
     return Tensor("U8", shape, memoryview(mask.astype(np.uint8).tobytes()))
 
 
@@ -93,7 +94,11 @@ def _has_colours_last(x: Array) -> bool:
     return x.ndim == 4 and x.shape[3] in COLOURS and x.shape[1] not in COLOURS and min(x.shape[1:3]) > max(COLOURS)
 
 
-def _labels(y: Array, samples: int, told: list[str]) -> npt.NDArray[np.int64] | None:
+def _labels(y: Array, x: npt.NDArray[np.float32], told: list[str]) -> npt.NDArray[np.int64] | None:
+    samples = len(x)
+    if y.ndim == x.ndim == 2 and y.shape == x.shape and x.shape[1] > 1 and not _is_one_hot(y):
+        told.append("A label for each token was not read: each token's label is the next one.")
+        return None
     if len(y) != samples or y.ndim > 2 or y.dtype.kind not in "fiub":
         raise Refusal(
             f"y has the shape {y.shape} and {y.dtype.name} values; with {samples} samples it must hold whole numbers, "
@@ -105,7 +110,7 @@ def _labels(y: Array, samples: int, told: list[str]) -> npt.NDArray[np.int64] | 
         y = y[:, 0]
         told.append(f"Labels ({samples}, 1) were read as ({samples},).")
     if y.ndim == 2:
-        if not bool(((y == 0) | (y == 1)).all()) or bool((y.sum(1) != 1).any()):
+        if not _is_one_hot(y):
             raise Refusal(f"y has the shape {y.shape}: one class number per sample is needed, or one-hot rows.")
         told.append(f"One-hot labels of {y.shape[1]} classes were read as class numbers.")
         y = y.argmax(1)
@@ -117,6 +122,10 @@ def _labels(y: Array, samples: int, told: list[str]) -> npt.NDArray[np.int64] | 
     if len(y) > 1 and bool((y == y[0]).all()):
         told.append(f"All labels are {int(y[0])}: measures that need labels say little.")
     return y.astype("<i8")
+
+
+def _is_one_hot(y: Array) -> bool:
+    return bool(((y == 0) | (y == 1)).all()) and bool((y.sum(1) == 1).all())
 
 
 def _facts(x: npt.NDArray[np.float32], y: npt.NDArray[np.int64] | None) -> dict[str, Any]:

@@ -10,7 +10,17 @@ from torch import Tensor
 
 from kinscape.backend.contracts.checkpoints import Level
 from kinscape.backend.contracts.jobs import Derive
-from kinscape.backend.contracts.operations import Average, Interpolate, Operation, Prune, Quantise, Randomise, Reset
+from kinscape.backend.contracts.operations import (
+    Average,
+    Difference,
+    Interpolate,
+    Merge,
+    Operation,
+    Prune,
+    Quantise,
+    Randomise,
+    Reset,
+)
 from kinscape.backend.contracts.uploads import State
 from kinscape.backend.store import checkpoints
 from kinscape.backend.store.database import Database
@@ -24,6 +34,7 @@ from kinscape.worker.inputs.undefined import NeedsMore, Undefined
 from kinscape.worker.inputs.untrained import untrained
 from kinscape.worker.loading import registry
 from kinscape.worker.numerics.draws import seed_of
+from kinscape.worker.operations.adapters import difference, merged
 from kinscape.worker.operations.matrices import of_layers
 from kinscape.worker.operations.mixing import averaged, with_layers_of
 from kinscape.worker.operations.pruning import pruned
@@ -54,7 +65,7 @@ def derive(database: Database, files: Files, job: Derive) -> None:
         try:
             if reason:
                 raise Refusal(reason)
-            settle_derived(session, files, row, sources[0], digest)
+            settle_derived(session, files, row, sources[0] if job.operation.keeps_function else None, digest)
             row.reason = " ".join(filter(None, (row.reason, told(job.operation, row))))
         except Refusal as refusal:
             row.state, row.reason = State.REFUSED, str(refusal)
@@ -83,6 +94,11 @@ def made(operation: Operation, sources: list[CheckpointRow], files: Files) -> di
             return averaged(weights, [1 / len(weights)] * len(weights))
         case Interpolate():
             return averaged(weights, [1 - operation.at, operation.at])
+        case Merge():
+            settings = operation.model_dump(include={"alpha", "rank_stabilised", "transposed"})
+            return merged(weights[0], weights[1], **settings)
+        case Difference():
+            return difference(weights[0], weights[1])
 
 
 def told(operation: Operation, row: CheckpointRow) -> str:

@@ -101,10 +101,13 @@ def inspect_probe(database: Database, files: Files, job: InspectProbe | AddBuilt
             row.state, row.reason = State.REFUSED, str(refusal)
 
 
-def settle_derived(session: Session, files: Files, row: CheckpointRow, source: CheckpointRow, digest: str) -> None:
+def settle_derived(
+    session: Session, files: Files, row: CheckpointRow, source: CheckpointRow | None, digest: str
+) -> None:
     """A checkpoint that was made from another one: the same architecture or graph, other weights.
 
     Args:
+        source: whose architecture or graph it has; None where what was made is no network.
         digest: of the file with its weights.
 
     Raises:
@@ -113,9 +116,9 @@ def settle_derived(session: Session, files: Files, row: CheckpointRow, source: C
     opened = _open(files, digest, kind=UploadKind.CHECKPOINT)
     row.upload_hash = digest
     row.size_bytes = files.path(digest).stat().st_size
-    kept = replace(opened, graph=source.facts.graph)
+    kept = opened if source is None else replace(opened, graph=source.facts.graph)
     _settle_checkpoint(session, files, row, kept, probe="")
-    if source.facts.tied:
+    if source is not None and source.facts.tied:
         row.facts = row.facts.model_copy(update={"tied": source.facts.tied})
 
 

@@ -136,9 +136,18 @@ def test_colours_at_the_end_are_turned_which_is_said(tmp_path: Path) -> None:
 
 def test_tokens_stay_whole_numbers(tmp_path: Path) -> None:
     ids = RNG.integers(0, 30_000, (6, 7))
-    tensors, manifest = opened(npz(tmp_path / "t.npz", input_ids=ids, attention_mask=np.ones_like(ids), labels=Y[:6]))
+    mask = np.ones_like(ids)
+    tensors, manifest = opened(npz(tmp_path / "t.npz", input_ids=ids, attention_mask=mask, labels=Y[:6]))
     assert np.array_equal(tensors["x"].numpy(), ids)
-    assert manifest.told[1] == "Not read: attention_mask."
+    assert manifest.told == ["Samples were read from input_ids, labels from labels."]
+    mask[0, 4:] = 0
+    tensors, manifest = opened(npz(tmp_path / "t.npz", input_ids=ids, attention_mask=mask, labels=ids))
+    assert np.array_equal(tensors["mask"].numpy(), mask) and "y" not in tensors
+    assert manifest.told[1] == "A label for each token was not read: each token's label is the next one."
+    assert manifest.told[2] == "3 of 42 tokens are padding, and are not looked at."
+    for wrong in (mask[:, :3], mask * 2, mask.astype(str)):
+        with pytest.raises(Refusal, match="attention_mask has the shape"):
+            opened(npz(tmp_path / "t.npz", input_ids=ids, attention_mask=wrong))
 
 
 def test_labels_become_class_numbers_or_are_left_out(tmp_path: Path) -> None:
