@@ -98,8 +98,9 @@ class Project:
         Args:
             operation: ``prune`` (share, per_layer, at_random, seed), ``quantise`` (bits, per_tensor), ``reset``
                 (layers; of the checkpoint and the one that they come from), ``randomise`` (layers, seed),
-                ``average`` (of two or more), ``interpolate`` (at; from the first, 0, to the second, 1), ``merge`` (alpha,
-                rank_stabilised, transposed; a base and its LoRA adapter), ``difference`` (a tuned one and its base).
+                ``average`` (of two or more), ``interpolate`` (at; from the first, 0, to the second, 1), ``merge``
+                (alpha, rank_stabilised, transposed; a base and its LoRA adapter), ``difference`` (a tuned one and its
+                base).
             of: what it is made of, by value, number or name.
 
         Raises:
