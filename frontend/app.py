@@ -1,8 +1,10 @@
 """The dashboard as one Dash application on the API's server."""
 
 import contextlib
+import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 import dash_ag_grid
@@ -120,30 +122,45 @@ def _register_pages(app: Dash, access: Access) -> None:
         return no_update if words == shown else words
 
 
+class Visit(NamedTuple):
+    """An address that somebody opened: whose eyes see it, its numbers and its query."""
+
+    client: Client
+    path: str
+    number: int
+    query: dict[str, str]
+    scheme: str
+
+    @property
+    def project(self) -> Project:
+        """The project that the address names."""
+        return self.client.project_numbered(self.number)
+
+
+# Every page by its address; the first number of the address is given to it.
+PAGES: dict[str, Callable[[Visit], Any]] = {
+    r"/measures": lambda v: simple.measures(v.client),
+    r"/new": lambda v: simple.new_project(),
+    r"/comparison/[^/]+": lambda v: comparison.shell(v.client, v.path),
+    r"/shared/[^/]+": lambda v: comparison.shell(v.client, v.path),
+    r"/study/(\d{1,18})": lambda v: study.page(v.client, v.number, scheme=v.scheme),
+    r"/projects/(\d{1,18})": lambda v: library.page(v.project, v.query.get("filter", "")[:200]),
+    r"/projects/(\d{1,18})/compare": lambda v: compare.page(v.client, v.project, like=v.query.get("like", "")),
+    r"/projects/(\d{1,18})/comparisons": lambda v: comparisons.page(v.project),
+    r"/projects/(\d{1,18})/studies": lambda v: studies.page(v.client, v.project),
+    r"/projects/(\d{1,18})/studies/new": lambda v: study_form.page(
+        v.client, v.project, v.query.get("template", "")[:64]
+    ),
+}
+
+
 def _page(client: Client, path: str, query: str, scheme: str) -> Any:
     named = dict(parse_qsl(query.lstrip("?")))
-    parts = [p for p in path.split("/") if p]
-    if parts == ["measures"]:
-        return simple.measures(client)
-    if parts == ["new"]:
-        return simple.new_project()
-    if parts[0] in ("comparison", "shared") and len(parts) == 2:
-        return comparison.shell(client, path)
-    if parts[0] == "study" and len(parts) == 2 and parts[1].isdecimal():
-        return study.page(client, int(parts[1]), scheme=scheme)
-    if parts[0] == "projects" and len(parts) >= 2 and parts[1].isdecimal():
-        project = client.project_numbered(int(parts[1]))
-        rest = parts[2:]
-        if not rest:
-            return library.page(project, named.get("filter", "")[:200])
-        if rest == ["compare"]:
-            return compare.page(client, project, like=named.get("like", ""))
-        if rest == ["comparisons"]:
-            return comparisons.page(project)
-        if rest == ["studies"]:
-            return studies.page(client, project)
-        if rest == ["studies", "new"]:
-            return study_form.page(client, project, named.get("template", "")[:64])
+    whole = "/" + "/".join(p for p in path.split("/") if p)
+    for pattern, draw in PAGES.items():
+        found = re.fullmatch(pattern, whole, re.ASCII)
+        if found:
+            return draw(Visit(client, path, int(found[1]) if found.groups() else 0, named, scheme))
     return nothing(
         "There is nothing here",
         "The address is not one of this dashboard's pages.",
