@@ -79,7 +79,7 @@ def check(project: Project) -> int:
     if found.unread:
         print(f"{counted(found.unread, 'checkpoints')} came before tensors were hashed; ask again in a minute.")
     elif not found.sentences:
-        print("No two checkpoints hold the same weights, and the steps of each run stand in order.")
+        print("Nothing was found: no two checkpoints hold the same weights, and no step stands out of its run.")
     return 0
 
 

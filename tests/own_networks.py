@@ -78,3 +78,69 @@ class Fixed(nn.Module):
 def of_fixed_size() -> Fixed:
     """It takes images of eight by eight."""
     return Fixed()
+
+
+class InPlace(Perceptron):
+    """It changes the samples that it is given."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits ``(samples, classes)``."""
+        x -= 0.5
+        return super().forward(x.mul_(2))
+
+
+def changes_samples() -> InPlace:
+    """It changes the samples that it is given."""
+    return InPlace(12, 10, "relu")
+
+
+class HeadFirst(nn.Module):
+    """Its head is registered first, a second one that runs in training only last."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.top = nn.Linear(20, 10)
+        self.bottom = nn.Linear(64, 20)
+        self.auxiliary = nn.Linear(20, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits ``(samples, 10)``."""
+        hidden = torch.tanh(self.bottom(x.flatten(1)))
+        out: Tensor = self.top(hidden)
+        return out + self.auxiliary(hidden) if self.training else out
+
+
+def head_first() -> HeadFirst:
+    """Its head is registered first."""
+    return HeadFirst()
+
+
+class Tokens(nn.Module):
+    """A language model of the owner's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed, self.unembed = nn.Embedding(30, 8), nn.Linear(8, 30)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """Logits ``(samples, positions, 30)``."""
+        out: Tensor = self.unembed(self.embed(ids).cumsum(1))
+        return out
+
+
+def reads_tokens() -> Tokens:
+    """A language model."""
+    return Tokens()
+
+
+class Mapping(Perceptron):
+    """It returns a dictionary."""
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:  # type: ignore[override]
+        """Logits under a name."""
+        return {"logits": super().forward(x)}
+
+
+def returns_a_dictionary() -> Mapping:
+    """It returns a dictionary."""
+    return Mapping(12, 10, "relu")

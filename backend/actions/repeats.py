@@ -105,12 +105,19 @@ def _shared(rows: Sequence[CheckpointRow], known: dict[int, Fingerprint]) -> Ite
             equal=int(is_equal.sum()),
             differing=differing[:MOST_NAMED],
             is_related=_first(row) == _first(other) or row.init_of_id == other.id or other.init_of_id == row.id,
-            sentence=(
-                f"{row.name} shares {int(is_equal.sum())} of its {len(names)} tensors, {part[place, best]:.1%} of its "
-                f"values, with {other.name}; {listed(differing, most=3)} "
-                f"{'differs' if len(differing) == 1 else 'differ'}."
-            ),
+            sentence=_shared_words(row.name, other.name, names, differing, part=float(part[place, best])),
         )
+
+
+def _shared_words(name: str, other: str, names: list[str], differing: list[str], *, part: float) -> str:
+    if not differing:
+        return f"Every tensor of {name} stands in {other} as it is."
+    verb = "differs" if len(differing) == 1 else "differ"
+    equal = len(names) - len(differing)
+    return (
+        f"{name} shares {equal} of its {len(names)} tensors, {part:.1%} of its values, with {other}; "
+        f"{listed(differing, most=3)} {verb}."
+    )
 
 
 def _first(row: CheckpointRow) -> int:

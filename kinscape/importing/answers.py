@@ -1,15 +1,16 @@
 """What one model answered to samples that have names."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
-# The logit of an answer that a sample does not offer: its probability is 0.
-NOT_OFFERED = -1e30
+# An answer that a sample does not offer lies so many nats below the worst one that it does: its probability is less
+# than the rounding of the others.
+NOT_OFFERED = 40.0
 
 
 class CannotImport(ValueError):
@@ -27,6 +28,7 @@ class Answers:
         outputs: ``(samples, classes)``.
         labels: class number of each sample; None where they are not told.
         are_probabilities: whether the outputs are, rather than logits.
+        classes: names of the classes; empty where they have only numbers.
         told: what their user should know.
     """
 
@@ -36,6 +38,7 @@ class Answers:
     outputs: Floats
     labels: tuple[int, ...] | None
     are_probabilities: bool
+    classes: tuple[str, ...] = ()
     told: tuple[str, ...] = field(default=())
 
     def in_order(self, ids: Sequence[str]) -> "Answers":
@@ -57,13 +60,28 @@ class Answers:
             raise CannotImport(f"{self.name} was not asked the same samples: it {which}.")
         order = [place[id] for id in ids]
         labels = None if self.labels is None else tuple(self.labels[k] for k in order)
-        return Answers(self.name, self.task, tuple(ids), self.outputs[order], labels, self.are_probabilities, self.told)
+        return replace(self, ids=tuple(ids), outputs=self.outputs[order], labels=labels)
+
+    def with_classes(self, classes: Sequence[str]) -> "Answers":
+        """The same answers with their classes in another order.
+
+        Raises:
+            CannotImport: the classes are others.
+        """
+        if tuple(classes) == self.classes:
+            return self
+        if sorted(classes) != sorted(self.classes):
+            raise CannotImport(f"{self.name} has the classes {', '.join(self.classes)}, not {', '.join(classes)}.")
+        order = [self.classes.index(c) for c in classes]
+        labels = None if self.labels is None else tuple(order.index(y) for y in self.labels)
+        return replace(self, classes=tuple(classes), outputs=self.outputs[:, order], labels=labels)
 
 
 def of_choices(rows: Sequence[Sequence[float]]) -> Floats:
     """Log-likelihoods of choices as logits, ``(samples, most choices)``; what a sample does not offer is impossible."""
-    out = np.full((len(rows), max(len(r) for r in rows)), NOT_OFFERED)
+    out = np.empty((len(rows), max(len(r) for r in rows)))
     for k, row in enumerate(rows):
+        out[k] = min(row) - NOT_OFFERED
         out[k, : len(row)] = row
     return out
 

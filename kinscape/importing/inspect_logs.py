@@ -36,10 +36,12 @@ def read(path: Path) -> Answers:
             raise CannotImport(f"{path.name}: the score {scorer} of {sample.get('id')!r} is no part from 0 to 1.")
         right.setdefault(str(sample.get("id")), []).append(found)
     means = [sum(values) / len(values) for values in right.values()]
-    told = (f"How often an answer was right ({scorer}) is what is compared.",)
+    told = [f"How often an answer was right ({scorer}) is what is compared."]
+    if max(map(len, right.values())) > 1:
+        told.append("Of several epochs the mean is taken; accuracy counts a sample that was right in more than half.")
     name, task = str(about.get("model", path.stem)), str(about.get("task", ""))
     labels = (1,) * len(means)
-    return Answers(name, task, tuple(right), of_scores(means), labels, are_probabilities=True, told=told)
+    return Answers(name, task, tuple(right), of_scores(means), labels, are_probabilities=True, told=tuple(told))
 
 
 def _document(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:

@@ -40,7 +40,10 @@ def read(path: Path) -> Answers:
         if labels is None:
             told.append("Which choice is right could not be read, so there are no labels.")
         if len({len(c) for c in choices}) > 1:
-            told.append("Samples offer different numbers of choices; those that are not offered are impossible.")
+            told.append(
+                "Samples offer different numbers of choices; those that are not offered lie far below the others, so "
+                "representational measures of the outputs say little."
+            )
         return Answers(name, task, ids, of_choices(choices), labels, are_probabilities=False, told=tuple(told))
     key, scores = _scores(lines, path)
     told = [f"The task has no choices: whether an answer was right ({key}) is what is compared."]
@@ -75,15 +78,26 @@ def _likelihoods(line: dict[str, Any]) -> list[float]:
 
 
 def _target(line: dict[str, Any], choices: int) -> int | None:
-    """The number of the right choice: told by number, by letter, or by its text."""
+    """The number of the right choice: told by number, by letter, or by its text; None where these disagree.
+
+    Where a choice is itself a number, whether the log calls the answer right tells which is meant.
+    """
     target = line.get("target")
     text = str(target).strip()
+    meant = set()
     if text.isdecimal() and int(text) < choices:
-        return int(text)
+        meant.add(int(text))
     if len(text) == 1 and text in LETTERS[:choices]:
-        return LETTERS.index(text)
+        meant.add(LETTERS.index(text))
     texts = [t.strip() for t in _continuations(line.get("arguments"))]
-    return texts.index(text) if text in texts else None
+    if not isinstance(target, int) and texts.count(text) == 1:
+        meant.add(texts.index(text))
+    right = number(line.get("acc"))
+    if len(meant) > 1 and right is not None:
+        rated = _likelihoods(line)
+        best = rated.index(max(rated))
+        meant = {best} & meant if right == 1 else meant - {best}
+    return meant.pop() if len(meant) == 1 else None
 
 
 def _continuations(arguments: Any) -> list[str]:

@@ -46,7 +46,7 @@ def send(
     twice = next((a.name for k, a in enumerate(answers) if a.name in [b.name for b in answers[:k]]), None)
     if twice is not None:
         raise CannotImport(f"Two files are of the model {twice!r}: rename one, or import one task at a time.")
-    ordered = [a.in_order(first.ids) for a in answers]
+    ordered = [a.in_order(first.ids).with_classes(first.classes) for a in answers]
     wide = max(a.outputs.shape[1] for a in ordered)
     if any(a.outputs.shape != (len(first.outputs), wide) for a in ordered):
         other = next(a for a in ordered if a.outputs.shape != first.outputs.shape)

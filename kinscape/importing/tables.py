@@ -12,6 +12,9 @@ LABELS = ("label", "labels", "y", "target", "class")
 # Rounded to two digits, three probabilities miss 1 by so much.
 NEAR_ONE = 0.02
 FEWEST_CLASSES = 2
+TAB = "\t"
+# What was predicted follows from the outputs.
+PREDICTED = ("pred", "prediction", "predicted", "predicted_class")
 
 
 def read(path: Path) -> Answers:
@@ -22,7 +25,7 @@ def read(path: Path) -> Answers:
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = [row for row in csv.reader(file) if row]
+            rows = [row for row in csv.reader(file, delimiter=TAB if path.suffix.lower() == ".tsv" else ",") if row]
     except (UnicodeDecodeError, csv.Error) as error:
         raise CannotImport(f"{path.name} is no table of text: save it as CSV in UTF-8.") from error
     if len(rows) < 2 or {len(r) for r in rows} != {len(rows[0])}:
@@ -30,7 +33,10 @@ def read(path: Path) -> Answers:
     head, body = [name.strip() for name in rows[0]], rows[1:]
     id_at = next((k for k, name in enumerate(head) if name.lower() in IDS), None)
     label_at = next((k for k, name in enumerate(head) if name.lower() in LABELS), None)
-    classes = [k for k in range(len(head)) if k not in (id_at, label_at)]
+    classes = [k for k in range(len(head)) if k not in (id_at, label_at) and head[k].lower() not in PREDICTED]
+    names = tuple(head[k] for k in classes)
+    if len(set(names)) < len(names):
+        raise CannotImport(f"{path.name} names a class twice.")
     if len(classes) < FEWEST_CLASSES:
         raise CannotImport(f"{path.name} needs a column for each of at least {FEWEST_CLASSES} classes.")
     try:
@@ -44,16 +50,16 @@ def read(path: Path) -> Answers:
         raise CannotImport(f"{path.name} holds a sample twice.")
     sums = outputs.sum(1)
     are = bool((outputs >= 0).all()) and bool((abs(sums - 1) <= NEAR_ONE).all())
-    labels = None if label_at is None else _labels([row[label_at] for row in body], [head[k] for k in classes], path)
+    labels = None if label_at is None else _labels([row[label_at] for row in body], list(names), path)
     outputs = outputs / sums[:, None] if are else outputs
     told = (f"Outputs were read as {'probabilities' if are else 'logits'} of {len(classes)} classes.",)
-    return Answers(path.stem, "", ids, outputs, labels, are_probabilities=are, told=told)
+    return Answers(path.stem, "", ids, outputs, labels, are_probabilities=are, classes=names, told=told)
 
 
 def _labels(given: list[str], classes: list[str], path: Path) -> tuple[int, ...]:
-    """Class numbers: as they are, or by the names of the columns."""
+    """Class numbers: by the names of the columns, or as they are."""
     numbers = {name: k for k, name in enumerate(classes)}
-    if all(g.strip().isdecimal() for g in given):
+    if not all(g.strip() in numbers for g in given) and all(g.strip().isdecimal() for g in given):
         found = tuple(int(g) for g in given)
         if max(found) < len(classes):
             return found

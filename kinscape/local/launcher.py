@@ -316,8 +316,12 @@ def owner_token(data: Path, *, host: str, given: str) -> str:
 
 def up(options: LaunchOptions, *, open_browser: bool, then: Callable[[str], None] | None = None) -> int:
     """Start Kinscape and stay until told to stop; the exit status."""
-    launcher = Launcher(options)
-    running = launcher.lock()
+    try:
+        launcher = Launcher(options)
+        running = launcher.lock()
+    except CannotStart as sentence:
+        print(f"kinscape: {sentence}", file=sys.stderr)
+        return 1
     if running is not None:
         print(f"Kinscape is running at {running}", flush=True)
         return 0

@@ -69,7 +69,7 @@ def test_logs_of_the_harness_are_log_likelihoods_of_choices(tmp_path: Path) -> N
         for k in range(SAMPLES):
             wide = 4 - (k % 10 == 0 and TARGETS[k] < 3)
             assert answers.outputs[k, :wide].tolist() == rows[k, :wide].tolist()
-            assert (answers.outputs[k, wide:] < -1e20).all()
+            assert (answers.outputs[k, wide:] == rows[k, :wide].min() - 40).all()
         assert answers.labels == tuple(TARGETS)
         assert "different numbers of choices" in " ".join(answers.told)
 
@@ -87,6 +87,17 @@ def test_the_right_choice_is_told_in_many_ways(target: Any, expected: int | None
     }
     path = tmp_path / "samples_own.jsonl"
     path.write_text(json.dumps(line))
+    assert importing.read(path).labels == (None if expected is None else (expected,))
+
+
+@pytest.mark.parametrize(("best", "acc", "expected"), [(0, 1.0, 0), (2, 0.0, 0), (2, 1.0, 2), (1, 0.0, None)])
+def test_choices_that_are_numbers_are_told_by_what_was_right(
+    best: int, acc: float, expected: int | None, tmp_path: Path
+) -> None:
+    rated = [[-1.0 if c == best else -5.0, False] for c in range(3)]
+    line = {"doc_id": 0, "target": "2", "arguments": [["q", t] for t in (" 2", " 1", " 0")], "filtered_resps": rated}
+    path = tmp_path / "samples_sums.jsonl"
+    path.write_text(json.dumps({**line, "acc": acc}))
     assert importing.read(path).labels == (None if expected is None else (expected,))
 
 
@@ -127,6 +138,28 @@ def test_tables_hold_probabilities_or_logits(tmp_path: Path) -> None:
     path.write_text("cat,dog,y\n1.5,-2,1\n0,3,0\n")
     answers = importing.read(path)
     assert not answers.are_probabilities and answers.ids == () and answers.labels == (1, 0)
+    # Names of columns come before numbers, and what was predicted is no class.
+    path.write_text("2,0,1,pred,label\n5,1,1,2,2\n1,5,1,0,0\n")
+    answers = importing.read(path)
+    assert answers.labels == (0, 1) and answers.outputs.shape == (2, 3)
+    tabs = tmp_path / "net.tsv"
+    tabs.write_text("a\tb\n1\t2\n")
+    assert importing.read(tabs).outputs.tolist() == [[1, 2]]
+
+
+def test_classes_are_brought_into_one_order(project: Project, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("id,cat,dog,label\nx,0.9,0.1,cat\ny,0.2,0.8,dog\n")
+    (tmp_path / "b.csv").write_text("id,dog,cat,label\nx,0.1,0.9,cat\ny,0.8,0.2,dog\n")
+    (tmp_path / "c.csv").write_text("id,dog,eel\nx,0.1,0.9\ny,0.8,0.2\n")
+    a, b, c = (importing.read(tmp_path / f"{n}.csv") for n in "abc")
+    importing.send(project, [a, b], probe="pets")
+    asked = project.compare(checkpoints=["a", "b"], probe="pets", measures=["disagreement", "accuracy"]).wait(
+        timeout_s=60
+    )
+    assert asked.matrix("disagreement").values[0, 1] == 0
+    assert asked.table(["accuracy"]).values[:, 0].tolist() == [1, 1]
+    with pytest.raises(CannotImport, match="c has the classes dog, eel, not cat, dog"):
+        importing.send(project, [a, c], probe="pets")
 
 
 def test_thirty_logs_become_a_matrix_with_intervals(project: Project, tmp_path: Path, server: Server) -> None:
@@ -209,6 +242,7 @@ def test_tables_without_ids_need_a_probe_set(project: Project, tmp_path: Path, p
         ("a.csv", "a,b\n1,nan\n", "NaN or infinite"),
         ("a.csv", "id,a,b\n1,1,2\n1,1,2\n", "holds a sample twice"),
         ("a.csv", "a,b,label\n1,2,9\n", "the label '9' is neither"),
+        ("a.csv", "a,a\n1,2\n", "names a class twice"),
         ("a.eval", "text", "is not JSON"),
         ("a.txt", "text", "is no file of answers"),
     ],

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
@@ -15,6 +16,8 @@ from kinscape.worker.door.zips import ZIP_ERRORS
 
 Opened = tuple[dict[str, Tensor], dict[str, Any]]
 ENDINGS = (".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".th", ".pt2", ".npz", ".msgpack", ".gguf", ".pkl")
+# The name of one of several shards.
+SHARD = re.compile(r"-\d{5}-of-(?!00001)\d{5}\.")
 INDEX = (".safetensors.index.json", ".bin.index.json")
 ZIP = b"PK\x03\x04"
 MOST_MEMBERS = 10_000
@@ -47,7 +50,7 @@ def read(path: str, folder: str, read_one: Callable[[str], Opened]) -> Opened:
     kinds = {os.path.splitext(name)[1] for name in files}
     ending = next(e for e in ENDINGS if e in kinds)
     chosen = {name: place for name, place in files.items() if name.endswith(ending)}
-    if len(chosen) == 1:
+    if len(chosen) == 1 and not index and not SHARD.search(next(iter(chosen))):
         return read_one(next(iter(chosen.values())))
     return _shards(chosen, index, read_one)
 
@@ -143,6 +146,8 @@ def _shards(files: dict[str, str], index: set[str], read_one: Callable[[str], Op
         raise Refusal(f"The archive lacks the shard {quoted(missing[0])}; pack all of them.")
     if not index:
         listed = ", ".join(quoted(n) for n in sorted(files)[:8])
+        if any(SHARD.search(n) for n in files):
+            raise Refusal(f"The archive holds shards ({listed}) and not their index (….index.json); pack it too.")
         raise Refusal(f"The archive holds several checkpoints ({listed}); upload them one by one.")
     tensors: dict[str, Tensor] = {}
     for name in sorted(index):

@@ -7,9 +7,9 @@ from torch import Tensor, nn
 
 from kinscape.backend.contracts.comparisons import Reduction
 from kinscape.worker.engine.positions import Rows, rows_of
-from kinscape.worker.inputs.passes import samples_in_cache
+from kinscape.worker.inputs.passes import samples_in_cache, smallest_batch
 from kinscape.worker.inputs.undefined import Undefined
-from kinscape.worker.loading.module_facts import INPUT_OF
+from kinscape.worker.loading.module_facts import INPUT_OF_LAST
 
 
 def reduced(values: Tensor, reduction: str) -> Tensor:
@@ -35,26 +35,56 @@ def reduced(values: Tensor, reduction: str) -> Tensor:
 
 
 def check_runs(module: nn.Module, x: Tensor) -> bool:
-    """Whether a network takes these samples; some are tried.
+    """Whether a network takes these samples and leaves them as they are; some are tried, in a copy.
 
     Raises:
-        Undefined: it does not; the sentence says what it raised.
+        Undefined: it does not take them; the sentence says what it raised, or what it returned.
     """
+    given = smallest_batch(x)
     try:
         with torch.no_grad():
-            module(x[:2])
+            out = module(given)
     except Undefined:
         raise
     except Exception as error:  # whatever somebody's own forward raises
-        raise Undefined(
-            f"The network does not take samples of shape {tuple(x.shape[1:])}: {type(error).__name__}: "
-            f"{str(error)[:200]}"
-        ) from error
-    return True
+        what = f"{type(error).__name__}: {str(error)[:200]}"
+        raise Undefined(f"The network does not take samples of shape {tuple(x.shape[1:])}: {what}") from error
+    if not isinstance(out, Tensor) or out.ndim < 2:
+        what = f"the shape {tuple(out.shape)}" if isinstance(out, Tensor) else f"a {type(out).__name__}"
+        raise Undefined(f"The network returns {what}, not logits (samples, classes): return these from its forward.")
+    return torch.equal(given, x[: len(given)])
+
+
+def last_linear(module: nn.Module, x: Tensor) -> nn.Linear:
+    """The linear layer that runs last: its input are the features before the answer.
+
+    Raises:
+        Undefined: a convolution runs last, or there is no linear layer.
+    """
+    ran: list[nn.Module] = []
+    kinds = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+    handles = [
+        m.register_forward_hook(lambda m, _i, _o: ran.append(m)) for m in module.modules() if isinstance(m, kinds)
+    ]
+    try:
+        with torch.no_grad():
+            module(smallest_batch(x))
+    finally:
+        for handle in handles:
+            handle.remove()
+    if not ran or not isinstance(ran[-1], nn.Linear):
+        raise Undefined("The network does not end with a linear layer, so no layer is the one before it: name a layer.")
+    return ran[-1]
 
 
 def forward(
-    module: nn.Module, x: Tensor, *, layers: Mapping[str, str], reduction: str, mask: Tensor | None = None
+    module: nn.Module,
+    x: Tensor,
+    *,
+    layers: Mapping[str, str],
+    reduction: str,
+    are_tokens: bool = False,
+    mask: Tensor | None = None,
 ) -> tuple[Rows, dict[str, Tensor]]:
     """Answers as rows, and features of each layer by the name it was asked under.
 
@@ -78,8 +108,8 @@ def forward(
         def keep_input(_m: nn.Module, given: tuple[Tensor, ...], asked: str = asked) -> None:
             kept[asked].add(reduced(given[0].detach(), reduction))
 
-        if name.endswith(INPUT_OF):
-            handles.append(module.get_submodule(name.removesuffix(INPUT_OF)).register_forward_pre_hook(keep_input))
+        if name == INPUT_OF_LAST:
+            handles.append(last_linear(module, x).register_forward_pre_hook(keep_input))
         else:
             handles.append(module.get_submodule(name).register_forward_hook(keep))
     answers: list[Rows] = []
@@ -87,11 +117,12 @@ def forward(
     try:
         with torch.no_grad():
             for rows in x.split(at_once):
-                out = module(rows)
+                # A copy: a network may change what it is given, and others are given the same samples.
+                out = module(rows.clone())
                 if not isinstance(out, Tensor) or out.ndim < 2:
                     raise Undefined("The network does not return logits (samples, classes).")
                 here = None if mask is None else mask[first : first + len(rows)]
-                answers.append(rows_of(out, rows, mask=here, samples=len(x), first=first))
+                answers.append(rows_of(out, rows, are_tokens=are_tokens, mask=here, samples=len(x), first=first))
                 first += len(rows)
                 for asked, name in layers.items():
                     if not name:

@@ -18,12 +18,13 @@ from kinscape.backend.contracts.comparisons import OUTPUT, PENULTIMATE
 from kinscape.backend.store.artifacts import features_key, findings_key, outputs_key
 from kinscape.backend.store.files import Files
 from kinscape.backend.store.tables import CheckpointRow, ProbeRow
-from kinscape.worker.engine.forward import check_runs, forward
+from kinscape.worker.engine.forward import check_runs, forward, last_linear
 from kinscape.worker.engine.networks import built, network_of, stored
 from kinscape.worker.engine.positions import Rows
 from kinscape.worker.engine.recordings import recorded_features, recorded_outputs
 from kinscape.worker.evaluation.intervals import row_groups
 from kinscape.worker.inputs.effective import effective
+from kinscape.worker.inputs.functional import with_own_samples
 from kinscape.worker.inputs.layer import Layer
 from kinscape.worker.inputs.outputs import Outputs, are_probabilities
 from kinscape.worker.inputs.passes import samples_per_pass
@@ -31,6 +32,7 @@ from kinscape.worker.inputs.subject import Subject
 from kinscape.worker.inputs.undefined import NeedsMore, Undefined
 from kinscape.worker.inputs.untrained import untrained
 from kinscape.worker.loading.graph import Graph
+from kinscape.worker.loading.module_facts import INPUT_OF_LAST
 from kinscape.worker.loading.room import room_bytes
 from kinscape.worker.numerics.memo import Memo
 
@@ -99,7 +101,7 @@ class Materials:
 
     def samples(self, checkpoint: CheckpointRow, probe: ProbeRow, *, precision: str) -> tuple[Tensor, Tensor]:
         """Samples as this checkpoint wants them, and labels in its own order of classes."""
-        rule = (str(checkpoint.normalisation), str(checkpoint.class_order))
+        rule = (str(checkpoint.normalisation), str(checkpoint.class_order), self._are_indices(checkpoint))
 
         def make() -> tuple[tuple[Tensor, Tensor], int]:
             both = self._read_samples(checkpoint, probe, precision=precision)
@@ -115,11 +117,18 @@ class Materials:
         scale = _scale(checkpoint, probe, x)
         if scale is not None:
             x = (x - scale[0]) / scale[1]
+        if self._are_indices(checkpoint):
+            x = x.long()
         if checkpoint.class_order is not None and y.numel():
             place = torch.full((max(checkpoint.class_order) + 1,), -1)
             place[checkpoint.class_order] = torch.arange(len(checkpoint.class_order))
             y = place[y]
         return x.to(self.device), y.to(self.device)
+
+    @staticmethod
+    def _are_indices(checkpoint: CheckpointRow) -> bool:
+        """Whether a network of an owner's class looks tokens up; programs do so by themselves."""
+        return checkpoint.level is Level.NETWORK and checkpoint.facts.accepts.is_whole
 
     def subject(
         self,
@@ -139,7 +148,9 @@ class Materials:
         """
         x, y = self.samples(checkpoint, probe, precision=precision)
         network = self.network(checkpoint, precision=precision)
-        self._cache.get(("runs", checkpoint.id, probe.id, precision), lambda: (check_runs(network, x), 1))
+        is_kept = self._cache.get(("runs", checkpoint.id, probe.id, precision), lambda: (check_runs(network, x), 1))
+        if not is_kept:
+            network = with_own_samples(network)
 
         def fresh(draw: int) -> nn.Module:
             if checkpoint.level is Level.PROGRAM:
@@ -226,7 +237,7 @@ class Materials:
         module = self.network(checkpoint, precision=precision)
         x, _ = self.samples(checkpoint, probe, precision=precision)
         modules = {layer: self._module_name(checkpoint, layer) for layer in wanted}
-        rows, features = forward(module, x, layers=modules, reduction=reduction, mask=self._mask(probe, x))
+        rows, features = forward(module, x, layers=modules, reduction=reduction, **self._tokens(checkpoint, probe, x))
         self._save_outputs(answers, checkpoint, rows)
         for layer, path in wanted.items():
             _save(path, {"features": features[layer]})
@@ -269,10 +280,11 @@ class Materials:
         found: Outputs = self._cache.get(key, recorded if is_recorded else make)
         return found
 
-    def _mask(self, probe: ProbeRow, x: Tensor) -> Tensor | None:
-        """Where the samples of a probe set have tokens; None where nothing tells."""
+    def _tokens(self, checkpoint: CheckpointRow, probe: ProbeRow, x: Tensor) -> dict[str, Any]:
+        """Whether a checkpoint reads texts, and where these have tokens; None where nothing tells."""
         with safe_open(stored(self._files, probe.file_hash), "pt") as file:
-            return file.get_tensor("mask").to(x.device) if "mask" in file.keys() else None  # noqa: SIM118
+            mask = file.get_tensor("mask").to(x.device) if "mask" in file.keys() else None  # noqa: SIM118
+        return {"are_tokens": checkpoint.facts.accepts.is_whole, "mask": mask}
 
     def _labels(self, probe: ProbeRow) -> Tensor | None:
         with safe_open(stored(self._files, probe.file_hash), "pt") as file:
@@ -313,9 +325,17 @@ class Materials:
         x, _ = self.samples(checkpoint, probe, precision=precision)
         head = None
         if checkpoint.level.runs and self._module_name(checkpoint, layer) == checkpoint.facts.penultimate:
-            linear = [m for m in self.network(checkpoint, precision=precision).modules() if isinstance(m, nn.Linear)]
-            head = linear[-1].weight.detach() if linear and linear[-1].in_features == features.shape[1] else None
+            head = self._head(checkpoint, x, precision=precision, width=features.shape[1])
         return Layer(features, labels, x.flatten(1), logits, head)
+
+    def _head(self, checkpoint: CheckpointRow, x: Tensor, *, precision: str, width: int) -> Tensor | None:
+        """The weights of the last linear layer, where features of this width enter it."""
+        network = self.network(checkpoint, precision=precision)
+        if checkpoint.facts.penultimate == INPUT_OF_LAST:
+            last: nn.Linear | None = last_linear(network, x)
+        else:
+            last = next((m for m in reversed(list(network.modules())) if isinstance(m, nn.Linear)), None)
+        return None if last is None or last.in_features != width else last.weight.detach()
 
     def _module_name(self, checkpoint: CheckpointRow, layer: str) -> str:
         if layer == OUTPUT:

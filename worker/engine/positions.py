@@ -30,7 +30,7 @@ class Rows:
     sequences: Tensor | None = None
 
 
-def rows_of(out: Tensor, x: Tensor, *, mask: Tensor | None, samples: int, first: int) -> Rows:
+def rows_of(out: Tensor, x: Tensor, *, are_tokens: bool, mask: Tensor | None, samples: int, first: int) -> Rows:
     """The answers to some samples as rows.
 
     Of a language model the answer at each token is for the next one, which is its label; the last token has none, and
@@ -40,6 +40,7 @@ def rows_of(out: Tensor, x: Tensor, *, mask: Tensor | None, samples: int, first:
     Args:
         out: ``(samples, classes)``, ``(samples, positions, classes)`` or ``(samples, classes, height, width)``.
         x: the samples, ``(samples, …)``.
+        are_tokens: whether samples are texts.
         mask: ``(samples, positions)``, 1 where there is a token.
         samples: how many there are in all.
         first: number of the first of these.
@@ -52,7 +53,7 @@ def rows_of(out: Tensor, x: Tensor, *, mask: Tensor | None, samples: int, first:
     if out.ndim not in (SEQUENCE, MAP):
         raise Undefined("The network answers neither with classes, nor with classes for every position.")
     by_position = out if out.ndim == SEQUENCE else out.flatten(2).mT
-    is_language = out.ndim == SEQUENCE and x.ndim == PLAIN and x.shape[1] == out.shape[1] and _are_tokens(x)
+    is_language = out.ndim == SEQUENCE and x.ndim == PLAIN and x.shape[1] == out.shape[1] and are_tokens
     usable = by_position.shape[1] - 1 if is_language else by_position.shape[1]
     if usable < 1:
         raise Undefined("The samples have one token each, so there is no next one to be predicted.")
@@ -64,11 +65,6 @@ def rows_of(out: Tensor, x: Tensor, *, mask: Tensor | None, samples: int, first:
     if is_language and mask is not None and mask.shape == x.shape:
         keep = (mask[:, places] > 0) & (mask[:, places + 1] > 0)
     return Rows(logits[keep], None if labels is None else labels[keep], sequences[keep])
-
-
-def _are_tokens(x: Tensor) -> bool:
-    """Whether samples are whole numbers, as they are stored as floats too."""
-    return not x.is_floating_point() or bool((x == x.floor()).all())
 
 
 def _places(usable: int, *, samples: int, classes: int) -> Tensor:

@@ -25,8 +25,11 @@ def needs_batch(module: nn.Module) -> bool:
 
 
 def smallest_batch(x: Tensor) -> Tensor:
-    """As few samples as any network can read: norms without statistics of their own need two."""
-    return x[:2]
+    """As few samples as any network can read: norms without statistics of their own need two.
+
+    A copy: a network may change what it is given.
+    """
+    return x[:2].clone()
 
 
 def samples_per_pass(module: nn.Module, x: Tensor, *, room_bytes: int) -> int:

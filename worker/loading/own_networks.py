@@ -21,7 +21,7 @@ from torch import nn
 from kinscape.backend.contracts.cards import ArchitectureArgument, ArgumentKind
 from kinscape.backend.contracts.problems import Unprocessable
 from kinscape.worker.loading.architectures.architecture import Architecture, Arguments, Shapes
-from kinscape.worker.loading.module_facts import accepts_of, penultimate_of
+from kinscape.worker.loading.module_facts import INPUT_OF_LAST, accepts_of
 
 ENTRY_POINTS = "kinscape.networks"
 # More than any sensible size; a module of such sizes is refused by memory.
@@ -160,7 +160,7 @@ def _architecture(function: Callable[..., Any], origin: str) -> Architecture:
         summary=text or f"From {origin}.",
         arguments=arguments,
         build=build,
-        penultimate=lambda settings: penultimate_of(on_meta(settings)),
+        penultimate=lambda _: INPUT_OF_LAST,
         accepts=lambda settings: accepts_of(on_meta(settings)),
         # A network that cannot be built without memory has no search; its defaults may fit all the same.
         propose=lambda shapes: fitting(arguments, lambda settings: _shapes(on_meta(settings)), shapes) or [defaults],

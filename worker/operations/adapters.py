@@ -13,10 +13,12 @@ from kinscape.worker.inputs.weights import Weights
 from kinscape.worker.operations.matrices import checked_alike, like
 
 # The two factors of an adapter; some writers name the adapter after them.
-DOWN = re.compile(r"(?P<module>.+)\.lora_A(\.\w+)?(\.weight)?")
-UP = re.compile(r"(?P<module>.+)\.lora_B(\.\w+)?(\.weight)?")
+DOWN = re.compile(r"(?P<module>.+)\.lora_A(\.(?P<adapter>(?!weight|bias)\w+))?(\.weight)?")
+UP = re.compile(r"(?P<module>.+)\.lora_B(\.(?P<adapter>(?!weight|bias)\w+))?(\.weight)?")
+# What wrappers put before the names of a model.
+WRAPPERS = {"base_model", "model", "module", "_orig_mod", "_fsdp_wrapped_module", "net", "network", "backbone"}
 # What is no low-rank product, or needs more than two factors.
-OTHER = ("lora_magnitude_vector", "lora_embedding", "lokr_", "hada_", "oft_", "ia3_")
+OTHER = ("lora_magnitude_vector", "lora_embedding", "lora_A.bias", "lora_B.bias", "lokr_", "hada_", "oft_", "ia3_")
 WHOLE = re.compile(r"\.(modules_to_save(\.\w+)?|original_module)\.")
 MATRIX = 2
 
@@ -37,13 +39,19 @@ def merged(
     odd = next((n for n in adapter if any(kind in n for kind in OTHER)), None)
     if odd is not None:
         raise Undefined(f"The adapter holds {odd!r}, which is no plain LoRA: merge it where it was made.")
+    called = {m["adapter"] for n in adapter if (m := DOWN.fullmatch(n) or UP.fullmatch(n))}
+    if len(called) > 1:
+        raise Undefined(f"The file holds several adapters ({', '.join(sorted(map(str, called)))}): save one of them.")
     down = {m["module"]: w for n, w in adapter.items() if (m := DOWN.fullmatch(n))}
     up = {m["module"]: w for n, w in adapter.items() if (m := UP.fullmatch(n))}
     if not down or down.keys() != up.keys():
         raise Undefined("The second checkpoint is no LoRA adapter: it needs a lora_A and a lora_B for each module.")
     out = dict(base)
+    taken: dict[str, str] = {}
     for module, a in down.items():
         name = _named(base, f"{module}.weight")
+        if taken.setdefault(name, module) != module:
+            raise Undefined(f"{taken[name]} and {module} of the adapter both fit {name}: the base is another model.")
         change = _product(module, up[module], a, alpha=alpha, rank_stabilised=rank_stabilised)
         change = change.mT if transposed else change
         if change.shape != base[name].shape:
@@ -78,7 +86,9 @@ def _named(base: Weights, wanted: str) -> str:
     """
     if wanted in base:
         return wanted
-    inside = [n for n in base if wanted.endswith(f".{n}")]
+    inside = [
+        n for n in base if wanted.endswith(f".{n}") and WRAPPERS.issuperset(wanted.removesuffix(f".{n}").split("."))
+    ]
     if inside:
         # Of names within the wanted one the longest says most.
         return max(inside, key=len)

@@ -94,3 +94,75 @@ def test_samples_that_an_own_class_does_not_take_are_a_reason(
 def test_a_network_that_the_server_was_given_no_longer_is_told() -> None:
     with pytest.raises(NeedsMore, match=r"Unknown architecture 'gone'.*kinscape up --networks"):
         built(CheckpointRow(architecture="gone", arguments={}))
+
+
+def test_a_network_that_changes_its_samples_changes_no_other_number(
+    project: Project, probe_file: Path, tmp_path: Path
+) -> None:
+    """Workers keep samples in memory: what one network does to them must not reach the next."""
+    torch.manual_seed(0)
+    plain, changing = own_networks.two_layers(), own_networks.changes_samples()
+    weights, program = saved(plain, tmp_path / "plain")
+    project.upload_checkpoint(weights, name="plain", architecture="two-layers")
+    torch.save(changing.state_dict(), tmp_path / "changing.pth")
+    project.upload_checkpoint(tmp_path / "changing.pth", name="changing", architecture="changes-samples")
+    probe = project.upload_probe(probe_file, name="held-out")
+    with np.load(probe_file) as file:
+        x, y = torch.from_numpy(file["x"]).float(), torch.from_numpy(file["y"])
+    x = x[:, None] if x.ndim == 3 else x
+    with torch.no_grad():
+        right = [torch.nn.functional.cross_entropy(net(x.clone()), y).item() for net in (plain, changing)]
+    for measures in (["nll", "hessian-trace"], ["nll", "sam-sharpness", "train-loss", "loss-barrier"]):
+        asked = project.compare(checkpoints=["changing", "plain"], probe=probe, measures=measures).wait(timeout_s=120)
+        assert asked.status == "done", asked.log
+    losses = asked.table(["nll", "train-loss"]).values
+    assert losses[:, 0] == pytest.approx(right[::-1], rel=1e-5)
+    assert losses[:, 1] == pytest.approx(right[::-1], rel=1e-5)
+    # Programs come later, in the same workers.
+    project.upload_checkpoint(program, name="program")
+    again = project.compare(checkpoints=["plain", "program", "changing"], probe=probe, measures=["disagreement", "nll"])
+    again.wait(timeout_s=60)
+    assert again.matrix("disagreement").values[0, 1] == 0
+    assert again.table(["nll"]).values[:, 0] == pytest.approx([right[0], *right], rel=1e-5)
+
+
+def test_what_runs_last_is_the_head_in_whatever_order_it_was_written(
+    project: Project, probe_file: Path, tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    weights, program = saved(own_networks.head_first().eval(), tmp_path / "net")
+    project.upload_checkpoint(weights, name="own", architecture="head-first")
+    project.upload_checkpoint(program, name="program")
+    probe = project.upload_probe(probe_file, name="held-out")
+    measures = ["linear-cka", "label-alignment", "rankme", "nc1-classic"]
+    asked = project.compare(checkpoints=["own", "program"], probe=probe, measures=measures).wait(timeout_s=60)
+    assert asked.status == "done", asked.log
+    assert asked.matrix("linear-cka").values[0, 1] == pytest.approx(1)
+    values = asked.table(measures[1:]).values
+    assert np.isfinite(values).all() and values[0] == pytest.approx(values[1], rel=1e-5)
+
+
+def test_an_own_language_model_reads_tokens(project: Project, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    net = own_networks.reads_tokens()
+    ids = torch.randint(0, 30, (40, 7))
+    torch.save(net.state_dict(), tmp_path / "lm.pth")
+    np.savez(tmp_path / "texts.npz", input_ids=ids.numpy())
+    project.upload_checkpoint(tmp_path / "lm.pth", name="lm", architecture="reads-tokens")
+    probe = project.upload_probe(tmp_path / "texts.npz", name="texts")
+    asked = project.compare(checkpoints=["lm"], probe=probe, measures=["nll"]).wait(timeout_s=60)
+    with torch.no_grad():
+        rows = net(ids)[:, :-1].flatten(0, 1)
+    expected = torch.nn.functional.cross_entropy(rows, ids[:, 1:].flatten()).item()
+    assert asked.table(["nll"]).values[0, 0] == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_class_that_returns_no_logits_is_told(project: Project, probe_file: Path, tmp_path: Path) -> None:
+    torch.save(own_networks.returns_a_dictionary().state_dict(), tmp_path / "net.pth")
+    project.upload_checkpoint(tmp_path / "net.pth", name="net", architecture="returns-a-dictionary")
+    probe = project.upload_probe(probe_file, name="held-out")
+    measures = ["nll", "hessian-trace", "sam-sharpness"]
+    asked = project.compare(checkpoints=["net"], probe=probe, measures=measures).wait(timeout_s=60)
+    reasons = asked.table(measures).reasons
+    assert len(reasons) == 3
+    assert all("The network returns a dict, not logits (samples, classes)" in r for r in reasons.values())

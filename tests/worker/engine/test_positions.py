@@ -19,7 +19,7 @@ def answers(*shape: int) -> Tensor:
 
 def test_each_token_answers_for_the_next_one() -> None:
     out = answers(2, 4, 10)
-    rows = rows_of(out, IDS.float(), mask=None, samples=2, first=0)
+    rows = rows_of(out, IDS.float(), are_tokens=True, mask=None, samples=2, first=0)
     assert rows.labels is not None and rows.sequences is not None
     assert rows.labels.tolist() == [6, 7, 8, 1, 2, 3]
     assert rows.sequences.tolist() == [0, 0, 0, 1, 1, 1]
@@ -28,7 +28,7 @@ def test_each_token_answers_for_the_next_one() -> None:
 
 def test_padding_is_left_out_on_both_sides() -> None:
     mask = torch.tensor([[1, 1, 0, 0], [0, 1, 1, 1]])
-    rows = rows_of(answers(2, 4, 10), IDS, mask=mask, samples=2, first=3)
+    rows = rows_of(answers(2, 4, 10), IDS, are_tokens=True, mask=mask, samples=2, first=3)
     assert rows.labels is not None and rows.sequences is not None
     assert rows.labels.tolist() == [6, 2, 3]
     assert rows.sequences.tolist() == [3, 4, 4]
@@ -36,19 +36,19 @@ def test_padding_is_left_out_on_both_sides() -> None:
 
 def test_maps_have_rows_of_all_their_places_and_no_labels() -> None:
     out = answers(2, 3, 2, 2)
-    rows = rows_of(out, torch.rand(2, 1, 2, 2), mask=None, samples=2, first=0)
+    rows = rows_of(out, torch.rand(2, 1, 2, 2), are_tokens=False, mask=None, samples=2, first=0)
     assert rows.labels is None
     assert torch.equal(rows.logits[1], out[0, :, 0, 1])
     assert rows.logits.shape == (8, 3)
 
 
 def test_tags_of_sequences_that_are_no_tokens_have_no_next_one() -> None:
-    rows = rows_of(answers(2, 4, 3), torch.rand(2, 4, 6), mask=None, samples=2, first=0)
+    rows = rows_of(answers(2, 4, 3), torch.rand(2, 4, 6), are_tokens=False, mask=None, samples=2, first=0)
     assert rows.labels is None and len(rows.logits) == 8
 
 
 def test_plain_answers_stay_as_they_are() -> None:
-    rows = rows_of(answers(2, 3), IDS, mask=None, samples=2, first=0)
+    rows = rows_of(answers(2, 3), IDS, are_tokens=True, mask=None, samples=2, first=0)
     assert rows.sequences is None and rows.logits.shape == (2, 3)
 
 
@@ -57,8 +57,8 @@ def test_of_a_large_vocabulary_fewer_positions_are_seen(monkeypatch: pytest.Monk
     monkeypatch.setattr(positions, "MOST_VALUES", 3 * 8 * 100)
     ids = torch.arange(8 * 40).reshape(8, 40) % 50
     out = torch.rand(8, 40, 100)
-    whole = rows_of(out, ids, mask=None, samples=8, first=0)
-    parts = [rows_of(out[k : k + 4], ids[k : k + 4], mask=None, samples=8, first=k) for k in (0, 4)]
+    whole = rows_of(out, ids, are_tokens=True, mask=None, samples=8, first=0)
+    parts = [rows_of(out[k : k + 4], ids[k : k + 4], are_tokens=True, mask=None, samples=8, first=k) for k in (0, 4)]
     assert whole.logits.shape == (8 * 3, 100)
     assert torch.equal(whole.logits, torch.cat([p.logits for p in parts]))
     assert torch.equal(whole.logits[:3], out[0, [0, 19, 38]])
@@ -67,9 +67,9 @@ def test_of_a_large_vocabulary_fewer_positions_are_seen(monkeypatch: pytest.Monk
 
 def test_what_has_no_positions_is_refused() -> None:
     with pytest.raises(Undefined, match="neither with classes"):
-        rows_of(answers(2, 2, 2, 2, 2), IDS, mask=None, samples=2, first=0)
+        rows_of(answers(2, 2, 2, 2, 2), IDS, are_tokens=True, mask=None, samples=2, first=0)
     with pytest.raises(Undefined, match="one token each"):
-        rows_of(answers(2, 1, 5), IDS[:, :1], mask=None, samples=2, first=0)
+        rows_of(answers(2, 1, 5), IDS[:, :1], are_tokens=True, mask=None, samples=2, first=0)
 
 
 def test_positions_of_a_sample_are_left_out_together() -> None:

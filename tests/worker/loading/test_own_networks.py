@@ -9,9 +9,10 @@ import torch
 from torch import nn
 
 from kinscape.backend.contracts.cards import ArgumentKind
+from kinscape.backend.contracts.checkpoints import Accepts
 from kinscape.worker.loading import own_networks
 from kinscape.worker.loading.architectures.architecture import Arguments
-from kinscape.worker.loading.module_facts import accepts_of, classes_of, penultimate_of
+from kinscape.worker.loading.module_facts import accepts_of, classes_of
 from kinscape.worker.loading.own_networks import CannotLoad
 
 FILE = Path(__file__).parents[2] / "own_networks.py"
@@ -28,7 +29,15 @@ def shapes(module: nn.Module) -> dict[str, tuple[int, ...]]:
 
 
 def test_public_functions_that_return_a_network_are_offered(offered: dict[str, own_networks.Architecture]) -> None:
-    assert sorted(offered) == ["adding-layers", "of-fixed-size", "two-layers"]
+    assert sorted(offered) == [
+        "adding-layers",
+        "changes-samples",
+        "head-first",
+        "of-fixed-size",
+        "reads-tokens",
+        "returns-a-dictionary",
+        "two-layers",
+    ]
     first = offered["two-layers"]
     assert first.summary == "Two linear layers of the owner."
     kinds = {a.name: a.kind for a in offered["adding-layers"].arguments}
@@ -130,11 +139,9 @@ def test_a_server_is_not_started_with_networks_that_cannot_be_used(tmp_path: Pat
 
 def test_a_module_tells_what_it_takes() -> None:
     flat = nn.Sequential(nn.Flatten(), nn.Linear(12, 5), nn.ReLU(), nn.Linear(5, 3))
-    assert (accepts_of(flat).inputs, classes_of(flat), penultimate_of(flat)) == (12, 3, "3:input")
+    assert (accepts_of(flat), classes_of(flat)) == (Accepts(), 3)
     image = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(16, 1))
-    assert (accepts_of(image).channels, classes_of(image)) == (3, 2)
+    assert (accepts_of(image), classes_of(image)) == (Accepts(), 2)
     tokens = nn.Sequential(nn.Embedding(50, 8), nn.Linear(8, 4))
     assert accepts_of(tokens).is_whole
-    positions = nn.Sequential(nn.Linear(8, 8), nn.Conv1d(3, 3, 1))
-    assert accepts_of(positions).inputs is None
-    assert (classes_of(nn.ReLU()), penultimate_of(nn.ReLU())) == (None, "")
+    assert classes_of(nn.ReLU()) is None

@@ -76,6 +76,19 @@ def test_modules_trained_whole_replace_theirs() -> None:
         ({"other.lora_A.weight": A, "other.lora_B.weight": B}, "other.weight of the adapter is not in the base"),
         ({"q_proj.lora_A.weight": A, "q_proj.lora_B.weight": B}, "q_proj.weight of the adapter fits model.layers.0"),
         ({f"{ROOM}.lora_magnitude_vector": A[0]}, "which is no plain LoRA"),
+        ({f"{ROOM}.lora_A.weight": A, f"{ROOM}.lora_B.weight": B, f"{ROOM}.lora_B.bias": A[0]}, "no plain LoRA"),
+        (
+            {f"{ROOM}.lora_{f}.{n}.weight": w for f, w in (("A", A), ("B", B)) for n in ("default", "other")},
+            r"several adapters \(default, other\)",
+        ),
+        (
+            {f"{r}.{ROOM}.lora_{f}.weight": w for f, w in (("A", A), ("B", B)) for r in ("model", "net")},
+            "both fit model.layers.0.self_attn.q_proj.weight",
+        ),
+        (
+            {"base_model.model.vision.norm.lora_A.weight": A, "base_model.model.vision.norm.lora_B.weight": B},
+            "vision.norm.weight of the adapter is not in the base",
+        ),
         ({f"{ROOM}.lora_A.weight": A, f"{ROOM}.lora_B.weight": B, "lm_head.weight": A}, r"lm_head.weight has \(5, 8\)"),
     ],
 )
