@@ -32,7 +32,7 @@ lint: install-test
 
 test: lint
 	sh tests/browser.sh
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" --cov --cov-report=
 
 test-slow: install-test
 	$(BIN)/python -m pytest -m slow
