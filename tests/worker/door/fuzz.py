@@ -54,7 +54,11 @@ def seeds() -> dict[str, list[bytes]]:
     folder = io.BytesIO()
     with zipfile.ZipFile(folder, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("m/model.safetensors", safetensors_bytes(state))
+    program = io.BytesIO()
+    net = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU()).eval()
+    torch.export.save(torch.export.export(net, (torch.ones(2, 2),)), program)
     with tempfile.TemporaryDirectory() as name:
+        packed = containers.tar_of({"a.safetensors": safetensors_bytes(state)}, Path(name, "tar"), "w").read_bytes()
         pictures = {
             f"{k % 2}/{k}.{kind}": images.png(images.GREY[k], kind) for k, kind in enumerate(("PNG", "JPEG", "BMP"))
         }
@@ -70,6 +74,8 @@ def seeds() -> dict[str, list[bytes]]:
         "cifar": [pickle.dumps({b"data": np.zeros((2, 3072), np.uint8), b"labels": [0, 1]}, p) for p in (2, 4)],
         "images": [written_images],
         "zip": [folder.getvalue()],
+        "tar": [packed],
+        "program": [program.getvalue()],
         "pickle": [pickle.dumps({n: t.numpy() for n, t in state.items()}, p) for p in (2, 4, 5)],
         **{kind: [data] for kind, data in written.items()},
     }
