@@ -179,10 +179,10 @@ def settings(texts: Sequence[str]) -> dict[str, bool | int | float | str]:
 def names_of(files: Sequence[Path]) -> dict[Path, str]:
     """Names of checkpoints: of their files, with their folders where the files of several runs are called the same."""
     # The name of a folder has no ending.
-    stems = {file: file.resolve().name if file.is_dir() else file.stem for file in files}
+    stems = {file: file.absolute().name if file.is_dir() else file.stem for file in files}
     every = list(stems.values())
     return {
-        file: f"{file.resolve().parent.name}/{stem}" if every.count(stem) > 1 or stem.lower() in ANYBODYS else stem
+        file: f"{file.absolute().parent.name}/{stem}" if every.count(stem) > 1 or stem.lower() in ANYBODYS else stem
         for file, stem in stems.items()
     }
 

@@ -60,7 +60,7 @@ def members_of(path: str) -> Iterator[Iterator[Member]]:
     """The files in a tar or zip archive, one after the other.
 
     Raises:
-        Refusal: it is damaged, encrypted, or holds far more files than a checkpoint or a data set.
+        Refusal: it is damaged or encrypted.
     """
     try:
         # A tar archive whose last file is a zip ends like one.

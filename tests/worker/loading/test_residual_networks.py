@@ -155,6 +155,15 @@ def test_networks_of_torchvision_give_its_logits(name: str) -> None:
     torch.testing.assert_close(answers.eval()(x).flatten(), torch.tensor(expected), rtol=2e-4, atol=2e-4)
 
 
+@pytest.mark.parametrize("side", [1, 8, 32, 40])
+@pytest.mark.parametrize("stem", ["imagenet", "cifar", "cifar-pool"])
+def test_images_of_any_side_are_taken(side: int, stem: str) -> None:
+    """Also the small ones that a network for large images is often fed with."""
+    accepts = registry.architectures()["resnet"].accepts({"channels": 3, "stem": stem})
+    net = registry.build("resnet", stem=stem, width=8, blocks="1-1-1-1").eval()
+    assert accepts.least_side <= side and net(torch.rand(2, 3, side, side)).shape == (2, 10)
+
+
 def test_a_small_resnet_without_projections_is_proposed_once() -> None:
     state = filled("resnet-cifar", depth=8, classes=4)
     found = registry.proposals({n: tuple(t.shape) for n, t in state.items()})

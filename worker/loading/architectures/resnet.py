@@ -281,6 +281,6 @@ ARCHITECTURE = Architecture(
     ),
     build=build,
     penultimate=lambda _: "flatten",
-    accepts=lambda a: Accepts(channels=a["channels"], least_side=33 if a["stem"] == IMAGENET else 8),
+    accepts=lambda a: Accepts(channels=a["channels"]),
     propose=propose,
 )

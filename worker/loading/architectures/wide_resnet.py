@@ -106,6 +106,6 @@ ARCHITECTURE = Architecture(
     ),
     build=WideResNet,
     penultimate=lambda _: "flatten",
-    accepts=lambda a: Accepts(channels=a["channels"], least_side=4),
+    accepts=lambda a: Accepts(channels=a["channels"]),
     propose=propose,
 )
