@@ -11,7 +11,7 @@ from kinscape.worker.door.strided import strided
 from kinscape.worker.door.unpickler import DeferredCall, GlobalName
 
 RECONSTRUCT, FROM_BUFFER = "_reconstruct", "_frombuffer"
-ROOMS = ("numpy.core.multiarray", "numpy._core.multiarray", "numpy.core.numeric", "numpy._core.numeric")
+MODULES = ("numpy.core.multiarray", "numpy._core.multiarray", "numpy.core.numeric", "numpy._core.numeric")
 DTYPES = {
     "f8": "F64",
     "f4": "F32",
@@ -39,7 +39,7 @@ class _Layout(NamedTuple):
 def is_array(value: Any) -> bool:
     """Whether a value is an array that is yet to be put together."""
     by = value.by if isinstance(value, DeferredCall) else None
-    return isinstance(by, GlobalName) and by.module in ROOMS and by.name in (RECONSTRUCT, FROM_BUFFER)
+    return isinstance(by, GlobalName) and by.module in MODULES and by.name in (RECONSTRUCT, FROM_BUFFER)
 
 
 def read(path: str) -> tuple[dict[str, Tensor], Any]:
