@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= data
 PORT ?= 8050
+# Tests of one file stay together: they share servers, and much of their time is waiting for those.
+TWO_LANES := --numprocesses 2 --dist loadfile
 
 .PHONY: demo test test-slow lint install install-test clean
 
@@ -32,7 +34,7 @@ lint: install-test
 
 test: lint
 	sh tests/browser.sh
-	$(BIN)/python -m pytest -m "not slow" --cov --cov-report=
+	$(BIN)/python -m pytest -m "not slow" --cov --cov-report= $(TWO_LANES)
 
 test-slow: install-test
 	$(BIN)/python -m pytest -m slow

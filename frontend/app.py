@@ -16,7 +16,7 @@ from kinscape.frontend import static_page
 from kinscape.frontend.access import Access
 from kinscape.frontend.components import frame
 from kinscape.frontend.components.words import nothing, trouble
-from kinscape.frontend.pages import compare, comparisons, library, simple, studies, study, study_form
+from kinscape.frontend.pages import compare, comparisons, library, measures, projects, studies, study, study_form
 from kinscape.frontend.pages.comparison import page as comparison
 from kinscape.frontend.wiring import on, on_error
 
@@ -57,7 +57,7 @@ def create_dashboard(server: FastAPI, access: Access) -> Dash:
     app.layout = frame.layout()
     _register_pages(app, access)
     static_page.register(server, access)
-    for room in (library, compare, comparison, comparisons, study_form, study, simple):
+    for room in (library, compare, comparison, comparisons, study_form, study, projects, measures):
         room.register(app, access)
     return app
 
@@ -139,8 +139,8 @@ class Visit(NamedTuple):
 
 # Every page by its address; the first number of the address is given to it.
 PAGES: dict[str, Callable[[Visit], Any]] = {
-    r"/measures": lambda v: simple.measures(v.client),
-    r"/new": lambda v: simple.new_project(),
+    r"/measures": lambda v: measures.page(v.client),
+    r"/new": lambda v: projects.new(),
     r"/comparison/[^/]+": lambda v: comparison.shell(v.client, v.path),
     r"/shared/[^/]+": lambda v: comparison.shell(v.client, v.path),
     r"/study/(\d{1,18})": lambda v: study.page(v.client, v.number, scheme=v.scheme),
@@ -170,28 +170,28 @@ def _page(client: Client, path: str, query: str, scheme: str) -> Any:
 
 def _home(client: Client) -> Any:
     """All projects, and under them the newest comparison at a glance."""
-    projects = client.projects()
-    if not projects:
+    there = client.projects()
+    if not there and not client.deleted_projects():
         return nothing(
             "Welcome to Kinscape",
             "Make a project and drop checkpoints into it, or load the demo zoo with: kinscape demo",
             frame.link("New project", "/new", className="button primary"),
         )
-    newest = next((c for p in projects[:20] for c in p.comparisons()), None)
+    newest = next((p.details.newest for p in there if p.details.newest is not None), None)
     if newest is None:
-        return simple.home(projects)
+        return projects.home(client)
     name = newest.name or f"Comparison {newest.id}"
     heading = html.H2(frame.link(name, f"/comparison/{newest.id}"))
-    return html.Div([simple.home(projects), heading, comparison.glance(newest.id)])
+    return html.Div([projects.home(client), heading, comparison.glance(newest.id)])
 
 
 def _header(client: Client, path: str, last: Any) -> tuple[Any, int | None]:
     """The header, and the number of the project that it names."""
     if path.startswith("/shared/"):
         return frame.header(project=None, projects=[], path=path, running=0), None
-    projects = client.projects()
-    project = _current(client, path, projects, last)
-    header = frame.header(project=project, projects=projects, path=path, running=len(client.running()))
+    there = client.projects()
+    project = _current(client, path, there, last)
+    header = frame.header(project=project, projects=there, path=path, running=len(client.running()))
     return header, None if project is None else project.id
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kinscape import cli_import, cli_studies
+from kinscape import cli_housekeeping, cli_import, cli_studies
 from kinscape.backend.contracts.comparisons import ComparisonState
 from kinscape.backend.contracts.probes import Layout, Scale
 from kinscape.backend.contracts.uploads import State
@@ -34,11 +34,11 @@ def parser() -> argparse.ArgumentParser:
     demo = verbs.add_parser("demo", help="train the demo zoo and upload it to a running server")
     demo.add_argument("--url", default=argparse.SUPPRESS, help="server to upload to")
     demo.add_argument("--study", default="", help="train the networks of one study instead, and run it")
-    _projects(verbs)
     _uploads(verbs)
     _comparisons(verbs)
     cli_studies.add(verbs)
     cli_import.add(verbs)
+    cli_housekeeping.add(verbs)
     return top
 
 
@@ -60,12 +60,6 @@ def _up(verb: argparse.ArgumentParser) -> None:
     )
     verb.add_argument("--demo", action="store_true", help="train and load the demo zoo")
     verb.add_argument("--no-browser", action="store_true", help="do not open a browser")
-
-
-def _projects(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    project = verbs.add_parser("project", help="projects").add_subparsers(dest="what", required=True)
-    project.add_parser("create", help="make a project").add_argument("name")
-    project.add_parser("list", help="list projects")
 
 
 def _uploads(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -97,9 +91,6 @@ def _uploads(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     confirm.add_argument("--project", required=True)
     confirm.add_argument("--architecture", help="the first that fits when left out")
     confirm.add_argument("--argument", action="append", default=[], metavar="NAME=VALUE")
-    delete = verbs.add_parser("delete", help="delete a checkpoint that no comparison shows")
-    delete.add_argument("name")
-    delete.add_argument("--project", required=True)
 
 
 def _comparisons(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -308,24 +299,19 @@ OF_PROJECT: dict[str, Callable[[Project, argparse.Namespace], int]] = {
 def talk(given: argparse.Namespace) -> int:
     """Every verb that talks to a running server."""
     with Client(given.url, given.token) as client:
-        if given.verb == "project" and given.what == "create":
-            print(f"project {client.create_project(given.name).id}")
-        elif given.verb == "project":
-            for project in client.projects():
-                print(f"{project.id}\t{project.name}")
-        elif given.verb in OF_PROJECT:
+        if given.verb in cli_housekeeping.VERBS:
+            return cli_housekeeping.talk(client, given)
+        if given.verb in OF_PROJECT:
             return OF_PROJECT[given.verb](client.project(given.project), given)
-        elif given.verb == "delete":
-            named(client.project(given.project), given.name).delete()
-        elif given.verb == "upload":
+        if given.verb == "upload":
             return upload(client, given)
-        elif given.verb == "compare":
+        if given.verb == "compare":
             return compare(client, given)
-        elif given.verb == "export":
+        if given.verb == "export":
             return export(client.comparison(given.comparison), given)
-        elif given.verb in cli_studies.VERBS:
+        if given.verb in cli_studies.VERBS:
             return cli_studies.talk(client, given, pairs)
-        elif given.verb == "share":
+        if given.verb == "share":
             link = client.comparison(given.comparison).share(view=given.view, expires_in_days=given.days)
             print(link.url)
     return 0

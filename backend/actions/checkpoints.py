@@ -1,4 +1,4 @@
-"""Checkpoints: seen, changed, removed."""
+"""Checkpoints: seen, changed, verified."""
 
 from collections.abc import Sequence
 
@@ -23,10 +23,13 @@ from kinscape.backend.store.pages import EVERYTHING, Listed, Window
 from kinscape.backend.store.tables import CheckpointRow, ProbeRow
 
 
-def of_project(session: Session, project: int, window: Window = EVERYTHING) -> Listed[Checkpoint]:
-    """Checkpoints of a project, newest first."""
+def of_project(
+    session: Session, project: int, window: Window = EVERYTHING, *, are_deleted: bool = False
+) -> Listed[Checkpoint]:
+    """Checkpoints of a project, or its deleted ones, newest first."""
     projects.get(session, project)
-    return checkpoints.of_project(session, project, window).made(lambda rows: described(session, rows))
+    found = checkpoints.of_project(session, project, window, are_deleted=are_deleted)
+    return found.made(lambda rows: described(session, rows))
 
 
 def of_comparison(session: Session, comparison: int) -> list[Checkpoint]:
@@ -124,27 +127,6 @@ def _probe_for(session: Session, row: CheckpointRow, id: int | None) -> ProbeRow
         names = ", ".join(short(p.name) for p in ready[:8]) or "none"
         raise Unprocessable(f"Say for which probe set the outputs are; there are {names}.")
     return ready[0]
-
-
-def delete(session: Session, id: int) -> None:
-    """Remove a checkpoint on which nothing depends.
-
-    Raises:
-        Conflict: a comparison shows it or refers to it, or another checkpoint descends from it.
-    """
-    # Whoever asks for a comparison holds the project as well: it sees the checkpoint, or that it is gone.
-    projects.lock(session, checkpoints.get(session, id).project_id)
-    session.expire_all()
-    row = checkpoints.get(session, id)
-    used = checkpoints.comparisons_with(session, row)
-    if used:
-        raise Conflict(f"{used} comparisons show this checkpoint; it stays as long as they do.")
-    others = checkpoints.dependants(session, row)
-    if others:
-        names = ", ".join(short(name) for name in others[:4]) + (" and others" if len(others) > 4 else "")
-        raise Conflict(f"{names} name this checkpoint as parent, initial weights or teacher; remove them first.")
-    jobs.cancel_inspections(session, id)
-    session.delete(row)
 
 
 def described(session: Session, rows: Sequence[CheckpointRow]) -> list[Checkpoint]:

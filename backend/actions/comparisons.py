@@ -19,11 +19,11 @@ from kinscape.backend.contracts.comparisons import (
 from kinscape.backend.contracts.jobs import ENDED, OPEN, JobKind, JobState
 from kinscape.backend.contracts.plans import Plan
 from kinscape.backend.contracts.problems import Conflict
-from kinscape.backend.store import cards, checkpoints, comparisons, jobs, probes, projects, questions, studies
+from kinscape.backend.store import cards, checkpoints, comparisons, deletion, jobs, probes, projects, questions, studies
 from kinscape.backend.store.files import LEAST_FREE_BYTES, Files
 from kinscape.backend.store.jobs import Tally
 from kinscape.backend.store.pages import EVERYTHING, Listed, Window
-from kinscape.backend.store.tables import ComparisonRow
+from kinscape.backend.store.tables import CheckpointRow, ComparisonRow, ProbeRow
 
 # Before three pieces are done, their mean time says little of those to come.
 FEWEST_FOR_ESTIMATE = 3
@@ -131,12 +131,23 @@ def delete(session: Session, id: int) -> None:
         raise Conflict(f"The preregistered study {resting[0]!r} rests on this comparison, which stays as it does.")
     if row.state is ComparisonState.RUNNING:
         cancel(session, id)
-    row.deleted = session.scalar(select(func.now()))
+    deletion.put_away(session, row)
 
 
 def restore(session: Session, id: int) -> Comparison:
-    """Bring a deleted comparison back, with its links."""
-    comparisons.deleted(session, id).deleted = None
+    """Bring a deleted comparison back, with its links and with what it shows.
+
+    Raises:
+        Conflict: a checkpoint or probe set that it shows was deleted, and another one has its name now.
+    """
+    row = deletion.deleted(session, ComparisonRow, id)
+    projects.get(session, row.project_id)
+    asked = row.specification
+    for checkpoint in [*asked.checkpoints, *(i for m in asked.measures for i in m.references)]:
+        deletion.bring_back(session, CheckpointRow, checkpoint)
+    for probe in filter(None, (asked.probe, asked.train_probe)):
+        deletion.bring_back(session, ProbeRow, probe)
+    row.deleted = None
     session.flush()
     return get(session, id)
 

@@ -12,15 +12,18 @@ from kinscape.backend.store.pages import EVERYTHING, Listed, Window
 from kinscape.backend.store.tables import ProbeRow
 
 
-def of_project(session: Session, project: int, window: Window = EVERYTHING) -> Listed[Probe]:
-    """Probe sets of a project, newest first."""
+def of_project(
+    session: Session, project: int, window: Window = EVERYTHING, *, are_deleted: bool = False
+) -> Listed[Probe]:
+    """Probe sets of a project, or its deleted ones, newest first."""
     projects.get(session, project)
-    return probes.of_project(session, project, window).made(lambda rows: [_described(r) for r in rows])
+    found = probes.of_project(session, project, window, are_deleted=are_deleted)
+    return found.made(lambda rows: [described(r) for r in rows])
 
 
 def get(session: Session, id: int) -> Probe:
     """One probe set."""
-    return _described(probes.get(session, id))
+    return described(probes.get(session, id))
 
 
 def add_digits(session: Session, project: int, description: ProbeDescription) -> Probe:
@@ -39,10 +42,11 @@ def add_digits(session: Session, project: int, description: ProbeDescription) ->
     session.add(row)
     session.flush()
     jobs.add(session, AddBuiltin(probe=row.id))
-    return _described(row)
+    return described(row)
 
 
-def _described(row: ProbeRow) -> Probe:
+def described(row: ProbeRow) -> Probe:
+    """A probe set and what was found in it."""
     facts = row.facts
     return Probe(
         id=row.id,

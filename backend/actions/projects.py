@@ -1,9 +1,11 @@
 """Projects: made, listed, opened."""
 
+from collections.abc import Sequence
+
 from sqlalchemy.orm import Session
 
-from kinscape.backend.contracts.projects import Project
-from kinscape.backend.store import projects
+from kinscape.backend.contracts.projects import NewestComparison, Project
+from kinscape.backend.store import projects, studies
 from kinscape.backend.store.pages import EVERYTHING, Listed, Window
 from kinscape.backend.store.tables import ProjectRow
 
@@ -13,9 +15,20 @@ def create(session: Session, name: str) -> Project:
     return _described(projects.add(session, name))
 
 
-def list_all(session: Session, window: Window = EVERYTHING) -> Listed[Project]:
-    """Projects, newest first."""
-    return projects.all_with_counts(session, window).made(lambda rows: [_described(row, n, m) for row, n, m in rows])
+def list_all(session: Session, window: Window = EVERYTHING, *, are_deleted: bool = False) -> Listed[Project]:
+    """Projects, or the deleted ones, newest first."""
+    found = projects.all_with_counts(session, window, are_deleted=are_deleted)
+
+    def described(rows: Sequence[tuple[ProjectRow, int, int]]) -> list[Project]:
+        newest = projects.newest_comparisons(session, [row.id for row, _, _ in rows])
+        answers = studies.newest_of(session, {c.id for c in newest.values()})
+        last = {
+            project: NewestComparison(id=c.id, name=c.name, state=c.state, study=answers.get(c.id))
+            for project, c in newest.items()
+        }
+        return [_described(row, n, m, last.get(row.id)) for row, n, m in rows]
+
+    return found.made(described)
 
 
 def get(session: Session, id: int) -> Project:
@@ -32,5 +45,14 @@ def rename(session: Session, id: int, name: str) -> Project:
     return _described(projects.rename(session, id, name))
 
 
-def _described(row: ProjectRow, checkpoints: int = 0, comparisons: int = 0) -> Project:
-    return Project(id=row.id, name=row.name, created=row.created, checkpoints=checkpoints, comparisons=comparisons)
+def _described(
+    row: ProjectRow, checkpoints: int = 0, comparisons: int = 0, newest: NewestComparison | None = None
+) -> Project:
+    return Project(
+        id=row.id,
+        name=row.name,
+        created=row.created,
+        checkpoints=checkpoints,
+        comparisons=comparisons,
+        newest=newest,
+    )

@@ -231,6 +231,7 @@ def finish(session: Session, files: Files, token: str) -> int:
     upload = uploads.locked(session, token)
     if upload.finished_id is not None:
         return upload.finished_id
+    projects.get(session, upload.project_id)
     source = files.upload_path(token)
     if not source.is_file():
         raise UploadExpired("The bytes of this upload are no longer here; start it again.")
@@ -322,7 +323,7 @@ def _new_checkpoint(session: Session, files: Files, upload: UploadRow, digest: s
         session.add(row)
         session.flush()
     else:
-        checkpoints.replace(session, refused, row)
+        checkpoints.replace_refused(session, refused, row)
     return row.id
 
 

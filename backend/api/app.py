@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import AsyncIterator, Callable
 
 from fastapi import APIRouter, FastAPI, Request
@@ -12,6 +13,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp
 
+from kinscape.backend.actions import housekeeping as tidying
 from kinscape.backend.actions import masks, repeats
 from kinscape.backend.actions import shares as links
 from kinscape.backend.actions import uploads as incoming
@@ -23,6 +25,7 @@ from kinscape.backend.api.parts import WebParts
 from kinscape.backend.api.routes import (
     checkpoints,
     comparisons,
+    housekeeping,
     offers,
     probes,
     projects,
@@ -33,13 +36,13 @@ from kinscape.backend.api.routes import (
 )
 from kinscape.backend.contracts.problems import NotFound
 from kinscape.backend.contracts.shares import Share
-from kinscape.backend.store import comparisons as comparisons_store
 from kinscape.backend.store import jobs
 
 # Jobs whose worker died wait this long at most after their lease has ended.
 RECONCILE_EVERY_S = 5
+COLLECT_EVERY_S = 3600
 PREFIX = "/api/v1"
-ROOMS = (offers, projects, checkpoints, probes, uploads, comparisons, results, studies, shares)
+ROOMS = (offers, projects, checkpoints, probes, uploads, comparisons, results, studies, shares, housekeeping)
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 log = logging.getLogger("kinscape.api")
 
@@ -121,19 +124,28 @@ def guarded(app: ASGIApp, parts: WebParts, *, csp: str) -> ASGIApp:
 
 
 async def _reconcile(parts: WebParts) -> None:
+    collected = time.monotonic()
     while True:
         try:
             await asyncio.to_thread(_tidy, parts)
+            if time.monotonic() - collected > COLLECT_EVERY_S:
+                collected = time.monotonic()
+                await asyncio.to_thread(_collect, parts)
         except (SQLAlchemyError, OSError) as error:
             log.warning("reconcile.failed error=%s", type(error).__name__)
         await asyncio.sleep(RECONCILE_EVERY_S)
+
+
+def _collect(parts: WebParts) -> None:
+    with parts.database.transaction() as session:
+        found = tidying.collect(session, parts.files, cache_bytes=parts.settings.cache_disk_bytes)
+    log.info("collect.done %s", " ".join(f"{name}={count}" for name, count in found.model_dump().items()))
 
 
 def _tidy(parts: WebParts) -> None:
     with parts.database.transaction() as session:
         again = jobs.reconcile(session)
         gone = incoming.collect_expired(session, parts.files)
-        comparisons_store.forget_deleted(session)
         repeats.queue_unread(session)
     if again or gone:
         log.info("reconcile.done woken=%d uploads_removed=%d", again, gone)

@@ -87,3 +87,6 @@ def page(
 
 
 Paged = Annotated[Page, Depends(page)]
+
+
+Deleted = Annotated[bool, Query(description="Those that were deleted and can be restored.")]

@@ -112,6 +112,13 @@ class CheckpointChange(BaseModel):
     metrics: Annotated[dict[str, Number], Field(max_length=100)] | None = None
 
 
+class Replacement(BaseModel):
+    """Which checkpoint takes the place of another one."""
+
+    model_config = ConfigDict(extra="forbid")
+    by: Id
+
+
 class Mismatch(BaseModel):
     """One row of the table that says how tensors differ from what an architecture expects."""
 

@@ -44,6 +44,14 @@ class ProbeDescription(BaseModel):
     )
 
 
+class ProbeChange(BaseModel):
+    """What may be changed of a probe set after it was uploaded."""
+
+    model_config = ConfigDict(extra="forbid")
+    name: Name | None = None
+    role: ProbeRole | None = None
+
+
 class ProbeFacts(BaseModel):
     """What inspection learned of a probe set."""
 

@@ -47,6 +47,15 @@ class ProjectCreate(BaseModel):
     name: Name
 
 
+class NewestComparison(BaseModel):
+    """The comparison of a project that was asked for last."""
+
+    id: Id
+    name: str
+    state: str
+    study: Id | None = Field(default=None, description="The study that it answers.")
+
+
 class Project(BaseModel):
     """A room of its own for checkpoints, probe sets and comparisons."""
 
@@ -55,3 +64,4 @@ class Project(BaseModel):
     created: dt.datetime
     checkpoints: int = 0
     comparisons: int = 0
+    newest: NewestComparison | None = None

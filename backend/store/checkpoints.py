@@ -2,38 +2,41 @@
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import func, or_, select, type_coerce, update
+from sqlalchemy import or_, select, type_coerce, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
-from kinscape.backend.contracts.problems import NotFound
 from kinscape.backend.contracts.uploads import State
+from kinscape.backend.store import deletion
 from kinscape.backend.store.pages import EVERYTHING, Listed, Window, listed
 from kinscape.backend.store.tables import CheckpointRow, ComparisonRow
 
 
 def get(session: Session, id: int) -> CheckpointRow:
     """The checkpoint of this number."""
-    row = session.get(CheckpointRow, id)
-    if row is None:
-        raise NotFound(f"There is no checkpoint {id}.")
-    return row
+    return deletion.there(session.get(CheckpointRow, id), CheckpointRow, id)
 
 
 def find(session: Session, id: int) -> CheckpointRow | None:
-    """The checkpoint of this number, unless it was removed."""
-    return session.get(CheckpointRow, id)
+    """The checkpoint of this number, unless it was deleted."""
+    row = session.get(CheckpointRow, id)
+    return None if row is None or row.deleted is not None else row
 
 
-def of_project(session: Session, project_id: int, window: Window = EVERYTHING) -> Listed[CheckpointRow]:
-    """Checkpoints of a project, newest first."""
-    query = select(CheckpointRow).where(CheckpointRow.project_id == project_id)
+def of_project(
+    session: Session, project_id: int, window: Window = EVERYTHING, *, are_deleted: bool = False
+) -> Listed[CheckpointRow]:
+    """Checkpoints of a project, or its deleted ones, newest first."""
+    query = select(CheckpointRow).where(
+        CheckpointRow.project_id == project_id, deletion.marked(CheckpointRow, are_deleted=are_deleted)
+    )
     return listed(session, query, CheckpointRow.id, window)
 
 
 def by_ids(session: Session, ids: Sequence[int]) -> list[CheckpointRow]:
     """These checkpoints, in this order; those that do not exist are left out."""
-    rows = {r.id: r for r in session.scalars(select(CheckpointRow).where(CheckpointRow.id.in_(ids)))}
+    query = select(CheckpointRow).where(CheckpointRow.id.in_(ids), CheckpointRow.deleted.is_(None))
+    rows = {r.id: r for r in session.scalars(query)}
     return [rows[i] for i in ids if i in rows]
 
 
@@ -57,7 +60,9 @@ def names(session: Session, ids: Iterable[int]) -> dict[int, str]:
 
 def named(session: Session, project_id: int, name: str) -> CheckpointRow | None:
     """The checkpoint of this name in a project, if there is one."""
-    query = select(CheckpointRow).where(CheckpointRow.project_id == project_id, CheckpointRow.name == name)
+    query = select(CheckpointRow).where(
+        CheckpointRow.project_id == project_id, CheckpointRow.name == name, CheckpointRow.deleted.is_(None)
+    )
     return session.scalar(query)
 
 
@@ -68,6 +73,7 @@ def with_content(session: Session, row: CheckpointRow) -> CheckpointRow | None:
         CheckpointRow.content_hash == row.content_hash,
         CheckpointRow.architecture_hash == row.architecture_hash,
         CheckpointRow.state == State.READY,
+        CheckpointRow.deleted.is_(None),
         CheckpointRow.id != row.id,
     )
     return session.scalar(query.order_by(CheckpointRow.id).limit(1))
@@ -79,38 +85,51 @@ def with_upload(session: Session, project_id: int, upload_hash: str) -> Checkpoi
         CheckpointRow.project_id == project_id,
         CheckpointRow.upload_hash == upload_hash,
         CheckpointRow.state != State.REFUSED,
+        CheckpointRow.deleted.is_(None),
     )
     return session.scalar(query.limit(1))
 
 
-def comparisons_with(session: Session, row: CheckpointRow) -> int:
-    """How many comparisons hold a checkpoint, as one of theirs or as a reference of a measure."""
+def comparisons_with(session: Session, row: CheckpointRow) -> list[str]:
+    """Names of the comparisons that hold a checkpoint, as one of theirs or as a reference of a measure."""
     specification = type_coerce(ComparisonRow.specification, JSONB)
     is_reference = specification.contains({"measures": [{"references": [row.id]}]})
-    query = select(func.count()).where(
+    query = select(ComparisonRow.id, ComparisonRow.name).where(
         ComparisonRow.project_id == row.project_id,
         ComparisonRow.deleted.is_(None),
         or_(specification["checkpoints"].contains([row.id]), is_reference),
     )
-    return int(session.scalar(query) or 0)
+    return [name or f"comparison {id}" for id, name in session.execute(query.order_by(ComparisonRow.id))]
 
 
 def dependants(session: Session, row: CheckpointRow) -> list[str]:
     """Names of the checkpoints that have this one as parent, initial weights or teacher."""
     related = (CheckpointRow.parent_id, CheckpointRow.init_of_id, CheckpointRow.teacher_id)
-    query = select(CheckpointRow.name).where(or_(*(column == row.id for column in related)), CheckpointRow.id != row.id)
+    query = select(CheckpointRow.name).where(
+        or_(*(column == row.id for column in related)), CheckpointRow.id != row.id, CheckpointRow.deleted.is_(None)
+    )
     return list(session.scalars(query.order_by(CheckpointRow.id)))
 
 
-def replace(session: Session, old: CheckpointRow, new: CheckpointRow) -> None:
-    """Put a checkpoint in the place of another one of the same name; its relatives stay related."""
+RELATIVES = (CheckpointRow.parent_id, CheckpointRow.init_of_id, CheckpointRow.teacher_id, CheckpointRow.root_id)
+
+
+def hand_over_relatives(session: Session, old: CheckpointRow, new: CheckpointRow) -> None:
+    """Let what was related to a checkpoint be related to another one."""
+    for column in RELATIVES:
+        session.execute(
+            update(CheckpointRow).where(column == old.id, CheckpointRow.id != new.id).values({column: new.id})
+        )
+
+
+def replace_refused(session: Session, old: CheckpointRow, new: CheckpointRow) -> None:
+    """Put a new checkpoint in the place of a refused one of the same name; its relatives stay related."""
     name = new.name
     # Only one of a project may have a name.
     new.name = f"{name} {old.id}"
     session.add(new)
     session.flush()
-    for column in (CheckpointRow.parent_id, CheckpointRow.init_of_id, CheckpointRow.teacher_id, CheckpointRow.root_id):
-        session.execute(update(CheckpointRow).where(column == old.id).values({column: new.id}))
+    hand_over_relatives(session, old, new)
     session.delete(old)
     session.flush()
     new.name = name

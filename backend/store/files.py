@@ -2,10 +2,13 @@
 
 import contextlib
 import errno
+import fcntl
 import hashlib
 import os
 import secrets
 import shutil
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from kinscape.backend.contracts.problems import NotFound
@@ -14,6 +17,10 @@ from kinscape.backend.contracts.problems import NotFound
 CHUNK = 1 << 20
 # Below it no job begins: Postgres ends where it cannot write its log (16 MiB a piece, and what a checkpoint rewrites).
 LEAST_FREE_BYTES = 256 << 20
+# What is younger may be needed by a row that is not written yet.
+GRACE_S = 3600
+# An upload that broke off can be resumed for as long, and a refused file be looked at again.
+LEFTOVER_S = 2 * 86400
 DISK_FULL = "53100"  # in the words of Postgres
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -84,8 +91,14 @@ class Files:
         """
         digest = hash_of(source)
         target = self._place(digest)
-        if self.is_whole(digest):
-            return digest
+        with self._held(fcntl.LOCK_SH):
+            if self.is_whole(digest):
+                # It is young again: no row may need it yet.
+                os.utime(target)
+                return digest
+            return self._put(source, target)
+
+    def _put(self, source: Path, target: Path) -> str:
         target.parent.mkdir(parents=True, exist_ok=True)
         part = target.with_suffix(f".{secrets.token_hex(8)}.part")
         try:
@@ -94,9 +107,68 @@ class Files:
         except OSError:
             shutil.copyfile(source, part)
         _sync(part)
+        os.utime(part)
         os.replace(part, target)
         _sync(target.parent)
-        return digest
+        return target.name
+
+    @contextlib.contextmanager
+    def _held(self, how: int) -> Iterator[None]:
+        """Hold the folder: several may publish at once, whoever removes is alone."""
+        handle = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(handle, how)
+            yield
+        finally:
+            os.close(handle)
+
+    def stray(self, *, needed: set[str], uploads: set[str]) -> list[tuple[Path, int]]:
+        """Files that nothing needs and that are not young, with their bytes.
+
+        Args:
+            needed: hashes of the files that rows refer to.
+            uploads: tokens of the uploads on their way in.
+        """
+        stored = _older(_files_in(self.folder / "content"), GRACE_S)
+        left = _older(self.quarantine.iterdir(), LEFTOVER_S)
+        return [
+            *((path, size) for path, size in stored if path.name not in needed),
+            *((path, size) for path, size in left if path.name not in uploads),
+        ]
+
+    def beyond(self, most_bytes: int) -> list[tuple[Path, int]]:
+        """What has to leave the cache, longest unused first, so that no more than so many bytes stay."""
+        found = []
+        for path in _files_in(self.cache):
+            with contextlib.suppress(FileNotFoundError):
+                status = path.stat()
+                found.append((max(status.st_atime, status.st_mtime), path, status.st_size))
+        kept = sum(size for _, _, size in found)
+        out = []
+        for _, path, size in sorted(found):
+            if kept <= most_bytes:
+                break
+            kept -= size
+            out.append((path, size))
+        return out
+
+    def discard(self, path: Path) -> bool:
+        """Remove one of these files; not while somebody publishes, nor when it became young meanwhile."""
+        is_stored = path.is_relative_to(self.folder / "content")
+        try:
+            with self._held(fcntl.LOCK_EX | fcntl.LOCK_NB):
+                if is_stored and time.time() - path.stat().st_mtime < GRACE_S:
+                    return False
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        except (BlockingIOError, FileNotFoundError):
+            return False
+        return True
+
+    @contextlib.contextmanager
+    def kept(self) -> Iterator[None]:
+        """Nothing is removed meanwhile."""
+        with self._held(fcntl.LOCK_SH):
+            yield
 
     def upload_path(self, token: str) -> Path:
         """Where the bytes of an upload are collected; the token is ours, never the user's."""
@@ -118,6 +190,22 @@ class Files:
 
     def _place(self, digest: str) -> Path:
         return self.folder / "content" / digest[:2] / digest
+
+
+def _files_in(folder: Path) -> Iterator[Path]:
+    return (path for inner in folder.iterdir() if inner.is_dir() for path in inner.iterdir())
+
+
+def _older(paths: Iterator[Path], age_s: float) -> list[tuple[Path, int]]:
+    out = []
+    for path in paths:
+        # Workers move their files meanwhile.
+        with contextlib.suppress(FileNotFoundError):
+            status = path.stat()
+            if time.time() - status.st_mtime >= age_s:
+                inside = path.rglob("*") if path.is_dir() else (path,)
+                out.append((path, sum(p.stat().st_size for p in inside if p.is_file())))
+    return out
 
 
 def is_full(error: BaseException) -> bool:

@@ -24,7 +24,11 @@ def of_project(session: Session, project: int) -> dict[int, Fingerprint]:
     query = (
         select(FingerprintRow.checkpoint_id, FingerprintRow.hashes, FingerprintRow.sketch)
         .join(CheckpointRow, CheckpointRow.id == FingerprintRow.checkpoint_id)
-        .where(CheckpointRow.project_id == project, CheckpointRow.state == State.READY)
+        .where(
+            CheckpointRow.project_id == project,
+            CheckpointRow.state == State.READY,
+            CheckpointRow.deleted.is_(None),
+        )
         .order_by(FingerprintRow.checkpoint_id)
     )
     return {row.checkpoint_id: Fingerprint(row.hashes, row.sketch) for row in session.execute(query)}
@@ -38,6 +42,7 @@ def missing(session: Session, *, most: int) -> Sequence[int]:
     )
     query = select(CheckpointRow.id).where(
         CheckpointRow.state == State.READY,
+        CheckpointRow.deleted.is_(None),
         CheckpointRow.file_hash.is_not(None),
         CheckpointRow.id.not_in(has),
         CheckpointRow.id.not_in(tried),

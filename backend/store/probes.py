@@ -3,28 +3,30 @@
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from kinscape.backend.contracts.problems import NotFound
+from kinscape.backend.store import deletion
 from kinscape.backend.store.pages import EVERYTHING, Listed, Window, listed
 from kinscape.backend.store.tables import ProbeRow
 
 
 def get(session: Session, id: int) -> ProbeRow:
     """The probe set of this number."""
-    row = session.get(ProbeRow, id)
-    if row is None:
-        raise NotFound(f"There is no probe set {id}.")
-    return row
+    return deletion.there(session.get(ProbeRow, id), ProbeRow, id)
 
 
-def of_project(session: Session, project_id: int, window: Window = EVERYTHING) -> Listed[ProbeRow]:
-    """Probe sets of a project, newest first."""
-    query = select(ProbeRow).where(ProbeRow.project_id == project_id)
+def of_project(
+    session: Session, project_id: int, window: Window = EVERYTHING, *, are_deleted: bool = False
+) -> Listed[ProbeRow]:
+    """Probe sets of a project, or its deleted ones, newest first."""
+    query = select(ProbeRow).where(
+        ProbeRow.project_id == project_id, deletion.marked(ProbeRow, are_deleted=are_deleted)
+    )
     return listed(session, query, ProbeRow.id, window)
 
 
 def named(session: Session, project_id: int, name: str) -> ProbeRow | None:
     """The probe set of this name in a project, if there is one."""
-    return session.scalar(select(ProbeRow).where(ProbeRow.project_id == project_id, ProbeRow.name == name))
+    query = select(ProbeRow).where(ProbeRow.project_id == project_id, ProbeRow.name == name, ProbeRow.deleted.is_(None))
+    return session.scalar(query)
 
 
 def names(session: Session, ids: set[int]) -> dict[int, str]:

@@ -1,16 +1,19 @@
 """Projects: reading and writing rows."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from kinscape.backend.contracts.problems import Conflict, NotFound
+from kinscape.backend.contracts.problems import Conflict
+from kinscape.backend.store import deletion
 from kinscape.backend.store.pages import EVERYTHING, Listed, Window, listed
 from kinscape.backend.store.tables import CheckpointRow, ComparisonRow, ProjectRow
 
 
 def add(session: Session, name: str) -> ProjectRow:
     """A new project; its name must be free."""
-    if session.scalar(select(ProjectRow.id).where(ProjectRow.name == name)):
+    if named(session, name) is not None:
         raise Conflict(f"A project named {name!r} exists already; open it or choose another name.")
     row = ProjectRow(name=name)
     session.add(row)
@@ -21,8 +24,7 @@ def add(session: Session, name: str) -> ProjectRow:
 def rename(session: Session, id: int, name: str) -> ProjectRow:
     """A project under another name, which must be free."""
     row = get(session, id)
-    other = session.scalar(select(ProjectRow.id).where(ProjectRow.name == name))
-    if other not in (None, id):
+    if named(session, name) not in (None, row):
         raise Conflict(f"A project named {name!r} exists already; choose another name.")
     row.name = name
     session.flush()
@@ -31,10 +33,12 @@ def rename(session: Session, id: int, name: str) -> ProjectRow:
 
 def get(session: Session, id: int) -> ProjectRow:
     """The project of this number."""
-    row = session.get(ProjectRow, id)
-    if row is None:
-        raise NotFound(f"There is no project {id}.")
-    return row
+    return deletion.there(session.get(ProjectRow, id), ProjectRow, id)
+
+
+def named(session: Session, name: str) -> ProjectRow | None:
+    """The project of this name, if there is one."""
+    return session.scalar(select(ProjectRow).where(ProjectRow.name == name, ProjectRow.deleted.is_(None)))
 
 
 def lock(session: Session, id: int) -> None:
@@ -42,18 +46,35 @@ def lock(session: Session, id: int) -> None:
     session.execute(select(ProjectRow.id).where(ProjectRow.id == id).with_for_update())
 
 
-def all_with_counts(session: Session, window: Window = EVERYTHING) -> Listed[tuple[ProjectRow, int, int]]:
-    """Projects with how many checkpoints and comparisons they hold, newest first."""
-    checkpoints = select(func.count()).where(CheckpointRow.project_id == ProjectRow.id).scalar_subquery()
-    comparisons = (
+def all_with_counts(
+    session: Session, window: Window = EVERYTHING, *, are_deleted: bool = False
+) -> Listed[tuple[ProjectRow, int, int]]:
+    """Projects, or the deleted ones, with how many checkpoints and comparisons they hold, newest first.
+
+    Those of a deleted project are what comes back with it.
+    """
+    checkpoints, comparisons = (
         select(func.count())
-        .where(ComparisonRow.project_id == ProjectRow.id, ComparisonRow.deleted.is_(None))
+        .where(kind.project_id == ProjectRow.id, kind.deleted.is_not_distinct_from(ProjectRow.deleted))
         .scalar_subquery()
+        for kind in (CheckpointRow, ComparisonRow)
     )
-    return listed(session, select(ProjectRow, checkpoints, comparisons), ProjectRow.id, window)
+    query = select(ProjectRow, checkpoints, comparisons).where(deletion.marked(ProjectRow, are_deleted=are_deleted))
+    return listed(session, query, ProjectRow.id, window)
 
 
 def names(session: Session, ids: set[int]) -> dict[int, str]:
     """Names of projects by number."""
     query = select(ProjectRow.id, ProjectRow.name).where(ProjectRow.id.in_(ids))
     return {row.id: row.name for row in session.execute(query)}
+
+
+def newest_comparisons(session: Session, ids: Sequence[int]) -> dict[int, ComparisonRow]:
+    """The comparison that was asked for last, by project; deleted ones do not count."""
+    query = (
+        select(ComparisonRow)
+        .where(ComparisonRow.project_id.in_(ids), ComparisonRow.deleted.is_(None))
+        .distinct(ComparisonRow.project_id)
+        .order_by(ComparisonRow.project_id, ComparisonRow.id.desc())
+    )
+    return {row.project_id: row for row in session.scalars(query)}

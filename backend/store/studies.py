@@ -4,23 +4,26 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from kinscape.backend.contracts.problems import NotFound
+from kinscape.backend.store import projects
 from kinscape.backend.store.pages import EVERYTHING, Listed, Window, listed
 from kinscape.backend.store.tables import StudyRow
 
 
 def get(session: Session, id: int) -> StudyRow:
     """The study of this number."""
-    return _there(session.get(StudyRow, id), id)
+    return _there(session, session.get(StudyRow, id), id)
 
 
 def locked(session: Session, id: int) -> StudyRow:
     """The study of this number, held until the transaction ends."""
-    return _there(session.scalar(select(StudyRow).where(StudyRow.id == id).with_for_update()), id)
+    return _there(session, session.scalar(select(StudyRow).where(StudyRow.id == id).with_for_update()), id)
 
 
-def _there(row: StudyRow | None, id: int) -> StudyRow:
+def _there(session: Session, row: StudyRow | None, id: int) -> StudyRow:
     if row is None:
         raise NotFound(f"There is no study {id}.")
+    # It is there as long as its project is.
+    projects.get(session, row.project_id)
     return row
 
 

@@ -44,23 +44,32 @@ class Key:
     created: Mapped[dt.datetime] = mapped_column(server_default=func.now())
 
 
+class Deletable(Key):
+    """What a user may delete, and restore for some days."""
+
+    deleted: Mapped[dt.datetime | None] = mapped_column(index=True)
+
+
 EMPTY = text("'{}'::jsonb")
 NOTHING = text("'[]'::jsonb")
+# Names are free again when what had them was deleted.
+THERE = text("deleted is null")
 
 
-class ProjectRow(Key, Base):
+class ProjectRow(Deletable, Base):
     """A project."""
 
     __tablename__ = "projects"
-    name: Mapped[str] = mapped_column(unique=True)
+    __table_args__ = (Index("uq_projects_name", "name", unique=True, postgresql_where=THERE),)
+    name: Mapped[str]
 
 
-class CheckpointRow(Key, Base):
+class CheckpointRow(Deletable, Base):
     """A checkpoint: weights, architecture, lineage."""
 
     __tablename__ = "checkpoints"
     __table_args__ = (
-        UniqueConstraint("project_id", "name"),
+        Index("uq_checkpoints_project_id", "project_id", "name", unique=True, postgresql_where=THERE),
         # Not unique: two runs share their start.
         Index("ix_checkpoints_content", "project_id", "content_hash", "architecture_hash"),
     )
@@ -105,11 +114,11 @@ class FingerprintRow(Base):
     sketch: Mapped[bytes]
 
 
-class ProbeRow(Key, Base):
+class ProbeRow(Deletable, Base):
     """A probe set."""
 
     __tablename__ = "probes"
-    __table_args__ = (UniqueConstraint("project_id", "name"),)
+    __table_args__ = (Index("uq_probes_project_id", "project_id", "name", unique=True, postgresql_where=THERE),)
     project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"), index=True)
     name: Mapped[str]
     role: Mapped[ProbeRole] = mapped_column(EnumText(ProbeRole))
@@ -136,7 +145,7 @@ class UploadRow(Key, Base):
     finished_id: Mapped[int | None]
 
 
-class ComparisonRow(Key, Base):
+class ComparisonRow(Deletable, Base):
     """A comparison: what was asked, and how far it is."""
 
     __tablename__ = "comparisons"
@@ -151,7 +160,6 @@ class ComparisonRow(Key, Base):
     version: Mapped[int] = mapped_column(server_default="0")
     finished: Mapped[dt.datetime | None]
     notes: Mapped[str] = mapped_column(server_default="")
-    deleted: Mapped[dt.datetime | None] = mapped_column(index=True)
 
 
 class StudyRow(Key, Base):

@@ -154,6 +154,12 @@ def _confirm(project: Project, checkpoint: Checkpoint, proposal: int) -> None:
     project.confirm(checkpoint, architecture=chosen.architecture, arguments=chosen.arguments)
 
 
+def _undo(checkpoint: Checkpoint) -> Any:
+    """What was done, and the way back."""
+    button = html.Button("Undo", id={"undo-checkpoint": checkpoint.id}, className="button small")
+    return html.Div([html.Span(f"{checkpoint.name} was deleted."), button], className="bar", role="status")
+
+
 def register(app: Dash, access: Access) -> None:
     """Showing the selected checkpoint, changing it, making others from it."""
     operations.register(app, access)
@@ -204,4 +210,4 @@ def register(app: Dash, access: Access) -> None:
                 checkpoint.edit(**changes(checkpoint, **named))
         except ClientError as error:
             return no_update, trouble(str(error))
-        return (before or 0) + 1, None
+        return (before or 0) + 1, _undo(checkpoint) if ctx.triggered_id == "checkpoint-delete" else None

@@ -6,15 +6,14 @@ import dash_ag_grid as dag
 import dash_mantine_components as dmc
 from dash import Dash, Input, Output, State, dcc, html
 
-from kinscape.backend.contracts import uploads
 from kinscape.backend.contracts.checkpoints import Checkpoint
 from kinscape.backend.contracts.probes import Probe
 from kinscape.backend.contracts.words import counted
 from kinscape.client import ClientError, Project
 from kinscape.frontend.access import Access
 from kinscape.frontend.components.frame import link
-from kinscape.frontend.components.words import kind_badge, nothing, state_badge, trouble
-from kinscape.frontend.pages import checkpoint_panel
+from kinscape.frontend.components.words import nothing, trouble
+from kinscape.frontend.pages import checkpoint_panel, probe_sets
 from kinscape.frontend.pages.filtered import count, passing
 from kinscape.frontend.wiring import on
 
@@ -30,7 +29,12 @@ COLUMNS = [
         "width": 115,
         "valueFormatter": {"function": "params.value ? d3.format(',')(params.value) : ''"},
     },
-    {"field": "accuracy", "type": "rightAligned", "width": 100},
+    {
+        "field": "accuracy",
+        "type": "rightAligned",
+        "width": 100,
+        "valueFormatter": {"function": "params.value == null ? '' : d3.format('.3f')(params.value)"},
+    },
     {"field": "state", "width": 115},
     {"field": "reason", "headerName": "Note", "minWidth": 160, "flex": 2, "tooltipField": "reason"},
 ]
@@ -113,24 +117,32 @@ def page(project: Project, wanted: str = "") -> Any:
             html.Div(_table(rows, wanted) if rows else _empty(), id="library-body"),
             html.Div(id="library-selected"),
             html.Div(id="checkpoint-trouble"),
-            html.H2("Probe sets"),
-            html.Div(probe_list(probes), id="probe-list"),
-            html.Div(
-                [
-                    dmc.Button("Add scikit-learn's digits", id="add-digits", size="xs", variant="default"),
-                    html.Span(
-                        "or drop arrays, a table, IDX files or packed class folders of images anywhere on this page",
-                        className="quiet",
-                    ),
-                    html.Div(id="digits-trouble"),
-                ],
-                className="bar",
-            ),
+            *_probe_sets(probes),
+            html.Div(probe_sets.deleted(project), id="library-deleted"),
         ],
         className="library",
         id="drop-target",
         **{"data-project": str(project.id)},
     )
+
+
+def _probe_sets(probes: list[Probe]) -> list[Any]:
+    return [
+        html.H2("Probe sets"),
+        html.Div(probe_sets.listed(probes), id="probe-list"),
+        html.Div(id="probe-trouble"),
+        html.Div(
+            [
+                dmc.Button("Add scikit-learn's digits", id="add-digits", size="xs", variant="default"),
+                html.Span(
+                    "or drop arrays, a table, IDX files or packed class folders of images anywhere on this page",
+                    className="quiet",
+                ),
+                html.Div(id="digits-trouble"),
+            ],
+            className="bar",
+        ),
+    ]
 
 
 def told(project: Project) -> Any:
@@ -171,34 +183,6 @@ def _empty() -> Any:
     )
 
 
-def probe_list(probes: list[Probe]) -> Any:
-    """Probe sets with what was found in them."""
-    if not probes:
-        return html.P("No probe sets yet: a comparison evaluates every model on the samples of one.", className="quiet")
-    items = []
-    for p in probes:
-        shape = "×".join(str(s) for s in p.shape)
-        text = f"{p.samples} samples of {shape}, {p.classes} classes" if p.state is uploads.State.READY else p.reason
-        extras = [p.reason] if p.reason and p.state is uploads.State.READY else []
-        if p.duplicates:
-            extras.append(f"{p.duplicates} duplicates")
-        if p.constant_features:
-            extras.append(f"{p.constant_features} constant features")
-        items.append(
-            html.Div(
-                [
-                    html.Strong(p.name),
-                    kind_badge(p.role),
-                    state_badge(p.state.value),
-                    html.Span(text),
-                    html.Span(", ".join(extras), className="quiet"),
-                ],
-                className="probe",
-            )
-        )
-    return html.Div(items)
-
-
 def register(app: Dash, access: Access) -> None:
     """Filtering, showing what was uploaded, and adding the digits."""
 
@@ -218,6 +202,7 @@ def register(app: Dash, access: Access) -> None:
     _register_uploads(app, access)
     _register_digits(app, access)
     checkpoint_panel.register(app, access)
+    probe_sets.register(app, access)
 
 
 def _register_uploads(app: Dash, access: Access) -> None:
@@ -228,17 +213,19 @@ def _register_uploads(app: Dash, access: Access) -> None:
         Output("library-rows", "data"),
         Output("library-count", "children"),
         Output("library-told", "children"),
+        Output("library-deleted", "children"),
         Input("library-changed", "data"),
         State("address", "pathname"),
         State("library-filter", "value"),
         prevent_initial_call=True,
     )
-    def changed(_: int, path: str, wanted: str | None) -> tuple[Any, Any, Any, str, Any]:
+    def changed(_: int, path: str, wanted: str | None) -> tuple[Any, ...]:
         project = access.client(path).project_numbered(int(path.split("/")[2]))
         checkpoints, probes = project.checkpoints(), project.probes()
         rows = [row_of(c) for c in checkpoints]
         size = f"{len(checkpoints)} checkpoints, {len(probes)} probe sets"
-        return (_table(rows, wanted) if rows else _empty()), probe_list(probes), rows, size, told(project)
+        table = _table(rows, wanted) if rows else _empty()
+        return table, probe_sets.listed(probes), rows, size, told(project), probe_sets.deleted(project)
 
 
 def _register_digits(app: Dash, access: Access) -> None:

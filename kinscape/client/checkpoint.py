@@ -62,5 +62,17 @@ class Checkpoint(contract.Checkpoint):
         return Checkpoint.of(self._http, self._http.request("PATCH", f"/checkpoints/{self.id}", json=sent).json())
 
     def delete(self) -> None:
-        """Remove it, unless a comparison shows it."""
-        self._http.request("DELETE", f"/checkpoints/{self.id}")
+        """Delete it, unless a comparison shows it; for seven days it can be restored."""
+        self._http.delete(f"/checkpoints/{self.id}")
+
+    def restore(self) -> "Checkpoint":
+        """Bring it back after it was deleted."""
+        return Checkpoint.of(self._http, self._http.post(f"/checkpoints/{self.id}/restore"))
+
+    def replace(self, by: "Checkpoint | int") -> "Checkpoint":
+        """Let another checkpoint of the project take its name, group, tags and relatives, and delete it.
+
+        Where comparisons show it, it stays under another name, so that their numbers stay what they are.
+        """
+        number = by if isinstance(by, int) else by.id
+        return Checkpoint.of(self._http, self._http.post(f"/checkpoints/{self.id}/replace", json={"by": number}))

@@ -7,6 +7,7 @@ from typing import Any, Self
 import httpx
 
 from kinscape.backend.contracts.cards import ArchitectureCard, Card
+from kinscape.backend.contracts.housekeeping import Reclaimed
 from kinscape.backend.contracts.studies import TemplateCard
 from kinscape.client.comparison import Comparison
 from kinscape.client.http import ClientError, Http
@@ -48,6 +49,19 @@ class Client:
     def projects(self) -> list[Project]:
         """All projects, newest first."""
         return [Project(self._http, p) for p in self._http.every("/projects")]
+
+    def deleted_projects(self) -> list[Project]:
+        """Projects that were deleted and can be restored, newest first."""
+        return [Project(self._http, p) for p in self._http.every("/projects?deleted=true")]
+
+    def restore_project(self, project: int) -> Project:
+        """Bring the deleted project of this number back, with all that went with it."""
+        return Project(self._http, self._http.post(f"/projects/{project}/restore"))
+
+    def collect(self, *, is_trial: bool = False) -> Reclaimed:
+        """Remove files, rows and cache of the server that nothing needs any more, or count them alone."""
+        query = "?dry_run=true" if is_trial else ""
+        return Reclaimed.model_validate(self._http.post(f"/housekeeping/collect{query}"))
 
     def project(self, name: str) -> Project:
         """The project of this name."""

@@ -57,11 +57,20 @@ class Project:
         """Its name."""
         return self._data.name
 
+    @property
+    def details(self) -> ProjectData:
+        """Everything that the server says of it."""
+        return self._data
+
     def rename(self, name: str) -> None:
         """Give the project another name."""
         self._data = ProjectData.model_validate(
             self._http.request("PATCH", f"/projects/{self.id}", json={"name": name}).json()
         )
+
+    def delete(self) -> None:
+        """Delete the project with all that is in it; for seven days it can be restored."""
+        self._http.delete(f"/projects/{self.id}")
 
     def upload_checkpoint(
         self, path: str | Path, *, name: str | None = None, wait: bool = True, **description: Any
@@ -160,6 +169,10 @@ class Project:
         """All checkpoints, newest first."""
         return [Checkpoint.of(self._http, c) for c in self._http.every(f"/projects/{self.id}/checkpoints")]
 
+    def deleted_checkpoints(self) -> list[Checkpoint]:
+        """Checkpoints that were deleted and can be restored, newest first."""
+        return [Checkpoint.of(self._http, c) for c in self._http.every(f"/projects/{self.id}/checkpoints?deleted=true")]
+
     def repeats(self) -> Repeats:
         """Equal files, shared tensors, and steps of runs that are not what their names say."""
         return Repeats.model_validate(self._http.get(f"/projects/{self.id}/repeats"))
@@ -167,6 +180,28 @@ class Project:
     def probes(self) -> list[Probe]:
         """All probe sets, newest first."""
         return [Probe.model_validate(p) for p in self._http.every(f"/projects/{self.id}/probes")]
+
+    def restore_checkpoint(self, number: int) -> Checkpoint:
+        """Bring the deleted checkpoint of this number back."""
+        return Checkpoint.of(self._http, self._http.post(f"/checkpoints/{number}/restore"))
+
+    def deleted_probes(self) -> list[Probe]:
+        """Probe sets that were deleted and can be restored, newest first."""
+        return [Probe.model_validate(p) for p in self._http.every(f"/projects/{self.id}/probes?deleted=true")]
+
+    def edit_probe(self, probe: Probe | int | str, **changes: str) -> Probe:
+        """A probe set with another name or role; it is given by value, number or name."""
+        number = self._numbers([probe], self.probes, "probe set")[0]
+        return Probe.model_validate(self._http.request("PATCH", f"/probes/{number}", json=changes).json())
+
+    def delete_probe(self, probe: Probe | int | str) -> None:
+        """Delete a probe set about which nothing asks; for seven days it can be restored."""
+        self._http.delete(f"/probes/{self._numbers([probe], self.probes, 'probe set')[0]}")
+
+    def restore_probe(self, probe: Probe | int | str) -> Probe:
+        """Bring a deleted probe set back."""
+        number = self._numbers([probe], self.deleted_probes, "deleted probe set")[0]
+        return Probe.model_validate(self._http.post(f"/probes/{number}/restore"))
 
     def comparisons(self) -> list[Comparison]:
         """All comparisons, newest first."""

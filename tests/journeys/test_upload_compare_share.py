@@ -109,7 +109,7 @@ def test_from_files_to_a_link_that_a_colleague_opens(
     expect(guest.locator("#share-open")).to_have_count(0)
     expect(guest.locator(".comparison-head")).to_contain_text("read only")
 
-    page.locator("text=Revoke").first.click()
+    page.get_by_role("button", name="Revoke").first.click()
     expect(page.locator("#share-list")).to_contain_text("revoked")
     guest.locator("#tabs").get_by_text("Map").click()
     expect(guest.locator("[data-room='head']")).to_contain_text("does not open anything any longer")

@@ -2,9 +2,9 @@
 
 from fastapi import APIRouter, Response
 
-from kinscape.backend.actions import checkpoints, derivations, repeats
-from kinscape.backend.api.parts import Paged, RowId, Transaction
-from kinscape.backend.contracts.checkpoints import Checkpoint, CheckpointChange, VerificationRequest
+from kinscape.backend.actions import checkpoints, derivations, removal, repeats
+from kinscape.backend.api.parts import Deleted, Paged, RowId, Transaction
+from kinscape.backend.contracts.checkpoints import Checkpoint, CheckpointChange, Replacement, VerificationRequest
 from kinscape.backend.contracts.fingerprints import Repeats
 from kinscape.backend.contracts.operations import DerivationRequest
 
@@ -12,9 +12,9 @@ router = APIRouter(tags=["library"])
 
 
 @router.get("/projects/{project}/checkpoints")
-def of_project(session: Transaction, page: Paged, project: RowId) -> list[Checkpoint]:
-    """Checkpoints of a project, newest first."""
-    return page.of(checkpoints.of_project(session, project, page.window))
+def of_project(session: Transaction, page: Paged, project: RowId, *, deleted: Deleted = False) -> list[Checkpoint]:
+    """Checkpoints of a project, newest first; with ``deleted``, those that can be restored."""
+    return page.of(checkpoints.of_project(session, project, page.window, are_deleted=deleted))
 
 
 @router.get("/projects/{project}/repeats")
@@ -55,6 +55,18 @@ def verify(session: Transaction, checkpoint: RowId, wanted: VerificationRequest)
 
 @router.delete("/checkpoints/{checkpoint}", status_code=204)
 def delete(session: Transaction, checkpoint: RowId) -> Response:
-    """Remove a checkpoint that no comparison shows."""
-    checkpoints.delete(session, checkpoint)
+    """Delete a checkpoint that no comparison shows; for seven days it can be restored."""
+    removal.delete_checkpoint(session, checkpoint)
     return Response(status_code=204)
+
+
+@router.post("/checkpoints/{checkpoint}/restore")
+def restore(session: Transaction, checkpoint: RowId) -> Checkpoint:
+    """Bring a deleted checkpoint back."""
+    return removal.restore_checkpoint(session, checkpoint)
+
+
+@router.post("/checkpoints/{checkpoint}/replace")
+def replace(session: Transaction, checkpoint: RowId, wanted: Replacement) -> Checkpoint:
+    """Let another checkpoint take its name, description and relatives."""
+    return removal.replace(session, checkpoint, by=wanted.by)

@@ -5,12 +5,12 @@ import json
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
 from kinscape.backend.actions import comparisons, shares
-from kinscape.backend.api.parts import Opened, Paged, RowId, Transaction, WebParts, parts_of
+from kinscape.backend.api.parts import Deleted, Opened, Paged, RowId, Transaction, WebParts, parts_of
 from kinscape.backend.contracts.comparisons import (
     Comparison,
     ComparisonChange,
@@ -33,9 +33,6 @@ class Addition(BaseModel):
     """Checkpoints to add to a comparison."""
 
     checkpoints: Annotated[list[Id], Field(min_length=1, max_length=1000)]
-
-
-Deleted = Annotated[bool, Query(description="Those that were deleted and can be restored.")]
 
 
 def _trace(request: Request) -> str:

@@ -29,7 +29,7 @@ def test_a_reference_of_a_comparison_stays(project: Project, networks: list[Path
     probe = project.upload_probe(probe_file)
     measure = {"slug": "negative-transfer", "references": [control.id]}
     project.compare(checkpoints=[a, b], measures=[measure], probe=probe).wait(timeout_s=60)
-    with pytest.raises(ClientError, match="1 comparisons show this checkpoint"):
+    with pytest.raises(ClientError, match="1 comparison shows this checkpoint"):
         control.delete()
 
 

@@ -1,0 +1,178 @@
+"""Deleting projects, checkpoints and probe sets, bringing them back, and putting one checkpoint in another's place."""
+
+import datetime as dt
+from collections.abc import Sequence
+
+from sqlalchemy.orm import Session
+
+from kinscape.backend.actions import checkpoints as seen
+from kinscape.backend.actions import comparisons as asking
+from kinscape.backend.actions import projects as rooms
+from kinscape.backend.actions.probes import described as described_probe
+from kinscape.backend.actions.uploads import short
+from kinscape.backend.contracts.checkpoints import Checkpoint
+from kinscape.backend.contracts.comparisons import ComparisonState
+from kinscape.backend.contracts.probes import Probe, ProbeChange
+from kinscape.backend.contracts.problems import Conflict, Unprocessable
+from kinscape.backend.contracts.projects import Project
+from kinscape.backend.contracts.uploads import State
+from kinscape.backend.contracts.words import counted, listed
+from kinscape.backend.store import checkpoints, comparisons, deletion, jobs, probes, projects
+from kinscape.backend.store.tables import CheckpointRow, ProbeRow, ProjectRow
+
+# A sentence names no more of them.
+MOST_NAMES = 4
+
+
+def _some(names: Sequence[str]) -> str:
+    return listed([short(name) for name in names], most=MOST_NAMES)
+
+
+def delete_checkpoint(session: Session, id: int) -> None:
+    """Put a checkpoint away on which nothing depends.
+
+    Raises:
+        Conflict: a comparison shows it or refers to it, or another checkpoint descends from it.
+    """
+    row = _held(session, id)
+    used = checkpoints.comparisons_with(session, row)
+    if used:
+        what = counted(len(used), "comparisons")
+        raise Conflict(
+            f"{what} {'shows' if len(used) == 1 else 'show'} this checkpoint ({_some(used)}); it stays as long as "
+            f"{'it does' if len(used) == 1 else 'they do'}."
+        )
+    others = checkpoints.dependants(session, row)
+    if others:
+        raise Conflict(
+            f"{_some(others)} name this checkpoint as parent, initial weights or teacher; delete them first."
+        )
+    jobs.cancel_inspections(session, id)
+    deletion.put_away(session, row)
+
+
+def _held(session: Session, id: int) -> CheckpointRow:
+    """A checkpoint, while nobody else asks or deletes in its project."""
+    # Whoever asks for a comparison holds the project as well: it sees the checkpoint, or that it is gone.
+    projects.lock(session, checkpoints.get(session, id).project_id)
+    session.expire_all()
+    return checkpoints.get(session, id)
+
+
+def restore_checkpoint(session: Session, id: int) -> Checkpoint:
+    """Bring a deleted checkpoint back.
+
+    Raises:
+        Conflict: another one has its name now, or a relative that it names is deleted.
+    """
+    row = deletion.deleted(session, CheckpointRow, id)
+    projects.get(session, row.project_id)
+    gone = [
+        other.name
+        for i in (row.parent_id, row.init_of_id, row.teacher_id)
+        if i is not None and (other := session.get(CheckpointRow, i)) is not None and other.deleted is not None
+    ]
+    if gone:
+        raise Conflict(f"{short(row.name)} comes from {_some(gone)}, deleted as well: restore that first.")
+    deletion.bring_back(session, CheckpointRow, id)
+    return seen.get(session, id)
+
+
+def replace(session: Session, id: int, *, by: int) -> Checkpoint:
+    """Let a ready checkpoint take name, description and relatives of another one of the project.
+
+    The other one is deleted; where comparisons show it, it stays under another name, and so do their numbers.
+    """
+    row = _held(session, id)
+    new = checkpoints.get(session, by)
+    if new.project_id != row.project_id or new.id == row.id:
+        raise Unprocessable("A checkpoint is replaced by another one of the same project.")
+    if new.state is not State.READY:
+        raise Conflict(f"{short(new.name)} is {new.state}, not ready.")
+    if row.id in (new.parent_id, new.init_of_id, new.teacher_id):
+        raise Unprocessable(f"{short(new.name)} comes from {short(row.name)}, so it cannot stand in its place.")
+    name = row.name
+    if checkpoints.comparisons_with(session, row):
+        row.name = _free_name(session, row, f"{name} (until {dt.datetime.now(dt.UTC):%Y-%m-%d})")
+        session.flush()
+    else:
+        jobs.cancel_inspections(session, id)
+        deletion.put_away(session, row)
+    checkpoints.hand_over_relatives(session, row, new)
+    for field in ("group_name", "tags", "parent_id", "init_of_id", "teacher_id", "root_id", "run", "step"):
+        setattr(new, field, getattr(row, field))
+    new.name = name
+    session.flush()
+    return seen.get(session, new.id)
+
+
+def _free_name(session: Session, row: CheckpointRow, wanted: str) -> str:
+    name, k = wanted, 1
+    while checkpoints.named(session, row.project_id, name) is not None:
+        k += 1
+        name = f"{wanted} {k}"
+    return name
+
+
+def change_probe(session: Session, id: int, wanted: ProbeChange) -> Probe:
+    """Rename a probe set, or give it another role while nothing asks about it."""
+    row = probes.get(session, id)
+    if wanted.name is not None and wanted.name != row.name:
+        if probes.named(session, row.project_id, wanted.name):
+            raise Conflict(f"A probe set named {short(wanted.name)} exists already; choose another name.")
+        row.name = wanted.name
+    if wanted.role is not None and wanted.role is not row.role:
+        used = deletion.users_of_probe(session, row)
+        if used:
+            raise Conflict(f"{_some(used)} asked about these samples as {row.role}; the role stays as long as they do.")
+        row.role = wanted.role
+    session.flush()
+    return described_probe(row)
+
+
+def delete_probe(session: Session, id: int) -> None:
+    """Put a probe set away about which nothing asks.
+
+    Raises:
+        Conflict: a comparison or a study asks about it.
+    """
+    projects.lock(session, probes.get(session, id).project_id)
+    session.expire_all()
+    row = probes.get(session, id)
+    used = deletion.users_of_probe(session, row)
+    if used:
+        raise Conflict(f"{_some(used)} asked about this probe set; it stays as long as they do.")
+    deletion.put_away(session, row)
+
+
+def restore_probe(session: Session, id: int) -> Probe:
+    """Bring a deleted probe set back.
+
+    Raises:
+        Conflict: another one has its name now.
+    """
+    projects.get(session, deletion.deleted(session, ProbeRow, id).project_id)
+    deletion.bring_back(session, ProbeRow, id)
+    return described_probe(probes.get(session, id))
+
+
+def delete_project(session: Session, id: int) -> None:
+    """Put a project away with all that is in it: links close, what is being computed is cancelled."""
+    projects.lock(session, projects.get(session, id).id)
+    for row in comparisons.of_project(session, id).rows:
+        if row.state is ComparisonState.RUNNING:
+            asking.cancel(session, row.id)
+    deletion.put_away_all_of(session, projects.get(session, id))
+
+
+def restore_project(session: Session, id: int) -> Project:
+    """Bring a deleted project back, with all that went with it.
+
+    Raises:
+        Conflict: another one has its name now.
+    """
+    row = deletion.deleted(session, ProjectRow, id)
+    if projects.named(session, row.name) is not None:
+        raise Conflict(f"A project named {short(row.name)} exists now: rename that one first.")
+    deletion.bring_back_all_of(session, row)
+    return rooms.get(session, id)

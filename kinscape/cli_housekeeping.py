@@ -1,0 +1,103 @@
+"""Verbs for looking after things: projects, `kinscape delete`, `kinscape gc`."""
+
+import argparse
+from collections.abc import Callable
+
+from kinscape.client import Client, ClientError, Project
+
+VERBS = ("project", "delete", "gc")
+MEBIBYTE = 1 << 20
+
+
+def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """The grammar of these verbs."""
+    project = verbs.add_parser("project", help="projects").add_subparsers(dest="what", required=True)
+    project.add_parser("create", help="make a project").add_argument("name")
+    shown = project.add_parser("list", help="list projects")
+    shown.add_argument("--deleted", action="store_true", help="those that were deleted and can be restored")
+    renamed = project.add_parser("rename", help="give a project another name")
+    renamed.add_argument("name")
+    renamed.add_argument("new")
+    project.add_parser("delete", help="delete a project with all that is in it").add_argument("name")
+    project.add_parser("restore", help="bring a deleted project back").add_argument("name")
+    delete = verbs.add_parser("delete", help="delete a checkpoint that no comparison shows, or a probe set")
+    delete.add_argument("name")
+    delete.add_argument("--project", required=True)
+    delete.add_argument("--probe", action="store_true", help="the name is that of a probe set")
+    delete.add_argument("--undo", action="store_true", help="bring it back: possible for seven days")
+    collected = verbs.add_parser("gc", help="remove files, rows and cache of the server that nothing needs any more")
+    collected.add_argument("--dry-run", action="store_true", help="count alone")
+
+
+def talk(client: Client, given: argparse.Namespace) -> int:
+    """Carry out one of these verbs."""
+    if given.verb == "gc":
+        return _collect(client, given)
+    if given.verb == "delete":
+        return _delete(client.project(given.project), given)
+    return PROJECT[given.what](client, given)
+
+
+def _create(client: Client, given: argparse.Namespace) -> int:
+    print(f"project {client.create_project(given.name).id}")
+    return 0
+
+
+def _list(client: Client, given: argparse.Namespace) -> int:
+    for project in client.deleted_projects() if given.deleted else client.projects():
+        print(f"{project.id}\t{project.name}")
+    return 0
+
+
+def _rename(client: Client, given: argparse.Namespace) -> int:
+    client.project(given.name).rename(given.new)
+    return 0
+
+
+def _delete_project(client: Client, given: argparse.Namespace) -> int:
+    client.project(given.name).delete()
+    print(f"{given.name} is deleted; for seven days: kinscape project restore {given.name!r}")
+    return 0
+
+
+def _restore_project(client: Client, given: argparse.Namespace) -> int:
+    found = [p for p in client.deleted_projects() if p.name == given.name]
+    if not found:
+        raise ClientError(f"There is no deleted project named {given.name!r}.")
+    # Several may have been deleted one after the other: the last one is meant.
+    print(f"project {client.restore_project(found[0].id).id}")
+    return 0
+
+
+PROJECT: dict[str, Callable[[Client, argparse.Namespace], int]] = {
+    "create": _create,
+    "list": _list,
+    "rename": _rename,
+    "delete": _delete_project,
+    "restore": _restore_project,
+}
+
+
+def _delete(project: Project, given: argparse.Namespace) -> int:
+    if given.probe:
+        (project.restore_probe if given.undo else project.delete_probe)(given.name)
+        return 0
+    there = project.deleted_checkpoints() if given.undo else project.checkpoints()
+    found = [c for c in there if c.name == given.name]
+    if not found:
+        what = "deleted checkpoint" if given.undo else "checkpoint"
+        raise ClientError(f"There is no {what} named {given.name!r} in {project.name}.")
+    if given.undo:
+        found[0].restore()
+    else:
+        found[0].delete()
+    return 0
+
+
+def _collect(client: Client, given: argparse.Namespace) -> int:
+    found = client.collect(is_trial=given.dry_run)
+    verb = "would be removed" if found.is_trial else "removed"
+    print(f"{found.files} files ({found.file_bytes / MEBIBYTE:.1f} MiB) that nothing refers to {verb}")
+    print(f"{found.cached} cached outputs and features ({found.cached_bytes / MEBIBYTE:.1f} MiB) {verb}")
+    print(f"{found.deleted} things deleted long ago, {found.jobs} finished jobs, {found.questions} questions {verb}")
+    return 0

@@ -1,0 +1,131 @@
+"""What was deleted comes back whole, names are free meanwhile, and what depends on a thing is said before it goes."""
+
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+
+from kinscape.client import Client, ClientError, Project
+from tests.conftest import Server
+
+
+def test_a_checkpoint_comes_back_with_its_relatives(project: Project, networks: list[Path]) -> None:
+    first = project.upload_checkpoint(networks[0], name="first", group="a", tags={"seed": "0"})
+    child = project.upload_checkpoint(networks[1], name="child", parent="first")
+    child.delete()
+    first.delete()
+    assert project.checkpoints() == []
+    assert [c.name for c in project.deleted_checkpoints()] == ["child", "first"]
+    with pytest.raises(ClientError, match=rf"Checkpoint {first.id} was deleted; within 7 days"):
+        project.checkpoint(first.id)
+    with pytest.raises(ClientError, match="'child' comes from 'first', deleted as well: restore that first"):
+        child.restore()
+    back = first.restore()
+    assert (back.group, back.tags) == ("a", {"seed": "0"})
+    assert child.restore().parent == "first"
+    with pytest.raises(ClientError, match="There is no deleted checkpoint"):
+        first.restore()
+
+
+def test_a_name_is_free_while_what_had_it_is_deleted(project: Project, networks: list[Path]) -> None:
+    first = project.upload_checkpoint(networks[0], name="net")
+    first.delete()
+    again = project.upload_checkpoint(networks[0], name="net")
+    assert again.id != first.id
+    with pytest.raises(ClientError, match="A checkpoint named 'net' exists now: rename that one first"):
+        first.restore()
+    again.edit(name="other")
+    assert first.restore().name == "net"
+
+
+def test_a_probe_set_is_renamed_deleted_and_restored(
+    project: Project, networks: list[Path], probe_file: Path, client: Client
+) -> None:
+    probe = project.upload_probe(probe_file, name="p")
+    assert project.edit_probe("p", name="q", role="shifted").role == "shifted"
+    a, b = (project.upload_checkpoint(path) for path in networks[:2])
+    comparison = project.compare(checkpoints=[a, b], probe="q", measures=["disagreement"], name="mine").wait()
+    for refused in (lambda: project.delete_probe("q"), lambda: project.edit_probe("q", role="train")):
+        with pytest.raises(ClientError, match="'mine' asked about"):
+            refused()
+    client.delete_comparison(comparison.id)
+    project.delete_probe("q")
+    assert project.probes() == []
+    with pytest.raises(ClientError, match=f"Probe set {probe.id} was deleted"):
+        project.compare(checkpoints=[a, b], probe=probe, measures=["disagreement"])
+    a.delete()
+    # What a comparison shows comes back with it.
+    assert client.restore_comparison(comparison.id).matrix("disagreement").values[0, 1] >= 0
+    assert [p.name for p in project.probes()] == ["q"]
+    assert {c.name for c in project.checkpoints()} == {a.name, b.name}
+
+
+def test_a_project_goes_and_comes_back_with_all_that_is_in_it(
+    server: Server, project: Project, networks: list[Path], probe_file: Path, client: Client
+) -> None:
+    gone_before, a, b, c = (project.upload_checkpoint(path) for path in networks[:4])
+    gone_before.delete()
+    probe = project.upload_probe(probe_file)
+    comparison = project.compare(checkpoints=[a, b, c], probe=probe, measures=["disagreement"]).wait()
+    before = comparison.matrix("disagreement")
+    link = comparison.share()
+    study = project.study("seeds", roles={"seeds": [a, b, c]}, probe=probe)
+    project.delete()
+    assert project.name not in [p.name for p in client.projects()]
+    for path in (
+        f"/projects/{project.id}",
+        f"/projects/{project.id}/checkpoints",
+        f"/comparisons/{comparison.id}",
+        f"/checkpoints/{a.id}",
+        f"/probes/{probe.id}",
+        f"/studies/{study.id}",
+    ):
+        answer = httpx.get(f"{server.url}/api/v1{path}")
+        assert answer.status_code == 404, path
+        assert "deleted" in answer.json()["detail"]
+    assert httpx.get(link.url).status_code == 404
+    with pytest.raises(ClientError, match="was deleted"):
+        project.upload_checkpoint(networks[4])
+    same = client.create_project(project.name)
+    with pytest.raises(ClientError, match="exists now: rename that one first"):
+        client.restore_project(project.id)
+    same.rename(f"{project.name} two")
+    assert client.restore_project(project.id).name == project.name
+    assert {one.name for one in project.checkpoints()} == {a.name, b.name, c.name}
+    assert [one.name for one in project.deleted_checkpoints()] == [gone_before.name]
+    assert np.array_equal(client.comparison(comparison.id).matrix("disagreement").values, before.values, equal_nan=True)
+    assert httpx.get(link.url).status_code == 303
+
+
+def test_a_running_comparison_ends_with_its_project(
+    project: Project, networks: list[Path], probe_file: Path, client: Client
+) -> None:
+    models = [project.upload_checkpoint(path) for path in networks]
+    probe = project.upload_probe(probe_file)
+    comparison = project.compare(checkpoints=models, probe=probe, measures=["hessian-trace", "disagreement"])
+    project.delete()
+    client.restore_project(project.id)
+    assert client.comparison(comparison.id).status in ("cancelled", "done")
+
+
+def test_a_checkpoint_takes_the_place_of_another(project: Project, networks: list[Path], probe_file: Path) -> None:
+    old = project.upload_checkpoint(networks[0], name="net", group="g", tags={"seed": "3"})
+    child = project.upload_checkpoint(networks[1], name="child", parent="net")
+    new = project.upload_checkpoint(networks[2], name="net (new)")
+    now = old.replace(new)
+    assert (now.id, now.name, now.group, now.tags) == (new.id, "net", "g", {"seed": "3"})
+    assert project.checkpoint(child.id).root == "net"
+    assert [c.id for c in project.deleted_checkpoints()] == [old.id]
+    # One that a comparison shows stays, with its numbers, under another name.
+    probe = project.upload_probe(probe_file)
+    project.compare(checkpoints=[now, child], probe=probe, measures=["disagreement"]).wait()
+    third = project.upload_checkpoint(networks[3], name="third")
+    now.replace(third)
+    names = {c.id: c.name for c in project.checkpoints()}
+    assert names[third.id] == "net"
+    assert names[new.id].startswith("net (until 20")
+    with pytest.raises(ClientError, match="'child' comes from 'net'"):
+        project.checkpoint(third.id).replace(child)
+    with pytest.raises(ClientError, match="another one of the same project"):
+        third.replace(third)
