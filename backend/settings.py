@@ -30,6 +30,8 @@ class WebSettings(StoreSettings):
     token: SecretStr = Field(default=SecretStr(""), description="Owner token; needed beyond loopback.")
     largest_upload_bytes: int = Field(default=8 << 30, ge=1, description="Largest file that is taken.")
     keep_free_bytes: int = Field(default=1 << 30, ge=0, description="Disk space that uploads leave free.")
+    quota_bytes: int = Field(default=0, ge=0, description="Checkpoints that all projects may hold; 0 for any.")
+    project_quota_bytes: int = Field(default=0, ge=0, description="Checkpoints that one project may hold; 0 for any.")
     cache_disk_bytes: int = Field(
         default=20 << 30, ge=0, description="Outputs and features that workers keep on disk; the oldest beyond go."
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kinscape import cli_housekeeping, cli_import, cli_studies
+from kinscape import cli_housekeeping, cli_import, cli_studies, cli_upkeep
 from kinscape.backend.contracts.comparisons import ComparisonState
 from kinscape.backend.contracts.probes import Layout, Scale
 from kinscape.backend.contracts.uploads import State
@@ -39,6 +39,7 @@ def parser() -> argparse.ArgumentParser:
     cli_studies.add(verbs)
     cli_import.add(verbs)
     cli_housekeeping.add(verbs)
+    cli_upkeep.add(verbs, DATA)
     return top
 
 
@@ -333,6 +334,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from kinscape.demo.running import run
 
             return run(given.url, given.token, given.study)
+        if given.verb in cli_upkeep.VERBS:
+            return cli_upkeep.act(given, DATA)
         if given.verb in cli_studies.OFFLINE:
             return cli_studies.verify(given)
         return talk(given)

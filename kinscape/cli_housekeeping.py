@@ -1,11 +1,11 @@
-"""Verbs for looking after things: projects, `kinscape delete`, `kinscape gc`."""
+"""Verbs for looking after things: projects, `kinscape delete`, `kinscape gc`, `kinscape changes`."""
 
 import argparse
 from collections.abc import Callable
 
 from kinscape.client import Client, ClientError, Project
 
-VERBS = ("project", "delete", "gc")
+VERBS = ("project", "delete", "gc", "changes")
 MEBIBYTE = 1 << 20
 
 
@@ -25,6 +25,8 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     delete.add_argument("--project", required=True)
     delete.add_argument("--probe", action="store_true", help="the name is that of a probe set")
     delete.add_argument("--undo", action="store_true", help="bring it back: possible for seven days")
+    changes = verbs.add_parser("changes", help="say who changed what on the server, newest first")
+    changes.add_argument("--most", type=int, default=50, metavar="N", help="lines (default 50)")
     collected = verbs.add_parser("gc", help="remove files, rows and cache of the server that nothing needs any more")
     collected.add_argument("--dry-run", action="store_true", help="count alone")
 
@@ -33,6 +35,10 @@ def talk(client: Client, given: argparse.Namespace) -> int:
     """Carry out one of these verbs."""
     if given.verb == "gc":
         return _collect(client, given)
+    if given.verb == "changes":
+        for e in client.changes()[: given.most]:
+            print(f"{e.created:%Y-%m-%d %H:%M:%S}  {e.client:15}  {e.action:24}  {e.path}  {e.name}")
+        return 0
     if given.verb == "delete":
         return _delete(client.project(given.project), given)
     return PROJECT[given.what](client, given)

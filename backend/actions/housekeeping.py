@@ -1,10 +1,11 @@
-"""Tidying up: files, rows and cache that nothing needs any more."""
+"""Tidying up what nothing needs any more, and who changed what."""
 
 from sqlalchemy.orm import Session
 
-from kinscape.backend.contracts.housekeeping import Reclaimed
-from kinscape.backend.store import deletion, leftovers
+from kinscape.backend.contracts.housekeeping import Event, Reclaimed
+from kinscape.backend.store import deletion, events, leftovers
 from kinscape.backend.store.files import Files
+from kinscape.backend.store.pages import EVERYTHING, Listed, Window
 
 
 def collect(session: Session, files: Files, *, cache_bytes: int, is_trial: bool = False) -> Reclaimed:
@@ -19,6 +20,7 @@ def collect(session: Session, files: Files, *, cache_bytes: int, is_trial: bool 
         "jobs": leftovers.forget_jobs(session),
         "questions": leftovers.forget_questions(session),
     }
+    events.forget(session)
     session.flush()
     stray = files.stray(needed=leftovers.needed_files(session), uploads=leftovers.open_uploads(session))
     old = files.beyond(cache_bytes)
@@ -32,4 +34,11 @@ def collect(session: Session, files: Files, *, cache_bytes: int, is_trial: bool 
         cached=len(cached),
         cached_bytes=sum(cached),
         **rows,
+    )
+
+
+def changes(session: Session, window: Window = EVERYTHING) -> Listed[Event]:
+    """Who changed what, newest first."""
+    return events.every(session, window).made(
+        lambda rows: [Event.model_validate(row, from_attributes=True) for row in rows]
     )

@@ -22,6 +22,7 @@ from kinscape.backend.contracts.problems import (
     Conflict,
     FileRefused,
     NoRoom,
+    OverQuota,
     Problem,
     TooLarge,
     Unprocessable,
@@ -58,6 +59,8 @@ class UploadLimits:
 
     largest_bytes: int
     keep_free_bytes: int
+    quota_bytes: int = 0
+    project_quota_bytes: int = 0
 
 
 def metadata_of(header: str) -> dict[str, str]:
@@ -87,6 +90,8 @@ def start(
         most = limits.largest_bytes / 2**30
         raise TooLarge(f"The file has {size_bytes / 2**30:.2f} GiB; this server takes up to {most:.2f} GiB.")
     _check_room(session, files, limits, size_bytes)
+    _check_quota(session, size_bytes, limits.quota_bytes, project=None)
+    _check_quota(session, size_bytes, limits.project_quota_bytes, project=project)
     description = _description(session, files, project, kind, metadata.get("description", "{}"))
     return uploads.add(
         session,
@@ -110,6 +115,22 @@ def _check_room(session: Session, files: Files, limits: UploadLimits, size_bytes
             needed_bytes=size_bytes,
             free_bytes=max(0, free),
         )
+
+
+def _check_quota(session: Session, size_bytes: int, quota: int, *, project: int | None) -> None:
+    """Refuse a file that goes beyond what may be held, uploads under way counted; whoever asks holds the count."""
+    if not quota:
+        return
+    held = uploads.held_bytes(session, project)
+    if held + size_bytes <= quota:
+        return
+    whose = "All projects hold" if project is None else "This project holds"
+    raise OverQuota(
+        f"{whose} {held / 2**30:.2f} of {quota / 2**30:.2f} GiB; the file has {size_bytes / 2**30:.2f}. Delete what is "
+        "no longer needed, or ask the server's owner for more.",
+        quota_bytes=quota,
+        held_bytes=held,
+    )
 
 
 def _description(session: Session, files: Files, project: int, kind: UploadKind, text: str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from kinscape.backend.actions import housekeeping as tidying
 from kinscape.backend.actions import masks, repeats
 from kinscape.backend.actions import shares as links
 from kinscape.backend.actions import uploads as incoming
-from kinscape.backend.api import answers
+from kinscape.backend.api import answers, metrics
 from kinscape.backend.api.body_limit import BodyLimit
 from kinscape.backend.api.guard import Guard
 from kinscape.backend.api.masking import Masking
@@ -80,6 +80,7 @@ def create_app(parts: WebParts, *, stopped: Callable[[], None]) -> FastAPI:
         api.include_router(routes.router)
     app.include_router(api)
     app.include_router(shares.door)
+    app.include_router(metrics.router)
 
     @app.api_route("/api", methods=METHODS, include_in_schema=False)
     @app.api_route("/api/{rest:path}", methods=METHODS, include_in_schema=False)
@@ -90,6 +91,7 @@ def create_app(parts: WebParts, *, stopped: Callable[[], None]) -> FastAPI:
         raise HTTPException(404)
 
     app.add_middleware(GZipMiddleware, minimum_size=1000)
+    app.add_middleware(metrics.Counted)
     return app
 
 

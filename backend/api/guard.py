@@ -17,10 +17,12 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kinscape.backend.api.answers import plain_problem, problem_response
+from kinscape.backend.api.guesses import Guesses
 from kinscape.backend.contracts.shares import Share
 from kinscape.backend.settings import LOOPBACK, WebSettings
 
 OWNER_COOKIE = "kinscape_owner"
+SIGN_OUT = "/sign-out"
 SHARE_COOKIE = "kinscape_share"
 SHARE_HEADER = "kinscape-share"
 # The number of the link whose page asks: its browser holds the token in a cookie that no script can read.
@@ -68,6 +70,7 @@ class Guard:
         public = _host_of(settings.public_url)
         own = {f"{h}:{settings.port}" for h in ("127.0.0.1", "localhost", "[::1]", settings.host)}
         self.hosts = own | {public}
+        self._guesses = Guesses()
         self._lookups = ThreadPoolExecutor(LOOKUP_THREADS, thread_name_prefix="share-lookup")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -78,7 +81,7 @@ class Guard:
         refusal = self._refusal(scope)
         if refusal is None:
             principal = await self._principal(scope)
-            refusal = self._not_allowed(scope, principal)
+            refusal = self._too_many(scope, principal) or self._not_allowed(scope, principal)
             scope.setdefault("state", {})["principal"] = principal
         if refusal is None:
             await self.app(scope, receive, self._with_headers(scope, send))
@@ -117,6 +120,33 @@ class Guard:
             known = known or Principal(share)
         return known
 
+    def _too_many(self, scope: Scope, principal: Principal | None) -> Response | None:
+        """An answer to who guesses: a token that opens nothing, again and again. A right one is always let in."""
+        if principal is not None or scope["type"] != "http":
+            return None
+        headers, given = Headers(scope=scope), HTTPConnection(scope).query_params.get("token")
+        client = _client_of(scope)
+        is_link = scope["path"].startswith("/s/")
+        if is_link and not self._guesses.are_many(client):
+            # Whether it opens anything is seen by its route.
+            return None
+        if "authorization" in headers or (given is not None and not self._opens(given)):
+            self._guesses.note(client, "owner")
+        elif SHARE_HEADER in headers:
+            self._guesses.note(client, "link")
+        elif not is_link:
+            return None
+        if not self._guesses.are_many(client):
+            return None
+        answer = _problem(429, "Too many wrong tokens", "Wait a minute, then show the right token.")
+        answer.headers["Retry-After"] = "60"
+        return answer
+
+    def _opens(self, given: str) -> bool:
+        """Whether this is the owner's token."""
+        token = self.settings.token.get_secret_value()
+        return self.settings.needs_token and secrets.compare_digest(given.encode(), token.encode())
+
     def _is_owner(self, headers: Headers, cookies: dict[str, str]) -> bool:
         if not self.settings.needs_token:
             return self.settings.host in LOOPBACK
@@ -128,6 +158,10 @@ class Guard:
 
     def _not_allowed(self, scope: Scope, principal: Principal | None) -> Response | None:
         path = scope["path"]
+        if path == SIGN_OUT and scope["type"] == "http":
+            answer = HTMLResponse(_page("You are signed out of this browser."))
+            answer.delete_cookie(OWNER_COOKIE, httponly=True, samesite="lax")
+            return answer
         if scope["type"] == "http" and scope["method"] == "GET" and not path.startswith("/api/"):
             signed_in = self._sign_in(scope)
             if signed_in is not None:
@@ -153,7 +187,7 @@ class Guard:
         given = dict(query).get("token")
         if given is None or not self.settings.needs_token:
             return None
-        if not secrets.compare_digest(given.encode(), self.settings.token.get_secret_value().encode()):
+        if not self._opens(given):
             return HTMLResponse(SIGN_IN, 401)
         rest = urlencode([(k, v) for k, v in query if k != "token"])
         answer = RedirectResponse(scope["path"] + (f"?{rest}" if rest else ""), 303)
@@ -178,6 +212,8 @@ class Guard:
                 is_shared = scope["path"].startswith(("/s/", "/shared/"))
                 if is_shared:
                     headers["X-Robots-Tag"] = "noindex"
+                if scope["path"].startswith("/s/") and message["status"] == 404:
+                    self._guesses.note(_client_of(scope), "link")
                 # What a link shows ends with the link, in every cache on the way.
                 who = scope.get("state", {}).get("principal")
                 if is_shared or (who is not None and not who.is_owner and scope["path"].startswith("/api/")):
@@ -185,6 +221,11 @@ class Guard:
             await send(message)
 
         return safe
+
+
+def _client_of(scope: Scope) -> str:
+    client = scope.get("client")
+    return str(client[0]) if client else ""
 
 
 def link_tokens(cookies: Mapping[str, str], path: str) -> list[str]:

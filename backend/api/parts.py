@@ -10,9 +10,12 @@ from sqlalchemy.orm import Session
 from kinscape.backend.api.drawn import DrawnMatrices
 from kinscape.backend.queue import CeleryQueue
 from kinscape.backend.settings import WebSettings
+from kinscape.backend.store import events
 from kinscape.backend.store.database import Database
 from kinscape.backend.store.files import Files
 from kinscape.backend.store.pages import Listed, Window
+
+READING = ("GET", "HEAD", "OPTIONS")
 
 
 class Numbered(Protocol):
@@ -47,6 +50,20 @@ def transaction(request: Request) -> Iterator[Session]:
     """The transaction of a request: committed when its route returns, undone when it raises."""
     with parts_of(request).database.transaction() as session:
         yield session
+        if request.method not in READING:
+            _note(session, request)
+
+
+def _note(session: Session, request: Request) -> None:
+    """Write down what was changed; pieces of files, and what is only asked, change nothing."""
+    endpoint = request.scope.get("endpoint")
+    path = request.url.path
+    if endpoint is None or path.endswith("/plan") or (request.method == "PATCH" and "/uploads/" in path):
+        return
+    room = endpoint.__module__.rsplit(".", 1)[-1]
+    client = request.client.host if request.client else ""
+    numbers = {name: str(value) for name, value in request.path_params.items()}
+    events.note(session, client=client, action=f"{room}.{endpoint.__name__}", path=path, numbers=numbers)
 
 
 Opened = Annotated[WebParts, Depends(parts_of)]

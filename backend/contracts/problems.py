@@ -63,6 +63,13 @@ class TooLarge(Problem):
     title = "Too large"
 
 
+class OverQuota(Problem):
+    """The project, or all of them, would hold more than they may."""
+
+    status = 507
+    title = "Over quota"
+
+
 class NoRoom(Problem):
     """The disk of the server has no room for what is asked."""
 

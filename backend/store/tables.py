@@ -350,3 +350,14 @@ class ShareRow(Key, Base):
     may_export: Mapped[bool]
     masked: Mapped[bool] = mapped_column(server_default=text("false"))
     results_version: Mapped[int]
+
+
+class EventRow(Key, Base):
+    """A change that somebody made."""
+
+    __tablename__ = "events"
+    __table_args__ = (Index("ix_events_created", "created"),)
+    client: Mapped[str]
+    action: Mapped[str]
+    path: Mapped[str]
+    name: Mapped[str] = mapped_column(server_default="")

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from kinscape.backend.contracts.problems import NotFound
 from kinscape.backend.contracts.uploads import UploadKind
-from kinscape.backend.store.tables import UploadRow
+from kinscape.backend.store.tables import CheckpointRow, UploadRow
 
 # An upload that broke off can be resumed until the next day.
 LIFETIME = dt.timedelta(days=1)
@@ -38,6 +38,16 @@ def promised_bytes(session: Session) -> int:
     session.execute(select(func.pg_advisory_xact_lock(PROMISES)))
     rest = func.coalesce(func.sum(UploadRow.size_bytes - UploadRow.offset_bytes), 0)
     return int(session.scalar(select(rest).where(UploadRow.finished_id.is_(None))) or 0)
+
+
+def held_bytes(session: Session, project: int | None) -> int:
+    """Bytes of the checkpoints that are there, and of uploads under way; of one project, or of all."""
+    there = select(func.sum(CheckpointRow.size_bytes)).where(CheckpointRow.deleted.is_(None))
+    coming = select(func.sum(UploadRow.size_bytes)).where(UploadRow.finished_id.is_(None))
+    if project is not None:
+        there = there.where(CheckpointRow.project_id == project)
+        coming = coming.where(UploadRow.project_id == project)
+    return int(session.scalar(there) or 0) + int(session.scalar(coming) or 0)
 
 
 def get(session: Session, token: str) -> UploadRow:

@@ -7,7 +7,7 @@ from typing import Any, Self
 import httpx
 
 from kinscape.backend.contracts.cards import ArchitectureCard, Card
-from kinscape.backend.contracts.housekeeping import Reclaimed
+from kinscape.backend.contracts.housekeeping import Event, Reclaimed
 from kinscape.backend.contracts.studies import TemplateCard
 from kinscape.client.comparison import Comparison
 from kinscape.client.http import ClientError, Http
@@ -62,6 +62,10 @@ class Client:
         """Remove files, rows and cache of the server that nothing needs any more, or count them alone."""
         query = "?dry_run=true" if is_trial else ""
         return Reclaimed.model_validate(self._http.post(f"/housekeeping/collect{query}"))
+
+    def changes(self) -> list[Event]:
+        """Who changed what on this server, newest first."""
+        return [Event.model_validate(e) for e in self._http.every("/housekeeping/events")]
 
     def project(self, name: str) -> Project:
         """The project of this name."""

@@ -1,6 +1,7 @@
 """Child programs: started from the main thread, watched, started again, stopped in order."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -8,6 +9,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+# More than anybody reads, and less than a disk minds.
+LONGEST_LOG = 32 << 20
 CHILD_EXEC = Path(__file__).with_name("childexec.py")
 
 
@@ -50,6 +53,15 @@ class Child:
                 cwd="/",
                 start_new_session=True,
             )
+
+    def rotate_log(self) -> None:
+        """Begin a log anew that has become too long; what it held stays beside it, once.
+
+        The program goes on writing to the same file, at its end, wherever that is.
+        """
+        if self.log.is_file() and self.log.stat().st_size > LONGEST_LOG:
+            shutil.copyfile(self.log, self.log.with_suffix(".log.1"))
+            os.truncate(self.log, 0)
 
     def is_running(self) -> bool:
         """Whether the program is there; a dead one is reaped."""

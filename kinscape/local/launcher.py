@@ -33,6 +33,7 @@ READY_S = 120
 TOO_OFTEN = 8
 # A piece of Postgres' log, twice: with less it cannot start.
 ROOM_TO_START_BYTES = 32 << 20
+ROTATE_EVERY_S = 60
 # More processes than this wait for the same memory bandwidth.
 MOST_WORKERS = 4
 # torch and scipy take 0.4 GiB, a batch of forward passes and its matrices up to 2.5 GiB.
@@ -142,6 +143,7 @@ class Launcher:
 
     def watch(self, *, each_second: Callable[[], None] | None = None) -> int:
         """Start dead children again until a signal comes; the exit status."""
+        rotated = time.monotonic()
         while not self._stopping:
             for child in self.children:
                 if not child.is_running() and not self._stopping:
@@ -156,6 +158,10 @@ class Launcher:
                     child.start()
                     if child.name == "redis":
                         self._renew_workers()
+            if time.monotonic() - rotated > ROTATE_EVERY_S:
+                rotated = time.monotonic()
+                for child in self.children:
+                    child.rotate_log()
             if each_second is not None:
                 each_second()
             time.sleep(0.25)

@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 
 from kinscape.backend.actions import housekeeping
-from kinscape.backend.api.parts import Transaction, parts_of
-from kinscape.backend.contracts.housekeeping import Reclaimed
+from kinscape.backend.api.parts import Paged, Transaction, parts_of
+from kinscape.backend.contracts.housekeeping import Event, Reclaimed
 
 router = APIRouter(tags=["housekeeping"])
 Trial = Annotated[bool, Query(description="Count what would be removed, and remove nothing.")]
@@ -20,3 +20,9 @@ def collect(session: Transaction, request: Request, *, dry_run: Trial = False) -
     if dry_run:
         session.rollback()
     return found
+
+
+@router.get("/housekeeping/events")
+def changes(session: Transaction, page: Paged) -> list[Event]:
+    """Who changed what, newest first: made, shared, revoked, deleted, restored."""
+    return page.of(housekeeping.changes(session, page.window))

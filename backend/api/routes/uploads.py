@@ -83,7 +83,12 @@ def create(
     upload = uploads.start(
         session,
         parts.files,
-        uploads.UploadLimits(parts.settings.largest_upload_bytes, parts.settings.keep_free_bytes),
+        uploads.UploadLimits(
+            parts.settings.largest_upload_bytes,
+            parts.settings.keep_free_bytes,
+            parts.settings.quota_bytes,
+            parts.settings.project_quota_bytes,
+        ),
         project=project,
         size_bytes=upload_length,
         metadata=uploads.metadata_of(upload_metadata),

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect as open_socket
 
@@ -111,6 +112,33 @@ def test_the_printed_address_signs_the_owner_in(guarded: Server) -> None:
         assert "token" not in answer.headers["location"]
         assert browser.get("/").status_code == 200
         assert browser.get("/api/v1/projects").json()[0]["name"] == "guarded"
+
+
+def test_signing_out_ends_it_in_this_browser(guarded: Server) -> None:
+    with httpx.Client(base_url=guarded.url, follow_redirects=False) as browser:
+        browser.get("/", params={"token": TOKEN})
+        assert browser.get("/").status_code == 200
+        assert "signed out" in browser.get("/sign-out").text
+        assert browser.get("/").status_code == 401
+
+
+def test_numbers_for_prometheus_need_the_token(guarded: Server, link: tuple[int, int, str]) -> None:
+    assert httpx.get(f"{guarded.url}/metrics").status_code == 401
+    answer = httpx.get(f"{guarded.url}/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
+    assert answer.headers["content-type"].startswith("text/plain")
+    found = {f.name: f for f in text_string_to_metric_families(answer.text)}
+    jobs = {(s.labels["kind"], s.labels["state"]): s.value for s in found["kinscape_jobs"].samples}
+    assert jobs["inspect-checkpoint", "done"] >= 3
+    assert sum(s.value for s in found["kinscape_workers"].samples) >= 1
+    assert {s.labels["kind"]: s.value for s in found["kinscape_things"].samples}["checkpoints"] >= 3
+    assert any(s.labels["measure"] == "disagreement" for s in found["kinscape_measure_seconds"].samples)
+    assert found["kinscape_stored_bytes"].samples[0].value > 0
+    routes = {s.labels["route"] for s in found["kinscape_requests"].samples}
+    assert "checkpoints.get" in routes
+    # Addresses of links are secrets.
+    token = link[2].rsplit("/", 1)[1]
+    httpx.get(f"{guarded.url}/s/{token}")
+    assert token not in httpx.get(f"{guarded.url}/metrics", headers={"Authorization": f"Bearer {TOKEN}"}).text
 
 
 def test_a_link_opens_its_own_comparison_and_nothing_else(guarded: Server, link: tuple[int, int, str]) -> None:
@@ -224,3 +252,16 @@ def test_the_token_on_disk_is_its_owners_alone(guarded: Server) -> None:
 def test_an_origin_that_is_no_address_is_foreign(server: Server, origin: str) -> None:
     answer = httpx.post(f"{server.url}/api/v1/projects", json={"name": "x"}, headers={"Origin": origin})
     assert answer.status_code == 403
+
+
+def test_who_guesses_waits_and_the_owner_does_not(guarded: Server, link: tuple[int, int, str]) -> None:
+    with httpx.Client(base_url=guarded.url) as guesser:
+        wrong = [{"Authorization": f"Bearer {k}"} for k in range(310)]
+        codes = {guesser.get("/api/v1/projects", headers=headers).status_code for headers in wrong}
+        assert codes == {401, 429}
+        last = guesser.get("/s/wrong")
+        assert (last.status_code, last.headers["retry-after"]) == (429, "60")
+        assert guesser.get("/api/v1/projects", headers={"Authorization": f"Bearer {TOKEN}"}).status_code == 200
+    log = (guarded.data / "logs" / "web.log").read_text()
+    assert log.count("guard.many_wrong_tokens") == 1
+    assert log.count("guard.wrong_token ") == 1

@@ -1,0 +1,1 @@
+"""Looking after an installation from its own machine: backups, restoring, and what is wrong with it."""
