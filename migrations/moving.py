@@ -4,6 +4,7 @@ from importlib.resources import files
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
 
@@ -25,8 +26,17 @@ def head() -> str:
     return found
 
 
+def _is_before(target: str, current: str | None) -> bool:
+    """Whether a migration lies before another; they are numbered."""
+    return target == "base" or (target.isdecimal() and current is not None and target < current)
+
+
 def migrate(url: str, *, to: str = "head") -> None:
-    """Bring a database to a migration, one program at a time."""
+    """Bring a database to a migration, one program at a time.
+
+    Args:
+        to: its number, ``head`` for the newest, or ``base`` for none.
+    """
     engine = create_engine(url)
     try:
         with engine.connect() as connection:
@@ -34,10 +44,10 @@ def migrate(url: str, *, to: str = "head") -> None:
             connection.commit()
             config = _config(url)
             config.attributes["connection"] = connection
-            if to in ("head", "+1") or not to.startswith(("-", "base")):
-                command.upgrade(config, to)
-            else:
+            if _is_before(to, MigrationContext.configure(connection).get_current_revision()):
                 command.downgrade(config, to)
+            else:
+                command.upgrade(config, to)
             connection.commit()
             connection.execute(text("select pg_advisory_unlock(:key)"), {"key": LOCK})
             connection.commit()

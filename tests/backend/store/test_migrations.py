@@ -172,7 +172,7 @@ def test_a_filled_database_keeps_every_number_up_and_down(database: str) -> None
         a, b = matrices.missing(session, 1, np.array([1, 1, 2, 3]), np.array([2, 3, 3, 4]))
         assert list(zip(a.tolist(), b.tolist(), strict=True)) == [(3, 4)]
     engine.dispose()
-    migrate(database, to="-9")
+    migrate(database, to="0002")
     assert run(database, select) == before
     for old, (new,) in zip(packed, run(database, replicates), strict=True):
         assert np.allclose(np.frombuffer(old or b""), np.frombuffer(new or b""), atol=1e-9)
@@ -193,7 +193,7 @@ def test_equal_weights_have_one_checkpoint_again_on_the_way_back(database: str) 
         "insert into checkpoints (project_id, name, state, content_hash, architecture_hash) "
         "select 1, 'n' || i, 'ready', 'same', case when i < 4 then 'net' else '' end from generate_series(1, 5) i",
     )
-    migrate(database, to="-7")
+    migrate(database, to="0004")
     states = [tuple(row) for row in run(database, "select name, state from checkpoints order by id")]
     assert states == [("n1", "ready"), ("n2", "refused"), ("n3", "refused"), ("n4", "ready"), ("n5", "refused")]
     migrate(database)
@@ -204,7 +204,7 @@ def test_equal_weights_have_one_checkpoint_again_on_the_way_back(database: str) 
 
 def test_cards_of_another_wording_wait_for_a_worker(database: str) -> None:
     migrate(database)
-    migrate(database, to="-8")
+    migrate(database, to="0003")
     run(database, """insert into cards values ('disagreement', '{"question": "Do they answer alike?"}')""")
     migrate(database)
     assert run(database, "select slug from cards") == []
@@ -223,7 +223,7 @@ def test_every_revision_has_a_way_back() -> None:
 
 
 def test_a_plan_before_any_worker_has_started_says_so(database: str) -> None:
-    migrate(database, to="-8")
+    migrate(database, to="0003")
     migrate(database)
     engine = create_engine(database)
     request = ComparisonCreate(checkpoints=[1, 2], probe=1, measures=["disagreement"])
@@ -241,7 +241,7 @@ def test_what_was_deleted_is_gone_on_the_way_back_and_the_rest_keeps_its_name(da
         "insert into comparisons (project_id, name, specification, specification_hash, state, notes, deleted) values "
         "(1, 'stays', '{}', 'a', 'done', 'noted', null), (1, 'goes', '{}', 'b', 'done', '', now())",
     )
-    migrate(database, to="-6")
+    migrate(database, to="0005")
     assert [tuple(row) for row in run(database, "select name from comparisons")] == [("stays",)]
     migrate(database)
     assert [tuple(r) for r in run(database, "select name, notes, deleted from comparisons")] == [("stays", "", None)]
@@ -259,7 +259,7 @@ def test_a_link_that_hid_names_opens_nothing_on_the_way_back(database: str) -> N
         "insert into shares (comparison_id, token_hash, view, expires, may_export, masked, results_version) values "
         "(1, 'x', '', now(), false, true, 1), (1, 'y', '', now(), false, false, 1)",
     )
-    migrate(database, to="-5")
+    migrate(database, to="0006")
     assert [tuple(r) for r in run(database, "select revoked is null from shares order by id")] == [(False,), (True,)]
     migrate(database)
     assert [tuple(r) for r in run(database, "select masked from shares order by id")] == [(False,), (False,)]
@@ -276,7 +276,7 @@ def test_a_study_is_lost_on_the_way_back_and_its_comparison_stays(database: str)
         "values (1, 'numbers', '{}', 'a', 'done')",
         "insert into studies (project_id, name, specification, comparison_id) values (1, 'question', '{}', 1)",
     )
-    migrate(database, to="-4")
+    migrate(database, to="0007")
     assert [tuple(r) for r in run(database, "select name from comparisons")] == [("numbers",)]
     migrate(database)
     assert run(database, "select name from studies") == []
@@ -296,7 +296,7 @@ def test_what_can_be_restored_is_gone_on_the_way_back_and_names_are_unique_again
     )
     with pytest.raises(IntegrityError):
         run(database, "insert into projects (name) values ('twice')")
-    migrate(database, to="-1")
+    migrate(database, to="0010")
     for table, kept in {"projects": (2,), "checkpoints": (2,), "probes": (1,)}.items():
         assert [tuple(r) for r in run(database, f"select id from {table}")] == [kept]
     with pytest.raises(IntegrityError):
