@@ -17,13 +17,15 @@ SCALES = ("fixed", "rank", "fit", "full")
 READINGS = ("raw", "above-chance", "against-seeds")
 CONTROLS = ("raw", "held")
 SURE = ("", "width", "fade")
-TEXTS = ("measure", "layer", "g", "h", "single", "outcome", "columns")
+TEXTS = ("measure", "layer", "g", "h", "single", "outcome", "columns", "strips")
 NUMBERS = ("a", "b", "c", "d")
 # What opens where an address names no view at all.
 FIRST = "summary"
 # An order by a column of single models is called after it.
 BY = "by:"
 LIST = re.compile(r"[0-9]+(,[0-9]+)*")
+BLOCK = re.compile(r"[0-9]+(,[0-9]+)*;[0-9]+(,[0-9]+)*")
+CUT = re.compile(r"[2-9]|[1-9][0-9]")
 WINDOW = re.compile(r"[0-9]+-[0-9]+,[0-9]+-[0-9]+")
 # A parameter of an address that is longer is not one of ours.
 LONGEST = 300
@@ -45,6 +47,9 @@ class View:
         columns: which measures of single models stand beside the matrix: a family, ``all``, ``none``, or the key ones.
         aside: checkpoints that are left out of the picture, as numbers with commas.
         zoom: rows and columns that are shown, as positions.
+        block: selected rows and columns, as numbers of checkpoints: ``1,2;3,4``.
+        cut: into how many clusters the dendrogram is cut.
+        strips: what colours the strips beside rows and columns: ``group``, ``none``, or names of tags with commas.
         a, b: selected checkpoints, 0 for both or the second for none.
         g, h: groups that are tested against one another.
         single, outcome: measures of single models: whose layers, or what against what.
@@ -62,6 +67,9 @@ class View:
     columns: str = ""
     aside: str = ""
     zoom: str = ""
+    block: str = ""
+    cut: str = ""
+    strips: str = ""
     a: int = 0
     b: int = 0
     c: int = 0
@@ -108,6 +116,10 @@ def _fits(key: str, value: str) -> bool:
         return value in ORDERS or (value.startswith(BY) and len(value) <= LONGEST)
     if key == "aside":
         return len(value) <= LONGEST_LIST and LIST.fullmatch(value) is not None
+    if key == "block":
+        return len(value) <= 2 * LONGEST_LIST and BLOCK.fullmatch(value) is not None
+    if key == "cut":
+        return CUT.fullmatch(value) is not None
     if key == "zoom":
         return len(value) <= LONGEST and WINDOW.fullmatch(value) is not None
     return key in TEXTS and len(value) <= LONGEST

@@ -11,16 +11,20 @@ from kinscape.backend.contracts.checkpoints import (
     Checkpoint,
     CheckpointChange,
     Level,
+    Tagging,
     Verdict,
     Verification,
     VerificationRequest,
 )
 from kinscape.backend.contracts.jobs import InspectCheckpoint, Verify
-from kinscape.backend.contracts.problems import Conflict, Unprocessable
+from kinscape.backend.contracts.problems import Conflict, NotFound, Unprocessable
 from kinscape.backend.contracts.uploads import State
 from kinscape.backend.store import checkpoints, comparisons, jobs, probes, projects
 from kinscape.backend.store.pages import EVERYTHING, Listed, Window
 from kinscape.backend.store.tables import CheckpointRow, ProbeRow
+
+# As many as a description of an upload may have.
+MOST_TAGS = 50
 
 
 def of_project(
@@ -65,6 +69,28 @@ def change(session: Session, id: int, wanted: CheckpointChange) -> Checkpoint:
         raise Unprocessable("Arguments need the architecture that they belong to.")
     session.flush()
     return described(session, [row])[0]
+
+
+def tag(session: Session, project: int, wanted: Tagging) -> list[Checkpoint]:
+    """Give many checkpoints of a project one tag, or take it away.
+
+    Raises:
+        NotFound: a number is not one of the project's checkpoints; then none is changed.
+    """
+    projects.get(session, project)
+    rows = checkpoints.by_ids(session, list(wanted.values))
+    there = {row.id for row in rows if row.project_id == project}
+    for number in wanted.values:
+        if number not in there:
+            raise NotFound(f"There is no checkpoint {number} in this project.")
+    for row in rows:
+        rest = {name: value for name, value in row.tags.items() if name != wanted.tag}
+        value = wanted.values[row.id]
+        row.tags = {**rest, wanted.tag: value} if value else rest
+        if len(row.tags) > MOST_TAGS:
+            raise Unprocessable(f"{short(row.name)} has {MOST_TAGS} tags already.")
+    session.flush()
+    return described(session, rows)
 
 
 def _confirm(session: Session, row: CheckpointRow, architecture: str, arguments: dict[str, Setting]) -> None:

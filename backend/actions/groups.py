@@ -1,5 +1,6 @@
 """Groups of checkpoints: within, between, and whether they differ beyond chance."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ from kinscape.backend.statistics import groups as statistics
 from kinscape.backend.statistics.jackknife import FEWEST_GROUPS, half_width
 from kinscape.backend.statistics.kinship import families_of
 from kinscape.backend.store import checkpoints
+from kinscape.backend.store.tables import CheckpointRow
 
 Floats = npt.NDArray[np.float64]
 # Two seeds have one pair, and one pair has no standard deviation.
@@ -80,11 +82,23 @@ def _check_pairwise(asked: AskedQuestion) -> None:
         raise Unprocessable(f"{asked.card.slug} is a signed difference: over both directions of pairs it cancels out.")
 
 
-def _lineages(session: Session, id: int, measure: str, layer: str | None) -> Lineages:
+def lineages_of(
+    session: Session,
+    id: int,
+    measure: str,
+    layer: str | None,
+    *,
+    label: Callable[[CheckpointRow], str] = lambda row: row.group_name,
+) -> Lineages:
+    """The numbers of one measure between families.
+
+    Args:
+        label: the group of a checkpoint.
+    """
     asked = measures.find(session, id, measure, layer=layer)
     _check_pairwise(asked)
     rows = checkpoints.by_ids(session, asked.ids)
-    places = [(row.group_name, family) for row, family in zip(rows, families_of(rows), strict=True)]
+    places = [(label(row), family) for row, family in zip(rows, families_of(rows), strict=True)]
     units = sorted(set(places))
     number = {unit: k for k, unit in enumerate(units)}
     unit_of = {row.id: number[place] for row, place in zip(rows, places, strict=True)}
@@ -113,17 +127,18 @@ def _means(values: Floats, which: Ints, count: int) -> Floats:
 
 def groups(session: Session, id: int, measure: str, *, layer: str | None) -> Groups:
     """Means within and between all groups, related models counted once."""
-    lineages = _lineages(session, id, measure, layer)
+    lineages = lineages_of(session, id, measure, layer)
     names = lineages.groups
     return Groups(
         measure=lineages.asked.name,
         layer=lineages.asked.question.layer_a or None,
         groups=names,
-        means=[_group_mean(lineages, a, b) for i, a in enumerate(names) for b in names[i:]],
+        means=[group_mean(lineages, a, b) for i, a in enumerate(names) for b in names[i:]],
     )
 
 
-def _group_mean(lineages: Lineages, a: str, b: str) -> GroupMean:
+def group_mean(lineages: Lineages, a: str, b: str) -> GroupMean:
+    """Mean within one group, or between two, with its intervals."""
     rows, columns = lineages.of_group(a), lineages.of_group(b)
     table = lineages.table(rows, columns)
     value = statistics.mean_within(table) if a == b else statistics.mean_between(table)
@@ -150,19 +165,35 @@ def contrast(session: Session, id: int, measure: str, *, layer: str | None, a: s
     The statistic is the mean over pairs within either group minus the mean over pairs between them;
     splits are counted as extreme in the direction in which groups are more alike within.
     """
-    lineages = _lineages(session, id, measure, layer)
-    _check_groups(lineages, a, b)
+    lineages = lineages_of(session, id, measure, layer)
+    for name in (a, b):
+        _check_group(name, lineages.groups)
+    return contrast_of(lineages, a, b)
+
+
+def contrast_of(lineages: Lineages, a: str, b: str, *, of_first: bool = False) -> Contrast:
+    """Within minus between two groups of families.
+
+    Args:
+        of_first: whether only the pairs within the first group count as within.
+
+    Raises:
+        Unprocessable: they cannot be told apart; the sentence says why.
+    """
+    _check_apart(lineages, a, b)
     # Draws and random splits depend on who comes first; the answer should not.
-    first, second = (lineages.of_group(name) for name in sorted((a, b)))
+    names = (a, b) if of_first else sorted((a, b))
+    first, second = (lineages.of_group(name) for name in names)
     both = np.concatenate([first, second])
     table = lineages.table(both, both)
-    difference = float(statistics.contrast(table, len(first)))
+    difference = statistics.excess(table, len(first)) if of_first else float(statistics.contrast(table, len(first)))
     if not np.isfinite(difference):
         raise Unprocessable("Too few of these pairs have a number.")
     between = statistics.mean_between(table[: len(first), len(first) :])
     sign = 1 if lineages.asked.card.higher_is_alike else -1
-    test = statistics.permutation_test(table, len(first), sign=sign)
-    interval = statistics.bootstrap_contrast(table, len(first))
+    test = statistics.permutation_test(table, len(first), sign=sign, of_first=of_first)
+    bootstrap = statistics.bootstrap_excess if of_first else statistics.bootstrap_contrast
+    interval = bootstrap(table, len(first))
     low, high = interval or (None, None)
     how = f"interval: bootstrap of models, {statistics.DRAWS} draws" if interval else "no interval: a group has too few"
     return Contrast(
@@ -182,19 +213,17 @@ def contrast(session: Session, id: int, measure: str, *, layer: str | None, a: s
     )
 
 
-def _check_groups(lineages: Lineages, a: str, b: str) -> None:
+def _check_apart(lineages: Lineages, a: str, b: str) -> None:
     """Refuse two groups that cannot be told apart."""
-    for name in (a, b):
-        _check_group(name, lineages.groups)
     if a == b:
         raise Unprocessable("Name two different groups.")
     if lineages.families(a) & lineages.families(b):
         raise Unprocessable(
-            "These groups share families: networks of both have one start, ancestor, teacher or run, so they are not "
+            "The two share families: networks of both have one start, ancestor, teacher or run, so they are not "
             "two independent samples. Compare them in pairs, by a study."
         )
     if min(len(lineages.families(name)) for name in (a, b)) < 2:
-        raise Unprocessable("Each group needs at least two models of different families.")
+        raise Unprocessable("Each of the two needs at least two models of different families.")
 
 
 def _check_group(name: str, known: list[str]) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from kinscape.backend.contracts.cards import Setting
-from kinscape.backend.contracts.projects import Id, Name, Number, Tags
+from kinscape.backend.contracts.projects import Id, Name, Number, TagName, Tags, TagValue
 from kinscape.backend.contracts.recordings import Recorded
 from kinscape.backend.contracts.uploads import State
 
@@ -110,6 +110,16 @@ class CheckpointChange(BaseModel):
     run: Annotated[str, Field(max_length=200)] | None = None
     step: Annotated[int, Field(ge=0, le=2**53)] | None = None
     metrics: Annotated[dict[str, Number], Field(max_length=100)] | None = None
+
+
+class Tagging(BaseModel):
+    """One tag of many checkpoints."""
+
+    model_config = ConfigDict(extra="forbid")
+    tag: TagName
+    values: Annotated[dict[Id, TagValue], Field(min_length=1, max_length=5000)] = Field(
+        description="Its value by number of the checkpoint; empty to take it away."
+    )
 
 
 class Replacement(BaseModel):

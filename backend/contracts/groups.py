@@ -1,5 +1,7 @@
 """Groups of checkpoints: how alike within, how alike between, and how sure."""
 
+import enum
+
 from pydantic import BaseModel, Field
 
 
@@ -46,6 +48,26 @@ class Contrast(BaseModel):
     roots_a: int
     roots_b: int
     method: str
+
+
+class BlockKind(enum.StrEnum):
+    """What a block of a matrix is about."""
+
+    WITHIN = "within"
+    BETWEEN = "between"
+    MIXED = "mixed"
+
+
+class Block(BaseModel):
+    """A block of a matrix: how alike its checkpoints are, and whether that is more than chance."""
+
+    measure: str
+    layer: str | None
+    kind: BlockKind = Field(description="Rows are columns, rows and columns are apart, or they share some.")
+    mean: GroupMean | None = Field(default=None, description="Over the pairs of the block, unless it is mixed.")
+    others: GroupMean | None = Field(default=None, description="Between a block within and all other checkpoints.")
+    test: Contrast | None = None
+    sentence: str = Field(default="", description="Why there is no test, or how to read it.")
 
 
 class Band(BaseModel):

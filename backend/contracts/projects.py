@@ -31,13 +31,9 @@ def _clean(text: str) -> str:
 
 Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_clean)]
 Id = Annotated[int, Field(ge=1, le=2**63 - 1)]
-Tags = Annotated[
-    dict[
-        Annotated[str, Field(min_length=1, max_length=60), AfterValidator(_clean)],
-        Annotated[str, Field(max_length=200)],
-    ],
-    Field(max_length=50),
-]
+TagName = Annotated[str, Field(min_length=1, max_length=60), AfterValidator(_clean)]
+TagValue = Annotated[str, Field(max_length=200)]
+Tags = Annotated[dict[TagName, TagValue], Field(max_length=50)]
 
 
 class ProjectCreate(BaseModel):

@@ -79,6 +79,12 @@ def contrast(table: Floats, first: int) -> Floats:
 
 def bootstrap_contrast(table: Floats, first: int) -> tuple[float, float] | None:
     """95 % interval of the contrast, over draws of models of either group; None for too few."""
+    drawn = _drawn_apart(table, first)
+    return None if drawn is None else _interval(_contrast(table, *drawn))
+
+
+def _drawn_apart(table: Floats, first: int) -> tuple[Floats, Floats] | None:
+    """Draws of the models of either group, ``(draws, models)`` each; None where one has too few."""
     if min(first, len(table) - first) < FEWEST_MODELS:
         return None
     generator = np.random.default_rng(SEED)
@@ -86,20 +92,35 @@ def bootstrap_contrast(table: Floats, first: int) -> tuple[float, float] | None:
     right = np.zeros_like(left)
     left[:, :first] = _draws(first, generator)
     right[:, first:] = _draws(len(table) - first, generator)
-    return _interval(_contrast(table, left, right))
+    return left, right
 
 
-def permutation_test(table: Floats, first: int, *, sign: int) -> Permutations:
+def excess(table: Floats, first: int) -> float:
+    """Mean within the first group minus mean between it and the others; NaN where one of them has no pair."""
+    left = np.zeros((1, len(table)))
+    left[:, :first] = 1
+    return float(_excess(table, left, 1 - left)[0])
+
+
+def bootstrap_excess(table: Floats, first: int) -> tuple[float, float] | None:
+    """95 % interval of the excess, over draws of models of the group and of the others; None for too few."""
+    drawn = _drawn_apart(table, first)
+    return None if drawn is None else _interval(_excess(table, *drawn))
+
+
+def permutation_test(table: Floats, first: int, *, sign: int, of_first: bool = False) -> Permutations:
     """Whether the contrast of two groups is larger than that of models split at random.
 
     Args:
         table: symmetric ``(models, models)``; the first group comes first.
         first: models of the first group.
         sign: 1 where larger values mean more alike, else -1.
+        of_first: whether the excess of the first group is tested instead: its own pairs against those with others.
     """
     models = len(table)
+    statistic = _excess if of_first else _contrast
     # Two groups of one size may change names without changing the split.
-    mirrored = 2 * first == models
+    mirrored = 2 * first == models and not of_first
     total = comb(models, first) // (2 if mirrored else 1)
     are_all = total <= MOST_SPLITS
     if are_all:
@@ -111,8 +132,8 @@ def permutation_test(table: Floats, first: int, *, sign: int) -> Permutations:
         left = np.zeros((MOST_SPLITS, models))
         left[:, :first] = 1
         left[1:] = generator.permuted(left[1:], axis=1)
-    values = sign * _contrast(table, left, 1 - left)
-    real = sign * float(contrast(table, first))
+    values = sign * statistic(table, left, 1 - left)
+    real = sign * (excess(table, first) if of_first else float(contrast(table, first)))
     return Permutations(float((values >= real - ROUNDING).mean()), len(left), are_all)
 
 
@@ -159,6 +180,12 @@ def _contrast(table: Floats, left: Floats, right: Floats) -> Floats:
     own = _without_own(table)
     within = [np.add(*both) for both in zip(_sums(own, left, left), _sums(own, right, right), strict=True)]
     return _ratio(within[0], within[1]) - _ratio(*_sums(own, left, right))
+
+
+def _excess(table: Floats, left: Floats, right: Floats) -> Floats:
+    """Mean over pairs within the first of two weighted groups minus mean between them, ``(draws,)``."""
+    own = _without_own(table)
+    return _ratio(*_sums(own, left, left)) - _ratio(*_sums(own, left, right))
 
 
 def _interval(drawn: Floats) -> tuple[float, float] | None:

@@ -3,10 +3,11 @@
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { API, queryOf } from "./api";
-import { FAMILIES } from "./drawn";
+import { FAMILIES } from "./families";
 import { saveFigure } from "./take_away";
 import { useStore } from "./hooks";
 import type { Store } from "./store";
+import { GROUP, tagNames, wantedStrips } from "./strips";
 import type { AskedMeasure } from "./types";
 import { BY, type View } from "./view";
 import { Named, ViewLink } from "./words";
@@ -33,6 +34,9 @@ const SURE: [string, string][] = [
   ["width", "Width below diagonal"],
   ["fade", "Fade the unsure"],
 ];
+const MOST_CLUSTERS = 12;
+/* Names of tags that fit under the settings. */
+const MOST_TAGS = 12;
 /* A longer list is searched. */
 const MANY = 12;
 
@@ -88,11 +92,13 @@ export function Choices() {
           )}
           {isMatrix && <Setting title="Colours" of="scale" names={SCALES} />}
           {tab.key === "matrix" && <Setting title="Certainty" of="sure" names={SURE} />}
+          {tab.key === "matrix" && <Setting title="Clusters" of="cut" names={cuts(store)} />}
           {tab.key === "matrix" && store.single.length > 0 && (
             <Setting title="Beside" of="columns" names={families(store)} />
           )}
         </div>
       )}
+      {isMatrix && <StripChoice />}
       <Layers />
       <Measures />
       <Exports />
@@ -103,6 +109,38 @@ export function Choices() {
 function families(store: Store): [string, string][] {
   const present = new Set(store.single.map((m) => store.cards.get(m.slug)?.family));
   return FAMILIES.filter(([key]) => ["", "all", "none"].includes(key) || present.has(key));
+}
+
+/* Into how many clusters the dendrogram may be cut. */
+function cuts(store: Store): [string, string][] {
+  const most = Math.min(MOST_CLUSTERS, (store.comparison?.checkpoints.length ?? 0) - 1);
+  const counts = Array.from({ length: Math.max(0, most - 1) }, (_, k) => String(k + 2));
+  const other = store.view.cut && !counts.includes(store.view.cut) ? [store.view.cut] : [];
+  return [["", "Not cut"], ...[...counts, ...other].map((count): [string, string] => [count, `Cut into ${count}`])];
+}
+
+/* What the strips beside rows and columns tell: the group, tags, several of them. */
+function StripChoice() {
+  const store = useStore();
+  const tags = tagNames([...store.checkpoints.values()]);
+  if (!tags.length) return null;
+  const shown = wantedStrips(store.view.strips);
+  const toggled = (name: string): string => {
+    const next = shown.includes(name) ? shown.filter((one) => one !== name) : [...shown, name];
+    const text = next.join(",");
+    return text === GROUP ? "" : text || "none";
+  };
+  return (
+    <Section title="Strips">
+      <div class="chips">
+        {[GROUP, ...tags].slice(0, MOST_TAGS).map((name) => (
+          <ViewLink className={shown.includes(name) ? "chip here" : "chip"} current={shown.includes(name)} to={{ strips: toggled(name) }}>
+            {name}
+          </ViewLink>
+        ))}
+      </div>
+    </Section>
+  );
 }
 
 export function orderTitle(store: Store): string {

@@ -2,9 +2,11 @@
 
 import type { Column, Matrix } from "./arrays";
 import { groupColours, offDiagonal, scaleOf, type Scale } from "./colour";
+import { clustersOf } from "./clusters";
 import { branches } from "./order";
 import { LOOKS, type Drawn, type Look } from "./painting";
 import type { Store } from "./store";
+import { stripsOf, wantedStrips } from "./strips";
 import type { AskedMeasure, Card } from "./types";
 import { numbersOf, windowOf } from "./view";
 
@@ -24,17 +26,6 @@ export function lookOf(store: Store): Look {
   return LOOKS[store.scheme] as Look;
 }
 
-/* Families of measures of single models, as the choice of columns names them. */
-export const FAMILIES: [string, string][] = [
-  ["", "Key columns"],
-  ["landscape", "Sharpness"],
-  ["calibration", "Accuracy and calibration"],
-  ["robustness", "Robustness"],
-  ["weights", "Weights"],
-  ["geometry", "Geometry"],
-  ["all", "All"],
-  ["none", "None"],
-];
 /* What is first asked of a network, one measure of each question. */
 const KEY = ["hessian-trace", "hessian-top-eigenvalue", "sam-sharpness", "ece-debiased", "corruption-accuracy", "accuracy"];
 const NARROW = 520;
@@ -68,6 +59,8 @@ export function drawnOf(store: Store, asked: AskedMeasure, matrix: Matrix, colum
   const hasTree =
     store.view.order === "alike" && isWhole && !store.view.zoom && matrix.header.merges.length === matrix.rows - 1;
   const scale = scaleFor(matrix, card, store.view.scale, order);
+  const clusters = clustersIn(store, matrix);
+  const models = matrix.header.ids.map((id) => store.checkpoints.get(id));
   return {
     matrix,
     scale,
@@ -77,6 +70,8 @@ export function drawnOf(store: Store, asked: AskedMeasure, matrix: Matrix, colum
     marks: store.marks,
     groups,
     colours: groupColours(groups),
+    strips: stripsOf(wantedStrips(store.view.strips), groups, models, clusters),
+    clusters,
     tree: hasTree ? branches(matrix.header.merges) : [],
     columns,
     titles: columns.map((column) => store.columnTitle(column)),
@@ -84,6 +79,12 @@ export function drawnOf(store: Store, asked: AskedMeasure, matrix: Matrix, colum
     look: lookOf(store),
     isSigned: scale.isSigned,
   };
+}
+
+/* The cluster of each checkpoint, where the view cuts the dendrogram. */
+export function clustersIn(store: Store, matrix: Matrix): number[] {
+  const { merges, order } = matrix.header;
+  return store.view.cut && merges.length === matrix.rows - 1 ? clustersOf(merges, order, Number(store.view.cut)) : [];
 }
 
 /* Positions of the checkpoints that are set aside. */

@@ -9,6 +9,7 @@ import { ORDERS, SCALES, type View } from "./view";
 export const KEYS: [string, string][] = [
   ["← ↑ → ↓", "move over the cells of the matrix (with Shift: ten at once)"],
   ["Enter", "select the cell"],
+  ["b", "one corner of a block of cells, then the other"],
   ["[ ]", "measure before, measure after"],
   ["o", "next order"],
   ["c", "next colours"],
@@ -61,7 +62,7 @@ export function press(store: Store, event: KeyboardEvent, open: (what: string) =
     "?": () => open("keys"),
     s: () => open("share"),
     e: () => exportMatrix(store),
-    Escape: () => store.show({ a: 0, b: 0, zoom: "" }),
+    Escape: () => store.show({ a: 0, b: 0, block: "", zoom: "" }),
   };
   const act = does[event.key];
   if (!act || !store.comparison) return;

@@ -86,7 +86,7 @@ function App({ rooms }: { rooms: Rooms }) {
     const sides = tab.sides && !store.isClosed ? "both" : "none";
     document.getElementById("comparison")?.setAttribute("data-sides", sides);
     const isPhone = matchMedia("(max-width: 760px)").matches;
-    rooms.right.classList.toggle("sheet", isPhone && store.view.a > 0);
+    rooms.right.classList.toggle("sheet", isPhone && (store.view.a > 0 || store.view.block !== ""));
   });
   return (
     <>

@@ -5,7 +5,7 @@ import type { Drawn, Plan } from "./painting";
 import { cellAt, paint, paintOver, planOf } from "./painting";
 import { useStore, useWidth } from "./hooks";
 import { number } from "./numbers";
-import { BY, type Window } from "./view";
+import { blockFrom, blockText, BY, type Window } from "./view";
 
 const LEAST_HEIGHT = 420;
 /* What stands below the picture. */
@@ -88,6 +88,8 @@ export function MatrixView({ drawn, title, least = LEAST_HEIGHT }: { drawn: Draw
     latest.current = to;
     setCursor(to);
   };
+  // The first corner of a block that is chosen by keyboard.
+  const [corner, setCorner] = useState<Cell | null>(null);
   const [drag, pull] = useState<{ from: Cell; to: Cell } | null>(null);
   const started = useRef<{ x: number; y: number } | null>(null);
   const measure = useMemo(measurer, []);
@@ -99,7 +101,7 @@ export function MatrixView({ drawn, title, least = LEAST_HEIGHT }: { drawn: Draw
   );
   const ids = drawn.matrix.header.ids;
   const place = (id: number): number => drawn.order.indexOf(ids.indexOf(id));
-  const { a, b } = store.view;
+  const { a, b, block } = store.view;
 
   useEffect(() => {
     if (!plan || !cells.current) return;
@@ -119,10 +121,11 @@ export function MatrixView({ drawn, title, least = LEAST_HEIGHT }: { drawn: Draw
       selected: both.filter(isSeen).map(([y, x]) => [y - row, x - column]),
       rows: a && !b && place(a) >= row ? [place(a) - row] : [],
       cursor,
-      block: drag && blockOf(drag.from, drag.to),
+      blocks: drag ? [blockOf(drag.from, drag.to)] : corner && cursor ? [blockOf(corner, cursor)] : runsOf(drawn, block),
     });
     over.current.dataset.selected = `${a} ${b}`;
-  }, [plan, drawn, a, b, cursor, drag]);
+    over.current.dataset.block = block;
+  }, [plan, drawn, a, b, block, cursor, corner, drag]);
 
   const idAt = (position: number, axis: "rows" | "columns"): number =>
     ids[drawn.order[drawn.window[axis][0] + position] as number] as number;
@@ -133,7 +136,16 @@ export function MatrixView({ drawn, title, least = LEAST_HEIGHT }: { drawn: Draw
     const column = at.row >= 0 && at.column >= 0 ? idAt(at.column, "columns") : 0;
     const [first, second] = row === column ? [row, 0] : [row, column];
     const isThere = first === a && second === b;
-    return store.show(isThere ? { a: 0, b: 0 } : { a: first, b: second });
+    return store.show({ block: "", ...(isThere ? { a: 0, b: 0 } : { a: first, b: second }) });
+  };
+
+  const chooseBlock = (one: Cell, other: Cell): void => {
+    const chosen = blockOf(one, other);
+    const idsIn = (axis: "rows" | "columns"): number[] =>
+      Array.from({ length: chosen[axis][1] - chosen[axis][0] }, (_, k) => idAt(chosen[axis][0] + k, axis));
+    // Its numbers stand beside the matrix, where there is a side.
+    const tab = store.tab().sides ? store.view.tab : "matrix";
+    store.show({ tab, a: 0, b: 0, block: blockText({ rows: idsIn("rows"), columns: idsIn("columns") }) });
   };
 
   const where = (event: PointerEvent): { x: number; y: number; at: Pointed | null } => {
@@ -146,7 +158,7 @@ export function MatrixView({ drawn, title, least = LEAST_HEIGHT }: { drawn: Draw
     const { x, y, at } = where(event);
     point(at && { ...at, x, y });
     const from = started.current && plan && cellAt(plan, started.current.x, started.current.y);
-    if (from && at && from.column >= 0 && at.column >= 0 && event.buttons === 1) {
+    if (from && at && Math.min(from.row, from.column, at.row, at.column) >= 0 && event.buttons === 1) {
       const far = Math.hypot(x - (started.current?.x ?? 0), y - (started.current?.y ?? 0)) > DRAG;
       if (far || drag) pull({ from: [from.row, from.column], to: [at.row, at.column] });
     }
@@ -165,7 +177,7 @@ export function MatrixView({ drawn, title, least = LEAST_HEIGHT }: { drawn: Draw
     const { at } = where(event);
     started.current = null;
     if (drag) {
-      store.show({ zoom: zoomTo(drawn.window, blockOf(drag.from, drag.to)) });
+      chooseBlock(drag.from, drag.to);
       pull(null);
       move(null);
     } else if (at) choose(at);
@@ -186,6 +198,9 @@ export function MatrixView({ drawn, title, least = LEAST_HEIGHT }: { drawn: Draw
     } else if (event.key === "Enter" && latest.current) {
       choose({ row: latest.current[0], column: latest.current[1], beside: -1 });
       event.preventDefault();
+    } else if (event.key === "b" && latest.current) {
+      if (corner) chooseBlock(corner, latest.current);
+      setCorner(corner ? null : latest.current);
     }
   };
 
@@ -202,7 +217,10 @@ export function MatrixView({ drawn, title, least = LEAST_HEIGHT }: { drawn: Draw
           aria-roledescription="matrix"
           aria-label={`${title}: ${plan.rows} by ${plan.columns} checkpoints. Arrow keys move, Enter selects.`}
           onKeyDown={onKey}
-          onBlur={() => move(null)}
+          onBlur={() => {
+            move(null);
+            setCorner(null);
+          }}
         >
           <canvas ref={cells} id="matrix-cells" style={{ width: `${plan.width}px`, height: `${plan.height}px` }} />
           <canvas
@@ -250,7 +268,22 @@ function blockOf(from: Cell, to: Cell): Window {
   return { rows: span(from[0], to[0]), columns: span(from[1], to[1]) };
 }
 
-function zoomTo(window: Window, block: Window): string {
-  const [row, column] = [window.rows[0], window.columns[0]];
-  return `${row + block.rows[0]}-${row + block.rows[1]},${column + block.columns[0]}-${column + block.columns[1]}`;
+/* Rows and columns of a selected block that stand together in this window, as windows of its places. */
+function runsOf(drawn: Drawn, text: string): Window[] {
+  const block = blockFrom(text);
+  if (!block) return [];
+  const runs = (ids: number[], axis: "rows" | "columns"): [number, number][] => {
+    const [first, last] = drawn.window[axis];
+    const chosen = new Set(ids.map((id) => drawn.matrix.header.ids.indexOf(id)));
+    const out: [number, number][] = [];
+    for (let at = first; at < last; at++) {
+      if (!chosen.has(drawn.order[at] as number)) continue;
+      const run = out[out.length - 1];
+      if (run && run[1] === at - first) run[1]++;
+      else out.push([at - first, at - first + 1]);
+    }
+    return out;
+  };
+  const across = runs(block.columns, "columns");
+  return runs(block.rows, "rows").flatMap((rows) => across.map((columns) => ({ rows, columns })));
 }

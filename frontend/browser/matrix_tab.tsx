@@ -2,6 +2,7 @@
 
 import { useMemo } from "preact/hooks";
 import { ALONE } from "./colour";
+import { Clusters } from "./cut";
 import { chosenColumns, drawnOf } from "./drawn";
 import { useStore } from "./hooks";
 import { Legend } from "./legend";
@@ -11,6 +12,7 @@ import { MatrixView } from "./matrix";
 import type { Matrix } from "./arrays";
 import { outliers } from "./order";
 import { provenance } from "./provenance";
+import { GROUP, type Strip } from "./strips";
 import type { Drawn } from "./painting";
 import type { AskedMeasure, Band, Card } from "./types";
 import { Named, Trouble, ViewLink } from "./words";
@@ -45,7 +47,7 @@ export function Top({ asked, card, drawn, band }: { asked: AskedMeasure; card: C
           <Named slug={asked.slug}>{card.title}</Named>
         </h2>
         <p class="quiet">{card.summary}</p>
-        {drawn && <Groups colours={drawn.colours} />}
+        {drawn && <Strips strips={drawn.strips} />}
       </div>
       {drawn && <Legend scale={drawn.scale} card={card} band={band ?? null} />}
     </div>
@@ -67,7 +69,7 @@ function Picture({ asked, matrix, card }: { asked: AskedMeasure; matrix: Matrix;
   const columns = chosenColumns(store);
   const drawn = useMemo(
     () => drawnOf(store, asked, matrix, columns),
-    [matrix, columns.map((c) => c.id).join(), columns[0], view.order, view.scale, view.sure, view.aside, view.zoom, store.scheme],
+    [matrix, columns.map((c) => c.id).join(), columns[0], view.order, view.scale, view.sure, view.aside, view.zoom, view.cut, view.strips, store.checkpoints, store.scheme],
   );
   const isBeside = view.columns !== "none" && store.single.length > 0;
   return (
@@ -81,10 +83,11 @@ function Picture({ asked, matrix, card }: { asked: AskedMeasure; matrix: Matrix;
               Whole matrix
             </ViewLink>
           ) : (
-            <span class="quiet">Drag over cells to enlarge them. {isBeside ? "A column's name orders by it." : ""}</span>
+            <span class="quiet">Drag over cells to select a block. {isBeside ? "A column's name orders by it." : ""}</span>
           )}
           <Outliers matrix={matrix} card={card} />
         </div>
+        <Clusters matrix={matrix} clusters={drawn.clusters} strip={drawn.strips.find((one) => one.title === "cluster")} />
       </div>
       <p class="quiet provenance">{provenance(store, matrix, asked)}</p>
       {matrix.header.warnings.slice(0, 2).map((warning) => (
@@ -103,24 +106,39 @@ export function Marks() {
   return told.length ? <p class="quiet marks">{told.join("; ")}</p> : null;
 }
 
-/* Which colour is which group. */
-export function Groups({ colours }: { colours: Map<string, string> }) {
-  if (colours.size < 2) return null;
-  const alone = [...colours].filter(([, colour]) => colour === ALONE).map(([name]) => name || "no group");
+/* Which colour is what, strip by strip. */
+function Strips({ strips }: { strips: Strip[] }) {
   return (
-    <div class="groups-legend" aria-label="Groups">
+    <>
+      {strips
+        .filter((strip) => strip.title !== "cluster")
+        .map((strip) => (
+          <Groups colours={strip.colours} title={strip.title === GROUP ? "" : strip.title} />
+        ))}
+    </>
+  );
+}
+
+/* Which colour is which group, or which value of a tag. */
+export function Groups({ colours, title = "" }: { colours: Map<string, string>; title?: string }) {
+  if (colours.size < 2) return null;
+  const nothing = title ? `no ${title}` : "no group";
+  const alone = [...colours].filter(([, colour]) => colour === ALONE).map(([name]) => name || nothing);
+  return (
+    <div class="groups-legend" aria-label={title || "Groups"}>
+      {title && <span class="quiet">{title}</span>}
       {[...colours]
         .filter(([, colour]) => colour !== ALONE)
         .map(([name, colour]) => (
           <span class="group-name">
             <i style={{ background: colour }} />
-            {name || "no group"}
+            {name || nothing}
           </span>
         ))}
       {alone.length > 0 && (
         <span class="group-name quiet" title={alone.join(", ")}>
           <i style={{ background: ALONE }} />
-          {alone.length === 1 ? alone[0] : `${alone.length} groups of one`}
+          {alone.length === 1 ? alone[0] : `${alone.length} ${title ? "values" : "groups"} of one`}
         </span>
       )}
     </div>

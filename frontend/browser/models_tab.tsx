@@ -3,7 +3,7 @@
 import { useMemo, useRef, useState } from "preact/hooks";
 import type { Column, ModelTable } from "./arrays";
 import { groupColours } from "./colour";
-import { FAMILIES } from "./drawn";
+import { FAMILIES } from "./families";
 import { saveAs } from "./figure";
 import { useStore } from "./hooks";
 import { inTex, number } from "./numbers";

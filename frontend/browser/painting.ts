@@ -4,6 +4,8 @@ import type { Column, Matrix } from "./arrays";
 import { between, COLUMN, css, inkOn, type Rgb, type Scale } from "./colour";
 import { fence, number, rankOf } from "./numbers";
 import { SvgContext } from "./svg";
+import { paintClusters, paintStrips, paintTree, stripsWidth } from "./painting_around";
+import type { Strip } from "./strips";
 import type { Window } from "./view";
 
 export interface Look {
@@ -20,8 +22,8 @@ export const LOOKS: Record<string, Look> = {
   dark: { ink: "#d7dce4", quiet: "#98a2b3", line: "#333b49", paper: "#161b23", blank: "#2a313d", accent: "#ff8a6b" },
 };
 const FONT = "Inter, system-ui, -apple-system, 'Segoe UI', sans-serif";
-const STRIP = 8;
-const GAP = 4;
+export const STRIP = 8;
+export const GAP = 4;
 export const TREE = 56;
 const COLUMN_WIDTH = 20;
 const LABEL = 11;
@@ -30,7 +32,7 @@ const LONGEST_LABEL = 24;
 const NARROW = 520;
 const SHORT_LABEL = 13;
 /* Smaller cells have no lines between them, still smaller ones no marks. */
-const LINED = 7;
+export const LINED = 7;
 const MARKED = 5;
 const WITH_TEXT = 34;
 
@@ -61,6 +63,9 @@ export interface Drawn {
   marks: string[];
   groups: string[];
   colours: Map<string, string>;
+  strips: Strip[];
+  /* The cluster of each model; empty where nothing is cut. */
+  clusters: number[];
   tree: [number, number, number, number, number][];
   columns: Column[];
   titles: string[];
@@ -82,8 +87,9 @@ export function planOf(drawn: Drawn, room: { width: number; height: number }, me
   const margin = 10 + Math.min(168, Math.max(24, ...names));
   const heads = drawn.titles.length ? Math.min(150, Math.max(...drawn.titles.map((t) => measure(short(t, most)))) + 10) : 0;
   const hasTree = drawn.tree.length > 0;
-  const x = margin + STRIP + GAP;
-  const y = (hasTree ? TREE + GAP : 0) + STRIP + GAP;
+  const strips = stripsWidth(drawn);
+  const x = margin + strips + GAP;
+  const y = (hasTree ? TREE + GAP : 0) + strips + GAP;
   const wide = drawn.columns.length ? drawn.columns.length * COLUMN_WIDTH + 14 : 0;
   const below = Math.max(margin, heads);
   const side = Math.max(columns, rows);
@@ -125,6 +131,7 @@ export function paint(context: CanvasRenderingContext2D, drawn: Drawn, plan: Pla
   paintMarks(context, drawn, plan);
   paintStrips(context, drawn, plan);
   if (plan.hasTree) paintTree(context, drawn, plan);
+  paintClusters(context, drawn, plan);
   paintColumns(context, drawn, plan);
   paintLabels(context, drawn, plan);
 }
@@ -271,36 +278,6 @@ function paintReason(
   }
 }
 
-function paintStrips(context: CanvasRenderingContext2D, drawn: Drawn, plan: Plan): void {
-  if (drawn.colours.size < 2) return;
-  const gap = plan.cell >= LINED ? 1 : 0;
-  const colour = (position: number): string => drawn.colours.get(drawn.groups[position] ?? "") ?? drawn.look.blank;
-  for (let i = 0; i < plan.rows; i++) {
-    context.fillStyle = colour(drawn.order[drawn.window.rows[0] + i] as number);
-    context.fillRect(plan.x - STRIP - GAP, plan.y + i * plan.cell, STRIP, Math.max(0.5, plan.cell - gap));
-  }
-  for (let j = 0; j < plan.columns; j++) {
-    context.fillStyle = colour(drawn.order[drawn.window.columns[0] + j] as number);
-    context.fillRect(plan.x + j * plan.cell, plan.y - STRIP - GAP, Math.max(0.5, plan.cell - gap), STRIP);
-  }
-}
-
-function paintTree(context: CanvasRenderingContext2D, drawn: Drawn, plan: Plan): void {
-  const bottom = plan.y - STRIP - 2 * GAP;
-  const x = (leaf: number): number => plan.x + (leaf + 0.5) * plan.cell;
-  const y = (height: number): number => bottom - height * (TREE - 4);
-  context.strokeStyle = drawn.look.quiet;
-  context.lineWidth = 1;
-  context.beginPath();
-  for (const [a, ha, b, hb, h] of drawn.tree) {
-    context.moveTo(x(a), y(ha));
-    context.lineTo(x(a), y(h));
-    context.lineTo(x(b), y(h));
-    context.lineTo(x(b), y(hb));
-  }
-  context.stroke();
-}
-
 /* Place of a value among those of its column, 0 … 1 within the fence. */
 function placeIn(column: Column, order: number[]): (value: number) => { place: number; isBeyond: boolean } {
   const sorted = Float64Array.from(order, (i) => column.values[i] as number).filter((v) => !Number.isNaN(v)).sort();
@@ -348,7 +325,7 @@ function paintLabels(context: CanvasRenderingContext2D, drawn: Drawn, plan: Plan
   context.textAlign = "right";
   for (let i = 0; i < plan.rows; i += step) {
     const name = named(drawn, drawn.order[drawn.window.rows[0] + i] as number, plan.letters);
-    context.fillText(name, plan.x - STRIP - GAP - 5, plan.y + (i + 0.5) * plan.cell);
+    context.fillText(name, plan.x - stripsWidth(drawn) - GAP - 5, plan.y + (i + 0.5) * plan.cell);
   }
   const upright = (text: string, x: number): void => {
     context.save();
@@ -364,12 +341,20 @@ function paintLabels(context: CanvasRenderingContext2D, drawn: Drawn, plan: Plan
   drawn.titles.forEach((title, k) => upright(short(title, plan.letters), plan.beside + (k + 0.45) * COLUMN_WIDTH));
 }
 
+export interface Marked {
+  selected: [number, number][];
+  rows: number[];
+  cursor: [number, number] | null;
+  /* What is dragged over, and the runs of rows and columns of a selected block. */
+  blocks: Window[];
+}
+
 /* What is pointed at, selected, dragged over, and where the keyboard is. */
 export function paintOver(
   context: CanvasRenderingContext2D,
   drawn: Drawn,
   plan: Plan,
-  marks: { selected: [number, number][]; rows: number[]; cursor: [number, number] | null; block: Window | null },
+  marks: Marked,
 ): void {
   context.clearRect(0, 0, plan.width, plan.height);
   const frame = (row: number, column: number, rows: number, columns: number, width: number): void => {
@@ -382,10 +367,7 @@ export function paintOver(
     frame(row, 0, 1, plan.columns, 1);
     if (row < plan.columns) frame(0, row, plan.rows, 1, 1);
   }
-  if (marks.block) {
-    const { rows, columns } = marks.block;
-    frame(rows[0], columns[0], rows[1] - rows[0], columns[1] - columns[0], 2);
-  }
+  for (const { rows, columns } of marks.blocks) frame(rows[0], columns[0], rows[1] - rows[0], columns[1] - columns[0], 2);
   if (marks.cursor) {
     context.strokeStyle = drawn.look.ink;
     context.setLineDash([3, 2]);

@@ -2,6 +2,7 @@
 
 import { get, queryOf } from "./api";
 import type { Column } from "./arrays";
+import { BlockPanel } from "./block";
 import { groupColours } from "./colour";
 import { useStore } from "./hooks";
 import { number } from "./numbers";
@@ -16,6 +17,7 @@ export function Selected() {
   const store = useStore();
   const { view } = store;
   if (!store.comparison || !store.tab().sides) return null;
+  if (view.block) return <BlockPanel />;
   const first = store.checkpoints.get(view.a);
   const second = store.checkpoints.get(view.b);
   if (first && second && first !== second) return <Pair first={first} second={second} />;
@@ -24,7 +26,8 @@ export function Selected() {
     <>
       <h2>Nothing selected</h2>
       <p class="quiet">
-        Select a cell for all numbers of that pair, or a name for all numbers of that checkpoint.
+        Select a cell for all numbers of that pair, a name for all numbers of that checkpoint, or drag over cells for a
+        block.
       </p>
     </>
   );

@@ -3,10 +3,11 @@
 import { ApiError, askAsVisitor, get, getBytes, queryOf } from "./api";
 import { decode, modelTable, type Column, type Matrix, type ModelTable } from "./arrays";
 import { asRead } from "./colour";
+import { FAMILIES } from "./families";
 import { markOf } from "./marks";
 import { positions } from "./order";
 import type { AskedMeasure, Card, Checkpoint, Comparison, ModelTableDocument, Progress, Tab } from "./types";
-import { BY, numbersOf, parse, query, type View } from "./view";
+import { blockFrom, BY, numbersOf, parse, query, type View } from "./view";
 
 /* What the page says about itself. */
 export interface Place {
@@ -306,9 +307,12 @@ export class Store {
     const columns = this.models.value?.columns;
     const checks: [string, boolean][] = [
       ["measure", view.measure !== "" && !this.pairwise.some((m) => m.key === view.measure)],
+      ["layer", view.layer !== "" && !this.pairwise.some((m) => this.layersOf(m).includes(view.layer))],
+      ["columns", !FAMILIES.some(([key]) => key === view.columns)],
       ["a", view.a > 0 && !known.has(view.a)],
       ["b", view.b > 0 && !known.has(view.b)],
       ["aside", numbersOf(view.aside).some((id) => !known.has(id))],
+      ["block", [...(blockFrom(view.block)?.rows ?? []), ...(blockFrom(view.block)?.columns ?? [])].some((id) => !known.has(id))],
       ["order", view.order.startsWith(BY) && !!columns && !columns.some((c) => BY + c.id === view.order)],
     ];
     return checks.filter(([, isStrange]) => isStrange).map(([key]) => key);

@@ -5,6 +5,7 @@ import { chosenColumns, drawnOf } from "./drawn";
 import { figurePng, figureSvg, saveAs, type Caption } from "./figure";
 import { provenance } from "./provenance";
 import type { Store } from "./store";
+import { GROUP } from "./strips";
 
 /* The matrix that is shown, as a file. */
 export async function saveFigure(store: Store, format: "svg" | "png"): Promise<void> {
@@ -14,7 +15,11 @@ export async function saveFigure(store: Store, format: "svg" | "png"): Promise<v
   if (!asked || !matrix || !comparison) return;
   const card = store.card(asked);
   const drawn = drawnOf(store, asked, matrix, chosenColumns(store));
-  const colours = [...drawn.colours].filter(([, colour]) => colour !== ALONE);
+  const colours = drawn.strips.flatMap((strip) =>
+    [...strip.colours]
+      .filter(([, colour]) => colour !== ALONE)
+      .map(([name, colour]): [string, string] => [strip.title === GROUP ? name || "no group" : `${strip.title} ${name}`, colour]),
+  );
   const caption: Caption = {
     title: card.title,
     lines: [
@@ -22,7 +27,7 @@ export async function saveFigure(store: Store, format: "svg" | "png"): Promise<v
       provenance(store, matrix, asked),
       location.origin + store.href({}),
     ],
-    groups: drawn.colours.size > 1 ? colours.map(([name, colour]) => [name || "no group", colour]) : [],
+    groups: colours,
   };
   const name = `comparison-${comparison.id}-${asked.slug}.${format}`;
   if (format === "png") saveAs(name, await figurePng(drawn, caption));

@@ -200,3 +200,31 @@ export interface Tab {
   measure: boolean;
   selection: boolean;
 }
+
+export interface GroupMean {
+  a: string;
+  b: string;
+  value: number | null;
+  low: number | null;
+  high: number | null;
+  roots_a: number;
+  roots_b: number;
+  sentence: string;
+}
+
+/* How alike the checkpoints of a block are. */
+export interface BlockAnswer {
+  kind: "within" | "between" | "mixed";
+  mean: GroupMean | null;
+  others: GroupMean | null;
+  test: {
+    difference: number;
+    low: number | null;
+    high: number | null;
+    p: number;
+    smallest_p: number;
+    splits: number;
+    method: string;
+  } | null;
+  sentence: string;
+}

@@ -11,6 +11,9 @@ export interface View {
   columns: string;
   aside: string;
   zoom: string;
+  block: string;
+  cut: string;
+  strips: string;
   a: number;
   b: number;
   c: number;
@@ -33,6 +36,9 @@ export const DEFAULT: View = {
   columns: "",
   aside: "",
   zoom: "",
+  block: "",
+  cut: "",
+  strips: "",
   a: 0,
   b: 0,
   c: 0,
@@ -61,12 +67,16 @@ const ALLOWED: Partial<Record<keyof View, string[]>> = {
 };
 const NUMBERS: (keyof View)[] = ["a", "b", "c", "d"];
 const LISTS = /^\d+(,\d+)*$/;
+const BLOCK = /^\d+(,\d+)*;\d+(,\d+)*$/;
+const CUT = /^([2-9]|[1-9]\d)$/;
 const WINDOW = /^\d+-\d+,\d+-\d+$/;
 
 function fits(key: keyof View, value: string, tabs: string[]): boolean {
   if (key === "tab") return tabs.includes(value);
   if (key === "order") return ORDERS.includes(value) || (value.startsWith(BY) && value.length <= LONGEST);
   if (key === "aside") return value.length <= LONGEST_LIST && LISTS.test(value);
+  if (key === "block") return value.length <= 2 * LONGEST_LIST && BLOCK.test(value);
+  if (key === "cut") return CUT.test(value);
   if (key === "zoom") return value.length <= LONGEST && WINDOW.test(value);
   const allowed = ALLOWED[key];
   return allowed ? allowed.includes(value) : value.length <= LONGEST;
@@ -107,6 +117,21 @@ export function query(view: View): string {
 
 export function numbersOf(list: string): number[] {
   return list ? list.split(",").map(Number) : [];
+}
+
+export interface Block {
+  rows: number[];
+  columns: number[];
+}
+
+/* Numbers of the checkpoints of a block; null where none is selected. */
+export function blockFrom(text: string): Block | null {
+  const [rows, columns] = text.split(";").map(numbersOf);
+  return rows?.length && columns?.length ? { rows, columns } : null;
+}
+
+export function blockText(block: Block): string {
+  return `${block.rows.join(",")};${block.columns.join(",")}`;
 }
 
 export interface Window {

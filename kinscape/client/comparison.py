@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 from kinscape.backend.contracts import comparisons as contract
 from kinscape.backend.contracts.associations import Agreements, Associations
 from kinscape.backend.contracts.cells import Cell
-from kinscape.backend.contracts.groups import Contrast, Groups
+from kinscape.backend.contracts.groups import Block, Contrast, Groups
 from kinscape.backend.contracts.matrices import MatrixLists, PackedHeader, Profile, Reading
 from kinscape.backend.contracts.pairs import Difference, Disagreements, PairCell, PairDifference
 from kinscape.backend.contracts.studies import StudyAnswer
@@ -295,6 +295,13 @@ class Comparison:
         """Within minus between two groups, with a permutation test and the smallest p it could have given."""
         found = self._http.get(f"/comparisons/{self.id}/contrast", measure=measure, layer=layer, a=a, b=b)
         return Contrast.model_validate(found)
+
+    def block(self, rows: list[int], columns: list[int], *, measure: str, layer: str | None = None) -> Block:
+        """The pairs between some checkpoints and some others, or among some, with a permutation test."""
+        numbers = {"rows": ",".join(map(str, rows)), "columns": ",".join(map(str, columns))}
+        return Block.model_validate(
+            self._http.get(f"/comparisons/{self.id}/block", measure=measure, layer=layer, **numbers)
+        )
 
     def associations(self) -> Associations:
         """Every measure of models against every outcome: rank correlations, raw and at equal train loss."""

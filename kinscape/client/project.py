@@ -173,6 +173,10 @@ class Project:
         """Checkpoints that were deleted and can be restored, newest first."""
         return [Checkpoint.of(self._http, c) for c in self._http.every(f"/projects/{self.id}/checkpoints?deleted=true")]
 
+    def tag(self, name: str, values: dict[int, str]) -> None:
+        """Give checkpoints one tag, its value by number of the checkpoint; an empty value takes it away."""
+        self._http.post(f"/projects/{self.id}/checkpoints/tag", json={"tag": name, "values": values})
+
     def repeats(self) -> Repeats:
         """Equal files, shared tensors, and steps of runs that are not what their names say."""
         return Repeats.model_validate(self._http.get(f"/projects/{self.id}/repeats"))

@@ -119,22 +119,6 @@ def test_the_main_path_by_keyboard_alone(page: Page, asked: Comparison) -> None:
     expect(page.locator("dialog[open]")).to_have_count(0)
 
 
-def test_a_block_is_enlarged_and_the_whole_comes_back(page: Page, asked: Comparison) -> None:
-    matrix(page, asked, "&order=added")
-    over = page.locator("#matrix-over")
-    box = over.bounding_box()
-    assert box is not None
-    x, y, cell = (float(over.get_attribute(f"data-{n}") or 0) for n in ("x", "y", "cell"))
-    page.mouse.move(box["x"] + x + 0.5 * cell, box["y"] + y + 1.5 * cell)
-    page.mouse.down()
-    page.mouse.move(box["x"] + x + 2.5 * cell, box["y"] + y + 3.5 * cell, steps=5)
-    page.mouse.up()
-    expect(page).to_have_url(re.compile(r"zoom=1-4%2C0-3"))
-    expect(page.locator(".matrix")).to_have_attribute("aria-label", re.compile("3 by 3"))
-    page.get_by_text("Whole matrix").click()
-    expect(page.locator(".matrix")).to_have_attribute("aria-label", re.compile("6 by 6"))
-
-
 def test_a_drag_ends_where_it_is_released_and_other_buttons_do_nothing(page: Page, asked: Comparison) -> None:
     matrix(page, asked, "&order=added")
     over = page.locator("#matrix-over")
@@ -226,8 +210,8 @@ def test_an_address_by_hand_shows_what_it_can_and_says_so(page: Page, asked: Com
     matrix(page, asked, "&colour=red&measure=nothing-of-this&a=999999&b=5&zoom=9-99,0-1&aside=77")
     expect(page.locator(".notice")).to_contain_text("colour")
     expect(page.locator("#selected")).to_contain_text("Nothing selected")
-    matrix(page, asked, "&a=999999&order=by:nothing")
-    expect(page.locator(".notice")).to_contain_text("nothing that this address calls a")
+    matrix(page, asked, "&a=999999&order=by:nothing&layer=nowhere&columns=what")
+    expect(page.locator(".notice")).to_contain_text("nothing that this address calls layer, columns, a")
     page.goto(f"/comparison/{asked.id}?tab=matrix&constructor=1&__proto__=x")
     expect(page.locator(".notice")).to_contain_text("constructor")
     page.goto(f"/comparison/{asked.id}?" + "x" * 60_000)

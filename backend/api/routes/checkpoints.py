@@ -4,7 +4,13 @@ from fastapi import APIRouter, Response
 
 from kinscape.backend.actions import checkpoints, derivations, removal, repeats
 from kinscape.backend.api.parts import Deleted, Paged, RowId, Transaction
-from kinscape.backend.contracts.checkpoints import Checkpoint, CheckpointChange, Replacement, VerificationRequest
+from kinscape.backend.contracts.checkpoints import (
+    Checkpoint,
+    CheckpointChange,
+    Replacement,
+    Tagging,
+    VerificationRequest,
+)
 from kinscape.backend.contracts.fingerprints import Repeats
 from kinscape.backend.contracts.operations import DerivationRequest
 
@@ -21,6 +27,12 @@ def of_project(session: Transaction, page: Paged, project: RowId, *, deleted: De
 def repeats_of(session: Transaction, project: RowId) -> Repeats:
     """Equal files, shared tensors, and steps of runs that are not what their names say."""
     return repeats.of_project(session, project)
+
+
+@router.post("/projects/{project}/checkpoints/tag")
+def tag(session: Transaction, project: RowId, wanted: Tagging) -> list[Checkpoint]:
+    """Give many checkpoints one tag, or take it away: all of them or none."""
+    return checkpoints.tag(session, project, wanted)
 
 
 @router.post("/projects/{project}/checkpoints/derive", status_code=202)

@@ -7,14 +7,24 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.background import BackgroundTask
 
-from kinscape.backend.actions import answers, archives, exports, matrices, measures, model_tables, pairs, samples
+from kinscape.backend.actions import (
+    answers,
+    archives,
+    blocks,
+    exports,
+    matrices,
+    measures,
+    model_tables,
+    pairs,
+    samples,
+)
 from kinscape.backend.actions import associations as summaries
 from kinscape.backend.actions import groups as grouped
 from kinscape.backend.api.parts import Opened, RowId, Transaction
 from kinscape.backend.contracts.answers import Answer
 from kinscape.backend.contracts.associations import Agreements, Associations
 from kinscape.backend.contracts.cells import Cell
-from kinscape.backend.contracts.groups import Contrast, Groups
+from kinscape.backend.contracts.groups import Block, Contrast, Groups
 from kinscape.backend.contracts.matrices import MatrixLists, ModelTable, Profile, Reading
 from kinscape.backend.contracts.pairs import Difference, Disagreements, PairCell, PairDifference
 
@@ -23,6 +33,8 @@ Measure = Annotated[str, Query(min_length=1, max_length=300)]
 Layer = Annotated[str | None, Query(max_length=200)]
 Group = Annotated[str, Query(max_length=100)]
 Number = Annotated[int, Query(ge=1, le=2**63 - 1)]
+# Numbers of checkpoints with commas: of five hundred some three thousand letters.
+Several = Annotated[str, Query(max_length=20_000, pattern=r"^[1-9]\d{0,17}(,[1-9]\d{0,17})*$")]
 ARRAYS = "application/octet-stream"
 
 
@@ -108,6 +120,18 @@ def contrast(
 ) -> Contrast:
     """Within minus between two groups, with a permutation test over families."""
     return grouped.contrast(session, comparison, measure, layer=layer, a=a, b=b)
+
+
+@router.get("/comparisons/{comparison}/block")
+def block(
+    session: Transaction, comparison: RowId, measure: Measure, rows: Several, columns: Several, layer: Layer = None
+) -> Block:
+    """The pairs between some checkpoints and some others, or among some, with a permutation test over families."""
+    return blocks.block(session, comparison, measure, layer=layer, rows=_numbers(rows), columns=_numbers(columns))
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(part) for part in text.split(",")]
 
 
 @router.get("/comparisons/{comparison}/layers")

@@ -70,6 +70,40 @@ def test_a_permutation_test_says_the_smallest_p_that_it_could_give(asked: Compar
         asked.contrast("first", "second", measure="accuracy")
 
 
+def test_a_block_is_compared_with_what_is_around_it(asked: Comparison) -> None:
+    ids, values = asked.details.checkpoints, asked.matrix("disagreement").values
+    within = asked.block(ids[:3], ids[:3], measure="disagreement")
+    assert within.kind == "within"
+    assert within.mean.value == pytest.approx(np.mean([values[0, 1], values[0, 2], values[1, 2]]))
+    assert within.others.value == pytest.approx(
+        np.mean([np.mean([(values[i, 3] + values[i, 6]) / 2, values[i, 4], values[i, 5]]) for i in range(3)])
+    )
+    assert within.test.difference == pytest.approx(within.mean.value - within.others.value)
+    assert (within.test.splits, within.test.smallest_p) == (20, pytest.approx(1 / 20))
+    assert "chosen because its colours stand out" in within.sentence
+    # The copy and its parent are one model: a block of both has one family.
+    pair = asked.block([ids[3], ids[6]], [ids[3], ids[6]], measure="disagreement")
+    assert pair.mean.value is None
+    assert pair.test is None
+    between = asked.block(ids[:2], ids[4:6], measure="disagreement")
+    assert between.kind == "between"
+    assert between.mean.value == pytest.approx(values[:2, 4:6].mean())
+    assert between.test.p >= between.test.smallest_p
+    related = asked.block([ids[3]], [ids[6]], measure="disagreement")
+    assert "share families" in related.sentence
+    mixed = asked.block(ids[:3], ids[1:4], measure="disagreement")
+    assert (mixed.kind, mixed.mean, mixed.test) == ("mixed", None, None)
+    signed = asked.block(ids[:2], ids[4:6], measure="accuracy-gap")
+    assert (signed.mean, signed.test) == (None, None)
+    assert "signed difference" in signed.sentence
+    everyone = asked.block(ids, ids, measure="disagreement")
+    assert "no others" in everyone.sentence
+    with pytest.raises(ClientError, match="no checkpoint 999999"):
+        asked.block([999999], ids, measure="disagreement")
+    with pytest.raises(ClientError, match=r"[Ss]tring should match"):
+        asked.block([], ids, measure="disagreement")
+
+
 def test_a_directed_measure_is_taken_in_both_directions_whatever_the_order_of_the_names(asked: Comparison) -> None:
     values = asked.matrix("kl-divergence").values
     found = {(m.a, m.b): m for m in asked.groups("kl-divergence").means}["first", "first"]

@@ -56,6 +56,29 @@ def test_every_split_is_tried_once(models: int, first: int, sign: int) -> None:
     assert found.p == pytest.approx(np.mean([d >= real - 1e-12 for d in drawn]))
 
 
+@pytest.mark.parametrize(("models", "first"), [(5, 2), (6, 3), (7, 4)])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_excess_of_a_block_is_its_own_pairs_against_those_with_others(models: int, first: int, sign: int) -> None:
+    values = table(models)
+
+    def excess(chosen: tuple[int, ...]) -> float:
+        others = [i for i in range(models) if i not in chosen]
+        return float(
+            np.mean([values[i, j] for i, j in combinations(chosen, 2)])
+            - np.mean([values[i, j] for i in chosen for j in others])
+        )
+
+    real = excess(tuple(range(first)))
+    assert groups.excess(values, first) == pytest.approx(real)
+    drawn = [sign * excess(c) for c in combinations(range(models), first)]
+    found = groups.permutation_test(values, first, sign=sign, of_first=True)
+    # A block and all others are not one another's mirror: of three of six, all twenty are tried.
+    assert (found.splits, found.are_all) == (len(drawn), True)
+    assert found.p == pytest.approx(np.mean([d >= sign * real - 1e-12 for d in drawn]))
+    interval = groups.bootstrap_excess(values, first)
+    assert (interval is None) == (min(first, models - first) < groups.FEWEST_MODELS)
+
+
 def test_many_splits_are_drawn_and_the_real_one_is_among_them() -> None:
     values = np.zeros((24, 24))
     values[:12, :12] = values[12:, 12:] = 1

@@ -1,0 +1,11 @@
+/* Families of measures of single models, as the choice of columns names them. */
+export const FAMILIES: [string, string][] = [
+  ["", "Key columns"],
+  ["landscape", "Sharpness"],
+  ["calibration", "Accuracy and calibration"],
+  ["robustness", "Robustness"],
+  ["weights", "Weights"],
+  ["geometry", "Geometry"],
+  ["all", "All"],
+  ["none", "None"],
+];
