@@ -61,7 +61,10 @@ ROUGH = {"sam-sharpness-random-max", "mce", "pac-bayes-sigma", "loss-plane", "la
 MINIMA = [
     slug
     for slug, c in measures().items()
-    if c.input is Input.NETWORK and c.arity is Arity.MODEL and slug not in ROUGH and slug != "corruption-accuracy"
+    if c.input is Input.NETWORK
+    and c.arity is Arity.MODEL
+    and c.uncertainty is not Uncertainty.EXACT
+    and slug not in {*ROUGH, "corruption-accuracy"}
 ]
 CONFIDENCE = [
     slug
