@@ -16,7 +16,17 @@ from kinscape.frontend import static_page
 from kinscape.frontend.access import Access
 from kinscape.frontend.components import frame
 from kinscape.frontend.components.words import nothing, trouble
-from kinscape.frontend.pages import compare, comparisons, library, measures, projects, studies, study, study_form
+from kinscape.frontend.pages import (
+    checkpoint,
+    compare,
+    comparisons,
+    library,
+    measures,
+    projects,
+    studies,
+    study,
+    study_form,
+)
 from kinscape.frontend.pages.comparison import page as comparison
 from kinscape.frontend.wiring import on, on_error
 
@@ -143,6 +153,7 @@ PAGES: dict[str, Callable[[Visit], Any]] = {
     r"/new": lambda v: projects.new(),
     r"/comparison/[^/]+": lambda v: comparison.shell(v.client, v.path),
     r"/shared/[^/]+": lambda v: comparison.shell(v.client, v.path),
+    r"/checkpoint/(\d{1,18})": lambda v: checkpoint.page(v.client, v.number),
     r"/study/(\d{1,18})": lambda v: study.page(v.client, v.number, scheme=v.scheme),
     r"/projects/(\d{1,18})": lambda v: library.page(v.project, v.query.get("filter", "")[:200]),
     r"/projects/(\d{1,18})/compare": lambda v: compare.page(v.client, v.project, like=v.query.get("like", "")),
@@ -205,6 +216,9 @@ def _current(client: Client, path: str, projects: list[Project], last: Any) -> P
         elif parts[0] == "comparison":
             with contextlib.suppress(ClientError):
                 number = client.comparison(int(parts[1])).details.project
+        elif parts[0] == "checkpoint":
+            with contextlib.suppress(ClientError):
+                number = client.checkpoint(int(parts[1])).project
         elif parts[0] == "study":
             with contextlib.suppress(ClientError):
                 number = client.study(int(parts[1])).details.project

@@ -168,6 +168,7 @@ def _described(row: CheckpointRow, names: dict[int, str]) -> Checkpoint:
 
     return Checkpoint(
         id=row.id,
+        project=row.project_id,
         name=row.name,
         group=row.group_name,
         tags=row.tags,

@@ -35,7 +35,7 @@ def delete_checkpoint(session: Session, id: int) -> None:
         Conflict: a comparison shows it or refers to it, or another checkpoint descends from it.
     """
     row = _held(session, id)
-    used = checkpoints.comparisons_with(session, row)
+    used = [c.name or f"comparison {c.id}" for c in checkpoints.comparisons_of(session, row)]
     if used:
         what = counted(len(used), "comparisons")
         raise Conflict(
@@ -92,7 +92,7 @@ def replace(session: Session, id: int, *, by: int) -> Checkpoint:
     if row.id in (new.parent_id, new.init_of_id, new.teacher_id):
         raise Unprocessable(f"{short(new.name)} comes from {short(row.name)}, so it cannot stand in its place.")
     name = row.name
-    if checkpoints.comparisons_with(session, row):
+    if checkpoints.comparisons_of(session, row):
         row.name = _free_name(session, row, f"{name} (until {dt.datetime.now(dt.UTC):%Y-%m-%d})")
         session.flush()
     else:

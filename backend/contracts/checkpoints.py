@@ -187,6 +187,7 @@ class Checkpoint(BaseModel):
     """One set of trained weights plus the architecture that runs them."""
 
     id: Id
+    project: Id | None = None
     name: str
     group: str
     tags: dict[str, str]

@@ -90,16 +90,16 @@ def with_upload(session: Session, project_id: int, upload_hash: str) -> Checkpoi
     return session.scalar(query.limit(1))
 
 
-def comparisons_with(session: Session, row: CheckpointRow) -> list[str]:
-    """Names of the comparisons that hold a checkpoint, as one of theirs or as a reference of a measure."""
+def comparisons_of(session: Session, row: CheckpointRow) -> list[ComparisonRow]:
+    """The comparisons that hold a checkpoint, as one of theirs or as a reference of a measure, newest first."""
     specification = type_coerce(ComparisonRow.specification, JSONB)
     is_reference = specification.contains({"measures": [{"references": [row.id]}]})
-    query = select(ComparisonRow.id, ComparisonRow.name).where(
+    query = select(ComparisonRow).where(
         ComparisonRow.project_id == row.project_id,
         ComparisonRow.deleted.is_(None),
         or_(specification["checkpoints"].contains([row.id]), is_reference),
     )
-    return [name or f"comparison {id}" for id, name in session.execute(query.order_by(ComparisonRow.id))]
+    return list(session.scalars(query.order_by(ComparisonRow.id.desc())))
 
 
 def dependants(session: Session, row: CheckpointRow) -> list[str]:

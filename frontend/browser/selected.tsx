@@ -246,6 +246,11 @@ function One({ checkpoint }: { checkpoint: Checkpoint }) {
         </ViewLink>
       </div>
       <Who checkpoint={checkpoint} isAlone />
+      {!store.place.isShared && !store.place.isOffline && (
+        <a class="button" href={`/checkpoint/${checkpoint.id}`}>
+          Open the checkpoint
+        </a>
+      )}
       <ViewLink className="button" to={{ aside: others.join(",") }}>
         {aside.includes(checkpoint.id) ? "Show it again" : "Set aside"}
       </ViewLink>

@@ -9,6 +9,7 @@ from kinscape.backend.contracts.checkpoints import Checkpoint as Described
 from kinscape.backend.contracts.checkpoints import Level
 from kinscape.client import Checkpoint, ClientError, Project
 from kinscape.frontend.access import Access
+from kinscape.frontend.components.frame import link
 from kinscape.frontend.components.words import fact, kind_badge, state_badge, trouble
 from kinscape.frontend.pages import operations
 from kinscape.frontend.wiring import on
@@ -50,7 +51,13 @@ def panel(checkpoint: Described) -> Any:
     notes = [n for n in (checkpoint.reason, checkpoint.verification.sentence) if n]
     return html.Div(
         [
-            html.Div([html.H3(checkpoint.name), *badges], className="bar"),
+            html.Div(
+                [
+                    html.H3(link(checkpoint.name, f"/checkpoint/{checkpoint.id}", title="All that is known of it")),
+                    *badges,
+                ],
+                className="bar",
+            ),
             fact("Open to it", OPENS[checkpoint.level]),
             *[html.P(note, className="quiet") for note in notes],
             *_next_step(checkpoint),

@@ -7,6 +7,7 @@ from pydantic import PrivateAttr
 
 from kinscape.backend.contracts import checkpoints as contract
 from kinscape.backend.contracts.checkpoints import Verdict
+from kinscape.backend.contracts.portraits import Portrait
 from kinscape.backend.contracts.probes import Probe
 from kinscape.client.http import ClientError, Http
 from kinscape.client.upload import plain
@@ -52,6 +53,10 @@ class Checkpoint(contract.Checkpoint):
         if known.verdict is Verdict.UNVERIFIED:
             raise ClientError(f"{self.name}: {known.sentence}", status=422)
         return known.verdict
+
+    def portrait(self) -> Portrait:
+        """Everything that is known of it: relatives, comparisons, its numbers, who is nearest, its tensors."""
+        return Portrait.model_validate(self._http.get(f"/checkpoints/{self.id}/portrait"))
 
     def edit(self, **changes: Any) -> "Checkpoint":
         """The checkpoint with another name, group, tags, run, step, metrics, parent, init_of or teacher.

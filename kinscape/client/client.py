@@ -9,6 +9,7 @@ import httpx
 from kinscape.backend.contracts.cards import ArchitectureCard, Card
 from kinscape.backend.contracts.housekeeping import Event, Reclaimed
 from kinscape.backend.contracts.studies import TemplateCard
+from kinscape.client.checkpoint import Checkpoint
 from kinscape.client.comparison import Comparison
 from kinscape.client.http import ClientError, Http
 from kinscape.client.project import Project
@@ -73,6 +74,10 @@ class Client:
             if found.name == name:
                 return found
         raise ClientError(f"There is no project named {name!r}.", status=404)
+
+    def checkpoint(self, number: int) -> Checkpoint:
+        """The checkpoint of this number."""
+        return Checkpoint.of(self._http, self._http.get(f"/checkpoints/{number}"))
 
     def comparison(self, number: int) -> Comparison:
         """The comparison of this number."""

@@ -17,7 +17,7 @@ GRAVE = ("serious", "critical")
 # What a page has when it is drawn.
 DRAWN = (
     "#matrix-cells[data-drawn], .thumb[data-drawn], .point, .model-table, #picture .picture, #picture .empty, "
-    ".ag-row, .card, #comparison-list, #project-name, .study, #study-plan p, .answers"
+    ".ag-row, .card, #comparison-list, #project-name, .study, #study-plan p, .answers, .one-checkpoint"
 )
 
 
@@ -53,7 +53,9 @@ def paths(client: Client, networks: list[Path], digits_train: Path, probe_file: 
     study = project.study("seeds", roles={"seeds": models}, probe="digits", measures=["disagreement", "accuracy"])
     study.run().wait(timeout_s=60)
     own = ["/", "/new", "/measures", place, f"{place}/compare", f"{place}/comparisons", f"{place}/studies"]
-    own += [f"{place}/studies/new?template=seeds", f"/study/{study.id}"]
+    own += [f"{place}/studies/new?template=seeds", f"/study/{study.id}", f"/checkpoint/{models[0].id}"]
+    block = ",".join(str(m.id) for m in models[:3])
+    own.append(f"/comparison/{comparison.id}?tab=matrix&cut=2&block={block};{block}")
     return own + [f"/comparison/{comparison.id}?tab={tab}&{pair}" for tab in TABS]
 
 

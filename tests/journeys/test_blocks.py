@@ -122,3 +122,20 @@ def test_strips_are_chosen_and_explained(page: Page, asked: Comparison) -> None:
     page.locator(".chip", has_text=re.compile("^seed$")).click()
     expect(page.locator(".groups-legend")).to_have_count(0)
     expect(page).to_have_url(re.compile("strips=none"))
+
+
+def test_a_checkpoint_has_a_page_of_its_own(page: Page, asked: Comparison) -> None:
+    number = asked.details.checkpoints[0]
+    matrix(page, asked, f"&a={number}")
+    page.get_by_text("Open the checkpoint").click()
+    shown = page.locator("#one-checkpoint")
+    expect(shown.locator("h1")).to_have_text("n0")
+    expect(page.locator(".menu summary").first).to_contain_text("blocks")
+    expect(shown).to_contain_text(re.compile(r"Accuracy\s*0\.\d+"))
+    expect(shown).to_contain_text("features.0.weight")
+    shown.locator("aside table a").first.click()
+    expect(shown.locator("h1")).not_to_have_text("n0")
+    shown.locator("aside li a").last.click()
+    expect(page.locator("#matrix-cells")).to_be_visible()
+    page.goto("/checkpoint/999999999")
+    expect(page.locator("#page")).to_contain_text("There is no checkpoint 999999999.")

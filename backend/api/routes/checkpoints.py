@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Response
 
-from kinscape.backend.actions import checkpoints, derivations, removal, repeats
+from kinscape.backend.actions import checkpoints, derivations, portraits, removal, repeats
 from kinscape.backend.api.parts import Deleted, Paged, RowId, Transaction
 from kinscape.backend.contracts.checkpoints import (
     Checkpoint,
@@ -13,6 +13,7 @@ from kinscape.backend.contracts.checkpoints import (
 )
 from kinscape.backend.contracts.fingerprints import Repeats
 from kinscape.backend.contracts.operations import DerivationRequest
+from kinscape.backend.contracts.portraits import Portrait
 
 router = APIRouter(tags=["library"])
 
@@ -51,6 +52,12 @@ def of_comparison(session: Transaction, comparison: RowId) -> list[Checkpoint]:
 def get(session: Transaction, checkpoint: RowId) -> Checkpoint:
     """One checkpoint."""
     return checkpoints.get(session, checkpoint)
+
+
+@router.get("/checkpoints/{checkpoint}/portrait")
+def portrait(session: Transaction, checkpoint: RowId) -> Portrait:
+    """Everything that is known of one checkpoint: relatives, comparisons, numbers, neighbours, tensors."""
+    return portraits.portrait(session, checkpoint)
 
 
 @router.patch("/checkpoints/{checkpoint}")
