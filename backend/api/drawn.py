@@ -1,4 +1,4 @@
-"""Matrices ready to be sent to browsers, kept while nothing of them changes."""
+"""Matrices and tables ready to be sent to browsers, kept while nothing of them changes."""
 
 import hashlib
 from collections.abc import Callable
@@ -7,12 +7,12 @@ from threading import Lock
 from cachetools import LRUCache
 from sqlalchemy.orm import Session
 
-from kinscape.backend.actions import exports, matrices
+from kinscape.backend.actions import exports, matrices, model_tables
 from kinscape.backend.actions.measures import AskedQuestion
 from kinscape.backend.contracts.cards import Arity
 from kinscape.backend.contracts.matrices import Reading
+from kinscape.backend.store import cards, checkpoints, comparisons, questions
 from kinscape.backend.store import matrices as stored
-from kinscape.backend.store import questions
 
 # Forty matrices of 500 checkpoints as float32, ten as archives.
 CACHE_BYTES = 64 << 20
@@ -67,6 +67,23 @@ class DrawnMatrices:
             return exports.as_npz(matrices.matrix(session, asked, reading=reading, seeds=seeds))
 
         return self._kept(f"npz {tag}", make) if tag else make()
+
+    def models(self, session: Session, comparison: int) -> bytes:
+        """The table of all measures of single models, as JSON."""
+        row = comparisons.get(session, comparison)
+        asked = [(n, q) for n, q in questions.of_comparison(session, comparison) if q.arity is Arity.MODEL]
+        ids = row.specification.checkpoints
+        parts = (
+            comparison,
+            row.version,
+            row.state,
+            [(name, question.id) for name, question in asked],
+            sorted(checkpoints.names(session, ids).items()),
+            cards.stamp(session, {question.slug for _, question in asked}),
+            stored.stamp(session, [question.id for _, question in asked], ids),
+        )
+        tag = f"models {hashlib.sha256(repr(parts).encode()).hexdigest()[:32]}"
+        return self._kept(tag, lambda: model_tables.models(session, comparison).model_dump_json().encode())
 
     def _kept(self, tag: str, make: Callable[[], bytes]) -> bytes:
         with self._lock:

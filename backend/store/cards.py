@@ -1,10 +1,10 @@
 """Cards of measures and architectures, and the workers that published them."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from sqlalchemy import delete, func, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Text, cast, delete, func, literal, select
+from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
 from sqlalchemy.orm import Session
 
 from kinscape.backend.contracts.cards import ArchitectureCard, Card
@@ -35,6 +35,13 @@ def measures(session: Session) -> dict[str, Card]:
 def measure(session: Session, slug: str) -> Card | None:
     """The card of one measure, if a worker offers it."""
     return session.scalar(select(CardRow.card).where(CardRow.slug == slug))
+
+
+def stamp(session: Session, slugs: Collection[str]) -> str:
+    """What changes whenever one of these cards is published anew."""
+    text = cast(CardRow.card, Text)
+    together = func.string_agg(text, aggregate_order_by(literal(""), CardRow.slug))
+    return str(session.scalar(select(func.md5(together)).where(CardRow.slug.in_(slugs))))
 
 
 def architectures(session: Session) -> dict[str, ArchitectureCard]:

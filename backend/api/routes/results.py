@@ -14,7 +14,6 @@ from kinscape.backend.actions import (
     exports,
     matrices,
     measures,
-    model_tables,
     pairs,
     samples,
 )
@@ -96,10 +95,10 @@ def matrix(
     return matrices.matrix(session, asked, reading=reading, seeds=seeds).document()
 
 
-@router.get("/comparisons/{comparison}/models")
-def models(session: Transaction, comparison: RowId) -> ModelTable:
+@router.get("/comparisons/{comparison}/models", response_model=ModelTable)
+def models(session: Transaction, parts: Opened, comparison: RowId) -> Response:
     """Every measure of single models, as one table."""
-    return model_tables.models(session, comparison)
+    return Response(parts.drawn.models(session, comparison), media_type="application/json")
 
 
 @router.get("/comparisons/{comparison}/answer")
