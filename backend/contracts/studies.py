@@ -222,6 +222,10 @@ class Effect(BaseModel):
     p_adjusted: float | None = None
     p_opposite_adjusted: float | None = None
     smallest_p: float | None = None
+    equivalent_within: float | None = Field(
+        default=None,
+        description="Two one-sided t tests at 5 % rule out a mean difference beyond ± this.",
+    )
     n: int = 0
     unit: str = ""
     test: str = ""

@@ -14,6 +14,8 @@ from kinscape.backend.statistics.ranks import benjamini_yekutieli
 
 Floats = npt.NDArray[np.float64]
 WESTFALL_YOUNG = "Westfall–Young"
+# Of each of the two one-sided tests that rule out larger differences.
+EQUIVALENCE_LEVEL = 0.05
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,8 @@ def contrast(
         return Row(blank.model_copy(update={**told, "effect": None, "sentence": sentence}))
     differences = np.array([one[u] - two[u] for u in units])
     low, high = paired.mean_interval(differences) or (None, None)
-    found = {**told, "effect": float(differences.mean()), "low": low, "high": high}
+    within = paired.equivalent_within(differences, EQUIVALENCE_LEVEL)
+    found = {**told, "effect": float(differences.mean()), "low": low, "high": high, "equivalent_within": within}
     if len(units) < 2:
         return Row(blank.model_copy(update={**found, "sentence": "One pair: nothing can be tested."}))
     signed = by.signed(differences)

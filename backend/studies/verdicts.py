@@ -103,7 +103,13 @@ def _of_contrast(some: Sequence[Effect], level: float) -> list[str]:
         if first.smallest_p is not None and first.smallest_p > level:
             why = f"so few {first.unit} cannot show one, the smallest p is {first.smallest_p:.3g}"
         where = f" in {count}" if count else ""
-        told.append(f"{first.contrast}: no difference beyond chance{where}. {first.title}: {_size(first)}, {why}.")
+        ruled_out = ""
+        if first.equivalent_within:
+            ruled_out = (
+                f"; a mean difference beyond ±{number(first.equivalent_within)} is ruled out (two one-sided t tests)"
+            )
+        sentence = f"no difference beyond chance{where}. {first.title}: {_size(first)}, {why}{ruled_out}."
+        told.append(f"{first.contrast}: {sentence}")
     return told
 
 

@@ -10,6 +10,20 @@ from kinscape.frontend.components.words import trouble
 from kinscape.frontend.figures import studies as figures
 from kinscape.frontend.pages.comparison.graphs import graph
 
+TITLES = (
+    "",
+    "Effect",
+    "95 % interval",
+    "Rank-biserial",
+    "p",
+    "adjusted p",
+    "opposite, adjusted",
+    "equal within ±",
+    "n",
+    "Test",
+)
+TOLD = {"equal within ±": "Two one-sided t tests at 5 % rule out a mean difference beyond this, in either direction"}
+
 
 def answered(found: StudyResults, power: Power, level: float, scheme: str) -> list[Any]:
     """All of it, ready for a page."""
@@ -65,13 +79,12 @@ def _tables(found: StudyResults, level: float) -> list[Any]:
 
 
 def _table(effects: list[Effect], level: float) -> Any:
-    titles = ("", "Effect", "95 % interval", "Rank-biserial", "p", "adjusted p", "opposite, adjusted", "n", "Test")
-    head = html.Tr([html.Th(t) for t in titles])
+    head = html.Tr([html.Th(t, title=TOLD.get(t, "")) for t in TITLES])
     rows: list[Any] = []
     before = ""
     for e in effects:
         if e.title != before:
-            rows.append(html.Tr(html.Th(e.title, colSpan=len(titles), className="group-row", scope="rowgroup")))
+            rows.append(html.Tr(html.Th(e.title, colSpan=len(TITLES), className="group-row", scope="rowgroup")))
             before = e.title
         rows.append(_row(e, level))
     table = html.Table([html.Thead(head), html.Tbody(rows)], className="numbers effects")
@@ -95,6 +108,7 @@ def _row(e: Effect, level: float) -> Any:
         cell(e.p),
         cell(e.p_adjusted, is_p=True),
         cell(e.p_opposite_adjusted, is_p=True),
+        cell(e.equivalent_within),
         html.Td(counted(e.n, e.unit) if e.n else ""),
         html.Td(test, className="quiet"),
     ]
