@@ -206,20 +206,21 @@ def _header(client: Client, path: str, last: Any) -> tuple[Any, int | None]:
     return header, None if project is None else project.id
 
 
+# The project of what an address names.
+PROJECT_OF: dict[str, Callable[[Client, int], int | None]] = {
+    "projects": lambda _client, number: number,
+    "comparison": lambda client, number: client.comparison(number).details.project,
+    "checkpoint": lambda client, number: client.checkpoint(number).project,
+    "study": lambda client, number: client.study(number).details.project,
+}
+
+
 def _current(client: Client, path: str, projects: list[Project], last: Any) -> Project | None:
     """The project of an address; where it has none, the one that was looked at before."""
     parts = [p for p in path.split("/") if p]
     number = last if isinstance(last, int) else None
-    if len(parts) >= 2 and parts[1].isdecimal():
-        if parts[0] == "projects":
-            number = int(parts[1])
-        elif parts[0] == "comparison":
-            with contextlib.suppress(ClientError):
-                number = client.comparison(int(parts[1])).details.project
-        elif parts[0] == "checkpoint":
-            with contextlib.suppress(ClientError):
-                number = client.checkpoint(int(parts[1])).project
-        elif parts[0] == "study":
-            with contextlib.suppress(ClientError):
-                number = client.study(int(parts[1])).details.project
+    if len(parts) >= 2 and parts[1].isdecimal() and parts[0] in PROJECT_OF:
+        # What is not there says so on the page.
+        with contextlib.suppress(ClientError):
+            number = PROJECT_OF[parts[0]](client, int(parts[1]))
     return next((p for p in projects if p.id == number), projects[0] if projects else None)

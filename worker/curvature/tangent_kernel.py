@@ -1,15 +1,19 @@
 """Gradients of the outputs by the weights, sample by sample: tangent kernels and the rank of the Jacobian."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
 
+from kinscape.backend.contracts.cards import Parameter
 from kinscape.worker.curvature.per_sample_gradients import rows_by_sample
 from kinscape.worker.inputs.subject import Subject
 from kinscape.worker.inputs.together import depend_on_one_another
 from kinscape.worker.inputs.undefined import Undefined
 
+SAMPLES = (
+    Parameter(name="samples", default=100, minimum=10, maximum=1000, help="Samples, evenly spread over the set."),
+)
 # Gradients of all chosen samples by some of the weights at once.
 MOST_BYTES = 512 << 20
 # The square of a float64's digits, times what some hundred additions lose.
@@ -88,3 +92,27 @@ def _gradients(subject: Subject, x: Tensor, directions: Tensor) -> Iterator[Tens
 
 def _flat(found: dict[str, Tensor], rows: int) -> Tensor:
     return torch.cat([one.reshape(rows, -1) for one in found.values()], 1)
+
+
+def alignment(a: Tensor, b: Tensor, *, is_centred: bool) -> Tensor:
+    """Cosine between two kernels ``(samples, samples)``, after centring where asked, ``()``."""
+    if is_centred:
+        a, b = (k - k.mean(0) - k.mean(1)[:, None] + k.mean() for k in (a, b))
+    lengths = a.norm() * b.norm()
+    if not float(lengths) > 0:
+        raise Undefined("A kernel is zero: its samples are all alike.")
+    return (a * b).sum() / lengths
+
+
+def without_each_group(subject: Subject, rows: Tensor, found: Callable[[Tensor], Tensor]) -> Tensor | None:
+    """A value of kernels with one group of samples left out; nothing without groups.
+
+    Args:
+        rows: which samples the kernels are of.
+        found: the value for the places in the kernels that are kept.
+    """
+    if not subject.groups:
+        return None
+    everyone = torch.arange(len(rows))
+    left = [found(everyone[~torch.isin(rows.cpu(), group.cpu())].to(rows.device)) for group in subject.groups]
+    return torch.stack([value.double().cpu() for value in left])

@@ -4,15 +4,10 @@ from torch import Tensor
 
 from kinscape.backend.contracts.cards import Change, Direction, Uncertainty
 from kinscape.worker.calibration.bins import BINS, calibration_error, few_per_bin
+from kinscape.worker.calibration.temperatures import at_best_temperature
 from kinscape.worker.evaluation.measure import measure
 from kinscape.worker.inputs.outputs import Outputs
 from kinscape.worker.measures.calibration.family import confidence_card
-from kinscape.worker.measures.calibration.temperature import best_temperature
-
-
-def at_best_temperature(outputs: Outputs, **_: object) -> Outputs:
-    """The same outputs with the logits divided by the temperature of the lowest loss."""
-    return Outputs(outputs.logits / best_temperature(outputs), outputs.labels, outputs.sequences)
 
 
 @measure(

@@ -1,22 +1,13 @@
 """How far the probabilities are from the labels."""
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from kinscape.backend.contracts.cards import Change, Direction, Uncertainty
+from kinscape.worker.calibration.error_lengths import error_lengths
 from kinscape.worker.evaluation.measure import measure
-from kinscape.worker.inputs.outputs import Outputs
-from kinscape.worker.inputs.undefined import Undefined
 from kinscape.worker.measures.calibration.family import confidence_card
 
 ROOT_2 = 2**0.5
-
-
-def error_lengths(outputs: Outputs, **_: object) -> Tensor:
-    """Euclidean distance between each sample's probabilities and its label, ``(samples,)``."""
-    if outputs.labels is None:
-        raise Undefined("This measure needs labels, and the probe set has none.")
-    truth = nn.functional.one_hot(outputs.labels, outputs.logits.shape[1]).to(outputs.logits.dtype)
-    return (outputs.probabilities - truth).square().sum(1).sqrt()
 
 
 @measure(

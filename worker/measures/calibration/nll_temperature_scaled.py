@@ -3,10 +3,10 @@
 from torch import Tensor, nn
 
 from kinscape.backend.contracts.cards import Change, Direction, Uncertainty
+from kinscape.worker.calibration.temperatures import at_best_temperature
 from kinscape.worker.evaluation.measure import measure
 from kinscape.worker.inputs.outputs import Outputs
 from kinscape.worker.inputs.undefined import Undefined
-from kinscape.worker.measures.calibration.ece_temperature_scaled import at_best_temperature
 from kinscape.worker.measures.calibration.family import confidence_card
 
 

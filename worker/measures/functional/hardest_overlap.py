@@ -4,9 +4,9 @@ import torch
 from torch import Tensor
 
 from kinscape.backend.contracts.cards import Change, Direction, Parameter, Uncertainty
+from kinscape.worker.calibration.error_lengths import error_lengths
 from kinscape.worker.evaluation.measure import measure
 from kinscape.worker.inputs.outputs import Outputs
-from kinscape.worker.measures.calibration.el2n import error_lengths
 from kinscape.worker.measures.functional.family import output_card
 
 

@@ -4,13 +4,18 @@ import torch
 from torch import Tensor, nn
 
 from kinscape.backend.contracts.cards import Change, Direction
-from kinscape.worker.curvature.tangent_kernel import chosen_samples, tangent_kernel
+from kinscape.worker.curvature.tangent_kernel import (
+    SAMPLES,
+    alignment,
+    chosen_samples,
+    tangent_kernel,
+    without_each_group,
+)
 from kinscape.worker.evaluation.measure import measure
 from kinscape.worker.evaluation.measurement import Measurement
 from kinscape.worker.inputs.subject import Subject
 from kinscape.worker.inputs.undefined import Undefined
 from kinscape.worker.measures.landscape.family import minimum_card
-from kinscape.worker.measures.landscape.tangent_kernel_similarity import SAMPLES, alignment, without_each_group
 
 
 @measure(

@@ -1,45 +1,20 @@
 """Whether two networks would learn alike from here."""
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
 from kinscape.backend.contracts.cards import Change, Direction, Pace, Parameter
-from kinscape.worker.curvature.tangent_kernel import chosen_samples, tangent_kernel
+from kinscape.worker.curvature.tangent_kernel import (
+    SAMPLES,
+    alignment,
+    chosen_samples,
+    tangent_kernel,
+    without_each_group,
+)
 from kinscape.worker.evaluation.measure import measure
 from kinscape.worker.evaluation.measurement import Measurement
 from kinscape.worker.inputs.subject import Subject
-from kinscape.worker.inputs.undefined import Undefined
 from kinscape.worker.measures.landscape.family import two_minima_card
-
-SAMPLES = (
-    Parameter(name="samples", default=100, minimum=10, maximum=1000, help="Samples, evenly spread over the set."),
-)
-
-
-def alignment(a: Tensor, b: Tensor, *, is_centred: bool) -> Tensor:
-    """Cosine between two kernels ``(samples, samples)``, after centring where asked, ``()``."""
-    if is_centred:
-        a, b = (k - k.mean(0) - k.mean(1)[:, None] + k.mean() for k in (a, b))
-    lengths = a.norm() * b.norm()
-    if not float(lengths) > 0:
-        raise Undefined("A kernel is zero: its samples are all alike.")
-    return (a * b).sum() / lengths
-
-
-def without_each_group(subject: Subject, rows: Tensor, found: Callable[[Tensor], Tensor]) -> Tensor | None:
-    """A value of kernels with one group of samples left out; nothing without groups.
-
-    Args:
-        rows: which samples the kernels are of.
-        found: the value for the places in the kernels that are kept.
-    """
-    if not subject.groups:
-        return None
-    everyone = torch.arange(len(rows))
-    left = [found(everyone[~torch.isin(rows.cpu(), group.cpu())].to(rows.device)) for group in subject.groups]
-    return torch.stack([value.double().cpu() for value in left])
 
 
 @measure(
