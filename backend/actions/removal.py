@@ -12,6 +12,7 @@ from kinscape.backend.actions.probes import described as described_probe
 from kinscape.backend.actions.uploads import short
 from kinscape.backend.contracts.checkpoints import Checkpoint
 from kinscape.backend.contracts.comparisons import ComparisonState
+from kinscape.backend.contracts.jobs import InspectCheckpoint, InspectProbe
 from kinscape.backend.contracts.probes import Probe, ProbeChange
 from kinscape.backend.contracts.problems import Conflict, Unprocessable
 from kinscape.backend.contracts.projects import Project
@@ -75,7 +76,21 @@ def restore_checkpoint(session: Session, id: int) -> Checkpoint:
     if gone:
         raise Conflict(f"{short(row.name)} comes from {_some(gone)}, deleted as well: restore that first.")
     deletion.bring_back(session, CheckpointRow, id)
+    _look_again(session, row)
     return seen.get(session, id)
+
+
+def _look_again(session: Session, row: CheckpointRow | ProbeRow) -> None:
+    """Inspect what was deleted before it had been inspected."""
+    if row.state is not State.INSPECTING:
+        return
+    if row.upload_hash is None:
+        row.state, row.reason = State.REFUSED, "It was deleted before it was made: delete it, and make it again."
+    elif isinstance(row, CheckpointRow):
+        jobs.add(session, InspectCheckpoint(checkpoint=row.id))
+    else:
+        jobs.add(session, InspectProbe(probe=row.id))
+    session.flush()
 
 
 def replace(session: Session, id: int, *, by: int) -> Checkpoint:
@@ -151,8 +166,10 @@ def restore_probe(session: Session, id: int) -> Probe:
     Raises:
         Conflict: another one has its name now.
     """
-    projects.get(session, deletion.deleted(session, ProbeRow, id).project_id)
+    row = deletion.deleted(session, ProbeRow, id)
+    projects.get(session, row.project_id)
     deletion.bring_back(session, ProbeRow, id)
+    _look_again(session, row)
     return described_probe(probes.get(session, id))
 
 
@@ -175,4 +192,9 @@ def restore_project(session: Session, id: int) -> Project:
     if projects.named(session, row.name) is not None:
         raise Conflict(f"A project named {short(row.name)} exists now: rename that one first.")
     deletion.bring_back_all_of(session, row)
+    session.expire_all()
+    for checkpoint in checkpoints.of_project(session, id).rows:
+        _look_again(session, checkpoint)
+    for probe in probes.of_project(session, id).rows:
+        _look_again(session, probe)
     return rooms.get(session, id)

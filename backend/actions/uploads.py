@@ -257,16 +257,16 @@ def finish(session: Session, files: Files, token: str) -> int:
     if not source.is_file():
         raise UploadExpired("The bytes of this upload are no longer here; start it again.")
     job: Job
+    digest = hash_of(source)
     if upload.kind is UploadKind.PROBE:
-        made = _new_probe(session, upload, hash_of(source))
+        made = _new_probe(session, upload, digest)
         about = ProbeDescription.model_validate(upload.description)
         job = InspectProbe(probe=made, scale=about.scale, layout=about.layout)
     else:
-        digest = hash_of(source)
         made = _healed(session, files, upload, digest) or _new_checkpoint(session, files, upload, digest)
         text = CheckpointDescription.model_validate(upload.description)
         job = InspectCheckpoint(checkpoint=made, weights=text.weights, probe=text.probe)
-    files.publish(source)
+    files.publish(source, digest=digest)
     upload.finished_id = made
     jobs.add(session, job)
     return made

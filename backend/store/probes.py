@@ -13,6 +13,12 @@ def get(session: Session, id: int) -> ProbeRow:
     return deletion.there(session.get(ProbeRow, id), ProbeRow, id)
 
 
+def find(session: Session, id: int) -> ProbeRow | None:
+    """The probe set of this number, unless it was deleted."""
+    row = session.get(ProbeRow, id)
+    return None if row is None or row.deleted is not None else row
+
+
 def of_project(
     session: Session, project_id: int, window: Window = EVERYTHING, *, are_deleted: bool = False
 ) -> Listed[ProbeRow]:

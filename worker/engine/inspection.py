@@ -79,8 +79,8 @@ def inspect_checkpoint(database: Database, files: Files, job: InspectCheckpoint)
 def inspect_probe(database: Database, files: Files, job: InspectProbe | AddBuiltin) -> None:
     """Inspect an uploaded probe set, or one that comes with the program; the outcome is written to its row."""
     with database.transaction() as session:
-        row = probes.get(session, job.probe)
-        if row.state is not State.INSPECTING:
+        row = probes.find(session, job.probe)
+        if row is None or row.state is not State.INSPECTING:
             return
         digest, role = row.upload_hash or "", row.role
     opened, reason = None, ""
@@ -92,7 +92,10 @@ def inspect_probe(database: Database, files: Files, job: InspectProbe | AddBuilt
     except Refusal as refusal:
         reason = str(refusal)
     with database.transaction() as session:
-        row = probes.get(session, job.probe)
+        row = probes.find(session, job.probe)
+        if row is None:
+            # Deleted while its file was read.
+            return
         try:
             if opened is None:
                 raise Refusal(reason)
@@ -128,7 +131,7 @@ def refuse(session: Session, job: InspectCheckpoint | InspectProbe | AddBuiltin 
     if isinstance(job, InspectCheckpoint | Derive):
         row = checkpoints.find(session, job.checkpoint)
     else:
-        row = probes.get(session, job.probe)
+        row = probes.find(session, job.probe)
     if row is not None:
         row.state, row.reason = State.REFUSED, sentence
 

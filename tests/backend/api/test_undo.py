@@ -129,3 +129,18 @@ def test_a_checkpoint_takes_the_place_of_another(project: Project, networks: lis
         project.checkpoint(third.id).replace(child)
     with pytest.raises(ClientError, match="another one of the same project"):
         third.replace(third)
+
+
+def test_what_was_deleted_before_it_was_inspected_is_inspected_when_it_comes_back(
+    project: Project, networks: list[Path], probe_file: Path, client: Client
+) -> None:
+    waiting = [project.upload_checkpoint(path, name=f"w{k}", wait=False) for k, path in enumerate(networks[:4])]
+    for one in waiting:
+        one.delete()
+    for one in waiting:
+        one.restore()
+        assert project.wait_for(one.id).state == "ready"
+    last = project.upload_checkpoint(networks[4], wait=False)
+    project.delete()
+    client.restore_project(project.id)
+    assert project.wait_for(last.id).state == "ready"
