@@ -149,7 +149,7 @@ class Visit(NamedTuple):
 
 # Every page by its address; the first number of the address is given to it.
 PAGES: dict[str, Callable[[Visit], Any]] = {
-    r"/measures": lambda v: measures.page(v.client),
+    r"/measures": lambda v: measures.page(v.client, v.query),
     r"/new": lambda v: projects.new(),
     r"/comparison/[^/]+": lambda v: comparison.shell(v.client, v.path),
     r"/shared/[^/]+": lambda v: comparison.shell(v.client, v.path),

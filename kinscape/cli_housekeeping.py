@@ -26,9 +26,16 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     delete.add_argument("--probe", action="store_true", help="the name is that of a probe set")
     delete.add_argument("--undo", action="store_true", help="bring it back: possible for seven days")
     changes = verbs.add_parser("changes", help="say who changed what on the server, newest first")
-    changes.add_argument("--most", type=int, default=50, metavar="N", help="lines (default 50)")
+    changes.add_argument("--most", type=_count, default=50, metavar="N", help="lines (default 50)")
     collected = verbs.add_parser("gc", help="remove files, rows and cache of the server that nothing needs any more")
     collected.add_argument("--dry-run", action="store_true", help="count alone")
+
+
+def _count(text: str) -> int:
+    """A number of lines."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} must be 1 or more")
+    return int(text)
 
 
 def talk(client: Client, given: argparse.Namespace) -> int:

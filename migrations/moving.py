@@ -26,6 +26,11 @@ def head() -> str:
     return found
 
 
+def revisions() -> set[str]:
+    """The numbers of all migrations that this program knows."""
+    return {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+
+
 def _is_before(target: str, current: str | None) -> bool:
     """Whether a migration lies before another; they are numbered."""
     return target == "base" or (target.isdecimal() and current is not None and target < current)

@@ -168,5 +168,5 @@ def _letters(k: int) -> str:
 
 
 def view_without_names(view: str) -> str:
-    """A view's address without what names groups."""
-    return urlencode([(k, v) for k, v in parse_qsl(view.lstrip("?")) if k not in ("g", "h")])
+    """A view's address without what names groups and tags."""
+    return urlencode([(k, v) for k, v in parse_qsl(view.lstrip("?")) if k not in ("g", "h", "strips")])

@@ -18,22 +18,23 @@ def create(session: Session, name: str) -> Project:
 def list_all(session: Session, window: Window = EVERYTHING, *, are_deleted: bool = False) -> Listed[Project]:
     """Projects, or the deleted ones, newest first."""
     found = projects.all_with_counts(session, window, are_deleted=are_deleted)
+    return found.made(lambda rows: _with_newest(session, rows))
 
-    def described(rows: Sequence[tuple[ProjectRow, int, int]]) -> list[Project]:
-        newest = projects.newest_comparisons(session, [row.id for row, _, _ in rows])
-        answers = studies.newest_of(session, {c.id for c in newest.values()})
-        last = {
-            project: NewestComparison(id=c.id, name=c.name, state=c.state, study=answers.get(c.id))
-            for project, c in newest.items()
-        }
-        return [_described(row, n, m, last.get(row.id)) for row, n, m in rows]
 
-    return found.made(described)
+def _with_newest(session: Session, rows: Sequence[tuple[ProjectRow, int, int]]) -> list[Project]:
+    newest = projects.newest_comparisons(session, [row.id for row, _, _ in rows])
+    answers = studies.newest_of(session, {c.id for c in newest.values()})
+    last = {
+        project: NewestComparison(id=c.id, name=c.name, state=c.state, study=answers.get(c.id))
+        for project, c in newest.items()
+    }
+    return [_described(row, n, m, last.get(row.id)) for row, n, m in rows]
 
 
 def get(session: Session, id: int) -> Project:
     """One project."""
-    return _described(projects.get(session, id))
+    projects.get(session, id)
+    return _with_newest(session, projects.all_with_counts(session, only=id).rows)[0]
 
 
 def rename(session: Session, id: int, name: str) -> Project:
@@ -42,7 +43,8 @@ def rename(session: Session, id: int, name: str) -> Project:
     Raises:
         Conflict: another project has it.
     """
-    return _described(projects.rename(session, id, name))
+    projects.rename(session, id, name)
+    return get(session, id)
 
 
 def _described(

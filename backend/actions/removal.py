@@ -12,7 +12,7 @@ from kinscape.backend.actions.probes import described as described_probe
 from kinscape.backend.actions.uploads import short
 from kinscape.backend.contracts.checkpoints import Checkpoint
 from kinscape.backend.contracts.comparisons import ComparisonState
-from kinscape.backend.contracts.jobs import InspectCheckpoint, InspectProbe
+from kinscape.backend.contracts.jobs import AddBuiltin, InspectCheckpoint, InspectProbe
 from kinscape.backend.contracts.probes import Probe, ProbeChange
 from kinscape.backend.contracts.problems import Conflict, Unprocessable
 from kinscape.backend.contracts.projects import Project
@@ -23,6 +23,7 @@ from kinscape.backend.store.tables import CheckpointRow, ProbeRow, ProjectRow
 
 # A sentence names no more of them.
 MOST_NAMES = 4
+LONGEST_NAME = 200
 
 
 def _some(names: Sequence[str]) -> str:
@@ -45,9 +46,9 @@ def delete_checkpoint(session: Session, id: int) -> None:
         )
     others = checkpoints.dependants(session, row)
     if others:
-        raise Conflict(
-            f"{_some(others)} name this checkpoint as parent, initial weights or teacher; delete them first."
-        )
+        verb, them = ("names", "it") if len(others) == 1 else ("name", "them")
+        what = f"{verb} this checkpoint as parent, initial weights or teacher"
+        raise Conflict(f"{_some(others)} {what}; delete {them} first.")
     jobs.cancel_inspections(session, id)
     deletion.put_away(session, row)
 
@@ -84,7 +85,9 @@ def _look_again(session: Session, row: CheckpointRow | ProbeRow) -> None:
     """Inspect what was deleted before it had been inspected."""
     if row.state is not State.INSPECTING:
         return
-    if row.upload_hash is None:
+    if row.upload_hash is None and isinstance(row, ProbeRow):
+        jobs.add(session, AddBuiltin(probe=row.id))
+    elif row.upload_hash is None:
         row.state, row.reason = State.REFUSED, "It was deleted before it was made: delete it, and make it again."
     elif isinstance(row, CheckpointRow):
         jobs.add(session, InspectCheckpoint(checkpoint=row.id))
@@ -104,29 +107,37 @@ def replace(session: Session, id: int, *, by: int) -> Checkpoint:
         raise Unprocessable("A checkpoint is replaced by another one of the same project.")
     if new.state is not State.READY:
         raise Conflict(f"{short(new.name)} is {new.state}, not ready.")
-    if row.id in (new.parent_id, new.init_of_id, new.teacher_id):
-        raise Unprocessable(f"{short(new.name)} comes from {short(row.name)}, so it cannot stand in its place.")
+    for one, other in ((new, row), (row, new)):
+        if checkpoints.comes_from(session, one, other):
+            raise Unprocessable(f"{short(one.name)} comes from {short(other.name)}, so one cannot stand for the other.")
     name = row.name
     if checkpoints.comparisons_of(session, row):
-        row.name = _free_name(session, row, f"{name} (until {dt.datetime.now(dt.UTC):%Y-%m-%d})")
+        row.name = _free_name(session, row, name)
         session.flush()
     else:
         jobs.cancel_inspections(session, id)
         deletion.put_away(session, row)
     checkpoints.hand_over_relatives(session, row, new)
-    for field in ("group_name", "tags", "parent_id", "init_of_id", "teacher_id", "root_id", "run", "step"):
+    for field in ("group_name", "tags", "parent_id", "init_of_id", "teacher_id", "run", "step"):
         setattr(new, field, getattr(row, field))
+    # What descends from it belongs to the lineage that it has now.
+    checkpoints.move_lineage(session, new, root=row.root_id or new.id)
+    new.root_id = row.root_id
     new.name = name
     session.flush()
     return seen.get(session, new.id)
 
 
-def _free_name(session: Session, row: CheckpointRow, wanted: str) -> str:
-    name, k = wanted, 1
-    while checkpoints.named(session, row.project_id, name) is not None:
+def _free_name(session: Session, row: CheckpointRow, name: str) -> str:
+    """A name that says until when it was another one's, and that nobody has."""
+    until = f" (until {dt.datetime.now(dt.UTC):%Y-%m-%d})"
+    k = 1
+    while True:
+        end = until if k == 1 else f"{until} {k}"
+        found = f"{name[: LONGEST_NAME - len(end)]}{end}"
+        if checkpoints.named(session, row.project_id, found) is None:
+            return found
         k += 1
-        name = f"{wanted} {k}"
-    return name
 
 
 def change_probe(session: Session, id: int, wanted: ProbeChange) -> Probe:

@@ -220,6 +220,8 @@ def get(session: Session, token: str) -> UploadRow:
 def append(session: Session, files: Files, token: str, *, offset: int, body: bytes, checksum: str = "") -> UploadRow:
     """Add bytes at the acknowledged offset; they are on disk before the new offset is told."""
     upload = uploads.locked(session, token)
+    # While its project is deleted it waits.
+    projects.get(session, upload.project_id)
     if upload.finished_id is not None:
         raise Conflict("This upload is already finished.")
     if offset != upload.offset_bytes:

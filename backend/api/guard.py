@@ -121,7 +121,7 @@ class Guard:
         return known
 
     def _too_many(self, scope: Scope, principal: Principal | None) -> Response | None:
-        """An answer to who guesses: a token that opens nothing, again and again. A right one is always let in."""
+        """An answer to who guesses: a token that opens nothing, again and again. The owner's is always let in."""
         if principal is not None or scope["type"] != "http":
             return None
         headers, given = Headers(scope=scope), HTTPConnection(scope).query_params.get("token")

@@ -58,6 +58,8 @@ def _note(session: Session, request: Request) -> None:
     """Write down what was changed; pieces of files, and what is only asked, change nothing."""
     endpoint = request.scope.get("endpoint")
     path = request.url.path
+    if request.query_params.get("dry_run") == "true":
+        return
     if endpoint is None or path.endswith("/plan") or (request.method == "PATCH" and "/uploads/" in path):
         return
     room = endpoint.__module__.rsplit(".", 1)[-1]

@@ -114,6 +114,23 @@ def dependants(session: Session, row: CheckpointRow) -> list[str]:
 RELATIVES = (CheckpointRow.parent_id, CheckpointRow.init_of_id, CheckpointRow.teacher_id, CheckpointRow.root_id)
 
 
+def comes_from(session: Session, row: CheckpointRow, other: CheckpointRow) -> bool:
+    """Whether a checkpoint descends from another one, by parents, initial weights or teachers, however far."""
+    above = select(CheckpointRow.id, CheckpointRow.parent_id, CheckpointRow.init_of_id, CheckpointRow.teacher_id).where(
+        CheckpointRow.project_id == row.project_id
+    )
+    relatives = {found[0]: [i for i in found[1:] if i is not None] for found in session.execute(above)}
+    seen, waiting = {row.id}, [row.id]
+    while waiting:
+        for relative in relatives.get(waiting.pop(), ()):
+            if relative == other.id:
+                return True
+            if relative not in seen:
+                seen.add(relative)
+                waiting.append(relative)
+    return False
+
+
 def hand_over_relatives(session: Session, old: CheckpointRow, new: CheckpointRow) -> None:
     """Let what was related to a checkpoint be related to another one."""
     for column in RELATIVES:

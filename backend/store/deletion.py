@@ -57,7 +57,7 @@ def put_away(session: Session, row: Deletable) -> None:
 
 
 def bring_back(session: Session, kind: type[Named], id: int) -> None:
-    """Take the mark from a checkpoint or probe set that was deleted; one that is there stays as it is.
+    """Take the mark from a checkpoint or probe set that was deleted, and from what a checkpoint comes from.
 
     Raises:
         Conflict: another one has its name now.
@@ -70,6 +70,10 @@ def bring_back(session: Session, kind: type[Named], id: int) -> None:
         raise Conflict(f"A {WORDS[kind]} named {row.name!r} exists now: rename that one first.")
     row.deleted = None
     session.flush()
+    if isinstance(row, CheckpointRow):
+        # A lineage with a gap would be forgotten with the gap.
+        for relative in filter(None, (row.parent_id, row.init_of_id, row.teacher_id)):
+            bring_back(session, CheckpointRow, relative)
 
 
 def put_away_all_of(session: Session, project: ProjectRow) -> None:

@@ -47,11 +47,14 @@ def lock(session: Session, id: int) -> None:
 
 
 def all_with_counts(
-    session: Session, window: Window = EVERYTHING, *, are_deleted: bool = False
+    session: Session, window: Window = EVERYTHING, *, are_deleted: bool = False, only: int | None = None
 ) -> Listed[tuple[ProjectRow, int, int]]:
     """Projects, or the deleted ones, with how many checkpoints and comparisons they hold, newest first.
 
     Those of a deleted project are what comes back with it.
+
+    Args:
+        only: the number of the only project that is asked for.
     """
     checkpoints, comparisons = (
         select(func.count())
@@ -60,6 +63,8 @@ def all_with_counts(
         for kind in (CheckpointRow, ComparisonRow)
     )
     query = select(ProjectRow, checkpoints, comparisons).where(deletion.marked(ProjectRow, are_deleted=are_deleted))
+    if only is not None:
+        query = query.where(ProjectRow.id == only)
     return listed(session, query, ProjectRow.id, window)
 
 

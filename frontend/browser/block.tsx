@@ -119,7 +119,7 @@ function Numbers({ block }: { block: Block }) {
   return (
     <>
       <h2>{title}</h2>
-      {value.mean && <Mean name={value.kind === "within" ? "Within" : "Between rows and columns"} of={value.mean} />}
+      {value.mean && <Mean name={value.kind === "within" ? "Within" : "Between rows and columns"} of={value.mean} isOne={value.kind === "within"} />}
       {value.others && <Mean name="With all others" of={value.others} />}
       {test && (
         <>
@@ -139,8 +139,8 @@ function Numbers({ block }: { block: Block }) {
   );
 }
 
-function Mean({ name, of }: { name: string; of: GroupMean }) {
-  const families = of.a === of.b ? `${of.roots_a} families` : `${of.roots_a} × ${of.roots_b} families`;
+function Mean({ name, of, isOne }: { name: string; of: GroupMean; isOne?: boolean }) {
+  const families = isOne ? `${of.roots_a} families` : `${of.roots_a} × ${of.roots_b} families`;
   return (
     <Fact name={name}>
       {of.value === null ? (

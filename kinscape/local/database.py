@@ -47,6 +47,8 @@ def opened(data: Path) -> Iterator[str]:
 
 def is_running(data: Path) -> bool:
     """Whether Kinscape runs on a data folder now."""
+    if not data.is_dir():
+        return False
     try:
         with (data / "lock").open("a+") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -37,6 +37,7 @@ class Table(BaseModel):
     columns: list[str]
     rows: int
     sha256: str
+    last_id: int = Field(default=0, description="The last number that was given out; it is never given again.")
 
 
 class Manifest(BaseModel):
@@ -67,6 +68,10 @@ def back_up(place: Place, target: Path) -> Manifest:
     Raises:
         CannotDo: the target cannot be written, or the database is at another migration.
     """
+    # Where a link points is where somebody wants it.
+    target = target.resolve()
+    if target.exists() and not target.is_file() and not target.is_dir():
+        raise CannotDo(f"{target} is no plain file.")
     if target.is_dir():
         raise CannotDo(f"{target} is a folder: name the file that the backup goes to.")
     if not target.absolute().parent.is_dir():
@@ -125,9 +130,16 @@ def _copy_tables(connection: "psycopg.Connection[tuple[object, ...]]", folder: P
                     file.write(piece)
                     digest.update(piece)
             rows = cursor.rowcount
-        out.tables.append(Table(name=table.name, columns=columns, rows=rows, sha256=digest.hexdigest()))
+        about = {"name": table.name, "columns": columns, "rows": rows, "sha256": digest.hexdigest()}
+        out.tables.append(Table(**about, last_id=_last_id(connection, table.name) if "id" in columns else 0))
         out.paths.append(path)
     return out
+
+
+def _last_id(connection: "psycopg.Connection[tuple[object, ...]]", table: str) -> int:
+    with connection.cursor() as cursor:
+        found = cursor.execute("select pg_sequence_last_value(pg_get_serial_sequence(%s, 'id'))", (table,)).fetchone()
+    return int(str(found[0])) if found is not None and found[0] is not None else 0
 
 
 def _write(out: IO[bytes], manifest: Manifest, copied: Copied, files: Files) -> None:
@@ -153,10 +165,8 @@ def sentences(manifest: Manifest) -> list[str]:
     """What a backup holds, and what was lost before it was made."""
     rows = {table.name: table.rows for table in manifest.tables}
     size = sum(manifest.files.values()) / 2**20
-    out = [
-        f"{counted(rows['projects'], 'projects')}, {counted(rows['checkpoints'], 'checkpoints')}, "
-        f"{counted(rows['comparisons'], 'comparisons')}, {counted(len(manifest.files), 'files')} ({size:.1f} MiB)"
-    ]
+    held = [counted(rows.get(what, 0), what) for what in ("projects", "checkpoints", "comparisons")]
+    out = [f"{', '.join(held)}, {counted(len(manifest.files), 'files')} ({size:.1f} MiB)"]
     if manifest.missing:
         out.append(
             f"{counted(len(manifest.missing), 'files')} that the database names were lost before: their checkpoints or "

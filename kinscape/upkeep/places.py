@@ -39,9 +39,11 @@ def opened(data: Path | None, *, is_new: bool = False) -> Iterator[Place]:
     if is_new:
         if database.is_running(data):
             raise CannotDo(f"Kinscape runs on {data}: stop it first.")
+        if data.exists() and not data.is_dir():
+            raise CannotDo(f"{data} is a file: name a folder with --data.")
         data.mkdir(parents=True, exist_ok=True, mode=0o700)
         (data / "postgres").mkdir(exist_ok=True, mode=0o700)
-    if not (data / "postgres").is_dir():
+    elif not (data / "postgres" / "PG_VERSION").is_file():
         raise CannotDo(f"There is no Kinscape in {data}: name its data folder with --data.")
     try:
         with database.opened(data) as url:

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import IO
 
 import psycopg
-from alembic.util import CommandError
 from psycopg import sql
 from pydantic import ValidationError
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
 
 from kinscape.backend.store.files import Files
-from kinscape.migrations.moving import migrate
+from kinscape.migrations.moving import migrate, revisions
 from kinscape.upkeep.backup import FORMAT, MANIFEST, Manifest, Table
 from kinscape.upkeep.places import CannotDo, Place
 
@@ -42,6 +42,8 @@ def restore(backup: Path, place: Place) -> Manifest:
             except BaseException:
                 migrate(place.database_url, to="base")
                 raise
+    except (psycopg.Error, SQLAlchemyError) as error:
+        raise CannotDo(f"The backup is damaged, or was changed: {str(error).splitlines()[0]}") from error
     except tarfile.TarError as error:
         raise CannotDo(f"{backup} is not a whole backup of Kinscape ({error}).") from error
     migrate(place.database_url)
@@ -56,8 +58,10 @@ def _manifest(archive: tarfile.TarFile, backup: Path) -> Manifest:
         manifest = Manifest.model_validate_json(_open(archive, first).read())
     except ValidationError as error:
         raise CannotDo(f"{backup} is a backup in a form that this program does not know.") from error
-    if manifest.format > FORMAT:
+    if manifest.format > FORMAT or manifest.migration not in revisions():
         raise CannotDo(f"{backup} was made by a newer Kinscape: restore it with that one.")
+    if not {"projects", "checkpoints", "comparisons"} <= {table.name for table in manifest.tables}:
+        raise CannotDo(f"{backup} is not a whole backup: its manifest names too few tables.")
     return manifest
 
 
@@ -82,15 +86,9 @@ def _check_empty(place: Place) -> None:
 
 
 def _migrate_to(place: Place, manifest: Manifest) -> None:
-    try:
-        # What an empty installation holds, such as cards, would be there twice.
-        migrate(place.database_url, to="base")
-        migrate(place.database_url, to=manifest.migration)
-    except CommandError as error:
-        raise CannotDo(
-            f"The backup is at migration {manifest.migration}, which this program does not know: it was made by a "
-            "newer Kinscape."
-        ) from error
+    # What an empty installation holds, such as cards, would be there twice.
+    migrate(place.database_url, to="base")
+    migrate(place.database_url, to=manifest.migration)
 
 
 def _fill(place: Place, archive: tarfile.TarFile, manifest: Manifest) -> None:
@@ -117,25 +115,28 @@ def _pieces(file: IO[bytes]) -> Iterator[bytes]:
 def _fill_table(database: "psycopg.Connection[tuple[object, ...]]", file: IO[bytes], table: Table) -> None:
     name = sql.Identifier(table.name)
     names = sql.SQL(", ").join(map(sql.Identifier, table.columns))
-    digest = hashlib.sha256()
-    with database.cursor() as cursor:
-        with cursor.copy(sql.SQL("copy {} ({}) from stdin").format(name, names)) as copy:
-            for piece in _pieces(file):
-                digest.update(piece)
-                copy.write(piece)
+    with tempfile.TemporaryFile() as whole, database.cursor() as cursor:
+        digest = hashlib.sha256()
+        for piece in _pieces(file):
+            digest.update(piece)
+            whole.write(piece)
         if digest.hexdigest() != table.sha256:
             raise CannotDo(f"The backup is damaged: the table {table.name} is not what it was.")
+        whole.seek(0)
+        with cursor.copy(sql.SQL("copy {} ({}) from stdin").format(name, names)) as copy:
+            for piece in _pieces(whole):
+                copy.write(piece)
         if "id" in table.columns:
-            _count_on(cursor, table.name)
+            _count_on(cursor, table)
 
 
-def _count_on(cursor: "psycopg.Cursor[tuple[object, ...]]", table: str) -> None:
-    """Let new rows be numbered after those that are there."""
-    cursor.execute("select pg_get_serial_sequence(%s, 'id')", (table,))
+def _count_on(cursor: "psycopg.Cursor[tuple[object, ...]]", table: Table) -> None:
+    """Let new rows be numbered after all that ever were: others may remember a number that is gone."""
+    cursor.execute("select pg_get_serial_sequence(%s, 'id')", (table.name,))
     found = cursor.fetchone()
     if found is not None and found[0] is not None:
-        newest = sql.SQL("select setval(%s, coalesce(max(id), 1), max(id) is not null) from {}")
-        cursor.execute(newest.format(sql.Identifier(table)), (found[0],))
+        newest = sql.SQL("select setval(%s, greatest(coalesce(max(id), 0), %s, 1), %s or count(*) > 0) from {}")
+        cursor.execute(newest.format(sql.Identifier(table.name)), (found[0], table.last_id, table.last_id > 0))
 
 
 def _put_file(files: Files, file: IO[bytes], digest: str) -> None:

@@ -52,7 +52,15 @@ def paths(client: Client, networks: list[Path], digits_train: Path, probe_file: 
     place = f"/projects/{project.id}"
     study = project.study("seeds", roles={"seeds": models}, probe="digits", measures=["disagreement", "accuracy"])
     study.run().wait(timeout_s=60)
-    own = ["/", "/new", "/measures", place, f"{place}/compare", f"{place}/comparisons", f"{place}/studies"]
+    own = [
+        "/",
+        "/new",
+        "/measures?measure=linear-cka",
+        place,
+        f"{place}/compare",
+        f"{place}/comparisons",
+        f"{place}/studies",
+    ]
     own += [f"{place}/studies/new?template=seeds", f"/study/{study.id}", f"/checkpoint/{models[0].id}"]
     block = ",".join(str(m.id) for m in models[:3])
     own.append(f"/comparison/{comparison.id}?tab=matrix&cut=2&block={block};{block}")

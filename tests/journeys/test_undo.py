@@ -21,7 +21,7 @@ def test_checkpoints_and_probe_sets_are_deleted_and_come_back(
     page.goto(f"/projects/{project.id}")
     select(page, "mine")
     page.click("#checkpoint-delete")
-    expect(page.locator("#checkpoint-trouble")).to_contain_text("'child' name this checkpoint as parent")
+    expect(page.locator("#checkpoint-trouble")).to_contain_text("'child' names this checkpoint as parent")
     select(page, "child")
     page.click("#checkpoint-delete")
     expect(page.locator("#checkpoint-trouble")).to_contain_text("child was deleted.")

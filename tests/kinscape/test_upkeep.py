@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import re
 import signal
 import tarfile
@@ -86,6 +87,14 @@ def repacked(backup: Path, target: Path, *, damage: str) -> Path:
                 content = content[:-1] + bytes([content[-1] ^ 1])
             if damage == "newer" and member.name == "manifest.json":
                 content = json.dumps({**json.loads(content), "migration": "9999"}).encode()
+            if damage == "bytes" and member.name == "tables/checkpoints":
+                content = b"\xff" + content[1:]
+            if damage == "unknown" and member.name == "manifest.json":
+                known = json.loads(content)
+                known["tables"][0]["columns"][0] = "colour"
+                content = json.dumps(known).encode()
+            if damage == "nothing" and member.name == "manifest.json":
+                content = json.dumps({**json.loads(content), "tables": []}).encode()
             if damage == "missing" and member.name == "tables/matrix_rows":
                 continue
             member.size = len(content)
@@ -100,6 +109,9 @@ def repacked(backup: Path, target: Path, *, damage: str) -> Path:
     [
         ("table", "the table checkpoints is not what it was"),
         ("file", "is not what it was"),
+        ("bytes", "the table checkpoints is not what it was"),
+        ("unknown", "was changed"),
+        ("nothing", "names too few tables"),
         ("newer", "made by a newer Kinscape"),
         ("missing", "tables/matrix_rows is missing"),
         ("added", "which its manifest does not name"),
@@ -114,6 +126,19 @@ def test_a_damaged_backup_restores_nothing(
     assert sentence in capsys.readouterr().err
     # The whole one can follow into the same folder.
     assert main(["restore", str(backup), "--data", str(data)]) == 0
+
+
+def test_a_backup_goes_where_a_link_points_and_never_over_a_device(
+    server: Server, filled: tuple[Project, int, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link.tar").symlink_to(tmp_path / "real" / "target.tar")
+    assert main(["backup", str(tmp_path / "link.tar"), "--data", str(server.data)]) == 0
+    assert (tmp_path / "link.tar").is_symlink()
+    assert tarfile.is_tarfile(tmp_path / "real" / "target.tar")
+    os.mkfifo(tmp_path / "pipe")
+    assert main(["backup", str(tmp_path / "pipe"), "--data", str(server.data)]) == 1
+    assert "is no plain file" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("content", "sentence"), [(b"", "not a whole backup"), (b"x" * 5000, "not a whole backup")])
@@ -162,6 +187,9 @@ def test_the_doctor_names_what_is_lost(
 def test_the_doctor_of_nothing_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "--data", str(tmp_path)]) == 1
     assert "There is no Kinscape in" in capsys.readouterr().out
+    (tmp_path / "postgres").mkdir()
+    assert main(["doctor", "--data", str(tmp_path)]) == 1
+    assert list((tmp_path / "postgres").iterdir()) == []
 
 
 def test_changes_say_who_did_what(

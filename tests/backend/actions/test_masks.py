@@ -65,7 +65,7 @@ def test_a_drawn_matrix_keeps_its_numbers() -> None:
 
 def test_a_visitor_asks_by_the_names_that_they_were_told() -> None:
     assert MASK.query("a=group+A&b=group+B&measure=sgd") == "a=sgd&b=sam&measure=sgd"
-    assert view_without_names("?tab=groups&g=sgd&h=sam&a=3") == "tab=groups&a=3"
+    assert view_without_names("?tab=groups&g=sgd&h=sam&a=3&strips=group,secret") == "tab=groups&a=3"
 
 
 def test_there_are_letters_for_any_number_of_groups() -> None:

@@ -50,7 +50,7 @@ def test_the_client_follows_a_list_to_its_end(monkeypatch: pytest.MonkeyPatch, c
 
 def test_a_wrong_method_is_told_the_right_ones(server: Server, project: Project) -> None:
     for path, method, allowed in (
-        (f"/projects/{project.id}", "DELETE", {"GET", "PATCH"}),
+        (f"/projects/{project.id}", "PUT", {"DELETE", "GET", "PATCH"}),
         ("/measures", "POST", {"GET"}),
         ("/checkpoints/1", "PUT", {"DELETE", "GET", "PATCH"}),
     ):

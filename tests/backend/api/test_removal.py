@@ -15,7 +15,7 @@ def test_relatives_keep_a_checkpoint(project: Project, networks: list[Path]) -> 
     first = project.upload_checkpoint(networks[0], name="first")
     for role, path in zip(("parent", "init_of", "teacher"), networks[1:4], strict=True):
         child = project.upload_checkpoint(path, name=f"by {role}", **{role: "first"})
-        with pytest.raises(ClientError, match=f"'by {role}' name this checkpoint as parent") as told:
+        with pytest.raises(ClientError, match=f"'by {role}' names this checkpoint as parent") as told:
             first.delete()
         assert told.value.status == 409
         assert getattr(project.checkpoint(child.id), role) == "first"

@@ -1,5 +1,6 @@
 """What was deleted comes back whole, names are free meanwhile, and what depends on a thing is said before it goes."""
 
+import base64
 from pathlib import Path
 
 import httpx
@@ -125,7 +126,7 @@ def test_a_checkpoint_takes_the_place_of_another(project: Project, networks: lis
     names = {c.id: c.name for c in project.checkpoints()}
     assert names[third.id] == "net"
     assert names[new.id].startswith("net (until 20")
-    with pytest.raises(ClientError, match="'child' comes from 'net'"):
+    with pytest.raises(ClientError, match="'child' comes from 'net', so one cannot stand for the other"):
         project.checkpoint(third.id).replace(child)
     with pytest.raises(ClientError, match="another one of the same project"):
         third.replace(third)
@@ -144,3 +145,68 @@ def test_what_was_deleted_before_it_was_inspected_is_inspected_when_it_comes_bac
     project.delete()
     client.restore_project(project.id)
     assert project.wait_for(last.id).state == "ready"
+
+
+def test_nothing_descends_from_itself_after_a_replacement(project: Project, networks: list[Path]) -> None:
+    a, b, c, d, e = (project.upload_checkpoint(path, name=f"n{k}") for k, path in enumerate(networks[:5]))
+    b.edit(teacher="n0")
+    c.edit(parent="n1")
+    for one, by in ((a, b), (b, a), (a, c), (c, a)):
+        with pytest.raises(ClientError, match="so one cannot stand for the other"):
+            project.checkpoint(one.id).replace(by)
+    # What descends from the new one is of the lineage that it takes.
+    d.edit(parent="n4")
+    assert project.checkpoint(d.id).root == "n4"
+    c.replace(e)
+    names = {one.id: (one.name, one.parent, one.root) for one in project.checkpoints()}
+    assert names[e.id] == ("n2", "n1", "n1")
+    assert names[d.id] == ("n3", "n2", "n1")
+
+
+def test_an_upload_waits_while_its_project_is_deleted(
+    server: Server, project: Project, networks: list[Path], client: Client
+) -> None:
+    content = networks[0].read_bytes()
+    coded = {
+        k: base64.b64encode(v.encode()).decode()
+        for k, v in {"kind": "checkpoint", "description": '{"name": "late"}'}.items()
+    }
+    tus = {"Tus-Resumable": "1.0.0"}
+    metadata = ",".join(f"{k} {v}" for k, v in coded.items())
+    headers = {**tus, "Upload-Length": str(len(content)), "Upload-Metadata": metadata}
+    place = httpx.post(f"{server.url}/api/v1/projects/{project.id}/uploads", headers=headers).headers["Location"]
+
+    def send(piece: bytes, offset: int) -> httpx.Response:
+        more = {"Upload-Offset": str(offset), "Content-Type": "application/offset+octet-stream"}
+        return httpx.patch(f"{server.url}{place}", content=piece, headers={**tus, **more})
+
+    assert send(content[:1000], 0).status_code == 204
+    project.delete()
+    assert send(content[1000:], 1000).status_code == 404
+    client.restore_project(project.id)
+    done = send(content[1000:], 1000)
+    assert done.status_code == 204
+    assert project.wait_for(int(done.headers["Kinscape-Id"])).name == "late"
+
+
+def test_a_project_says_what_it_holds_wherever_it_is_told(
+    project: Project, networks: list[Path], client: Client
+) -> None:
+    project.upload_checkpoint(networks[0])
+    project.delete()
+    assert client.restore_project(project.id).details.checkpoints == 1
+    assert client.project_numbered(project.id).details.checkpoints == 1
+
+
+def test_a_comparison_brings_back_what_its_checkpoints_come_from(
+    project: Project, networks: list[Path], probe_file: Path, client: Client
+) -> None:
+    project.upload_checkpoint(networks[0], name="first")
+    models = [project.upload_checkpoint(networks[k], name=f"c{k}", parent="first") for k in (1, 2)]
+    probe = project.upload_probe(probe_file)
+    comparison = project.compare(checkpoints=models, probe=probe, measures=["disagreement"]).wait()
+    client.delete_comparison(comparison.id)
+    for one in [*models, next(c for c in project.checkpoints() if c.name == "first")]:
+        one.delete()
+    client.restore_comparison(comparison.id)
+    assert {c.name for c in project.checkpoints()} == {"first", "c1", "c2"}
