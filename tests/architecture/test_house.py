@@ -58,6 +58,7 @@ BAD_IMPORTS = {
     "frontend/figures/bad_example.py": "import dash",
     "frontend/bad_example.py": "from kinscape.backend.store import files",
     "kinscape/client/bad_example.py": "import torch",
+    "kinscape/upkeep/bad_example.py": "from kinscape.backend.actions import housekeeping",
 }
 
 
