@@ -2,7 +2,7 @@
 (function () {
   "use strict";
 
-  const WAIT = 250, LINGER = 200, GAP = 8;
+  const WAIT = 250, LINGER = 200, AGAIN = 1500, GAP = 8;
   let name = null, coming = null, going = null;
   /* The measure that was just chosen: its name is drawn anew under the pointer, but its picture is what is wanted. */
   let chosen = null;
@@ -39,9 +39,17 @@
     leave();
     name = found;
     coming = setTimeout(() => {
-      if (!shows(found.dataset.card)) window.kinscape.setProps("card-asked", { data: found.dataset.card });
+      ask(found, 0);
       place();
     }, WAIT);
+  }
+
+  /* An answer that was overtaken by another one does not come: a blank more asks anew. */
+  function ask(found, times) {
+    if (name !== found) return;
+    if (shows(found.dataset.card)) return place();
+    window.kinscape.setProps("card-asked", { data: found.dataset.card + " ".repeat(times) });
+    coming = setTimeout(() => ask(found, times + 1), AGAIN);
   }
 
   function leave() {

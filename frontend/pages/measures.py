@@ -100,7 +100,8 @@ def register(app: Dash, access: Access) -> None:
         State("address", "pathname"),
         prevent_initial_call=True,
     )
-    def point(slug: str, path: str) -> Any:
+    def point(asked: str, path: str) -> Any:
+        slug = asked.strip()
         try:
             card = access.cards(access.client(path)).get(slug)
         except ClientError:
