@@ -74,6 +74,4 @@ def _test(lineages: Lineages, a: str, b: str, *, of_first: bool = False) -> tupl
     try:
         return contrast_of(lineages, a, b, of_first=of_first), CHOSEN_BY_LOOKING
     except Unprocessable as problem:
-        return None, problem.detail.replace("These groups", "The block and the others").replace(
-            "Each group", "Either side"
-        )
+        return None, problem.detail

@@ -55,7 +55,7 @@ class Counted:
 
 
 def _route_of(scope: Scope) -> str:
-    """The template of a route, such as /projects/{project}: addresses of links are secrets, and there are many."""
+    """The name of a route, such as projects.get: addresses of links are secrets, and there are many."""
     endpoint = scope.get("endpoint")
     if endpoint is None:
         return "other"
