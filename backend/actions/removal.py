@@ -18,7 +18,7 @@ from kinscape.backend.contracts.problems import Conflict, Unprocessable
 from kinscape.backend.contracts.projects import Project
 from kinscape.backend.contracts.uploads import State
 from kinscape.backend.contracts.words import counted, listed
-from kinscape.backend.store import checkpoints, comparisons, deletion, jobs, probes, projects
+from kinscape.backend.store import checkpoints, comparisons, deletion, jobs, probes, projects, studies
 from kinscape.backend.store.tables import CheckpointRow, ProbeRow, ProjectRow
 
 # A sentence names no more of them.
@@ -185,8 +185,17 @@ def restore_probe(session: Session, id: int) -> Probe:
 
 
 def delete_project(session: Session, id: int) -> None:
-    """Put a project away with all that is in it: links close, what is being computed is cancelled."""
+    """Put a project away with all that is in it: links close, what is being computed is cancelled.
+
+    Raises:
+        Conflict: it holds a preregistered study, which stays whatever it found.
+    """
     projects.lock(session, projects.get(session, id).id)
+    resting = [study.name for study in studies.of_project(session, id).rows if study.registration is not None]
+    if resting:
+        raise Conflict(
+            f"The project holds {_some(resting)}, preregistered, and stays with what was preregistered in it."
+        )
     for row in comparisons.of_project(session, id).rows:
         if row.state is ComparisonState.RUNNING:
             asking.cancel(session, row.id)

@@ -119,25 +119,12 @@ def mean_interval(values: Floats) -> tuple[float, float] | None:
     return float(values.mean() - half), float(values.mean() + half)
 
 
-def equivalence(differences: Floats, margin: float) -> float:
-    """P of two one-sided t tests that the mean of differences lies within ± a margin; small where it does.
-
-    Source: Schuirmann 1987.
-
-    Args:
-        differences: ``(units,)``, finite, two or more that are not all equal.
-        margin: above 0.
-    """
-    count = len(differences)
-    error = differences.std(ddof=1) / np.sqrt(count)
-    above, below = (differences.mean() + margin) / error, (margin - differences.mean()) / error
-    return float(stats.t.sf(min(above, below), count - 1))
-
-
 def equivalent_within(differences: Floats, level: float) -> float | None:
     """The smallest margin within which two one-sided t tests find the mean to lie; None for fewer than three units.
 
     The larger end of the interval of confidence 1 - 2 · level, so what lies beyond it is ruled out at the level.
+
+    Source: Schuirmann 1987.
     """
     if len(differences) < FEWEST_FOR_INTERVAL:
         return None

@@ -6,8 +6,14 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
+from sqlalchemy.orm import Session
 
+from kinscape.backend.actions import uploads
+from kinscape.backend.contracts.problems import OverQuota
+from kinscape.backend.store.database import Database
+from kinscape.backend.store.files import Files
 from kinscape.client import Client, ClientError, Project
+from kinscape.local import programs
 from tests.conftest import Server
 
 
@@ -210,3 +216,32 @@ def test_a_comparison_brings_back_what_its_checkpoints_come_from(
         one.delete()
     client.restore_comparison(comparison.id)
     assert {c.name for c in project.checkpoints()} == {"first", "c1", "c2"}
+
+
+def test_what_was_preregistered_keeps_its_project(project: Project, networks: list[Path], probe_file: Path) -> None:
+    models = [project.upload_checkpoint(path) for path in networks[:3]]
+    study = project.study("seeds", roles={"seeds": models}, probe=project.upload_probe(probe_file), name="promised")
+    study.preregister(level=0.05)
+    with pytest.raises(ClientError, match="The project holds 'promised', preregistered"):
+        project.delete()
+    assert len(project.checkpoints()) == 3
+
+
+def test_nobody_holds_more_than_their_quota(
+    server: Server, project: Project, networks: list[Path], tmp_path: Path
+) -> None:
+    project.upload_checkpoint(networks[0])
+    size = networks[0].stat().st_size
+    database = Database(programs.database_url(programs.run_folder(server.data)))
+    coded = base64.b64encode(b'{"name": "more"}').decode()
+    metadata = uploads.metadata_of(f"kind {base64.b64encode(b'checkpoint').decode()},description {coded}")
+    quotas = (({"project_quota_bytes": 2 * size}, "This project holds"), ({"quota_bytes": size}, "All projects hold"))
+    for quota, sentence in quotas:
+        limits = uploads.UploadLimits(1 << 40, 0, **quota)
+        with Session(database.engine) as session, pytest.raises(OverQuota, match=sentence):
+            uploads.start(session, Files(tmp_path), limits, project=project.id, size_bytes=size + 1, metadata=metadata)
+    with Session(database.engine) as session:
+        limits = uploads.UploadLimits(1 << 40, 0, project_quota_bytes=2 * size)
+        asked = {"project": project.id, "size_bytes": size, "metadata": metadata}
+        assert uploads.start(session, Files(tmp_path), limits, **asked).token
+    database.close()
