@@ -120,7 +120,13 @@ def _numbers(numbers: Sequence[OwnNumber], cards: Mapping[str, Card], one: Check
     for topic, mine in topics.items():
         body.append(html.Tr(html.Th(topic, colSpan=4, scope="colgroup", className="group-row")))
         body += [_number(own, cards, one) for own in mine]
-    return [html.H2("Numbers"), html.Table([html.Thead(head), html.Tbody(body)], className="numbers effects")]
+    table = html.Table([html.Thead(head), html.Tbody(body)], className="numbers effects")
+    return [html.H2("Numbers"), _scrolled(table, "Numbers")]
+
+
+def _scrolled(table: Any, name: str) -> Any:
+    """A table that a narrow screen moves under itself, by keyboard too."""
+    return html.Div(table, className="scroll", tabIndex=0, role="region", **{"aria-label": name})
 
 
 def _number(own: OwnNumber, cards: Mapping[str, Card], one: Checkpoint) -> Any:
@@ -196,4 +202,4 @@ def _tensors(tensors: Sequence[StoredTensor]) -> list[Any]:
     ]
     table = html.Table([html.Thead(head), html.Tbody(rows)], className="numbers")
     summary = html.Summary(counted(len(tensors), "tensors"))
-    return [html.H2("Tensors"), html.Details([summary, table], open=len(tensors) <= FEW_TENSORS)]
+    return [html.H2("Tensors"), html.Details([summary, _scrolled(table, "Tensors")], open=len(tensors) <= FEW_TENSORS)]
