@@ -26,6 +26,7 @@ BY = "by:"
 LIST = re.compile(r"[0-9]+(,[0-9]+)*")
 BLOCK = re.compile(r"[0-9]+(,[0-9]+)*;[0-9]+(,[0-9]+)*")
 CUT = re.compile(r"[2-9]|[1-9][0-9]")
+WHICH = re.compile(r"only-a|only-b|both-wrong|[0-9]{1,5}-[0-9]{1,5}")
 WINDOW = re.compile(r"[0-9]+-[0-9]+,[0-9]+-[0-9]+")
 # A parameter of an address that is longer is not one of ours.
 LONGEST = 300
@@ -51,6 +52,8 @@ class View:
         cut: into how many clusters the dendrogram is cut.
         strips: what colours the strips beside rows and columns: ``group``, ``none``, or names of tags with commas.
         a, b: selected checkpoints, 0 for both or the second for none.
+        which: which samples of the selected pair are listed: on which one alone is right, or neither, or two classes
+            as the first and the second predict them (``3-5``); empty for all that differ.
         g, h: groups that are tested against one another.
         single, outcome: measures of single models: whose layers, or what against what.
         held: whether associations are shown raw or controlling for train loss.
@@ -74,6 +77,7 @@ class View:
     b: int = 0
     c: int = 0
     d: int = 0
+    which: str = ""
     g: str = ""
     h: str = ""
     single: str = ""
@@ -120,6 +124,8 @@ def _fits(key: str, value: str) -> bool:
         return len(value) <= 2 * LONGEST_LIST and BLOCK.fullmatch(value) is not None
     if key == "cut":
         return CUT.fullmatch(value) is not None
+    if key == "which":
+        return WHICH.fullmatch(value) is not None
     if key == "zoom":
         return len(value) <= LONGEST and WINDOW.fullmatch(value) is not None
     return key in TEXTS and len(value) <= LONGEST

@@ -1,5 +1,7 @@
 """One pair of checkpoints: its numbers, their differences to another pair, the samples it disagrees on."""
 
+from enum import StrEnum
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from kinscape.backend.contracts.cells import Cell
@@ -35,11 +37,63 @@ class DisagreeingSample(BaseModel):
     values: list[float]
 
 
+class Which(StrEnum):
+    """Which samples of a pair are listed."""
+
+    DIFFERENT = "different"
+    ONLY_A = "only-a"
+    ONLY_B = "only-b"
+    BOTH_WRONG = "both-wrong"
+
+
+class Outcomes(BaseModel):
+    """On how many labelled samples each of two models is right, and whether their accuracies differ.
+
+    Attributes:
+        both_wrong: of them ``wrong_alike`` with the same class.
+        difference: accuracy of the first minus that of the second, with its 95 % interval; ``p`` of no difference.
+    """
+
+    both_right: int
+    only_a: int
+    only_b: int
+    both_wrong: int
+    wrong_alike: int
+    difference: float
+    low: float
+    high: float
+    p: float
+    method: str
+
+
+class ClassPair(BaseModel):
+    """How many samples the first model gives one class and the second another."""
+
+    a: int
+    b: int
+    samples: int
+
+
 class Disagreements(BaseModel):
-    """Samples that two models predict differently, most confident first."""
+    """Samples that two models predict differently, most confident first.
+
+    Attributes:
+        total: how many of them were asked for; ``samples`` are some of these.
+        of: samples, or positions, that both answered.
+        different: how many get another class from each.
+        outcomes: None without labels.
+        confusion: ``(classes, classes)`` how often the first gives a row's class where the second gives a column's;
+            empty beyond MOST_CLASSES classes.
+        class_pairs: the most frequent two different classes.
+    """
 
     total: int
     samples: list[DisagreeingSample]
+    of: int = 0
+    different: int = 0
+    outcomes: Outcomes | None = None
+    confusion: list[list[int]] = []
+    class_pairs: list[ClassPair] = []
 
 
 class Difference(BaseModel):

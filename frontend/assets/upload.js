@@ -300,7 +300,7 @@
   });
   document.addEventListener("click", (event) => {
     if (!event.target.closest || !event.target.closest("#choose-files")) return;
-    const input = make("input", { type: "file", multiple: "", accept: ".safetensors,.pt,.pth,.pt2,.ckpt,.th,.bin,.tar,.gz,.tgz,.zip,.npz,.npy,.csv,.gguf,.msgpack,.pkl" });
+    const input = make("input", { type: "file", multiple: "", accept: ".safetensors,.pt,.pth,.pt2,.ckpt,.th,.bin,.tar,.gz,.tgz,.zip,.npz,.npy,.csv,.gguf,.msgpack,.pkl,.joblib,.h5,.keras,.onnx" });
     input.addEventListener("change", () => add(input.files));
     input.click();
   });

@@ -33,6 +33,7 @@ test("any view survives its address", () => {
       zoom: pick(["", "0-4,2-9"]),
       block: pick(["", "1;2", "1,2;3,4,5"]),
       cut: pick(["", "2", "12"]),
+      which: pick(["", "only-a", "both-wrong", "3-5"]),
       strips: pick(["", "none", "group,seed", "a tag"]),
       a: number(),
       b: number(),

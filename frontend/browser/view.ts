@@ -18,6 +18,7 @@ export interface View {
   b: number;
   c: number;
   d: number;
+  which: string;
   g: string;
   h: string;
   single: string;
@@ -43,6 +44,7 @@ export const DEFAULT: View = {
   b: 0,
   c: 0,
   d: 0,
+  which: "",
   g: "",
   h: "",
   single: "",
@@ -69,6 +71,7 @@ const NUMBERS: (keyof View)[] = ["a", "b", "c", "d"];
 const LISTS = /^\d+(,\d+)*$/;
 const BLOCK = /^\d+(,\d+)*;\d+(,\d+)*$/;
 const CUT = /^([2-9]|[1-9]\d)$/;
+const WHICH = /^(only-a|only-b|both-wrong|\d{1,5}-\d{1,5})$/;
 const WINDOW = /^\d+-\d+,\d+-\d+$/;
 
 function fits(key: keyof View, value: string, tabs: string[]): boolean {
@@ -77,6 +80,7 @@ function fits(key: keyof View, value: string, tabs: string[]): boolean {
   if (key === "aside") return value.length <= LONGEST_LIST && LISTS.test(value);
   if (key === "block") return value.length <= 2 * LONGEST_LIST && BLOCK.test(value);
   if (key === "cut") return CUT.test(value);
+  if (key === "which") return WHICH.test(value);
   if (key === "zoom") return value.length <= LONGEST && WINDOW.test(value);
   const allowed = ALLOWED[key];
   return allowed ? allowed.includes(value) : value.length <= LONGEST;

@@ -331,9 +331,9 @@ class Comparison:
             PairDifference.model_validate(d) for d in self._http.get(f"/comparisons/{self.id}/differences", **numbers)
         ]
 
-    def disagreements(self, a: int, b: int) -> Disagreements:
-        """Samples that two checkpoints (numbers) predict differently."""
-        return Disagreements.model_validate(self._http.get(f"/comparisons/{self.id}/disagreements", a=a, b=b))
+    def disagreements(self, a: int, b: int, **chosen: Any) -> Disagreements:
+        """How two checkpoints (numbers) predict differently, and samples (``which``, ``classes="3-5"``, ``offset``)."""
+        return Disagreements.model_validate(self._http.get(f"/comparisons/{self.id}/disagreements", a=a, b=b, **chosen))
 
     def layer_matrix(self, measure: str, a: int, b: int) -> MatrixLists:
         """Every layer of one checkpoint (number) against every layer of another."""

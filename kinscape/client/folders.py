@@ -8,7 +8,24 @@ from pathlib import Path
 
 from kinscape.client.http import ClientError
 
-ENDINGS = (".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".pt2", ".npz", ".msgpack", ".gguf", ".index.json")
+ENDINGS = (
+    ".safetensors",
+    ".bin",
+    ".pt",
+    ".pth",
+    ".ckpt",
+    ".pt2",
+    ".npz",
+    ".msgpack",
+    ".gguf",
+    ".h5",
+    ".onnx",
+    ".joblib",
+    ".distcp",
+    ".index.json",
+)
+# The index of a distributed checkpoint; other names that begin with a dot are no weights.
+INDEX_OF_PIECES = ".metadata"
 # What training leaves beside weights.
 BESIDE = ("optimizer", "scheduler", "scaler", "rng_state", "training_args", "random_states")
 
@@ -25,8 +42,8 @@ def one_file(path: Path) -> Iterator[Path]:
     if not path.is_dir():
         yield path
         return
-    files = [f for f in sorted(path.iterdir()) if f.name.endswith(ENDINGS) and not f.name.startswith((".", *BESIDE))]
-    if not any(not f.name.endswith(".json") for f in files):
+    files = [f for f in sorted(path.iterdir()) if _is_of_weights(f.name)]
+    if not any(f.name.endswith(ENDINGS[:-1]) for f in files):
         raise ClientError(f"The folder {path} holds no weights ({', '.join(ENDINGS[:-1])}).")
     with tempfile.TemporaryDirectory() as room:
         packed = Path(room, f"{path.resolve().name}.tar")
@@ -34,3 +51,9 @@ def one_file(path: Path) -> Iterator[Path]:
             for file in files:
                 archive.add(file, file.name)
         yield packed
+
+
+def _is_of_weights(name: str) -> bool:
+    if name == INDEX_OF_PIECES:
+        return True
+    return name.endswith(ENDINGS) and not name.startswith((".", *BESIDE))

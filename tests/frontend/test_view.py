@@ -27,6 +27,7 @@ VIEWS = st.builds(
     block=st.sampled_from(["", "1;2", "1,2;3,4,5"]),
     cut=st.sampled_from(["", "2", "12"]),
     strips=st.sampled_from(["", "none", "group,seed", "a tag"]),
+    which=st.sampled_from(["", "only-a", "both-wrong", "3-5"]),
     a=st.integers(0, 10**15 - 1),
     b=st.integers(0, 10**15 - 1),
     single=st.text(max_size=60),

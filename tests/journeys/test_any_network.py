@@ -1,4 +1,4 @@
-"""Networks of seven kinds, dropped at once as files and folders: each with its level, all in one matrix."""
+"""Networks of nine kinds, dropped at once as files and folders: each with its level, all in one matrix."""
 
 import json
 import re
@@ -17,6 +17,7 @@ from kinscape import Client, build, record
 from kinscape.backend.contracts.checkpoints import Verdict
 from tests import own_networks
 from tests.journeys.test_upload_compare_share import drawn
+from tests.worker.door import other_frameworks as others
 from tests.worker.door.test_probe_images import png, zipped
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*is deprecated.*:DeprecationWarning", "ignore::FutureWarning")
@@ -66,7 +67,7 @@ def callable_of(weight: npt.NDArray[np.float64]) -> Any:
     return lambda x: {"outputs": np.tanh(x.reshape(len(x), -1)) @ weight, "hidden": np.tanh(x.reshape(len(x), -1))}
 
 
-def test_networks_of_seven_kinds_come_into_one_matrix(
+def test_networks_of_nine_kinds_come_into_one_matrix(
     page: Page, client: Client, tmp_path: Path, probe_file: Path
 ) -> None:
     page.set_default_timeout(30_000)
@@ -89,14 +90,21 @@ def test_networks_of_seven_kinds_come_into_one_matrix(
     weight = np.random.default_rng(0).normal(size=(64, 10))
     record(callable_of(weight), x, layers=["hidden"], path=str(tmp_path / "jax.safetensors"))
 
+    odd = {"block.kernel": torch.ones(3, 5), "block.bias": torch.ones(5)}
+    others.keras_archive(tmp_path / "dense.keras", odd)
+    (tmp_path / "dcp" / "step-3").mkdir(parents=True)
+    for name, data in others.folder_of(tmp_path / "any", odd).items():
+        (tmp_path / "dcp" / "step-3" / name).write_bytes(data)
+
     page.goto(f"/projects/{project.id}")
-    names = ["resnet.pth", "transformer.pt2", "hub", "runs", "own.pth", "jax.safetensors"]
+    names = ["resnet.pth", "transformer.pt2", "hub", "runs", "own.pth", "jax.safetensors", "dense.keras", "dcp"]
     drop_paths(page, [*[tmp_path / n for n in names], probe_file])
-    expect(page.locator(".upload-row")).to_have_count(8)
+    expect(page.locator(".upload-row")).to_have_count(10)
     named = {
         row.get_attribute("data-file"): row.locator(".name").input_value() for row in page.locator(".upload-row").all()
     }
     assert named["big-net.tar"] == "big-net"
+    assert named["step-3.tar"] == "step-3"
     assert sorted(v for k, v in named.items() if k == "last.ckpt") == ["seed1/last"]
     page.click("#upload-all")
     says = page.locator(".upload-row .says")
@@ -119,11 +127,13 @@ def test_networks_of_seven_kinds_come_into_one_matrix(
         "seed1/last": ("network", "lenet"),
         "own": ("network", "two-layers"),
         "jax": ("recorded", None),
+        "dense": ("weights", None),
+        "step-3": ("weights", None),
     }
     asked = project.compare(checkpoints=list(found), probe=project.probes()[0].id, measures=["disagreement", "l2-norm"])
     asked.wait(timeout_s=90)
     values = asked.matrix("disagreement").values
-    known = [k for k, name in enumerate(found) if name != "big-net"]
+    known = [k for k, (level, _) in enumerate(found.values()) if level != "weights"]
     assert np.isfinite(values[np.ix_(known, known)]).all()
     page.goto(f"/comparison/{asked.id}?tab=matrix&measure=disagreement")
     drawn(page, "disagreement")

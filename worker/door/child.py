@@ -14,12 +14,7 @@ from kinscape.worker.door.refusal import Refusal, check_readable
 
 KNOWN = "upload a .safetensors file, a state_dict written by torch.save, or a program of torch.export"
 # What else people have, and how its weights are saved so that they are read here.
-HDF5 = b"\x89HDF"
 STARTS = {
-    HDF5: (
-        "an HDF5 file, as Keras writes it: save its weights with "
-        "numpy.savez('weights.npz', **{v.path: v.numpy() for v in model.weights})"
-    ),
     b"PAR1": "a table of Parquet, which holds no weights",
 }
 DAMAGED = "The file is damaged or cut off; save and upload it again."
@@ -30,22 +25,24 @@ PICKLE = b"\x80"
 LEGACY, LEGACY_WITHIN = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", 32
 DISTRIBUTED = b"torch.distributed.checkpoint"
 SHARDED = (
-    "This is the index of a distributed checkpoint: make one file of its folder with "
-    "python -m torch.distributed.checkpoint.format_utils dcp_to_torch FOLDER model.pt, and upload that."
+    "This is the index of a distributed checkpoint: pack its whole folder (.metadata and every .distcp) into one zip "
+    "or tar file, and upload that."
 )
 NO_ARRAYS = (
     "This is a pickle that torch.save did not write (joblib, pickle.dump), and no arrays of numpy were found in it; "
     "save the weights with torch.save(model.state_dict(), path), or numpy.savez."
 )
 GGUF = b"GGUF"
+HDF5 = b"\x89HDF"
 # What an archive of Keras holds.
-KERAS = ".weights.h5"
+KERAS = "model.weights.h5"
 # Metadata of a file of recorded outputs and features, whose names are as they must be.
 RECORDING = "kinscape.recording"
 # Where a tar archive says that it is one.
 TAR_AT, TAR = 257, b"ustar"
 # Bytes that tell one format from another.
 START_BYTES = 512
+NESTED = "The archive holds another archive; pack the checkpoint's own files."
 NO_SANDBOX = (
     "This system offers no sandbox, so files of torch.save are not opened: "
     "save the weights with safetensors.torch.save_file."
@@ -68,9 +65,7 @@ def checkpoint(path: str, *, pickles: bool, wanted: str, folder: str) -> Opened:
     # The length of a header may begin as archives and pickles do.
     is_plain = safetensors_file.looks_like(path)
     if not is_plain and (start.startswith(GZIP) or start[TAR_AT:].startswith(TAR)):
-        from kinscape.worker.door import packed
-
-        tensors, found = packed.read(path, folder, lambda inner: _one_file(inner, pickles=pickles, wanted=wanted))
+        tensors, found = _packed(path, folder, pickles=pickles, wanted=wanted)
     else:
         tensors, found = _one_file(path, pickles=pickles, wanted=wanted, folder=folder)
     is_named = "graph" in found or RECORDING in found.get("metadata", {})
@@ -95,13 +90,28 @@ def _one_file(path: str, *, pickles: bool, wanted: str, folder: str = "") -> Ope
         from kinscape.worker.door import gguf_file
 
         return gguf_file.read(path), {}
-    if not start.startswith(PICKLE):
-        from kinscape.worker.door import msgpack_file
+    if start.startswith(HDF5):
+        from kinscape.worker.door import hdf5_file
 
-        if msgpack_file.looks_like(path):
-            arrays, told = msgpack_file.read(path)
-            return arrays, {"told": told}
-        raise Refusal(_unknown(start))
+        return hdf5_file.read(path), {}
+    if not start.startswith(PICKLE):
+        return _not_a_pickle(path, start)
+    return _pickle(path, start, pickles=pickles, wanted=wanted)
+
+
+def _not_a_pickle(path: str, start: bytes) -> Opened:
+    from kinscape.worker.door import msgpack_file, onnx_file
+
+    if onnx_file.looks_like(start):
+        return onnx_file.read(path), {}
+    if msgpack_file.looks_like(path):
+        arrays, told = msgpack_file.read(path)
+        return arrays, {"told": told}
+    raise Refusal(_unknown(start))
+
+
+def _pickle(path: str, start: bytes, *, pickles: bool, wanted: str) -> Opened:
+    """A pickle of torch before 1.6, or one of arrays."""
     if not pickles:
         raise Refusal(NO_SANDBOX)
     from kinscape.worker.door import torch_file
@@ -117,6 +127,20 @@ def _one_file(path: str, *, pickles: bool, wanted: str, folder: str = "") -> Ope
         return arrays, {}
     tensors, tied, told = torch_file.read_legacy(path, wanted=wanted)
     return tensors, {"tied": tied, "told": told}
+
+
+def _packed(path: str, folder: str, *, pickles: bool, wanted: str) -> Opened:
+    """The checkpoint in an archive."""
+    from kinscape.worker.door import packed
+
+    def pieces(files: dict[str, str]) -> Opened:
+        from kinscape.worker.door import distributed_file
+
+        if not pickles:
+            raise Refusal(NO_SANDBOX)
+        return distributed_file.read(files), {}
+
+    return packed.read(path, folder, lambda inner: _one_file(inner, pickles=pickles, wanted=wanted), pieces)
 
 
 def _named_plainly(tensors: dict[str, Tensor], found: dict[str, Any]) -> Opened:
@@ -151,12 +175,16 @@ def _zipped(path: str, *, pickles: bool, wanted: str, folder: str) -> Opened:
         from kinscape.worker.door import arrays
 
         return arrays.read(path), {}
-    if any(n.endswith(KERAS) for n in names):
-        raise Refusal(_unknown(HDF5))
-    if not has_root and any(n.endswith(packed.ENDINGS) for n in names):
+    if KERAS in names:
+        from kinscape.worker.door import hdf5_file
+
         if not folder:
-            raise Refusal("The archive holds another archive; pack the checkpoint's own files.")
-        return packed.read(path, folder, lambda inner: _one_file(inner, pickles=pickles, wanted=wanted))
+            raise Refusal(NESTED)
+        return hdf5_file.read(hdf5_file.unpacked(path, folder)), {}
+    if not has_root and any(n.endswith((*packed.ENDINGS, packed.DISTRIBUTED)) for n in names):
+        if not folder:
+            raise Refusal(NESTED)
+        return _packed(path, folder, pickles=pickles, wanted=wanted)
     if not pickles:
         raise Refusal(NO_SANDBOX)
     from kinscape.worker.door import torch_file

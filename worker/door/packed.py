@@ -15,7 +15,24 @@ from kinscape.worker.door.refusal import Refusal, check_readable, quoted
 from kinscape.worker.door.zips import ZIP_ERRORS
 
 Opened = tuple[dict[str, Tensor], dict[str, Any]]
-ENDINGS = (".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".th", ".pt2", ".npz", ".msgpack", ".gguf", ".pkl")
+ENDINGS = (
+    ".safetensors",
+    ".bin",
+    ".pt",
+    ".pth",
+    ".ckpt",
+    ".th",
+    ".pt2",
+    ".npz",
+    ".msgpack",
+    ".gguf",
+    ".pkl",
+    ".joblib",
+    ".h5",
+    ".onnx",
+)
+# The files of a distributed checkpoint, whose index has no name but this.
+DISTRIBUTED, INDEX_OF_PIECES = ".distcp", ".metadata"
 # The name of one of several shards.
 SHARD = re.compile(r"-\d{5}-of-(?!00001)\d{5}\.")
 INDEX = (".safetensors.index.json", ".bin.index.json")
@@ -36,14 +53,23 @@ class Member(NamedTuple):
     open: Callable[[], IO[bytes] | None]
 
 
-def read(path: str, folder: str, read_one: Callable[[str], Opened]) -> Opened:
+def read(
+    path: str, folder: str, read_one: Callable[[str], Opened], read_pieces: Callable[[dict[str, str]], Opened]
+) -> Opened:
     """The checkpoint in an archive; shards are put together as their index says.
 
     Args:
         folder: where the files are unpacked.
         read_one: reads one checkpoint file.
+        read_pieces: reads the files of a distributed checkpoint, by name.
     """
-    files, index = unpacked(path, folder, ENDINGS)
+    files, index = unpacked(path, folder, (*ENDINGS, DISTRIBUTED, INDEX_OF_PIECES))
+    pieces = {name: place for name, place in files.items() if name.endswith((DISTRIBUTED, INDEX_OF_PIECES))}
+    if any(name.endswith(DISTRIBUTED) for name in pieces):
+        if INDEX_OF_PIECES not in pieces:
+            raise Refusal("The archive holds a distributed checkpoint without its index; pack .metadata too.")
+        return read_pieces(pieces)
+    files = {name: place for name, place in files.items() if name not in pieces}
     if not files:
         raise Refusal(f"The archive holds no checkpoint ({', '.join(ENDINGS)}).")
     # Other formats of the same weights lie in many folders: one kind is enough.
@@ -103,7 +129,7 @@ def _unpacked(
         if number >= MOST_MEMBERS:
             raise Refusal(f"The archive holds more than {MOST_MEMBERS} files; pack the checkpoint alone.")
         name = member.name.rpartition("/")[2]
-        if not name or name.startswith("."):
+        if not name or (name.startswith(".") and name != INDEX_OF_PIECES):
             continue
         left -= member.size
         if left < 0:

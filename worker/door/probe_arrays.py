@@ -179,7 +179,8 @@ def _zipped(path: str, *, pickles: bool, told: list[str]) -> dict[str, Array]:
             names = [i.filename for i in infos if i.filename.endswith(".npy")]
             if len(names) < len(infos):
                 if pickles and any(i.filename.endswith("/data.pkl") for i in infos):
-                    return _as_arrays(torch_file.read_tensors(path))
+                    with open(path, "rb") as file:
+                        return _as_arrays(torch_file.read_tensors(file))
                 return _archive(path, told=told)
             _check_growth(sum(i.file_size for i in infos), os.path.getsize(path))
             return {n.removesuffix(".npy"): read_array(archive, n) for n in names}

@@ -5,14 +5,14 @@ import os
 import struct
 import zipfile
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from kinscape.worker.door import unpickler
 from kinscape.worker.door.canonical import ITEM_BYTES, Tensor, count
 from kinscape.worker.door.refusal import Refusal, quoted
 from kinscape.worker.door.strided import strided
 from kinscape.worker.door.unpickler import DeferredCall, Persistent
-from kinscape.worker.door.weight_sets import SAVE, chosen, is_tensor, rebuilt
+from kinscape.worker.door.weight_sets import QUANTISED, SAVE, chosen, is_tensor, rebuilt
 from kinscape.worker.door.zips import ZIP_ERRORS
 
 STORAGES = {
@@ -26,6 +26,8 @@ STORAGES = {
     "CharStorage": "I8",
     "ByteStorage": "U8",
     "BoolStorage": "BOOL",
+    "QInt8Storage": "I8",
+    "QUInt8Storage": "U8",
 }
 # No array of numpy has more, and no layer of a network.
 MOST_AXES = 64
@@ -76,10 +78,11 @@ def read(path: str, *, wanted: str = "") -> TorchWeights:
         raise Refusal(f"The file is damaged or cut off; {SAVE}, and upload it again.") from error
 
 
-def read_tensors(path: str) -> dict[str, Tensor]:
+def read_tensors(file: IO[bytes]) -> dict[str, Tensor]:
     """The tensors of an archive of torch.save: those of a dictionary, or x and y of one or two without names."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        size = file.seek(0, os.SEEK_END)
+        with zipfile.ZipFile(file) as archive:
             root = _checked(archive)
             value = unpickler.load(_member(archive, f"{root}/data.pkl", LARGEST_PICKLE))
             if is_tensor(value):
@@ -88,7 +91,7 @@ def read_tensors(path: str) -> dict[str, Tensor]:
                 value = dict(zip(("x", "y"), value, strict=False))
             found = {k: v for k, v in value.items() if isinstance(k, str) and is_tensor(v)}
             places = {name: _place(name, made) for name, made in found.items()}
-            _check_growth(places.values(), os.path.getsize(path))
+            _check_growth(places.values(), size)
 
             def bytes_of(key: str) -> memoryview:
                 return memoryview(_member(archive, f"{root}/data/{key}", 1 << 40))
@@ -155,9 +158,8 @@ def _checked(archive: zipfile.ZipFile) -> str:
         raise Refusal(f"This zip file was not written by torch.save; {SAVE}.")
     if min(i.header_offset for i in infos) != 0:
         raise Refusal(
-            f"Something stands before the zip archive in this file; {SAVE}. If it is a shard of a distributed "
-            "checkpoint, make one file of all: python -m torch.distributed.checkpoint.format_utils dcp_to_torch FOLDER "
-            "model.pt."
+            f"Something stands before the zip archive in this file; {SAVE}. If it is a part of a distributed "
+            "checkpoint (.distcp), pack its whole folder, .metadata included, into one zip or tar file."
         )
     root = roots.pop()
     if f"{root}/data.pkl" not in names:
@@ -196,6 +198,14 @@ def _put_together(value: Any, wanted: str, bytes_of: Callable[[str], memoryview]
         if first.setdefault(place, name) != name and count(place.shape):
             tied[name] = first[place]
         tensors[name] = _tensor(name, place, bytes_of)
+        inner = rebuilt(weights[name])
+        if inner.by.name == QUANTISED:
+            from kinscape.worker.door import quantised
+
+            scales = quantised.scales_of(name, inner, lambda part: _tensor("scales", _place("scales", part), bytes_of))
+            tensors[name] = quantised.as_numbers(name, tensors[name], scales)
+    if any(rebuilt(made).by.name == QUANTISED for made in weights.values()):
+        told.append("Quantised weights are read as the numbers that they stand for.")
     return TorchWeights(tensors, tied, told)
 
 

@@ -49,6 +49,13 @@ class DeferredCall:
     elements: list[Any] = field(default_factory=list)
 
 
+@dataclass(frozen=True, eq=False)
+class ObjectKey:
+    """An object as the key of a dictionary; equal to itself alone."""
+
+    object: DeferredCall
+
+
 PLAIN = (str, bytes, int, float, type(None), GlobalName)
 
 
@@ -64,10 +71,18 @@ def _key(value: Any) -> Any:
 
 
 class _StackMachine:
-    def __init__(self, seen: list[Persistent]) -> None:
+    """The stack and the memo of a pickle that is being read.
+
+    Args:
+        seen: takes every reference to something outside the pickle.
+        has_objects_as_keys: whether dictionaries may have objects as keys; each is then its own key.
+    """
+
+    def __init__(self, seen: list[Persistent], *, has_objects_as_keys: bool = False) -> None:
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
         self.seen = seen
+        self.has_objects_as_keys = has_objects_as_keys
 
     def persistent(self, id: Any) -> None:
         self.stack.append(Persistent(id))
@@ -103,7 +118,8 @@ class _StackMachine:
         if not isinstance(into, dict):
             raise Refusal("The pickle is damaged; save the file again.")
         for key, value in zip(flat[::2], flat[1::2], strict=True):
-            into[_key(key)] = value
+            is_object = self.has_objects_as_keys and isinstance(key, DeferredCall)
+            into[ObjectKey(key) if is_object else _key(key)] = value
 
     def extend(self, target: Any, items: list[Any]) -> None:
         into = target.elements if isinstance(target, DeferredCall) else target
@@ -290,17 +306,26 @@ OPCODES: dict[str, Callable[[_StackMachine, Any], None]] = {
 }
 
 
-def load(pickle: Any, *, seen: list[Persistent] | None = None) -> Any:
+def load(
+    pickle: Any,
+    *,
+    seen: list[Persistent] | None = None,
+    built: Callable[[DeferredCall], None] | None = None,
+    has_objects_as_keys: bool = False,
+) -> Any:
     """The value that a pickle describes, made of plain values and inert marks.
 
     Args:
         pickle: bytes, or a file, which is then at the end of the pickle.
         seen: takes every reference to something outside the pickle.
+        built: is told each object whose state was just set; it may read on in the file, where bytes follow that
+            are no part of the pickle.
+        has_objects_as_keys: whether dictionaries may have objects as keys (``ObjectKey``); else they are refused.
 
     Raises:
         Refusal: the pickle is damaged, too long, or uses opcodes that weights never need.
     """
-    machine = _StackMachine([] if seen is None else seen)
+    machine = _StackMachine([] if seen is None else seen, has_objects_as_keys=has_objects_as_keys)
     try:
         for number, (opcode, arg, _) in enumerate(pickletools.genops(pickle)):
             if number > MOST_OPCODES:
@@ -314,6 +339,8 @@ def load(pickle: Any, *, seen: list[Persistent] | None = None) -> Any:
                     "save model.state_dict() again."
                 )
             step(machine, arg)
+            if built is not None and opcode.name == "BUILD" and isinstance(machine.stack[-1], DeferredCall):
+                built(machine.stack[-1])
     except (ValueError, IndexError, UnicodeDecodeError, OverflowError) as error:
         raise Refusal("The pickle is damaged or cut off; save the file again.") from error
     raise Refusal("The pickle is cut off; upload the file again.")

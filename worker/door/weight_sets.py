@@ -8,7 +8,11 @@ from kinscape.worker.door.refusal import Refusal, quoted
 from kinscape.worker.door.unpickler import DeferredCall, GlobalName
 
 SAVE = "save it with torch.save(model.state_dict(), path), or with safetensors.torch.save_file"
-REBUILT = ("_rebuild_tensor_v2", "_rebuild_parameter", "_rebuild_parameter_with_state")
+PLAIN, QUANTISED = "_rebuild_tensor_v2", "_rebuild_qtensor"
+REBUILT = (PLAIN, QUANTISED, "_rebuild_parameter", "_rebuild_parameter_with_state")
+# Where quantised layers of torch keep their weight and bias, and what else stands beside it: the scale of activations.
+PACKED = "._packed_params._packed_params"
+OF_ACTIVATIONS = (".scale", ".zero_point")
 # What training scripts call the weights that they are about, most telling first.
 USUAL = ("state_dict", "model_state_dict", "model", "net", "network", "module", "weights", "params")
 # Parts of a training checkpoint that hold tensors of the same shapes as weights.
@@ -37,9 +41,9 @@ def is_tensor(value: Any) -> bool:
 
 
 def rebuilt(value: DeferredCall) -> Any:
-    """The call that puts a tensor together, inside those that make it a parameter."""
+    """The call that puts a tensor together, plain or quantised, inside those that make it a parameter."""
     inner: Any = value
-    while is_tensor(inner) and inner.by.name != REBUILT[0]:
+    while is_tensor(inner) and inner.by.name not in (PLAIN, QUANTISED):
         inner = inner.arguments[0] if isinstance(inner.arguments, tuple) and inner.arguments else None
     return inner
 
@@ -90,7 +94,7 @@ def _walk(value: Any, path: tuple[str, ...], seen: set[int]) -> Iterator[tuple[t
     entries = _entries(value)
     if entries is None:
         return
-    own = {k: v for k, v in entries.items() if isinstance(k, str) and is_tensor(v)}
+    own = _with_packed({k: v for k, v in entries.items() if isinstance(k, str)})
     if own:
         beside = {k: v for k, v in entries.items() if isinstance(v, DeferredCall) and not is_tensor(v)}
         odd = [k for k, v in beside.items() if isinstance(k, str) and not v.items]
@@ -98,6 +102,19 @@ def _walk(value: Any, path: tuple[str, ...], seen: set[int]) -> Iterator[tuple[t
     for key, inner in entries.items():
         if isinstance(key, str) and not any(word in key.lower() for word in NOT_WEIGHTS):
             yield from _walk(inner, (*path, key), seen)
+
+
+def _with_packed(entries: dict[str, Any]) -> dict[str, DeferredCall]:
+    """The tensors among entries; weights and biases of quantised layers under their usual names."""
+    own = {k: v for k, v in entries.items() if is_tensor(v)}
+    for key, value in entries.items():
+        layer = key.removesuffix(PACKED)
+        if layer != key and isinstance(value, tuple):
+            for name in OF_ACTIVATIONS:
+                own.pop(layer + name, None)
+            names = (f"{layer}.weight", f"{layer}.bias")
+            own |= {name: part for name, part in zip(names, value, strict=False) if is_tensor(part)}
+    return own
 
 
 def _entries(value: Any) -> dict[Any, Any] | None:

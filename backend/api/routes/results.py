@@ -25,7 +25,7 @@ from kinscape.backend.contracts.associations import Agreements, Associations
 from kinscape.backend.contracts.cells import Cell
 from kinscape.backend.contracts.groups import Block, Contrast, Groups
 from kinscape.backend.contracts.matrices import MatrixLists, ModelTable, Profile, Reading
-from kinscape.backend.contracts.pairs import Difference, Disagreements, PairCell, PairDifference
+from kinscape.backend.contracts.pairs import Difference, Disagreements, PairCell, PairDifference, Which
 
 router = APIRouter(tags=["comparisons"])
 Measure = Annotated[str, Query(min_length=1, max_length=300)]
@@ -34,6 +34,9 @@ Group = Annotated[str, Query(max_length=100)]
 Number = Annotated[int, Query(ge=1, le=2**63 - 1)]
 # Numbers of checkpoints with commas: of five hundred some three thousand letters.
 Several = Annotated[str, Query(max_length=20_000, pattern=r"^[1-9]\d{0,17}(,[1-9]\d{0,17})*$")]
+# Two classes, such as 3-5.
+ClassPair = Annotated[str | None, Query(max_length=20, pattern=r"^\d{1,9}-\d{1,9}$")]
+Offset = Annotated[int, Query(ge=0, le=2**31 - 1)]
 ARRAYS = "application/octet-stream"
 
 
@@ -176,9 +179,24 @@ def differences(
 
 
 @router.get("/comparisons/{comparison}/disagreements")
-def disagreements(session: Transaction, parts: Opened, comparison: RowId, a: Number, b: Number) -> Disagreements:
-    """Samples that two checkpoints predict differently, most confident first."""
-    return samples.disagreements(session, parts.files, comparison, a=a, b=b)
+def disagreements(
+    session: Transaction,
+    parts: Opened,
+    comparison: RowId,
+    a: Number,
+    b: Number,
+    which: Which = Which.DIFFERENT,
+    classes: ClassPair = None,
+    offset: Offset = 0,
+) -> Disagreements:
+    """How two checkpoints' predictions differ, and a page of samples, most confident first.
+
+    ``which`` chooses the samples: those predicted differently, those on which one alone is right, or neither.
+    ``classes=3-5`` chooses those to which the first gives class 3 and the second class 5.
+    """
+    both = None if classes is None else [int(one) for one in classes.split("-")]
+    listing = samples.Listing(which, None if both is None else (both[0], both[1]), offset)
+    return samples.disagreements(session, parts.files, comparison, (a, b), listing)
 
 
 @router.get("/comparisons/{comparison}/associations")

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from kinscape import build, record
 from kinscape.client import ClientError, Project
 from tests import own_networks
+from tests.worker.door import other_frameworks as others
 from tests.worker.door import test_containers as containers
 
 PAGE = Path(__file__).parents[3] / "docs" / "formats.md"
@@ -159,6 +160,7 @@ def kinds() -> list[Kind]:
             Kind(f"weights: {name}", ".npz" if name == "npz" else "", "weights", make)
             for name, make in containers.KINDS.items()
         ],
+        Kind("weights: quantised layers of torch", "", "weights", lambda p: others.quantised(p, torch.ones(3, 5))),
         *[Kind(f"program: {name}", ".pt2", "program", program(m), m) for name, m in images],
         Kind("program: network that answers with a map", ".pt2", "program", program(UNet())),
         Kind("program: language model", ".pt2", "program", program(text, tokens)),
@@ -183,11 +185,9 @@ def kinds() -> list[Kind]:
 
 
 REFUSED: dict[str, tuple[bytes, str]] = {
-    "Keras (.h5)": (b"\x89HDF\r\n\x1a\n" + bytes(600), "save its weights with numpy.savez"),
-    "ONNX": (b"\x08\x08\x12\x07pytorch" + bytes(600), "upload a .safetensors file"),
     "index of a distributed checkpoint": (
         b"\x80\x04\x95\x00\x00\x00\x00\x00\x00\x00\x00\x8c)torch.distributed.checkpoint.metadata" + bytes(600),
-        "dcp_to_torch",
+        "pack its whole folder",
     ),
 }
 

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from kinscape.backend.contracts.uploads import UploadKind
 from kinscape.worker.door.refusal import Refusal
 from kinscape.worker.loading import sandbox
+from tests.worker.door import other_frameworks as others
 
 
 class Net(nn.Module):
@@ -56,6 +57,11 @@ def saved(value: Any, path: Path, **how: Any) -> Path:
 
 def state() -> dict[str, Tensor]:
     return net().state_dict()
+
+
+def matrices() -> dict[str, Tensor]:
+    """Tensors with at least one axis: a single number cannot be compressed."""
+    return {n: t for n, t in state().items() if t.ndim}
 
 
 def other() -> dict[str, Tensor]:
@@ -210,6 +216,14 @@ KINDS: dict[str, Callable[[Path], Path]] = {
     "a new pickle of arrays": lambda p: pickled(p, 5),
     "msgpack of Flax": flax,
     "GGUF": gguf,
+    "weights of Keras (.h5)": lambda p: others.keras(p, state()),
+    "weights of Keras, compressed": lambda p: others.keras(p, matrices(), compression="gzip", chunks=True),
+    "model of Keras (.keras)": lambda p: others.keras_archive(p, state()),
+    "model of Keras before 3": lambda p: others.keras(p, state(), place="model_weights/{}:0"),
+    "ONNX": lambda p: others.onnx(p, state()),
+    "joblib": lambda p: others.joblibs(p, state()),
+    "a distributed checkpoint in a zip": lambda p: others.zipped(p, others.folder_of(p, state())),
+    "a distributed checkpoint in a tar": lambda p: tar_of(others.folder_of(p, state()), p, "w"),
 }
 
 
@@ -222,6 +236,8 @@ def test_every_container_gives_the_same_tensors(kind: str, tmp_path: Path) -> No
     if kind == "TorchScript":
         # A trace keeps what the forward pass uses.
         right = {n: t for n, t in right.items() if not n.startswith("embed")}
+    if "compressed" in kind:
+        right = matrices()
     assert set(right) <= set(tensors)
     assert set(tensors) - set(right) <= {"scratch", "embed.weight"}
     assert all(torch.equal(tensors[n], t) for n, t in right.items())
@@ -312,4 +328,13 @@ def test_a_compressed_part_is_never_unpacked(tmp_path: Path) -> None:
 
 
 # Formats that are written by hand here, for changing them at random.
-FUZZED: dict[str, Callable[[Path], Path]] = {"msgpack": flax, "GGUF": gguf}
+FUZZED: dict[str, Callable[[Path], Path]] = {
+    "msgpack": flax,
+    "GGUF": gguf,
+    "HDF5": lambda p: others.keras(p, {"a.weight": torch.ones(2, 3), "a.bias": torch.ones(2)}),
+    "Keras": lambda p: others.keras_archive(p, {"a.weight": torch.ones(2, 3)}),
+    "ONNX": lambda p: others.onnx(p, {"a.weight": torch.ones(2, 3)}),
+    "joblib": lambda p: others.joblibs(p, {"a.weight": torch.ones(2, 3)}),
+    "distributed": lambda p: others.zipped(p, others.folder_of(p, {"a.weight": torch.ones(2, 3)})),
+    "quantised": lambda p: others.quantised(p, torch.ones(2, 3)),
+}

@@ -1,0 +1,161 @@
+"""Files of other frameworks, and quantised and distributed ones of torch: what is read, and what is refused."""
+
+import warnings
+import zipfile
+from pathlib import Path
+
+import h5py
+import joblib
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from kinscape.worker.door.refusal import Refusal
+from tests.worker.door import other_frameworks as others
+from tests.worker.door.test_containers import opened, saved
+
+MATRIX = np.arange(6, dtype=np.float32).reshape(2, 3)
+
+
+def written(path: Path, data: bytes) -> Path:
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
+def test_quantised_layers_are_the_numbers_they_stand_for(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2))
+    small = torch.ao.quantization.quantize_dynamic(module, {nn.Linear}, dtype=torch.qint8)
+    tensors, manifest = opened(saved(small.state_dict(), tmp_path / "q.pt"))
+    assert set(tensors) == {"0.weight", "0.bias", "2.weight", "2.bias"}
+    assert torch.equal(tensors["0.weight"], small[0].weight().dequantize())
+    assert torch.equal(tensors["2.bias"], module[2].bias)
+    assert manifest.told == ["Quantised weights are read as the numbers that they stand for."]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
+@pytest.mark.parametrize("axis", [0, 1])
+def test_scales_by_channel(axis: int, tmp_path: Path) -> None:
+    scales, zeros = torch.linspace(0.1, 0.3, 3), torch.arange(3)
+    some = torch.quantize_per_channel(torch.randn(3, 3), scales, zeros, axis, torch.qint8)
+    tensors, _ = opened(saved({"w": some}, tmp_path / "c.pt"))
+    torch.testing.assert_close(tensors["w"], some.dequantize(), rtol=1e-6, atol=1e-7)
+    wide = torch.quantize_per_tensor(torch.randn(3, 4), 0.1, 0, torch.qint32)
+    with pytest.raises(Refusal, match="not an ordinary one"):
+        opened(saved({"w": wide}, tmp_path / "wide.pt"))
+
+
+def test_an_estimator_of_scikit_learn(tmp_path: Path) -> None:
+    from sklearn.neural_network import MLPClassifier
+
+    generator = np.random.default_rng(0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = MLPClassifier((8,), max_iter=2).fit(generator.random((30, 4)), generator.integers(0, 3, 30).astype(str))
+    for ending, save in (("joblib", joblib.dump), ("pkl", lambda m, p: p.write_bytes(__import__("pickle").dumps(m)))):
+        path = tmp_path / f"m.{ending}"
+        save(model, path)
+        tensors, _ = opened(path)
+        assert set(tensors) == {"coefs_.0", "coefs_.1", "intercepts_.0", "intercepts_.1"}
+        assert np.array_equal(tensors["coefs_.1"].numpy(), model.coefs_[1])
+
+
+def test_pieces_of_several_ranks_become_one_tensor(tmp_path: Path) -> None:
+    whole = torch.arange(12.0).reshape(4, 3)
+    halves = {(0, 0): whole[:2], (2, 0): whole[2:, :2], (2, 2): whole[2:, 2:]}
+    tensors, _ = opened(others.pieces(tmp_path / "d.zip", whole, halves))
+    assert torch.equal(tensors["w"], whole)
+    for name, corners, sentence in (
+        ("gap", {(0, 0): whole[:2]}, "do not fill it"),
+        ("twice", {(0, 0): whole[:2], (1, 0): whole[2:]}, "does not lie inside it"),
+        ("beyond", {(0, 0): whole[:2], (3, 0): whole[2:]}, "does not lie inside it"),
+        ("axes", {(0, 0): whole[:2], (2,): whole[2:].flatten()}, "does not lie inside it"),
+    ):
+        with pytest.raises(Refusal, match=sentence):
+            opened(others.pieces(tmp_path / f"{name}.zip", whole, corners))
+
+
+def test_a_folder_that_lacks_a_file_is_refused(tmp_path: Path) -> None:
+    files = others.folder_of(tmp_path / "d.zip", {"a.weight": torch.ones(2, 2)})
+    data = next(n for n in files if n.endswith(".distcp"))
+    index = {n: b for n, b in files.items() if n == ".metadata"}
+    with pytest.raises(Refusal, match=r"without its index; pack \.metadata too"):
+        opened(others.zipped(tmp_path / "a.zip", {data: files[data]}))
+    with pytest.raises(Refusal, match=f"lacks the file '{data}'"):
+        opened(others.zipped(tmp_path / "b.zip", {**index, "__9_9.distcp": files[data]}))
+    with pytest.raises(Refusal, match="is cut off"):
+        opened(others.zipped(tmp_path / "c.zip", {**index, data: files[data][:500]}))
+    with pytest.raises(Refusal, match=r"damaged|makes no sense"):
+        opened(others.zipped(tmp_path / "d.zip", {**files, ".metadata": b"\x80\x04N."}))
+
+
+def test_types_of_onnx(tmp_path: Path) -> None:
+    values = [
+        others.onnx_tensor("floats", MATRIX, field_4=MATRIX.tobytes()),
+        others.onnx_tensor("numbers", np.array([1, -2]), field_7=others.number(1) + others.number(2**64 - 2)),
+    ]
+    constant = others.field(2, b"folded") + others.field(4, b"Constant")
+    constant += others.field(5, others.field(1, b"value") + others.field(5, others.onnx_tensor("", MATRIX)))
+    tensors, _ = opened(written(tmp_path / "m.onnx", others.onnx_model(values, others.field(1, constant))))
+    assert tensors["floats"].tolist() == tensors["folded"].tolist() == MATRIX.tolist()
+    assert tensors["numbers"].tolist() == [1, -2]
+
+
+def test_models_of_onnx_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
+    elsewhere = others.onnx_tensor("w", MATRIX) + others.field(14, 1)
+    with pytest.raises(Refusal, match="save_as_external_data=False"):
+        opened(written(tmp_path / "a.onnx", others.onnx_model([elsewhere])))
+    text = others.field(1, 2) + others.field(2, 8) + others.field(8, b"w")
+    with pytest.raises(Refusal, match=r"type \(8\) that is not read"):
+        opened(written(tmp_path / "b.onnx", others.onnx_model([text])))
+    whole = others.onnx_model([others.onnx_tensor("w", MATRIX)])
+    for cut in (9, 20, len(whole) - 10):
+        with pytest.raises(Refusal, match=r"damaged or cut off|holds no weights"):
+            opened(written(tmp_path / "c.onnx", whole[:cut]))
+    short = others.onnx_tensor("w", MATRIX)[:-28] + others.field(9, b"1234")
+    with pytest.raises(Refusal, match=r"damaged|does not have the bytes"):
+        opened(written(tmp_path / "d.onnx", others.onnx_model([short])))
+
+
+def test_files_of_hdf5_that_lie_are_refused(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "loop.h5", "w") as file:
+        file.create_group("g")
+        file["g/again"] = file["g"]
+        file["g/more"] = file["g"]
+    with h5py.File(tmp_path / "outside.h5", "w") as file:
+        file["w"] = h5py.ExternalLink("/etc/passwd", "/x")
+    with h5py.File(tmp_path / "bomb.h5", "w") as file:
+        file.create_dataset("w", (20_000, 20_000), "f4", chunks=(1000, 1000), compression="gzip", fillvalue=0)
+    with h5py.File(tmp_path / "none.h5", "w") as file:
+        file["about"] = "nothing"
+    whole = others.keras(tmp_path / "m.h5", {"a.weight": torch.ones(200, 200)}).read_bytes()
+    written(tmp_path / "cut.h5", whole[:3000])
+    for name, sentence in (
+        ("loop", "damaged"),
+        ("outside", "damaged"),
+        ("bomb", "times its size"),
+        ("none", "holds no weights"),
+        ("cut", "damaged"),
+    ):
+        with pytest.raises(Refusal, match=sentence):
+            opened(tmp_path / f"{name}.h5")
+
+
+def test_names_of_keras_that_would_be_one_stay_apart(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "m.h5", "w") as file:
+        file["layers/dense/vars/0"] = MATRIX
+        file["dense/0"] = MATRIX + 1
+    tensors, _ = opened(tmp_path / "m.h5")
+    assert set(tensors) == {"layers.dense.vars.0", "dense.0"}
+
+
+def test_an_archive_of_keras_that_is_damaged_is_refused(tmp_path: Path) -> None:
+    path = others.keras_archive(tmp_path / "m.keras", {"a.weight": torch.ones(2, 2)})
+    with zipfile.ZipFile(tmp_path / "bomb.keras", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("model.weights.h5", bytes(300 << 20))
+    with pytest.raises(Refusal, match="unpacks to far more"):
+        opened(tmp_path / "bomb.keras")
+    with pytest.raises(Refusal, match="damaged or cut off"):
+        opened(written(tmp_path / "cut.keras", path.read_bytes()[:-30]))
