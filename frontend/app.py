@@ -155,8 +155,8 @@ PAGES: dict[str, Callable[[Visit], Any]] = {
     r"/shared/[^/]+": lambda v: comparison.shell(v.client, v.path),
     r"/checkpoint/(\d{1,18})": lambda v: checkpoint.page(v.client, v.number),
     r"/study/(\d{1,18})": lambda v: study.page(v.client, v.number, scheme=v.scheme),
-    r"/projects/(\d{1,18})": lambda v: library.page(v.project, v.query.get("filter", "")[:200]),
-    r"/projects/(\d{1,18})/compare": lambda v: compare.page(v.client, v.project, like=v.query.get("like", "")),
+    r"/projects/(\d{1,18})": lambda v: library.page(v.project, library.filter_of(v.query)),
+    r"/projects/(\d{1,18})/compare": lambda v: compare.page(v.client, v.project, compare.Start.of(v.query)),
     r"/projects/(\d{1,18})/comparisons": lambda v: comparisons.page(v.project),
     r"/projects/(\d{1,18})/studies": lambda v: studies.page(v.client, v.project),
     r"/projects/(\d{1,18})/studies/new": lambda v: study_form.page(

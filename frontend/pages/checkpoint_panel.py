@@ -11,7 +11,8 @@ from kinscape.client import Checkpoint, ClientError, Project
 from kinscape.frontend.access import Access
 from kinscape.frontend.components.frame import link
 from kinscape.frontend.components.words import fact, kind_badge, state_badge, trouble
-from kinscape.frontend.pages import operations
+from kinscape.frontend.pages import operations, several_checkpoints
+from kinscape.frontend.pages.tags import tags_of
 from kinscape.frontend.wiring import on
 
 OPENS = {
@@ -121,21 +122,6 @@ def _proposals(checkpoint: Described) -> Any:
     )
 
 
-def tags_of(text: str) -> dict[str, str]:
-    """``seed=0 optim=sgd`` as tags.
-
-    Raises:
-        ClientError: a part has no equals sign.
-    """
-    tags = {}
-    for part in text.split():
-        name, equals, value = part.partition("=")
-        if not equals or not name:
-            raise ClientError(f"{part!r} must be NAME=VALUE, such as seed=0.")
-        tags[name] = value
-    return tags
-
-
 def changes(checkpoint: Described, **fields: str) -> dict[str, Any]:
     """What was changed in the fields.
 
@@ -170,6 +156,7 @@ def _undo(checkpoint: Checkpoint) -> Any:
 def register(app: Dash, access: Access) -> None:
     """Showing the selected checkpoint, changing it, making others from it."""
     operations.register(app, access)
+    several_checkpoints.register(app, access)
 
     def selected(path: str, rows: list[dict[str, Any]] | None) -> Checkpoint | None:
         if not rows:
@@ -184,6 +171,8 @@ def register(app: Dash, access: Access) -> None:
         prevent_initial_call=True,
     )
     def show(rows: list[dict[str, Any]] | None, path: str) -> Any:
+        if rows and len(rows) > 1:
+            return several_checkpoints.panel(rows, int(path.split("/")[2]))
         checkpoint = selected(path, rows)
         return None if checkpoint is None else panel(checkpoint)
 

@@ -1,6 +1,7 @@
 """New comparison: checkpoints, probe sets and measures."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import dash_ag_grid as dag
 import dash_mantine_components as dmc
@@ -9,6 +10,7 @@ from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
 from kinscape.backend.contracts import uploads
 from kinscape.backend.contracts.comparisons import PENULTIMATE
 from kinscape.backend.contracts.comparisons import Comparison as Described
+from kinscape.backend.contracts.filtering import matches
 from kinscape.backend.contracts.plans import Plan
 from kinscape.backend.contracts.probes import Probe, ProbeRole
 from kinscape.client import Checkpoint, Client, ClientError, Project
@@ -20,13 +22,31 @@ from kinscape.frontend.pages.library import GRID, row_of
 from kinscape.frontend.pages.measure_choice import FIRST_MEASURES, chips, question_list, set_buttons, sets_of, toggled
 from kinscape.frontend.wiring import on
 
+# Of a part of an address: the numbers of a thousand checkpoints.
+LONGEST = 20_000
 
-def page(client: Client, project: Project, *, like: str = "") -> Any:
-    """The whole page.
 
-    Args:
-        like: number of a comparison whose choices it begins with; empty for the usual ones.
+class Start(NamedTuple):
+    """What the address chooses to begin with.
+
+    Attributes:
+        like: number of a comparison whose choices are taken.
+        checkpoints: numbers with commas.
+        filter: of the library, whose rows are chosen.
     """
+
+    like: str = ""
+    checkpoints: str = ""
+    filter: str = ""
+
+    @classmethod
+    def of(cls, query: Mapping[str, str]) -> "Start":
+        """What an address names."""
+        return cls(*(query.get(name, "")[:LONGEST] for name in cls._fields))
+
+
+def page(client: Client, project: Project, start: Start) -> Any:
+    """The whole page."""
     checkpoints = [c for c in project.checkpoints() if c.state is uploads.State.READY]
     probes = [p for p in project.probes() if p.state is uploads.State.READY]
     if not checkpoints or not probes:
@@ -35,7 +55,7 @@ def page(client: Client, project: Project, *, like: str = "") -> Any:
             "A comparison needs checkpoints and a probe set: add both in the library.",
         )
     cards = client.measures()
-    before = _asked_before(client, like)
+    before = _asked_before(client, start.like)
     named_probes = {p.name: p for p in probes}
     held_out = next((p for p in probes if p.role is ProbeRole.HELD_OUT), probes[0])
     train = next((p for p in probes if p.role is ProbeRole.TRAIN), None)
@@ -48,7 +68,7 @@ def page(client: Client, project: Project, *, like: str = "") -> Any:
     rows = [row_of(c) for c in reversed(checkpoints)]
     measures = [html.H2("Measures"), set_buttons(cards), question_list(cards, chosen)]
     columns = [
-        html.Section([html.H2("Checkpoints"), _who(rows, _members(rows, before))], className="column"),
+        html.Section([html.H2("Checkpoints"), _who(rows, _members(rows, before, start))], className="column"),
         html.Section(on_what, className="column"),
         html.Section(measures, className="column wide"),
     ]
@@ -89,8 +109,14 @@ def _asked_before(client: Client, like: str) -> Described | None:
         return None
 
 
-def _members(rows: list[dict[str, Any]], before: Described | None) -> list[dict[str, Any]]:
-    return rows if before is None else [row for row in rows if row["id"] in before.checkpoints]
+def _members(rows: list[dict[str, Any]], before: Described | None, start: Start) -> list[dict[str, Any]]:
+    """Who is chosen at first: as asked before, as the address says, or all."""
+    if before is not None:
+        return [row for row in rows if row["id"] in before.checkpoints]
+    if start.checkpoints:
+        wanted = set(start.checkpoints.split(","))
+        return [row for row in rows if str(row["id"]) in wanted]
+    return [row for row in rows if matches(row, start.filter)]
 
 
 def _on_what(
@@ -158,16 +184,7 @@ def _who(rows: list[dict[str, Any]], chosen: list[dict[str, Any]]) -> Any:
                 selectedRows=chosen,
                 getRowId="params.data.key",
                 columnDefs=[{"field": "name", "flex": 2}, {"field": "group", "flex": 1}],
-                dashGridOptions={
-                    **GRID,
-                    "rowSelection": {
-                        "mode": "multiRow",
-                        "checkboxes": True,
-                        "headerCheckbox": True,
-                        "enableClickSelection": True,
-                        "selectAll": "filtered",
-                    },
-                },
+                dashGridOptions=GRID,
                 style={"height": "440px"},
             ),
             dcc.Store(id="ask-rows", data=rows),

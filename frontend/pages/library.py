@@ -1,10 +1,12 @@
 """The library: checkpoints and probe sets of a project, and the place to drop files."""
 
+from collections.abc import Mapping
 from typing import Any
+from urllib.parse import parse_qsl
 
 import dash_ag_grid as dag
 import dash_mantine_components as dmc
-from dash import Dash, Input, Output, State, dcc, html
+from dash import Dash, Input, Output, State, dcc, html, no_update
 
 from kinscape.backend.contracts.checkpoints import Checkpoint
 from kinscape.backend.contracts.probes import Probe
@@ -13,7 +15,7 @@ from kinscape.client import ClientError, Project
 from kinscape.frontend.access import Access
 from kinscape.frontend.components.frame import link
 from kinscape.frontend.components.words import nothing, trouble
-from kinscape.frontend.pages import checkpoint_panel, probe_sets
+from kinscape.frontend.pages import checkpoint_panel, groups_of_library, probe_sets
 from kinscape.frontend.pages.filtered import count, passing
 from kinscape.frontend.wiring import on
 
@@ -38,7 +40,8 @@ COLUMNS = [
     {"field": "state", "width": 115},
     {"field": "reason", "headerName": "Note", "minWidth": 160, "flex": 2, "tooltipField": "reason"},
 ]
-# A longer list is folded, and is for the command line.
+# Of a filter in an address; a longer list of sentences is folded, and is for the command line.
+LONGEST_FILTER = 200
 FEW_TOLD, MOST_TOLD = 3, 12
 GRID = {
     "theme": {
@@ -55,7 +58,14 @@ GRID = {
     "headerHeight": 34,
     "tooltipShowDelay": 200,
     "enableCellTextSelection": True,
-    "rowSelection": {"mode": "singleRow", "checkboxes": False, "enableClickSelection": True},
+    "rowSelection": {
+        "mode": "multiRow",
+        "checkboxes": True,
+        "headerCheckbox": True,
+        "enableClickSelection": True,
+        "selectAll": "filtered",
+    },
+    "selectionColumnDef": {"pinned": "left", "width": 44},
 }
 
 
@@ -80,14 +90,19 @@ def row_of(checkpoint: Checkpoint) -> dict[str, Any]:
     }
 
 
+def filter_of(query: Mapping[str, str]) -> str:
+    """The filter that an address names."""
+    return query.get("filter", "")[:LONGEST_FILTER]
+
+
 def page(project: Project, wanted: str = "") -> Any:
     """The whole page of a project's library.
 
     Args:
         wanted: the filter that its address names.
     """
-    checkpoints, probes = project.checkpoints(), project.probes()
-    rows = [row_of(c) for c in checkpoints]
+    probes = project.probes()
+    rows = [row_of(c) for c in project.checkpoints()]
     return html.Div(
         [
             dcc.Store(id="library-rows", data=rows),
@@ -95,7 +110,7 @@ def page(project: Project, wanted: str = "") -> Any:
                 [
                     html.H1("Library"),
                     html.Span(
-                        f"{len(checkpoints)} checkpoints, {len(probes)} probe sets",
+                        _size(rows, probes, wanted),
                         className="quiet",
                         id="library-count",
                     ),
@@ -114,6 +129,7 @@ def page(project: Project, wanted: str = "") -> Any:
             ),
             html.Div(id="upload-sheet", className="upload-sheet", **{"data-project": str(project.id)}),
             html.Div(told(project), id="library-told"),
+            html.Div(groups_of_library.listed(rows, project.id), id="library-groups"),
             html.Div(_table(rows, wanted) if rows else _empty(), id="library-body"),
             html.Div(id="library-selected"),
             html.Div(id="checkpoint-trouble"),
@@ -163,6 +179,13 @@ def told(project: Project) -> Any:
     )
 
 
+def _size(rows: list[dict[str, Any]], probes: list[Probe] | None, wanted: str | None) -> str:
+    """How many checkpoints there are and are shown, and how many probe sets."""
+    shown = f"{count(rows, wanted)} of " if wanted else ""
+    beside = "" if probes is None else f", {counted(len(probes), 'probe sets')}"
+    return f"{shown}{counted(len(rows), 'checkpoints')}{beside}"
+
+
 def _table(rows: list[dict[str, Any]], wanted: str | None = "") -> Any:
     return dag.AgGrid(
         id="library-grid",
@@ -196,8 +219,19 @@ def register(app: Dash, access: Access) -> None:
         prevent_initial_call=True,
     )
     def filtered(text: str | None, rows: list[dict[str, Any]], options: dict[str, Any]) -> tuple[Any, str]:
-        shown = f"{count(rows, text)} of " if text else ""
-        return {**options, **passing(rows, text)}, f"{shown}{len(rows)} checkpoints"
+        return {**options, **passing(rows, text)}, _size(rows, None, text)
+
+    @on(
+        app,
+        Output("library-filter", "value"),
+        Input("address", "search"),
+        State("library-filter", "value"),
+        prevent_initial_call=True,
+    )
+    def follow(query: str | None, before: str | None) -> Any:
+        """A link within the page, or the way back, names another filter."""
+        wanted = filter_of(dict(parse_qsl((query or "").lstrip("?"))))
+        return no_update if wanted == (before or "") else wanted
 
     _register_uploads(app, access)
     _register_digits(app, access)
@@ -213,19 +247,23 @@ def _register_uploads(app: Dash, access: Access) -> None:
         Output("library-rows", "data"),
         Output("library-count", "children"),
         Output("library-told", "children"),
+        Output("library-groups", "children"),
         Output("library-deleted", "children"),
         Input("library-changed", "data"),
         State("address", "pathname"),
         State("library-filter", "value"),
+        State("library-rows", "data"),
         prevent_initial_call=True,
     )
-    def changed(_: int, path: str, wanted: str | None) -> tuple[Any, ...]:
+    def changed(_: int, path: str, wanted: str | None, before: list[dict[str, Any]]) -> tuple[Any, ...]:
         project = access.client(path).project_numbered(int(path.split("/")[2]))
-        checkpoints, probes = project.checkpoints(), project.probes()
-        rows = [row_of(c) for c in checkpoints]
-        size = f"{len(checkpoints)} checkpoints, {len(probes)} probe sets"
+        probes = project.probes()
+        rows = [row_of(c) for c in project.checkpoints()]
+        size = _size(rows, probes, wanted)
         table = _table(rows, wanted) if rows else _empty()
-        return table, probe_sets.listed(probes), rows, size, told(project), probe_sets.deleted(project)
+        # Drawn anew, it would be folded again.
+        groups = no_update if rows == before else groups_of_library.listed(rows, project.id)
+        return table, probe_sets.listed(probes), rows, size, told(project), groups, probe_sets.deleted(project)
 
 
 def _register_digits(app: Dash, access: Access) -> None:

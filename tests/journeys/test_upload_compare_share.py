@@ -65,7 +65,7 @@ def test_from_files_to_a_link_that_a_colleague_opens(
     expect(page.locator(".upload-row .says", has_text="until its architecture is confirmed")).to_have_count(3)
     page.locator("button.confirm").first.click()
     expect(page.locator(".upload-row .says", has_text="ready")).to_have_count(4)
-    expect(page.locator("#library-count")).to_contain_text("3 checkpoints, 1 probe sets")
+    expect(page.locator("#library-count")).to_contain_text("3 checkpoints, 1 probe set")
     expect(page.locator(".ag-center-cols-container")).to_contain_text("seed=1 optim=sgd")
 
     page.click("text=Compare >> nth=0")

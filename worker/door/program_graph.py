@@ -8,8 +8,10 @@ made before it is read, so the reader on the other side follows no reference tha
 import json
 import math
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
+from kinscape.worker.door.program_regions import flattened
 from kinscape.worker.door.refusal import Refusal, quoted
 
 Json = dict[str, Any]
@@ -46,9 +48,9 @@ def graph_of(program: Json, tensors: set[str]) -> Json:
     module = mapping(program.get("graph_module"))
     graph, signature = mapping(module.get("graph")), mapping(module.get("signature"))
     state, inputs, parameters = _signature(signature, tensors)
-    nodes = listed(graph.get("nodes"))
+    nodes = list(islice(flattened(listed(graph.get("nodes"))), MOST_NODES + 1))
     if len(nodes) > MOST_NODES:
-        raise Refusal(f"The program has {len(nodes)} steps; {MOST_NODES} are read at most.")
+        raise Refusal(f"The program has more than {MOST_NODES} steps, which are read at most.")
     known = {*state, *inputs}
     plain = [_node(mapping(n), known) for n in nodes]
     return {

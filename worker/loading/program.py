@@ -112,10 +112,12 @@ class Program(nn.Module):
     def _add_layers(self, state: dict[str, Tensor]) -> None:
         """Layers of torch.nn for the steps that are one."""
         steps_of = Counter(step.node.path for step in self._plan.steps)
+        with_parts = {path.rpartition(".")[0] for step in self._plan.steps for path in _enclosing(step.node.path)}
         for step in self._plan.steps:
             path = step.node.path.split("@")[0]
             # A class of another library may do more than the layer that it extends.
             is_whole = steps_of[step.node.path] == 1 or step.node.kind.startswith("torch.nn.")
+            is_whole = is_whole and path not in with_parts
             made = layer_of(step.node, path, self._plan.graph.state, state) if is_whole else None
             if made is None or not _is_free(self, path):
                 continue

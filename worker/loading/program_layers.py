@@ -46,6 +46,9 @@ def layer_of(node: Node, path: str, names: Mapping[str, str], state: Weights) ->
             setattr(layer, name, nn.Parameter(tensor, requires_grad=tensor.is_floating_point()))
         else:
             setattr(layer, name, tensor)
+    for name in [n for n, _ in layer.named_parameters(recurse=False) if held.get(n) is None]:
+        # What the step does not read was made without memory: such as the bias of a norm that has none.
+        layer.register_parameter(name, None)
     counted = state.get(f"{path}.num_batches_tracked")
     if isinstance(layer, nn.modules.batchnorm._BatchNorm):
         layer.num_batches_tracked = torch.tensor(0) if counted is None else counted

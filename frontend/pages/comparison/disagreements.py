@@ -56,11 +56,19 @@ def _who_is_right(found: Disagreements, a: str, b: str) -> Any:
 
 
 def _sentence(told: Outcomes, a: str, b: str) -> str:
-    interval = f"95 % interval {_percent(told.low)} to {_percent(told.high)}, p = {number(told.p)} (exact McNemar)"
+    """Who is right more often, by how much, and whether these samples tell it."""
+    p = f"p = {number(told.p)}, exact McNemar"
     if told.only_a == told.only_b:
-        return f"{a} and {b} are right equally often ({interval})."
-    more, less = (a, b) if told.difference > 0 else (b, a)
-    return f"{more} is right more often than {less}, by {_percent(abs(told.difference))} of the samples ({interval})."
+        return f"{a} and {b} are right equally often (95 % interval {_span(told.low, told.high)}; {p})."
+    # Said of the better one, the difference and its interval are positive.
+    more, less, low, high = (a, b, told.low, told.high) if told.difference > 0 else (b, a, -told.high, -told.low)
+    known = "" if low > 0 else " These samples do not tell the two apart."
+    by = f"by {_percent(abs(told.difference))} of the samples (95 % interval {_span(low, high)}; {p})"
+    return f"{more} is right more often than {less}, {by}.{known}"
+
+
+def _span(low: float, high: float) -> str:
+    return f"{_percent(low)} to {_percent(high)}".replace("-", "−")
 
 
 def _percent(share: float) -> str:
