@@ -1,7 +1,6 @@
 """A comparison: waiting for it, reading it, sharing it."""
 
 import html
-import io
 import sys
 import time
 from collections.abc import Iterable, Sequence
@@ -9,74 +8,25 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import TypeAdapter
 
 from kinscape.backend.contracts import comparisons as contract
 from kinscape.backend.contracts.associations import Agreements, Associations
 from kinscape.backend.contracts.cells import Cell
 from kinscape.backend.contracts.groups import Block, Contrast, Groups
-from kinscape.backend.contracts.matrices import MatrixLists, PackedHeader, Profile, Reading
+from kinscape.backend.contracts.matrices import MatrixLists, Profile, Reading
 from kinscape.backend.contracts.pairs import Difference, Disagreements, PairCell, PairDifference
 from kinscape.backend.contracts.studies import StudyAnswer
+from kinscape.backend.contracts.trajectories import Trajectories
 from kinscape.client.checkpoint import Checkpoint
 from kinscape.client.http import ClientError, Http
 from kinscape.client.share import Share
+from kinscape.client.tables import PackedMatrix, Table, packed_matrix
 from kinscape.matrix import Matrix
 
 CELL: TypeAdapter[Cell] = TypeAdapter(Cell)
-Floats = npt.NDArray[np.float64]
 # Often enough for a progress bar, seldom enough for the server.
 POLL_S = 0.3
-
-
-@dataclass(frozen=True)
-class PackedMatrix:
-    """One measure as the server sends it.
-
-    Attributes:
-        values, low, high: ``(models, models)``, or ``(models, 1)`` for a measure of single models; NaN where there
-            is no number.
-        told: the same shape; positions in ``header.reasons``, -1 where there is a number.
-    """
-
-    header: PackedHeader
-    values: Floats
-    low: Floats
-    high: Floats
-    told: npt.NDArray[np.int32]
-
-    @classmethod
-    def read(cls, archive: bytes) -> "PackedMatrix":
-        """What a numpy archive of the server holds."""
-        with np.load(io.BytesIO(archive)) as arrays:
-            header = PackedHeader.model_validate_json(arrays["header"].tobytes())
-            return cls(header, arrays["values"], arrays["low"], arrays["high"], arrays["reasons"])
-
-    def reasons(self) -> dict[tuple[int, int], str]:
-        """Sentence by (row, column) for every place without a number."""
-        rows, columns = np.nonzero(self.told >= 0)
-        codes = self.told[rows, columns].tolist()
-        places = zip(rows.tolist(), columns.tolist(), strict=True)
-        return {place: self.header.reasons[code].sentence for place, code in zip(places, codes, strict=True)}
-
-
-@dataclass(frozen=True)
-class Table:
-    """Several measures of single models: rows are models, columns are measures."""
-
-    values: Floats
-    low: Floats
-    high: Floats
-    labels: list[str]
-    measures: list[str]
-    reasons: dict[tuple[int, int], str]
-
-    def to_pandas(self) -> Any:
-        """The values as a pandas DataFrame (pandas must be installed)."""
-        import pandas  # an optional dependency: only this method needs it
-
-        return pandas.DataFrame(self.values, index=self.labels, columns=self.measures)
 
 
 @dataclass(frozen=True)
@@ -315,6 +265,11 @@ class Comparison:
         """One measure of every model, layer by layer."""
         return Profile.model_validate(self._http.get(f"/comparisons/{self.id}/profile", measure=measure))
 
+    def trajectories(self, measure: str, *, layer: str | None = None) -> Trajectories:
+        """One measure along the steps of every training run."""
+        found = self._http.get(f"/comparisons/{self.id}/trajectories", measure=measure, layer=layer)
+        return Trajectories.model_validate(found)
+
     def cell(self, measure: str, first: str, second: str | None = None, *, layer: str | None = None) -> Cell:
         """One number whole, with its replicates and the columns (curves, tables) behind it."""
         a = self._number(first)
@@ -377,14 +332,6 @@ class Comparison:
     def shares(self) -> list[Share]:
         """All links to it, newest first."""
         return [Share(self._http, s) for s in self._http.every(f"/comparisons/{self.id}/shares")]
-
-
-def packed_matrix(http: Http, comparison: int, measure: str, **how: Any) -> PackedMatrix:
-    """One measure of a comparison as the server sends it; call ``how`` as in ``Comparison.packed_matrix``."""
-    answer = http.request(
-        "GET", f"/comparisons/{comparison}/matrix", params={"measure": measure, "format": "npz", **how}
-    )
-    return PackedMatrix.read(answer.content)
 
 
 def _bar(now: contract.Progress) -> str:

@@ -16,6 +16,7 @@ from kinscape.backend.actions import (
     measures,
     pairs,
     samples,
+    trajectories,
 )
 from kinscape.backend.actions import associations as summaries
 from kinscape.backend.actions import groups as grouped
@@ -26,6 +27,7 @@ from kinscape.backend.contracts.cells import Cell
 from kinscape.backend.contracts.groups import Block, Contrast, Groups
 from kinscape.backend.contracts.matrices import MatrixLists, ModelTable, Profile, Reading
 from kinscape.backend.contracts.pairs import Difference, Disagreements, PairCell, PairDifference, Which
+from kinscape.backend.contracts.trajectories import Trajectories
 
 router = APIRouter(tags=["comparisons"])
 Measure = Annotated[str, Query(min_length=1, max_length=300)]
@@ -209,6 +211,12 @@ def associations(session: Transaction, comparison: RowId) -> Associations:
 def agreements(session: Transaction, comparison: RowId) -> Agreements:
     """How far the measures of pairs tell the same (Mantel tests)."""
     return summaries.agreements(session, comparison)
+
+
+@router.get("/comparisons/{comparison}/trajectories")
+def along_training(session: Transaction, comparison: RowId, measure: Measure, layer: Layer = None) -> Trajectories:
+    """One measure along the steps of every training run, held against its end, its start, and other runs."""
+    return trajectories.trajectories(session, comparison, measure, layer=layer)
 
 
 @router.get("/comparisons/{comparison}/profile")

@@ -1,0 +1,39 @@
+"""Training runs in the browser: a tab with every measure along their steps, also behind a link."""
+
+from pathlib import Path
+
+import torch
+from playwright.sync_api import Page, expect
+
+from kinscape import build
+from kinscape.client import Client
+
+
+def test_every_measure_is_drawn_along_training(page: Page, client: Client, tmp_path: Path, probe_file: Path) -> None:
+    project = client.create_project(f"runs {tmp_path.name}")
+    members = []
+    for run in ("north", "south"):
+        for step in (1, 10, 100):
+            torch.manual_seed(step + len(run) * (run == "north"))
+            torch.save(build("lenet").state_dict(), tmp_path / f"{run}-{step}.pth")
+            path = tmp_path / f"{run}-{step}.pth"
+            members.append(project.upload_checkpoint(path, run=run, step=step, architecture="lenet"))
+    project.upload_probe(probe_file, name="held")
+    measures = ["disagreement", "linear-cka", "accuracy", "l2-norm"]
+    asked = project.compare(checkpoints=members, probe="held", measures=measures).wait(timeout_s=60)
+
+    page.goto(f"/comparison/{asked.id}?tab=trajectories")
+    pictures = page.locator(".curves.along .js-plotly-plot")
+    expect(pictures).to_have_count(6)
+    expect(page.locator(".picture")).to_contain_text("north (3 steps), south (3 steps)")
+    expect(page.locator(".curve").first).to_contain_text("to the run's last step")
+    expect(page.locator(".curve").first).to_contain_text("north")
+    page.locator(".choice-link", has_text="Linear CKA").click()
+    expect(page.locator(".picture > h2").first).to_contain_text("Linear CKA")
+    expect(page.locator(".picture > h2").nth(1)).to_contain_text("Measures of single models")
+
+    masked = asked.share(masked=True, view="tab=trajectories")
+    page.goto(masked.url)
+    expect(pictures).to_have_count(6)
+    expect(page.locator(".picture")).to_contain_text("run 1 (3 steps), run 2 (3 steps)")
+    assert "north" not in page.content()
