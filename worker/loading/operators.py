@@ -19,26 +19,31 @@ LAYERS = (
     "batch_norm.default _native_batch_norm_legit_no_training.default native_batch_norm.default layer_norm.default "
     "native_layer_norm.default group_norm.default native_group_norm.default instance_norm.default rms_norm.default "
     "embedding.default embedding_bag.padding_idx scaled_dot_product_attention.default "
-    "lstm.input gru.input rnn_tanh.input rnn_relu.input _weight_norm.default local_response_norm.default "
-    "dropout.default dropout_.default feature_dropout.default feature_alpha_dropout.default alpha_dropout.default"
+    "lstm.input gru.input rnn_tanh.input rnn_relu.input _weight_norm.default "
+    "dropout.default dropout_.default feature_dropout.default feature_alpha_dropout.default alpha_dropout.default "
+    "dot.default inner.default vdot.default addmv.default addbmm.default tensordot.default kron.default "
+    "cross.default linalg_cross.default cdist.default pairwise_distance.default conv_tbc.default "
+    "_grouped_mm.default"
 )
 ACTIVATIONS = (
     "relu.default relu_.default relu6.default relu6_.default leaky_relu.default leaky_relu_.default elu.default "
     "elu_.default selu.default selu_.default celu.default gelu.default silu.default silu_.default mish.default "
     "mish_.default hardswish.default hardswish_.default hardsigmoid.default hardsigmoid_.default hardtanh.default "
-    "hardtanh_.default sigmoid.default sigmoid_.default tanh.default tanh_.default softplus.default softsign.default "
-    "hardshrink.default softshrink.default tanhshrink.default threshold.default threshold_.default "
+    "hardtanh_.default sigmoid.default sigmoid_.default tanh.default tanh_.default softplus.default "
+    "hardshrink.default softshrink.default threshold.default threshold_.default "
     "log_sigmoid.default prelu.default glu.default rrelu.default softmax.int log_softmax.int _softmax.default "
     "_log_softmax.default"
 )
 POOLING = (
     "max_pool1d.default max_pool2d.default max_pool3d.default avg_pool1d.default avg_pool2d.default avg_pool3d.default "
     "adaptive_avg_pool1d.default adaptive_avg_pool2d.default adaptive_avg_pool3d.default adaptive_max_pool1d.default "
-    "adaptive_max_pool2d.default max_pool2d_with_indices.default lp_pool2d.default "
+    "adaptive_max_pool2d.default max_pool2d_with_indices.default "
     "upsample_nearest1d.vec upsample_nearest2d.vec upsample_nearest2d.default upsample_bilinear2d.vec "
     "upsample_bilinear2d.default upsample_bicubic2d.vec upsample_bicubic2d.default upsample_linear1d.vec "
     "_upsample_bilinear2d_aa.vec _upsample_bicubic2d_aa.vec grid_sampler.default affine_grid_generator.default "
-    "im2col.default col2im.default pixel_shuffle.default pixel_unshuffle.default channel_shuffle.default"
+    "im2col.default col2im.default pixel_shuffle.default pixel_unshuffle.default channel_shuffle.default "
+    "adaptive_max_pool3d.default upsample_trilinear3d.vec upsample_nearest3d.vec "
+    "_upsample_nearest_exact1d.vec _upsample_nearest_exact2d.vec"
 )
 ARITHMETIC = (
     "add.Tensor add_.Tensor add.Scalar add_.Scalar sub.Tensor sub_.Tensor sub.Scalar rsub.Scalar rsub.Tensor "
@@ -50,14 +55,19 @@ ARITHMETIC = (
     "maximum.default minimum.default where.self where.ScalarOther where.ScalarSelf where.Scalar floor.default "
     "ceil.default round.default trunc.default frac.default floor_divide.default fmod.Scalar remainder.Scalar "
     "remainder.Tensor lerp.Scalar lerp.Tensor addcmul.default addcdiv.default outer.default logsumexp.default "
-    "logaddexp.default nan_to_num.default"
+    "logaddexp.default nan_to_num.default "
+    "sinh.default cosh.default asin.default acos.default atan.default asinh.default acosh.default atanh.default "
+    "log10.default logit.default sinc.default erfinv.default lgamma.default digamma.default floor_divide.Scalar "
+    "fmod.Tensor hypot.default copysign.Tensor heaviside.default"
 )
 REDUCTIONS = (
     "mean.default mean.dim sum.default sum.dim_IntList prod.default prod.dim_int amax.default amin.default max.default "
     "max.dim max.other min.default min.dim min.other var.correction var.dim var.default var_mean.correction "
     "std.correction std.dim std.default argmax.default argmin.default cumsum.default cumprod.default norm.Scalar "
     "norm.ScalarOpt_dim linalg_vector_norm.default all.default all.dim any.default any.dim topk.default sort.default "
-    "argsort.default median.default count_nonzero.default cosine_similarity.default"
+    "argsort.default median.default count_nonzero.default cosine_similarity.default "
+    "std_mean.correction aminmax.default kthvalue.default cummax.default cummin.default logcumsumexp.default "
+    "nansum.default nanmean.default histc.default linalg_norm.default dist.default trace.default"
 )
 SHAPES = (
     "view.default view.dtype reshape.default _unsafe_view.default flatten.using_ints unflatten.int transpose.int "
@@ -74,7 +84,11 @@ SHAPES = (
     "index_copy.default copy.default copy_.default fill.Scalar fill_.Scalar fill.Tensor fill_.Tensor "
     "as_strided.default unfold.default "
     "one_hot.default meshgrid.default meshgrid.indexing diff.default take_along_dim.default "
-    "slice_scatter.default select_scatter.default broadcast_tensors.default atleast_2d.default"
+    "slice_scatter.default select_scatter.default broadcast_tensors.default atleast_2d.default "
+    "scatter_add.default scatter_add_.default scatter_.src scatter_.value scatter_reduce.two index_add_.default "
+    "index_fill.int_Scalar split.sizes unsafe_split.Tensor unsafe_split_with_sizes.default unsafe_chunk.default "
+    "tensor_split.indices dsplit.int hsplit.int vsplit.int rot90.default column_stack.default dstack.default "
+    "block_diag.default tril_indices.default triu_indices.default diag.default squeeze_.default squeeze_.dims"
 )
 TYPES = (
     "to.dtype to.dtype_layout to.device to.other to.prim_Device _to_copy.default type_as.default arange.default "
@@ -83,13 +97,29 @@ TYPES = (
     "new_full.default scalar_tensor.default lift_fresh_copy.default lift_fresh.default "
     "sym_size.int sym_numel.default item.default isnan.default isinf.default isfinite.default"
 )
+# Other names of the same, as `torch.multiply` and the like are exported.
+SYNONYMS = (
+    "multiply.Tensor multiply.Scalar subtract.Tensor subtract.Scalar divide.Tensor divide.Scalar true_divide.Tensor "
+    "absolute.default negative.default clip.default concatenate.default moveaxis.int moveaxis.intlist "
+    "greater.Tensor greater.Scalar greater_equal.Tensor greater_equal.Scalar less.Tensor less.Scalar "
+    "less_equal.Tensor less_equal.Scalar not_equal.Tensor not_equal.Scalar matrix_exp.default det.default "
+    "inverse.default"
+)
+FREQUENCIES = (
+    "fft_fft.default fft_ifft.default fft_rfft.default fft_irfft.default fft_fft2.default fft_ifft2.default "
+    "fft_rfft2.default fft_irfft2.default fft_fftn.default fft_ifftn.default fft_rfftn.default fft_irfftn.default "
+    "fft_fftshift.default fft_ifftshift.default fft_fftfreq.default fft_rfftfreq.default "
+    "view_as_real.default view_as_complex.default real.default imag.default complex.default polar.default "
+    "conj.default _conj.default conj_physical.default resolve_conj.default resolve_neg.default angle.default"
+)
 LOGIC = (
     "bitwise_not.default bitwise_and.Tensor bitwise_and.Scalar bitwise_or.Tensor bitwise_xor.Tensor "
     "logical_not.default logical_and.default logical_or.default logical_xor.default eq.Scalar eq.Tensor ne.Scalar "
     "ne.Tensor lt.Scalar lt.Tensor le.Scalar le.Tensor gt.Scalar gt.Tensor ge.Scalar ge.Tensor __and__.Tensor "
-    "__or__.Tensor __rshift__.Scalar bucketize.Tensor searchsorted.Tensor isin.Tensor_Tensor"
+    "__or__.Tensor __rshift__.Scalar bucketize.Tensor searchsorted.Tensor isin.Tensor_Tensor "
+    "bitwise_left_shift.Tensor bitwise_right_shift.Tensor bitwise_or.Scalar bitwise_xor.Scalar __lshift__.Scalar"
 )
-GROUPS = (LAYERS, ACTIVATIONS, POOLING, ARITHMETIC, REDUCTIONS, SHAPES, TYPES, LOGIC)
+GROUPS = (LAYERS, ACTIVATIONS, POOLING, ARITHMETIC, REDUCTIONS, SHAPES, TYPES, LOGIC, SYNONYMS, FREQUENCIES)
 # They check what export assumed of its samples; nothing is computed.
 CHECKS = frozenset(
     f"torch.ops.aten.{name}.default"
@@ -137,6 +167,8 @@ DTYPES = {
     6: torch.float16,
     7: torch.float32,
     8: torch.float64,
+    10: torch.complex64,
+    11: torch.complex128,
     12: torch.bool,
     13: torch.bfloat16,
 }

@@ -70,7 +70,7 @@ def _pairs(found: Trajectories, scheme: str) -> list[Any]:
 
 
 def _singles(page: OpenedComparison, found: list[Trajectories], scheme: str) -> list[Any]:
-    out = []
+    out: list[Any] = []
     for one in found:
         if any(v is not None for line in one.lines for v in line.values):
             # The first picture names the runs for all of them.
