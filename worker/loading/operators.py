@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from kinscape.backend.contracts.problems import Unprocessable
+from kinscape.worker.loading import grouped_product
 
 # Whole numbers of a program are sizes; a graph could multiply them without end.
 LARGEST_WHOLE = 2**62
@@ -157,6 +158,12 @@ ROUNDED: dict[str, Callable[[Any], Any]] = {
     "torch.sym_float": float,
     "torch.sym_int": int,
 }
+# Operators that leave memory as it was, and those that are run instead.
+UNSET: dict[str, Callable[..., Any]] = {
+    "empty.memory_format": torch.ops.aten.zeros.default,
+    "empty_like.default": torch.ops.aten.zeros_like.default,
+    "new_empty.default": torch.ops.aten.new_zeros.default,
+}
 # Values of torch's enumerations in the files' schema.
 DTYPES = {
     1: torch.uint8,
@@ -190,6 +197,15 @@ def _bounded(step: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
+def _zeroed(make: Callable[..., Any]) -> Callable[..., Any]:
+    """Memory that a program sets afterwards, from the start with values that are the same each time."""
+
+    def run(*sizes: Any, memory_format: Any = None, **how: Any) -> Any:
+        return make(*sizes, **how)
+
+    return run
+
+
 def _aten(name: str) -> Callable[..., Any] | None:
     """The operator of this version of torch; None where it has none of this name."""
     plain, _, overload = name.partition(".")
@@ -200,6 +216,11 @@ def _aten(name: str) -> Callable[..., Any] | None:
 def _operators() -> dict[str, Callable[..., Any]]:
     found = {f"torch.ops.aten.{name}": _aten(name) for group in GROUPS for name in group.split()}
     known = {name: run for name, run in found.items() if run is not None}
+    # A view wherever one can be made. Kernels of other devices lay their results out otherwise, and a view of them
+    # would fail where it did not when the program was exported.
+    known["torch.ops.aten.view.default"] = torch.ops.aten.reshape.default
+    known |= {f"torch.ops.aten.{name}": _zeroed(made) for name, made in UNSET.items()}
+    known[grouped_product.NAME] = grouped_product.grouped_product
     return known | {f"_operator.{name}": _bounded(run) for name, run in WHOLE.items()} | ROUNDED
 
 

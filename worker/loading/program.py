@@ -8,7 +8,6 @@ operator's.
 
 from collections import Counter
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
 import torch
@@ -16,13 +15,17 @@ from torch import Tensor, nn
 
 from kinscape.worker.door.refusal import Refusal, quoted
 from kinscape.worker.loading.graph import Argument, ArgumentKind, Graph, Node
-from kinscape.worker.loading.operators import CHECKS, DTYPES, MEMORY_FORMATS, OPERATORS
+from kinscape.worker.loading.operators import DTYPES, MEMORY_FORMATS, OPERATORS
 from kinscape.worker.loading.program_layers import layer_of
+from kinscape.worker.loading.program_steps import (
+    check_operators,
+    chosen_output,
+    counts_batches,
+    read_nodes,
+    samples_of,
+    training_flags,
+)
 
-# How operators call the argument that says whether they train.
-TRAINING = frozenset({"train", "training"})
-# Where batch_norm takes its running mean.
-RUNNING_MEAN = 3
 # What enters the head, where no module returns it, such as the mean over tokens.
 HEAD_INPUT = "head_input"
 
@@ -90,10 +93,10 @@ class Program(nn.Module):
 
     def __init__(self, graph: Graph, state: dict[str, Tensor]) -> None:
         super().__init__()
-        _check_operators(graph)
+        check_operators(graph)
         first = next((state[n] for n in graph.parameters if state[n].is_floating_point()), None)
-        steps = [Step(n) for n in graph.nodes if n.op not in CHECKS and not _counts_batches(n, graph)]
-        self._plan = Plan(graph, steps, torch.float32 if first is None else first.dtype, _chosen_output(graph))
+        steps = [Step(n) for n in read_nodes(graph) if not counts_batches(n, graph)]
+        self._plan = Plan(graph, steps, torch.float32 if first is None else first.dtype, chosen_output(graph))
         self._lay_out()
         self._add_layers(state)
         self._add_parts()
@@ -202,7 +205,7 @@ class Program(nn.Module):
         for step in self._plan.steps:
             node = step.node
             if step.layer is not None:
-                made = self._plan.layers[step.layer](values[_samples_of(node)])
+                made = self._plan.layers[step.layer](values[samples_of(node)])
             else:
                 made = self._computed(node, values, as_now)
             for path in step.parts:
@@ -238,7 +241,7 @@ class Program(nn.Module):
         device = values[self._plan.graph.inputs[0].name].device if self._plan.graph.inputs[0].name in values else None
         arguments = [self._value(a, values, as_now) for a in node.args]
         keywords = {name: self._value(a, values, as_now) for name, a in node.keywords.items()}
-        for place in _training_flags(node):
+        for place in training_flags(node):
             if place < len(arguments):
                 arguments[place] = False
         if "device" in keywords:
@@ -281,17 +284,6 @@ def penultimate_of(program: Program) -> str:
     return program._plan.penultimate
 
 
-def _check_operators(graph: Graph) -> None:
-    for node in graph.nodes:
-        if node.op in OPERATORS or node.op in CHECKS:
-            continue
-        where = f" in {node.path}" if node.path else ""
-        raise Refusal(
-            f"The program uses the operator {quoted(node.op)}{where}, which is not read here: upload its weights alone "
-            "(state dict), or record its outputs and features."
-        )
-
-
 def _forget_early(plan: Plan) -> None:
     """Note at each step the values that nothing reads afterwards."""
     wanted = {o.name for o in plan.graph.outputs}
@@ -299,37 +291,6 @@ def _forget_early(plan: Plan) -> None:
         made = {n for n in step.node.out if n}
         step.last_reads = [n for n in step.node.reads | made if n not in wanted]
         wanted |= step.node.reads | made
-
-
-def _samples_of(node: Node) -> str:
-    """What a layer is called with: its only tensor that is not a weight."""
-    place = 1 if node.op.endswith("embedding.default") else 0
-    name: str = node.args[place][1]
-    return name
-
-
-@cache
-def _flags_of(operator: str) -> tuple[int, ...]:
-    """Places of the arguments that tell an operator whether it trains."""
-    schema = getattr(OPERATORS[operator], "_schema", None)
-    arguments = [] if schema is None else schema.arguments
-    return tuple(k for k, argument in enumerate(arguments) if argument.name in TRAINING)
-
-
-def _training_flags(node: Node) -> tuple[int, ...]:
-    """The same for a step; a norm without statistics of its own takes them from its batch in eval mode, too."""
-    is_norm = node.op.endswith("batch_norm.default")
-    if is_norm and len(node.args) > RUNNING_MEAN and node.args[RUNNING_MEAN] == (ArgumentKind.VALUE, None):
-        return ()
-    return _flags_of(node.op)
-
-
-def _counts_batches(node: Node, graph: Graph) -> bool:
-    """Whether a step counts the batches of training, which nothing reads."""
-    if not node.op.endswith("add_.Tensor") and not node.op.endswith("add.Tensor"):
-        return False
-    kind, name = node.args[0]
-    return kind is ArgumentKind.TENSOR and graph.state.get(name, "").endswith("num_batches_tracked")
 
 
 def _walk(root: nn.Module, path: list[str]) -> nn.Module:
@@ -386,8 +347,3 @@ def _enclosing(path: str) -> list[str]:
 
 def _is_inside(path: str, outer: str) -> bool:
     return path == outer or path.startswith(f"{outer}.")
-
-
-def _chosen_output(graph: Graph) -> str:
-    """The tensor called logits, else the first."""
-    return next((o.name for o in graph.outputs if o.is_logits), graph.outputs[0].name)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from kinscape.worker.loading import operators
+from kinscape.worker.loading.grouped_product import grouped_product
 from tests.worker.loading.test_program import exported, opened
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*is deprecated.*:DeprecationWarning", "ignore::FutureWarning")
@@ -37,6 +38,20 @@ def test_every_operator_is_torchs_and_stands_once() -> None:
 
 def test_no_operator_draws_or_leaves_memory_as_it_was() -> None:
     assert [name for name in NAMES if any(word in name for word in FORBIDDEN)] == []
+
+
+def test_a_product_by_groups_is_that_of_each_row_with_its_matrix() -> None:
+    generator = torch.Generator().manual_seed(0)
+    rows, weights = torch.randn(7, 4, generator=generator), torch.randn(3, 4, 5, generator=generator)
+    owners = [0, 0, 0, 2, 2]
+    found = grouped_product(rows.requires_grad_(), weights, torch.tensor([3, 3, 5]))
+    expected = torch.stack([rows[k] @ weights[owner] for k, owner in enumerate(owners)])
+    torch.testing.assert_close(found[:5], expected)
+    assert not found[5:].any()
+    found.sum().backward()
+    assert rows.grad is not None
+    torch.testing.assert_close(rows.grad[4], weights[2].sum(1))
+    assert grouped_product(rows.to("meta"), weights.to("meta"), torch.ones(3, device="meta")).shape == (7, 5)
 
 
 def test_a_network_of_frequencies_is_the_same_as_a_program(tmp_path: Path) -> None:

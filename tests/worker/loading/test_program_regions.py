@@ -48,6 +48,19 @@ class Halved(nn.Module):
         return out
 
 
+class Checked(nn.Module):
+    """A network that checks what it is given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Linear(4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        torch._check(x.abs().max().item() < 1000)
+        out: Tensor = self.head(x)
+        return out
+
+
 class Normed(nn.GroupNorm):
     """A norm with an activation inside, as other libraries have them."""
 
@@ -95,6 +108,13 @@ def test_another_precision_is_refused(tmp_path: Path) -> None:
     path = exported(Halved().eval(), X[:2], tmp_path / "m.pt2")
     with pytest.raises(Refusal, match=r"another precision \(torch\.autocast\)"):
         opened(path)
+
+
+def test_numbers_that_only_checks_read_are_left_out(tmp_path: Path) -> None:
+    module = Checked().eval()
+    program = opened(exported(module, X[:2], tmp_path / "m.pt2"))
+    with torch.no_grad():
+        assert torch.equal(program(X), module(X))
 
 
 def test_a_norm_with_an_activation_inside_is_not_a_plain_one(tmp_path: Path) -> None:
