@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, sync_playwright
 HERE = Path(__file__).parent
 WIDE, PHONE = (1440, 900), (390, 844)
 DRAWN = "#matrix-cells[data-drawn], .thumb[data-drawn], .point, .model-table, .ag-row, #picture .main-svg, "
-DRAWN += ".kinds, .study-figures .main-svg, #study-plan p"
+DRAWN += ".kinds, .outcomes, .study-figures .main-svg, #study-plan p"
 PAGES = {
     "summary": "/comparison/1",
     "matrix": "/comparison/1?tab=matrix&measure=disagreement&aside=21,24&a=2&b=7",
@@ -17,6 +17,7 @@ PAGES = {
     "multiples": "/comparison/1?tab=multiples&aside=21,24",
     "models": "/comparison/1?tab=models&columns=landscape",
     "curves": "/comparison/1?tab=curves",
+    "pair": "/comparison/1?tab=pair&a=1&b=2",
     "library": "/projects/1",
     "compare": "/projects/1/compare",
     "studies": "/projects/1/studies",
