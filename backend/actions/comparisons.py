@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from kinscape.backend.actions import plans
+from kinscape.backend.actions import plans, probe_roles
 from kinscape.backend.contracts.cards import Arity
 from kinscape.backend.contracts.comparisons import (
     AskedMeasure,
@@ -38,7 +38,13 @@ def preview(session: Session, project: int, request: ComparisonCreate) -> Plan:
     # Stand in for the numbers that new questions would get.
     numbers = {question.key: k for k, question in enumerate(wanted.questions(), start=1)}
     jobs_needed = len(work.jobs(numbers, request))
-    return Plan(counts=Counts(new=work.new, reused=work.reused), jobs=jobs_needed, seconds=work.seconds)
+    asked = wanted.specification()
+    return Plan(
+        counts=Counts(new=work.new, reused=work.reused),
+        jobs=jobs_needed,
+        seconds=work.seconds,
+        warnings=probe_roles.warnings(session, asked.probe, asked.train_probe),
+    )
 
 
 def ask(session: Session, project: int, request: ComparisonCreate, *, trace: str = "") -> tuple[ComparisonRow, bool]:

@@ -7,12 +7,11 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from kinscape.backend.actions import comparisons, plans, study_roles
+from kinscape.backend.actions import comparisons, plans, probe_roles, study_roles
 from kinscape.backend.actions.study_data import study_data
 from kinscape.backend.actions.uploads import short
 from kinscape.backend.contracts.cards import Arity
 from kinscape.backend.contracts.comparisons import ComparisonCreate, ComparisonState, MeasureRequest
-from kinscape.backend.contracts.probes import ProbeRole
 from kinscape.backend.contracts.problems import Conflict, NotFound, Unprocessable
 from kinscape.backend.contracts.studies import (
     Change,
@@ -334,11 +333,7 @@ def _warnings(session: Session, asked: StudySpecification, template: Template, c
         elif card is not None and roles and not measure.references and not any(cast[role] for role in roles):
             titles = [r.title.lower() for r in template.roles if r.name in roles]
             told.append(f"{card.title} is left out: it needs controls ({', '.join(titles)}).")
-    if asked.train_probe is not None:
-        train = probes.get(session, asked.train_probe)
-        if train.role is not ProbeRole.TRAIN:
-            told.append(f"The probe set {short(train.name)} is not said to be train samples.")
-    return told
+    return told + probe_roles.warnings(session, asked.probe, asked.train_probe)
 
 
 def _comparison(session: Session, row: StudyRow) -> ComparisonRow | None:

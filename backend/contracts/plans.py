@@ -11,3 +11,4 @@ class Plan(BaseModel):
     counts: Counts
     jobs: int
     seconds: float = Field(description="Rough estimate on one worker.")
+    warnings: list[str] = Field(default_factory=list, description="What its numbers would not tell.")

@@ -288,7 +288,8 @@ def _answer(client: Client, number: int, asked: Asked, *, is_run: bool) -> tuple
         project = client.project_numbered(number)
         if is_run:
             return no_update, None, f"/comparison/{project.compare(**asked).id}", ""
-        return _plan_in_words(project.plan(**asked)), None, no_update, no_update
+        plan = project.plan(**asked)
+        return _plan_in_words(plan), [trouble(w) for w in plan.warnings], no_update, no_update
     except ClientError as error:
         return "", trouble(str(error)), no_update, no_update
 
