@@ -63,6 +63,18 @@ SMALL = {
     "eos_token_id": 2,
     "use_cache": False,
 }
+# What does not fit the other sizes in some families, tried one after the other.
+HEADS = ("head_dim", "num_key_value_heads")
+LEFT_OUT: list[tuple[str, ...]] = [
+    (),
+    ("head_dim",),
+    HEADS,
+    (*HEADS, "num_attention_heads", "n_head", "n_heads"),
+    (*HEADS, "num_hidden_layers", "n_layer", "n_layers", "num_layers"),
+    ("pad_token_id", "bos_token_id", "eos_token_id"),
+    tuple(k for k in SMALL if k not in ("num_hidden_layers", "n_layer", "n_layers", "vocab_size", "use_cache")),
+    tuple(SMALL),
+]
 
 
 @dataclass(frozen=True)
@@ -84,8 +96,10 @@ def images(side: int) -> Callable[[int], Tensor]:
 
 
 def tokens(count: int) -> Tensor:
-    """Random tokens; the first are ordinary ones."""
-    return torch.randint(3, VOCABULARY, (count, TOKENS))
+    """Random ordinary tokens, and the one that ends a text."""
+    found = torch.randint(3, VOCABULARY, (count, TOKENS))
+    found[:, -1] = SMALL["eos_token_id"]
+    return found
 
 
 def of_torchvision() -> Iterator[Family]:
@@ -162,20 +176,32 @@ def of_transformers() -> Iterator[Family]:
 
 
 def _small(kind: str, model_type: str, class_name: str) -> tuple[nn.Module, Callable[[int], Tensor]]:
+    """The first small configuration with which the library's own model runs: sizes must fit one another."""
     import transformers
 
     usual = transformers.CONFIG_MAPPING[model_type]()
-    wanted = {k: v for k, v in SMALL.items() if hasattr(usual, k) and not isinstance(getattr(usual, k), list | tuple)}
+    has = {k: v for k, v in SMALL.items() if hasattr(usual, k) and not isinstance(getattr(usual, k), list | tuple)}
+    choices = [{k: v for k, v in has.items() if k not in left_out} for left_out in LEFT_OUT]
     if kind == "images":
-        wanted = {k: v for k, v in wanted.items() if k in ("num_labels", "use_cache")}
-    config = transformers.CONFIG_MAPPING[model_type](**wanted)
-    with torch.device("meta"):
-        size = sum(p.numel() for p in getattr(transformers, class_name)(config).parameters())
-    if size > 3 * LARGEST:
-        raise TooLarge(f"its small configuration has {size:,} parameters")
-    model = getattr(transformers, class_name)(config)
-    side = getattr(config, "image_size", 224)
-    return model, images(side if isinstance(side, int) else 224) if kind == "images" else tokens
+        choices = [{k: v for k, v in has.items() if k in ("num_labels", "use_cache")}]
+    why: Exception = TooLarge("no small configuration")
+    for wanted in choices:
+        try:
+            config = transformers.CONFIG_MAPPING[model_type](**wanted)
+            with torch.device("meta"):
+                size = sum(p.numel() for p in getattr(transformers, class_name)(config).parameters())
+            if size > 3 * LARGEST:
+                raise TooLarge(f"its small configuration has {size:,} parameters")
+            model = getattr(transformers, class_name)(config).eval()
+            side = getattr(config, "image_size", 224)
+            samples = images(side if isinstance(side, int) else 224) if kind == "images" else tokens
+            with torch.no_grad():
+                outputs(model, samples(RUN))
+        except Exception as error:  # noqa: BLE001  (the next one may do)
+            why = error
+            continue
+        return model, samples
+    raise why
 
 
 def outputs(model: nn.Module, x: Tensor) -> Tensor:

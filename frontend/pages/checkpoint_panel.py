@@ -158,11 +158,6 @@ def register(app: Dash, access: Access) -> None:
     operations.register(app, access)
     several_checkpoints.register(app, access)
 
-    def selected(path: str, rows: list[dict[str, Any]] | None) -> Checkpoint | None:
-        if not rows:
-            return None
-        return access.client(path).project_numbered(int(path.split("/")[2])).checkpoint(rows[0]["id"])
-
     @on(
         app,
         Output("library-selected", "children"),
@@ -173,8 +168,20 @@ def register(app: Dash, access: Access) -> None:
     def show(rows: list[dict[str, Any]] | None, path: str) -> Any:
         if rows and len(rows) > 1:
             return several_checkpoints.panel(rows, int(path.split("/")[2]))
-        checkpoint = selected(path, rows)
+        checkpoint = _selected(access, path, rows)
         return None if checkpoint is None else panel(checkpoint)
+
+    _register_changes(app, access)
+
+
+def _selected(access: Access, path: str, rows: list[dict[str, Any]] | None) -> Checkpoint | None:
+    """The checkpoint whose row is selected."""
+    if not rows:
+        return None
+    return access.client(path).project_numbered(int(path.split("/")[2])).checkpoint(rows[0]["id"])
+
+
+def _register_changes(app: Dash, access: Access) -> None:
 
     @on(
         app,
@@ -192,7 +199,7 @@ def register(app: Dash, access: Access) -> None:
     )
     def change(save: int | None, delete: int | None, confirm: int | None, *rest: Any) -> tuple[Any, Any]:
         rows, path, before, proposal, *fields = rest
-        checkpoint = selected(path, rows)
+        checkpoint = _selected(access, path, rows)
         if checkpoint is None or not any((save, delete, confirm)):
             return no_update, None
         try:

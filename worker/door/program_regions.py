@@ -49,9 +49,10 @@ def _inside(node: Json, depth: int) -> Iterator[Json]:
             "A part of the program computes in another precision (torch.autocast): export the model without it, or "
             "record its outputs and features."
         )
-    graph, operands = args[place]["as_graph"]["graph"], args[place + 1 :]
+    held, operands = args[place]["as_graph"], args[place + 1 :]
+    graph = held["graph"]
     names = dict(zip([_name_of(i) for i in graph["inputs"]], [_name_of(o) for o in operands], strict=True))
-    prefix = f"{_name_of(node['outputs'][0])}/"
+    prefix = f"{held['name']}/"
     steps = list(flattened(graph["nodes"], depth=depth + 1))
     for step in steps:
         for made in step["outputs"]:

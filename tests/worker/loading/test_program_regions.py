@@ -161,8 +161,14 @@ def test_values_of_a_region_have_names_of_their_own() -> None:
     steps = list(flattened([region()]))
     assert [s["target"].split(".")[3] for s in steps] == ["relu", "detach"]
     assert steps[0]["inputs"][0]["arg"] == {"as_tensor": {"name": "x"}}
-    assert steps[0]["outputs"] == [{"as_tensor": {"name": "y/relu"}}]
+    assert steps[0]["outputs"] == [{"as_tensor": {"name": "g/relu"}}]
     assert steps[1]["outputs"] == [{"as_tensor": {"name": "y"}}]
+
+
+def test_a_region_of_nothing_is_nothing() -> None:
+    empty = region(inputs=[], outputs=[], nodes=[])
+    empty["inputs"] = empty["inputs"][:2]
+    assert list(flattened([{**empty, "outputs": []}])) == []
 
 
 def test_a_region_that_lies_is_refused() -> None:
