@@ -9,6 +9,8 @@ from safetensors import SafetensorError, safe_open
 from sqlalchemy.orm import Session
 
 from kinscape.backend.actions import measures
+from kinscape.backend.actions.uploads import short
+from kinscape.backend.contracts.checkpoints import Level
 from kinscape.backend.contracts.pairs import (
     ClassPair,
     DisagreeingSample,
@@ -83,8 +85,13 @@ def disagreements(
     probe = probes.get(session, row.specification.probe)
     both = []
     for id in pair:
-        key = outputs_key(checkpoints.get(session, id), probe, precision=row.specification.precision)
+        checkpoint = checkpoints.get(session, id)
+        if checkpoint.level is Level.WEIGHTS:
+            raise NotFound(f"{short(checkpoint.name)} is known by its weights alone, which predict nothing here.")
+        key = outputs_key(checkpoint, probe, precision=row.specification.precision)
         both.append(_read(files.cached(key), "predictions", "confidence"))
+        if not np.isfinite(both[-1][1]).all():
+            raise NotFound(f"Some outputs of {short(checkpoint.name)} are NaN or infinite: they are no predictions.")
     (classes_a, sure_a), (classes_b, sure_b) = both
     if len(classes_a) != len(classes_b):
         raise NotFound("One of the two answers once per sample, the other for every position: nothing can be listed.")

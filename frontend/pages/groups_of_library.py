@@ -35,15 +35,19 @@ def listed(rows: Sequence[Row], project: int) -> Any:
 
 def _group(name: str, inside: Sequence[Row], project: int) -> Any:
     wanted = urlencode({"filter": f'group:"{name}"'})
+    ids = urlencode({"checkpoints": ",".join(str(row["id"]) for row in inside)})
+    # A filter cannot say a name with its own quotation mark.
+    title = name or "no group"
+    named_here = title if '"' in name else link(title, f"/projects/{project}?{wanted}", title="Show these below")
     kinds = sorted({str(row["architecture"]) for row in inside if row["architecture"]})
     return html.Tr(
         [
-            html.Th(link(name or "no group", f"/projects/{project}?{wanted}", title="Show these below")),
+            html.Th(named_here),
             html.Td(f"{len(inside):,}"),
             html.Td(_spread([row["accuracy"] for row in inside])),
             html.Td(named(kinds, most=MOST_KINDS)),
             html.Td(_sizes([row["parameters"] for row in inside])),
-            html.Td(link("Compare", f"/projects/{project}/compare?{wanted}", title=f"Compare {_these(len(inside))}")),
+            html.Td(link("Compare", f"/projects/{project}/compare?{ids}", title=f"Compare {_these(len(inside))}")),
         ]
     )
 

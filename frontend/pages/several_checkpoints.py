@@ -110,7 +110,8 @@ def register(app: Dash, access: Access) -> None:
         try:
             _save(project, rows, (group or "").strip(), tags or "")
         except ClientError as error:
-            return no_update, trouble(str(error))
+            # Some of them may have been changed before.
+            return (before or 0) + 1, trouble(str(error))
         return (before or 0) + 1, html.P(f"{len(rows)} checkpoints were changed.", className="quiet", role="status")
 
     @on(
@@ -127,9 +128,10 @@ def register(app: Dash, access: Access) -> None:
         if not isinstance(asked, dict) or not any(clicks):
             return no_update, no_update
         project = access.client(path).project_numbered(int(path.split("/")[2]))
-        try:
-            for id in str(asked["undo-several"]).split(","):
+        refused = []
+        for id in str(asked["undo-several"]).split(","):
+            try:
                 project.restore_checkpoint(int(id))
-        except (ClientError, ValueError) as error:
-            return no_update, trouble(str(error))
-        return (before or 0) + 1, None
+            except (ClientError, ValueError) as error:
+                refused.append(trouble(str(error)))
+        return (before or 0) + 1, refused[:NAMED] or None

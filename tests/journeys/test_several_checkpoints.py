@@ -43,6 +43,7 @@ def test_selected_checkpoints_are_grouped_compared_deleted_and_brought_back(page
     page.click("#several-delete")
     expect(page.locator("#checkpoint-trouble")).to_contain_text("2 of 2 checkpoints were deleted")
     assert {c.name for c in zoo.checkpoints()} == {"net1", "net2"}
+    expect(page.locator("#library-count")).to_contain_text("2 checkpoints")
     page.locator("#checkpoint-trouble button").click()
     expect(page.locator("#library-count")).to_contain_text("4 checkpoints")
     assert len(zoo.checkpoints()) == 4

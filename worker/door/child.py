@@ -12,7 +12,7 @@ from kinscape.worker.door import canonical
 from kinscape.worker.door.canonical import Tensor
 from kinscape.worker.door.refusal import Refusal, check_readable
 
-KNOWN = "upload a .safetensors file, a state_dict written by torch.save, or a program of torch.export"
+KNOWN = "upload a .safetensors file, a state_dict written by torch.save, or a program of torch.export, uncompressed"
 # What else people have, and how its weights are saved so that they are read here.
 STARTS = {
     b"PAR1": "a table of Parquet, which holds no weights",
@@ -29,7 +29,7 @@ SHARDED = (
     "or tar file, and upload that."
 )
 NO_ARRAYS = (
-    "This is a pickle that torch.save did not write (joblib, pickle.dump), and no arrays of numpy were found in it; "
+    "This is a pickle that torch.save did not write (joblib, pickle.dump), and no arrays of numbers were found in it; "
     "save the weights with torch.save(model.state_dict(), path), or numpy.savez."
 )
 GGUF = b"GGUF"
@@ -93,7 +93,8 @@ def _one_file(path: str, *, pickles: bool, wanted: str, folder: str = "") -> Ope
     if start.startswith(HDF5):
         from kinscape.worker.door import hdf5_file
 
-        return hdf5_file.read(path), {}
+        tensors, told = hdf5_file.read(path)
+        return tensors, {"told": told}
     if not start.startswith(PICKLE):
         return _not_a_pickle(path, start)
     return _pickle(path, start, pickles=pickles, wanted=wanted)
@@ -121,10 +122,10 @@ def _pickle(path: str, start: bytes, *, pickles: bool, wanted: str) -> Opened:
     if LEGACY not in start[:LEGACY_WITHIN]:
         from kinscape.worker.door import numpy_pickle
 
-        arrays, _ = numpy_pickle.read(path)
-        if not arrays:
+        found = numpy_pickle.read(path)
+        if not found.arrays:
             raise Refusal(NO_ARRAYS)
-        return arrays, {}
+        return found.arrays, {"told": found.told}
     tensors, tied, told = torch_file.read_legacy(path, wanted=wanted)
     return tensors, {"tied": tied, "told": told}
 
@@ -138,7 +139,8 @@ def _packed(path: str, folder: str, *, pickles: bool, wanted: str) -> Opened:
 
         if not pickles:
             raise Refusal(NO_SANDBOX)
-        return distributed_file.read(files), {}
+        tensors, told = distributed_file.read(files)
+        return tensors, {"told": told}
 
     return packed.read(path, folder, lambda inner: _one_file(inner, pickles=pickles, wanted=wanted), pieces)
 
@@ -180,7 +182,8 @@ def _zipped(path: str, *, pickles: bool, wanted: str, folder: str) -> Opened:
 
         if not folder:
             raise Refusal(NESTED)
-        return hdf5_file.read(hdf5_file.unpacked(path, folder)), {}
+        tensors, told = hdf5_file.read(hdf5_file.unpacked(path, folder))
+        return tensors, {"told": told}
     if not has_root and any(n.endswith((*packed.ENDINGS, packed.DISTRIBUTED)) for n in names):
         if not folder:
             raise Refusal(NESTED)

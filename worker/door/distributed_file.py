@@ -5,6 +5,8 @@ Source: ``torch.distributed.checkpoint.metadata`` and ``.filesystem``.
 
 import io
 import mmap
+import os
+import re
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +15,6 @@ from kinscape.worker.door import torch_file, unpickler
 from kinscape.worker.door.canonical import ITEM_BYTES, Tensor, count
 from kinscape.worker.door.refusal import Refusal, quoted
 from kinscape.worker.door.unpickler import DeferredCall, GlobalName, ObjectKey
-from kinscape.worker.door.weight_sets import NOT_WEIGHTS
 
 INDEX, ENDING = ".metadata", ".distcp"
 # How a tensor and the place of a piece are called in the index.
@@ -23,6 +24,13 @@ DAMAGED = (
     "python -m torch.distributed.checkpoint.format_utils dcp_to_torch FOLDER model.pt, and upload that."
 )
 WORDS = {1: "<u1", 2: "<u2", 4: "<u4", 8: "<u8"}
+# What training scripts call the states beside the model's: the first part of a name, whole.
+BESIDE = re.compile(
+    r"(\w+_)?(optim|optims|optimizers?|optimizer_states?|lr_schedulers?|schedulers?|sched|scaler|callbacks?|loops|rng\w*|"
+    r"train_state|dataloaders?)(_\w+)?",
+    re.IGNORECASE,
+)
+MOST_TOLD = 8
 LARGEST_INDEX, MOST_PIECES, MOST_AXES = 256 << 20, 1_000_000, 64
 # All tensors together may be so many times the files; pieces do not overlap in a sound folder.
 MOST_GROWTH, SMALL = 2, 60 << 20
@@ -42,8 +50,8 @@ class _Piece(NamedTuple):
     length: int
 
 
-def read(files: dict[str, str]) -> dict[str, Tensor]:
-    """The tensors of a folder by name, but for those of an optimiser.
+def read(files: dict[str, str]) -> tuple[dict[str, Tensor], list[str]]:
+    """The tensors of a folder by name, but for those of an optimiser; and what else should be known of it.
 
     Args:
         files: where each file of the folder was unpacked, by its name there.
@@ -57,7 +65,7 @@ def read(files: dict[str, str]) -> dict[str, Tensor]:
         pieces = _pieces(index.state)
     except (AttributeError, TypeError, LookupError) as error:
         raise Refusal(DAMAGED) from error
-    wanted = {n: s for n, s in shapes.items() if not any(word in n.lower() for word in NOT_WEIGHTS)}
+    wanted = {n: s for n, s in shapes.items() if not BESIDE.fullmatch(n.partition(".")[0])}
     if not wanted:
         raise Refusal("The distributed checkpoint holds no tensors but those of an optimiser; save the model's too.")
     data = {name: _mapped(place) for name, place in files.items() if name.endswith(ENDING)}
@@ -66,7 +74,10 @@ def read(files: dict[str, str]) -> dict[str, Tensor]:
     for name, shape in wanted.items():
         out[name] = _tensor(name, shape, pieces.get(name, []), data, left)
         left -= out[name].data.nbytes
-    return out
+    others = [n for n in index.state["state_dict_metadata"] if isinstance(n, str) and n not in shapes]
+    others = [n for n in others if not BESIDE.fullmatch(n.partition(".")[0])]
+    names = ", ".join(quoted(n) for n in others[:MOST_TOLD])
+    return out, [f"Left out, as no tensors: {names}."] if others else []
 
 
 def _index(path: str) -> DeferredCall:
@@ -119,6 +130,8 @@ def _numbers(values: Any) -> tuple[int, ...]:
 
 
 def _mapped(path: str) -> memoryview:
+    if not os.path.getsize(path):
+        return memoryview(b"")
     with open(path, "rb") as file:
         return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 

@@ -24,19 +24,27 @@ DTYPES = {
     "i2": "I16",
     "i1": "I8",
     "u1": "U8",
+    "u2": "U16",
+    "u4": "U32",
 }
-# What training keeps beside the model.
-NOT_WEIGHTS = ("optimizer", "optimizer_weights", "seed_generator")
+# What training keeps beside the model, at the top; and in any layer that draws.
+BESIDE, DRAWS = ("optimizer", "optimizer_weights"), "seed_generator"
+# A data set in one piece, and where it lies when it lies nowhere in the file.
+CONTIGUOUS, NOWHERE = 1, 2**64 - 1
+MOST_TOLD = 8
 DEEPEST, MOST_GROUPS = 32, 200_000
 # Kinds of numpy that weights are of: floating-point and whole numbers.
 NUMBERS = "fiu"
 # Filters that pack values; weights hardly shrink by them, so what grows more is a bomb.
 MOST_GROWTH, SMALL = 4, 60 << 20
-DAMAGED = "The HDF5 file is damaged, or written in a way that is not read; save it again with model.save_weights(path)."
+DAMAGED = (
+    "The HDF5 file is damaged, or uses what is not read here (links to other files, virtual data sets, data kept "
+    "elsewhere, the layouts of libver='latest'): save the weights with model.save_weights(path), or numpy.savez."
+)
 
 
-def read(path: str) -> dict[str, Tensor]:
-    """The arrays of a file by the names of their groups; those of an optimiser are left out.
+def read(path: str) -> tuple[dict[str, Tensor], list[str]]:
+    """The arrays of a file by the names of their groups, but for those of an optimiser; and what was left out.
 
     Raises:
         Refusal: the file is damaged, holds no numbers, or grows far beyond its size.
@@ -49,9 +57,14 @@ def read(path: str) -> dict[str, Tensor]:
         with warnings.catch_warnings(action="ignore"), open(path, "rb") as file, pyfive.File(file) as whole:
             size = file.seek(0, 2)
             every = list(_arrays(whole, (), count_up()))
-            short = {_named(path) for path, _ in every}
+            numbers = [(path, data) for path, data in every if data.dtype.kind in NUMBERS]
+            short = {_named(path) for path, _ in numbers}
             # Two places that would have one name keep their whole paths.
-            found = {_named(path) if len(short) == len(every) else ".".join(path): data for path, data in every}
+            is_clear = len(short) == len(numbers)
+            found = {_named(path) if is_clear else ".".join(path): data for path, data in numbers}
+            if len(found) < len(numbers):
+                raise Refusal("Two arrays of the HDF5 file would have one name; save it with numpy.savez.")
+            others = ["/".join(path) for path, data in every if data.dtype.kind not in NUMBERS]
             _check(found, size)
             out = {name: _tensor(name, data) for name, data in found.items()}
     except Refusal:
@@ -62,7 +75,8 @@ def read(path: str) -> dict[str, Tensor]:
         raise Refusal(DAMAGED) from error
     if not out:
         raise Refusal("The HDF5 file holds no weights; save it with model.save_weights(path).")
-    return out
+    names = ", ".join(quoted(n) for n in others[:MOST_TOLD])
+    return out, [f"Left out, as texts or records: {names}."] if others else []
 
 
 def unpacked(path: str, folder: str) -> str:
@@ -91,13 +105,20 @@ def _arrays(group: Any, path: tuple[str, ...], visits: "count_up[int]") -> Itera
     if len(path) > DEEPEST or next(visits) > MOST_GROUPS:
         raise Refusal(DAMAGED)
     for name in group:
-        if name in NOT_WEIGHTS:
+        if (not path and name in BESIDE) or name == DRAWS:
             continue
         inner = group[name]
         if not hasattr(inner, "shape"):
             yield from _arrays(inner, (*path, name), visits)
-        elif inner.shape is not None and inner.dtype.kind in NUMBERS:
+        elif inner.shape is not None:
+            _check_stored(inner)
             yield (*path, name), inner
+
+
+def _check_stored(data: Any) -> None:
+    """Refuse a data set whose values lie in another file, or were never written."""
+    if data.id.layout_class == CONTIGUOUS and data.id.data_offset in (None, NOWHERE) and count(data.shape):
+        raise Refusal(DAMAGED)
 
 
 def _named(path: tuple[str, ...]) -> str:
@@ -119,7 +140,7 @@ def _tensor(name: str, data: Any) -> Tensor:
     kind = data.dtype.newbyteorder("<").str.lstrip("<|")
     dtype = DTYPES.get(kind)
     if dtype is None:
-        raise Refusal(f"The array {quoted(name)} holds {quoted(kind)} values, which are not read.")
+        raise Refusal(f"The array {quoted(name)} holds {quoted(kind)} values, which are not read: save it as float32.")
     shape = tuple(int(side) for side in data.shape)
     values = data[()].astype(data.dtype.newbyteorder("<"), copy=False)
     raw = values.tobytes()

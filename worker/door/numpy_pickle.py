@@ -4,7 +4,6 @@ Numpy writes them into the pickle, joblib behind the object that stands for the 
 """
 
 import mmap
-from collections.abc import Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -25,12 +24,22 @@ DTYPES = {
     "i2": "I16",
     "i1": "I8",
     "u1": "U8",
+    "u2": "U16",
+    "u4": "U32",
+    "u8": "U64",
     "b1": "BOOL",
 }
+# Texts, dates and records: no numbers.
+NO_NUMBERS = ("U", "S", "M", "m", "V")
+OBJECTS, SCALAR = "O", "scalar"
+# How attributes that were fitted end in scikit-learn.
+FITTED = "_"
+# A generator's state is an object's own affair, too.
+RANDOM = "random_state"
 WRAPPER = GlobalName("joblib.numpy_pickle", "NumpyArrayWrapper")
 # Where the parts of an array stand in its state: version, shape, type, order, bytes.
 STATE_PARTS = 5
-DEEPEST, MOST_AXES = 16, 64
+DEEPEST, MOST_AXES, MOST_VALUES, MOST_TOLD = 64, 64, 500_000, 8
 SAVE = "save it with numpy.savez(path, **{name: array for name, array in weights.items()})"
 
 
@@ -45,16 +54,41 @@ def is_array(value: Any) -> bool:
     """Whether a value is an array that is yet to be put together."""
     by = value.by if isinstance(value, DeferredCall) else None
     if by == WRAPPER:
-        return bool(value.elements)
+        return True
     return isinstance(by, GlobalName) and by.module in MODULES and by.name in (RECONSTRUCT, FROM_BUFFER)
 
 
-def read(path: str) -> tuple[dict[str, Tensor], Any]:
+class ReadPickle(NamedTuple):
+    """What a pickle holds.
+
+    Attributes:
+        arrays: by the path of their keys.
+        left_out: names of arrays that are no numbers, or belong to an object's own affairs.
+        value: all of it.
+    """
+
+    arrays: dict[str, Tensor]
+    left_out: list[str]
+    value: Any
+
+    @property
+    def told(self) -> list[str]:
+        """What its owner should know."""
+        if not self.left_out:
+            return []
+        more = len(self.left_out) - MOST_TOLD
+        names = ", ".join(quoted(n) for n in self.left_out[:MOST_TOLD]) + (f" and {more} more" if more > 0 else "")
+        return [f"Left out, as texts, records or private parts of objects: {names}."]
+
+
+def read(path: str) -> ReadPickle:
     """The arrays in a pickle by the path of their keys, and the whole value."""
     with open(path, "rb") as file:
         data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    walk = _Walk()
     value = unpickler.load(data, built=partial(_read_behind, data))
-    return {".".join(path): array_of(".".join(path), found) for path, found in _arrays(value, (), set())}, value
+    walk.through(value, (), ())
+    return ReadPickle({name: array_of(name, found) for name, found in walk.found.items()}, walk.left_out, value)
 
 
 def _read_behind(data: mmap.mmap, wrapper: DeferredCall) -> None:
@@ -70,14 +104,15 @@ def _read_behind(data: mmap.mmap, wrapper: DeferredCall) -> None:
     try:
         shape, kind = tuple(wrapper.state["shape"]), _kind(wrapper.state["dtype"])
         has_padding = wrapper.state.get("numpy_array_alignment_bytes") is not None
-        item = 0 if kind.startswith("O") else int(kind[1:]) * (4 if kind.startswith("U") else 1)
+        plain = kind.lstrip(">")
+        item = 0 if plain.startswith(OBJECTS) else int(plain[1:]) * (4 if plain.startswith("U") else 1)
     except (TypeError, ValueError, AttributeError, LookupError) as error:
         raise Refusal(f"An array of the file is damaged; {SAVE}.") from error
     if not all(type(side) is int and 0 <= side < 2**40 for side in shape) or len(shape) > MOST_AXES or item < 0:
         raise Refusal(f"The shape of an array of the file makes no sense; {SAVE}.")
     if not item:
         # Objects are a pickle of their own.
-        unpickler.load(data)
+        wrapper.items["objects"] = unpickler.load(data, built=partial(_read_behind, data))
         return
     if has_padding:
         data.read(int.from_bytes(data.read(1), "little"))
@@ -89,37 +124,105 @@ def _read_behind(data: mmap.mmap, wrapper: DeferredCall) -> None:
         wrapper.elements.append(memoryview(data)[start : start + size])
 
 
-def _arrays(value: Any, path: tuple[str, ...], seen: set[int]) -> Iterator[tuple[tuple[str, ...], DeferredCall]]:
-    if is_array(value):
-        yield path or ("x",), value
-        return
-    # What lies in several places is one: walking every way to it might never end.
-    if len(path) > DEEPEST or id(value) in seen:
-        return
-    seen.add(id(value))
-    entries: Any = ()
+class _Walk:
+    """Goes through a value, and keeps the arrays in it by the path of their keys."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, DeferredCall] = {}
+        self.left_out: list[str] = []
+        self._visits = 0
+
+    def through(self, value: Any, path: tuple[str, ...], above: tuple[int, ...]) -> None:
+        """Everything in a value; what lies in several places has several names.
+
+        Args:
+            above: identities of what the value lies in: some may lie in themselves.
+        """
+        self._visits += 1
+        if self._visits > MOST_VALUES:
+            raise Refusal(f"The pickle holds the same values in far too many places; {SAVE}.")
+        if is_array(value):
+            self._array(value, path, above)
+            return
+        if id(value) in above or not isinstance(value, dict | list | tuple | DeferredCall):
+            return
+        name = ".".join(path)
+        if _is_scalar(value) and path and path[-1].endswith(FITTED):
+            self._keep(name, value)
+        elif _is_of_torch(value) or len(path) > DEEPEST:
+            self.left_out.append(name)
+        else:
+            for key, inner in _entries(value):
+                text = key.decode(errors="replace") if isinstance(key, bytes) else str(key)
+                if isinstance(value, DeferredCall) and (text.startswith("_") or text == RANDOM):
+                    self._pass_over(inner, (*path, text))
+                else:
+                    self.through(inner, (*path, text), (*above, id(value)))
+
+    def _array(self, value: Any, path: tuple[str, ...], above: tuple[int, ...]) -> None:
+        name = ".".join(path) or "x"
+        kind = _kind_of(name, value)
+        if kind.startswith(OBJECTS):
+            inside = value.items.get("objects") if value.by == WRAPPER else _objects(value)
+            # Joblib pickles the array of objects once more.
+            self.through(inside, path, (*above, id(value)))
+        elif kind.lstrip(">").startswith(NO_NUMBERS):
+            self.left_out.append(name)
+        else:
+            self._keep(name, value)
+
+    def _keep(self, name: str, value: Any) -> None:
+        if name in self.found:
+            raise Refusal(f"Two arrays of the pickle would be called {quoted(name)}; {SAVE}.")
+        self.found[name] = value
+
+    def _pass_over(self, value: Any, path: tuple[str, ...]) -> None:
+        """An object's own affairs: their arrays are left out by name."""
+        inside = _Walk()
+        inside._visits = self._visits
+        inside.through(value, path, ())
+        self._visits = inside._visits
+        self.left_out += [*inside.found, *inside.left_out]
+
+
+def _entries(value: Any) -> list[tuple[Any, Any]]:
+    """What lies in a value by its name there: keys, places, attributes, and what an object was made from."""
     if isinstance(value, dict):
-        entries = value.items()
-    elif isinstance(value, list | tuple):
-        entries = enumerate(value)
-    elif isinstance(value, DeferredCall):
-        # Attributes of an object are its parameters; those that begin with a stroke are its own affair.
-        own = value.state if isinstance(value.state, dict) else {}
-        public = {k: v for k, v in own.items() if isinstance(k, str) and not k.startswith("_") and not _is_label(v)}
-        entries = {**public, **value.items}.items()
-    for key, inner in entries:
-        name = key.decode(errors="replace") if isinstance(key, bytes) else str(key)
-        yield from _arrays(inner, (*path, name), seen)
+        return list(value.items())
+    if isinstance(value, list | tuple):
+        return list(enumerate(value))
+    # Objects with slots keep them in the second of two states.
+    states = value.state if isinstance(value.state, tuple) else (value.state,)
+    own: dict[Any, Any] = {}
+    for state in states:
+        own |= {k: v for k, v in state.items() if isinstance(k, str)} if isinstance(state, dict) else {}
+    made_from = value.arguments if isinstance(value.arguments, tuple) else ()
+    return [*own.items(), *value.items.items(), *enumerate(value.elements), *enumerate(made_from)]
 
 
-def _is_label(value: Any) -> bool:
-    """Whether a value is an array of texts or the like, such as the names of classes."""
-    if not is_array(value):
-        return False
+def _is_scalar(value: Any) -> bool:
+    """Whether a value is one number of numpy, kept by its type and bytes."""
+    by = getattr(value, "by", None)
+    return isinstance(by, GlobalName) and by.module in MODULES and by.name == SCALAR
+
+
+def _is_of_torch(value: Any) -> bool:
+    by = getattr(value, "by", None)
+    return isinstance(by, GlobalName) and by.module == "torch._utils"
+
+
+def _objects(value: DeferredCall) -> Any:
+    """The list of objects in an array of numpy."""
+    return value.state[STATE_PARTS - 1] if isinstance(value.state, tuple) and len(value.state) >= STATE_PARTS else None
+
+
+def _kind_of(name: str, value: DeferredCall) -> str:
     try:
-        return _layout(value).kind not in DTYPES
-    except (TypeError, ValueError, AttributeError, LookupError):
-        return False
+        if value.by == WRAPPER:
+            return _kind(value.state["dtype"])
+        return _kind(value.arguments[1] if value.by.name == FROM_BUFFER else value.state[2])
+    except (TypeError, ValueError, AttributeError, LookupError) as error:
+        raise Refusal(f"The array {quoted(name)} is damaged; {SAVE}.") from error
 
 
 def array_of(name: str, value: DeferredCall) -> Tensor:
@@ -151,9 +254,13 @@ def array_of(name: str, value: DeferredCall) -> Tensor:
 
 
 def _layout(value: DeferredCall) -> _Layout:
+    if value.by.name == SCALAR:
+        dtype, data = value.arguments
+        return _Layout((), _kind(dtype), is_fortran=False, data=_raw(data))
     if value.by == WRAPPER:
         told = value.state
-        return _Layout(tuple(told["shape"]), _kind(told["dtype"]), told["order"] == "F", value.elements[0])
+        data = value.elements[0] if value.elements else memoryview(b"")
+        return _Layout(tuple(told["shape"]), _kind(told["dtype"]), told["order"] == "F", data)
     if value.by.name == FROM_BUFFER:
         data, dtype, shape, order = value.arguments
         return _Layout(tuple(shape), _kind(dtype), order == "F", _raw(data))

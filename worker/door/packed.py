@@ -98,7 +98,10 @@ def members_of(path: str) -> Iterator[Iterator[Member]]:
             with tarfile.open(path, "r:*") as archive:
                 yield (Member(m.name, m.size, partial(archive.extractfile, m)) for m in archive if m.isfile())
     except (tarfile.TarError, *ZIP_ERRORS) as error:
-        raise Refusal("The archive is damaged or cut off; pack and upload it again.") from error
+        raise Refusal(
+            "The archive is damaged, cut off, or no tar archive inside its compression (as joblib.dump with compress= "
+            "writes): save without compression, or pack and upload it again."
+        ) from error
 
 
 def unpacked(path: str, folder: str, endings: tuple[str, ...]) -> tuple[dict[str, str], set[str]]:

@@ -149,7 +149,7 @@ def _archive(path: str, *, told: list[str]) -> dict[str, Array]:
 
 def _pickled(path: str, *, told: list[str]) -> dict[str, Array]:
     """Arrays of a pickle, such as a batch of CIFAR: rows of colours, and labels in a list."""
-    tensors, value = numpy_pickle.read(path)
+    tensors, _, value = numpy_pickle.read(path)
     found = _as_arrays(tensors)
     plain = (
         {k.decode(errors="replace") if isinstance(k, bytes) else k: v for k, v in value.items()}

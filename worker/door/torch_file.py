@@ -33,6 +33,8 @@ STORAGES = {
 MOST_AXES = 64
 # The pickle holds names and shapes only; tensors lie beside it.
 LARGEST_PICKLE = 256 << 20
+# Where torch keeps the packed weights of quantised LSTM and GRU.
+PACKED_CELLS = "_all_weight_values"
 # What is written may be so many times the file, and so much more (worker/loading/sandbox.py).
 MOST_GROWTH = 4
 SMALL = 60 << 20
@@ -189,6 +191,8 @@ def _put_together(value: Any, wanted: str, bytes_of: Callable[[str], memoryview]
     if left_out:
         names = ", ".join(quoted(o) for o in left_out[:8])
         told.append(f"Left out, as no ordinary tensors: {names}.")
+        if any(PACKED_CELLS in name for name in left_out):
+            told.append("Weights of quantised recurrent layers are among them, packed by torch.")
     tensors: dict[str, Tensor] = {}
     first: dict[Any, str] = {}
     tied: dict[str, str] = {}

@@ -114,6 +114,9 @@ def _with_packed(entries: dict[str, Any]) -> dict[str, DeferredCall]:
                 own.pop(layer + name, None)
             names = (f"{layer}.weight", f"{layer}.bias")
             own |= {name: part for name, part in zip(names, value, strict=False) if is_tensor(part)}
+    if any(rebuilt(tensor).by.name == QUANTISED for tensor in own.values()):
+        # What a quantised network knows of its activations is no weight.
+        own = {k: v for k, v in own.items() if not (k.endswith(OF_ACTIVATIONS) and _axes(v) == 0)}
     return own
 
 

@@ -108,3 +108,38 @@ def test_samples_are_chosen_by_who_is_right_and_by_classes(
     for bad in ({"which": "nothing"}, {"classes": "3"}, {"classes": "3-x"}, {"offset": -1}):
         with pytest.raises(ClientError):
             comparison.disagreements(a, b, **bad)
+
+
+def test_what_predicts_nothing_is_said_so(
+    project: Project, networks: list[Path], probe_file: Path, tmp_path: Path
+) -> None:
+    broken = torch.load(networks[0])
+    next(iter(broken.values())).fill_(float("nan"))
+    torch.save(broken, tmp_path / "broken.pth")
+    torch.save({"odd.weight": torch.ones(3, 3)}, tmp_path / "weights.pth")
+    sound = project.upload_checkpoint(networks[1], architecture="lenet")
+    nan = project.upload_checkpoint(tmp_path / "broken.pth", architecture="lenet")
+    alone = project.upload_checkpoint(tmp_path / "weights.pth")
+    probe = project.upload_probe(probe_file, name="held")
+    measures = ["disagreement", "weight-cosine"]
+    asked = project.compare(checkpoints=[sound, nan, alone], probe=probe, measures=measures).wait(timeout_s=60)
+    with pytest.raises(ClientError, match=r"outputs of 'broken' are NaN or infinite"):
+        asked.disagreements(sound.id, nan.id)
+    with pytest.raises(ClientError, match="'weights' is known by its weights alone"):
+        asked.disagreements(sound.id, alone.id)
+
+
+def test_a_masked_link_shows_a_pair(asked: tuple[Comparison, list[int], Tensor], project: Project) -> None:
+    comparison, (a, b), _ = asked
+    # A measure whose cell has numbers beside its value.
+    more = project.compare(
+        checkpoints=[a, b], probe=comparison.details.probe, measures=["disagreement", "linear-cka", "accuracy", "nll"]
+    ).wait(timeout_s=60)
+    token = more.share(masked=True).url.rsplit("/", 1)[1]
+    with Client(more._http.url, "", headers={"Kinscape-Share": token}) as visitor:
+        shared = visitor.comparison(more.id)
+        assert [p.slug for p in shared.pair(a, b)] == [p.slug for p in more.pair(a, b)]
+        assert any(getattr(p.cell, "notes", None) for p in more.pair(a, b))
+        found = shared.disagreements(a, b)
+        assert found.different == comparison.disagreements(a, b).different
+        assert found.outcomes is not None

@@ -90,10 +90,14 @@ def joblibs(path: Path, tensors: dict[str, Tensor]) -> Path:
     return path
 
 
-def folder_of(path: Path, tensors: dict[str, Tensor]) -> dict[str, bytes]:
-    """The files of a distributed checkpoint of a model and an optimiser."""
+def folder_of(path: Path, tensors: dict[str, Tensor], *, at: str = "model") -> dict[str, bytes]:
+    """The files of a distributed checkpoint of a model and an optimiser.
+
+    Args:
+        at: under which name the tensors lie; empty for none.
+    """
     folder = path.parent / "pieces"
-    states = {"model": tensors, "optim": {"exp_avg": torch.ones(2, 2)}, "step": 3}
+    states = {**({at: tensors} if at else tensors), "optim": {"exp_avg": torch.ones(2, 2)}, "step": 3}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         distributed.save(states, checkpoint_id=folder, no_dist=True)

@@ -303,7 +303,7 @@ def test_archives_that_lie_are_refused(tmp_path: Path) -> None:
     with pytest.raises(Refusal, match="holds no checkpoint"):
         opened(tar_of({"README": b"nothing"}, tmp_path / "none.tar", "w"))
     (tmp_path / "cut.tar.gz").write_bytes(packed(tmp_path / "whole.tar.gz").read_bytes()[:-200])
-    with pytest.raises(Refusal, match="damaged or cut off"):
+    with pytest.raises(Refusal, match="damaged, cut off, or no tar archive"):
         opened(tmp_path / "cut.tar.gz")
 
 

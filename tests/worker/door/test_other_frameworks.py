@@ -1,7 +1,9 @@
 """Files of other frameworks, and quantised and distributed ones of torch: what is read, and what is refused."""
 
+import pickle
 import warnings
 import zipfile
+from collections import deque, namedtuple
 from pathlib import Path
 
 import h5py
@@ -54,12 +56,81 @@ def test_an_estimator_of_scikit_learn(tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model = MLPClassifier((8,), max_iter=2).fit(generator.random((30, 4)), generator.integers(0, 3, 30).astype(str))
-    for ending, save in (("joblib", joblib.dump), ("pkl", lambda m, p: p.write_bytes(__import__("pickle").dumps(m)))):
+    for ending, save in (("joblib", joblib.dump), ("pkl", lambda m, p: p.write_bytes(pickle.dumps(m)))):
         path = tmp_path / f"m.{ending}"
         save(model, path)
-        tensors, _ = opened(path)
-        assert set(tensors) == {"coefs_.0", "coefs_.1", "intercepts_.0", "intercepts_.1"}
+        tensors, manifest = opened(path)
+        # The optimiser's moments, and the classes, which are texts.
+        assert "_optimizer" in manifest.told[0] or "more" in manifest.told[0]
+        assert set(tensors) == {"coefs_.0", "coefs_.1", "intercepts_.0", "intercepts_.1", "best_loss_", "loss_"}
         assert np.array_equal(tensors["coefs_.1"].numpy(), model.coefs_[1])
+
+
+class Slots:
+    """An object without a dictionary."""
+
+    __slots__ = ("w",)
+
+    def __init__(self, w: object) -> None:
+        self.w = w
+
+
+Pair = namedtuple("Pair", "w b")
+
+
+def nested() -> dict[str, tuple[object, set[str], str]]:
+    """Values, the names of the arrays in them, and what is told."""
+    objects = np.empty(2, object)
+    objects[0], objects[1] = MATRIX, MATRIX + 1
+    shared, deep = {"w": MATRIX}, {"w": MATRIX}
+    for k in range(20):
+        deep = {f"k{k}": deep}  # type: ignore[dict-item]
+    ring: dict[str, object] = {"w": MATRIX}
+    ring["again"] = ring
+    return {
+        "namedtuple": ({"head": MATRIX, "body": Pair(MATRIX, MATRIX)}, {"head", "body.0", "body.1"}, ""),
+        "deque": ({"h": MATRIX, "l": deque([MATRIX, MATRIX])}, {"h", "l.0", "l.1"}, ""),
+        "array of objects": ({"w": MATRIX, "m": objects}, {"w", "m.0", "m.1"}, ""),
+        "slots": ({"h": MATRIX, "a": Slots(MATRIX)}, {"h", "a.w"}, ""),
+        "shared": ({"enc": shared, "dec": shared}, {"enc.w", "dec.w"}, ""),
+        "deep": (deep, {".".join(f"k{k}" for k in reversed(range(20))) + ".w"}, ""),
+        "a ring": (ring, {"w"}, ""),
+        "texts": ({"w": MATRIX, "l": np.array(["x", "y"])}, {"w"}, "'l'"),
+        "a tensor of torch": ({"w": MATRIX, "t": torch.ones(3, 2)}, {"w"}, "'t'"),
+        "unsigned": ({"w": MATRIX, "u": np.arange(3, dtype=np.uint32)}, {"w", "u"}, ""),
+    }
+
+
+@pytest.mark.parametrize("how", ["joblib", "pickle"])
+@pytest.mark.parametrize("kind", nested())
+def test_every_array_of_a_pickle_is_read_or_named(kind: str, how: str, tmp_path: Path) -> None:
+    value, names, told = nested()[kind]
+    path = tmp_path / "m.pkl"
+    if how == "joblib":
+        joblib.dump(value, path)
+    else:
+        path.write_bytes(pickle.dumps(value))
+    tensors, manifest = opened(path)
+    assert set(tensors) == names
+    assert all(np.array_equal(t.numpy(), MATRIX) for n, t in tensors.items() if t.shape == (2, 3) and "m.1" not in n)
+    assert [told in sentence for sentence in manifest.told] == ([True] if told else [])
+
+
+@pytest.mark.parametrize("how", ["joblib", "pickle"])
+def test_a_pickle_that_is_not_clear_is_refused(how: str, tmp_path: Path) -> None:
+    for value, sentence in (
+        ({"a.b": MATRIX, "a": {"b": MATRIX}}, "Two arrays of the pickle would be called 'a.b'"),
+        ({"w": MATRIX.astype(">f4")}, "holds '>f4' values, which are not read"),
+        ({"w": MATRIX.astype(np.complex64)}, "holds 'c8' values, which are not read"),
+        ({"l": np.array(["x"])}, "no arrays of numbers were found"),
+    ):
+        path = tmp_path / "m.pkl"
+        if how == "joblib":
+            joblib.dump(value, path)
+        else:
+            path.write_bytes(pickle.dumps(value))
+        with pytest.raises(Refusal, match=sentence):
+            opened(path)
 
 
 def test_pieces_of_several_ranks_become_one_tensor(tmp_path: Path) -> None:
@@ -86,6 +157,8 @@ def test_a_folder_that_lacks_a_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Refusal, match=f"lacks the file '{data}'"):
         opened(others.zipped(tmp_path / "b.zip", {**index, "__9_9.distcp": files[data]}))
     with pytest.raises(Refusal, match="is cut off"):
+        opened(others.zipped(tmp_path / "e.zip", {**index, data: b""}))
+    with pytest.raises(Refusal, match="is cut off"):
         opened(others.zipped(tmp_path / "c.zip", {**index, data: files[data][:500]}))
     with pytest.raises(Refusal, match=r"damaged|makes no sense"):
         opened(others.zipped(tmp_path / "d.zip", {**files, ".metadata": b"\x80\x04N."}))
@@ -101,6 +174,33 @@ def test_types_of_onnx(tmp_path: Path) -> None:
     tensors, _ = opened(written(tmp_path / "m.onnx", others.onnx_model(values, others.field(1, constant))))
     assert tensors["floats"].tolist() == tensors["folded"].tolist() == MATRIX.tolist()
     assert tensors["numbers"].tolist() == [1, -2]
+
+
+def test_weights_of_inner_graphs_functions_and_single_values(tmp_path: Path) -> None:
+    inner = others.field(5, others.onnx_tensor("w", MATRIX))
+    branch = others.field(2, b"y") + others.field(4, b"If")
+    branch += others.field(5, others.field(1, b"then_branch") + others.field(6, inner))
+    bias = others.field(2, b"bias") + others.field(4, b"Constant")
+    bias += others.field(5, others.field(1, b"value") + others.field(5, others.onnx_tensor("", MATRIX[0])))
+    axes = others.field(2, b"axes") + others.field(4, b"Constant")
+    axes += others.field(5, others.field(1, b"value") + others.field(5, others.onnx_tensor("", np.array([0, 1]))))
+    single = b"".join(others.number(4 << 3 | 5) + one.tobytes() for one in MATRIX.ravel())
+    loose = others.field(1, 2) + others.field(1, 3) + others.field(2, 1) + others.field(8, b"loose") + single
+    nodes = b"".join(others.field(1, node) for node in (branch, bias, axes))
+    data = others.onnx_model([loose], nodes) + others.field(25, others.field(7, bias))
+    tensors, _ = opened(written(tmp_path / "m.onnx", data))
+    assert set(tensors) == {"loose", "y.then_branch0.w", "bias", "function0.bias"}
+    assert tensors["loose"].tolist() == tensors["y.then_branch0.w"].tolist() == MATRIX.tolist()
+    sparse = others.field(1, 8) + others.field(2, b"pytorch") + others.field(7, others.field(15, b""))
+    with pytest.raises(Refusal, match="sparse weights"):
+        opened(written(tmp_path / "s.onnx", sparse))
+
+
+def test_names_that_only_begin_like_an_optimiser_are_weights(tmp_path: Path) -> None:
+    names = ["optimal_head.weight", "scheduled.weight", "gradual.w", "fc.weight"]
+    states = {n: torch.ones(2, 2) for n in names} | {"optimizer.state.exp_avg": torch.ones(2)}
+    tensors, _ = opened(others.zipped(tmp_path / "d.zip", others.folder_of(tmp_path / "d", states, at="")))
+    assert set(tensors) == set(names)
 
 
 def test_models_of_onnx_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
@@ -126,6 +226,8 @@ def test_files_of_hdf5_that_lie_are_refused(tmp_path: Path) -> None:
         file["g/more"] = file["g"]
     with h5py.File(tmp_path / "outside.h5", "w") as file:
         file["w"] = h5py.ExternalLink("/etc/passwd", "/x")
+    with h5py.File(tmp_path / "elsewhere.h5", "w") as file:
+        file.create_dataset("w", (4,), "f4", external=[("/etc/hostname", 0, 16)])
     with h5py.File(tmp_path / "bomb.h5", "w") as file:
         file.create_dataset("w", (20_000, 20_000), "f4", chunks=(1000, 1000), compression="gzip", fillvalue=0)
     with h5py.File(tmp_path / "none.h5", "w") as file:
@@ -135,6 +237,7 @@ def test_files_of_hdf5_that_lie_are_refused(tmp_path: Path) -> None:
     for name, sentence in (
         ("loop", "damaged"),
         ("outside", "damaged"),
+        ("elsewhere", "data kept elsewhere"),
         ("bomb", "times its size"),
         ("none", "holds no weights"),
         ("cut", "damaged"),
@@ -149,6 +252,16 @@ def test_names_of_keras_that_would_be_one_stay_apart(tmp_path: Path) -> None:
         file["dense/0"] = MATRIX + 1
     tensors, _ = opened(tmp_path / "m.h5")
     assert set(tensors) == {"layers.dense.vars.0", "dense.0"}
+
+
+def test_a_layer_may_be_called_like_what_training_keeps(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "m.h5", "w") as file:
+        file["layers/enc/optimizer/kernel"] = MATRIX
+        file["layers/enc/about"] = "text"
+        file["optimizer/vars/0"] = MATRIX
+    tensors, manifest = opened(tmp_path / "m.h5")
+    assert set(tensors) == {"optimizer.kernel"} or set(tensors) == {"enc.optimizer.kernel"}
+    assert manifest.told == ["Left out, as texts or records: 'layers/enc/about'."]
 
 
 def test_an_archive_of_keras_that_is_damaged_is_refused(tmp_path: Path) -> None:
