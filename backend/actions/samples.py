@@ -89,10 +89,12 @@ def disagreements(
         if checkpoint.level is Level.WEIGHTS:
             raise NotFound(f"{short(checkpoint.name)} is known by its weights alone, which predict nothing here.")
         key = outputs_key(checkpoint, probe, precision=row.specification.precision)
-        both.append(_read(files.cached(key), "predictions", "confidence"))
-        if not np.isfinite(both[-1][1]).all():
+        both.append(_read(files.cached(key)))
+        if not np.isfinite(both[-1].confidence).all():
             raise NotFound(f"Some outputs of {short(checkpoint.name)} are NaN or infinite: they are no predictions.")
-    (classes_a, sure_a), (classes_b, sure_b) = both
+    (classes_a, sure_a, count_a), (classes_b, sure_b, count_b) = both
+    if count_a != count_b:
+        raise NotFound(f"Not comparable: one predicts {count_a} classes, the other {count_b}.")
     if len(classes_a) != len(classes_b):
         raise NotFound("One of the two answers once per sample, the other for every position: nothing can be listed.")
     with safe_open(files.path(probe.file_hash or ""), "numpy") as file:
@@ -175,12 +177,25 @@ def _confusion(a: Classes, b: Classes) -> dict[str, list[list[int]] | list[Class
     return {"confusion": table.tolist(), "class_pairs": pairs}
 
 
-def _read(path: Path, *names: str) -> list[np.ndarray]:
-    """Tensors of a file that can be made again."""
+class _Outputs(NamedTuple):
+    """What is kept of a model's outputs.
+
+    Attributes:
+        classes: how many it tells apart.
+    """
+
+    predictions: Classes
+    confidence: npt.NDArray[np.float64]
+    classes: int
+
+
+def _read(path: Path) -> _Outputs:
+    """The outputs in a file that can be made again."""
     if not path.is_file():
         raise NotFound("The models' outputs are no longer kept; run the comparison again.")
     try:
         with safe_open(path, "numpy") as file:
-            return [file.get_tensor(name) for name in names]
+            classes = int(file.get_slice("logits").get_shape()[-1])
+            return _Outputs(file.get_tensor("predictions"), file.get_tensor("confidence"), classes)
     except SafetensorError as error:
         raise NotFound("A stored file is damaged; run the comparison again.") from error

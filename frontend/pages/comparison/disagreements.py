@@ -99,7 +99,7 @@ def _confusion(page: OpenedComparison, found: Disagreements, a: str, b: str) -> 
 def _cell(page: OpenedComparison, i: int, j: int, count: int, largest: int) -> Any:
     if i == j or not count:
         return html.Td(f"{count:,}" if count else "·", className="quiet")
-    depth = f"color-mix(in srgb, var(--accent) {round(12 + 48 * count / max(largest, 1))}%, transparent)"
+    depth = f"color-mix(in srgb, var(--accent) {round(8 + 26 * count / max(largest, 1))}%, transparent)"
     target = f"{i}-{j}"
     name = f"{count:,} samples: class {i} by the first, class {j} by the second"
     here = "here" if page.view.which == target else ""

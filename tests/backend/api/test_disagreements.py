@@ -120,13 +120,18 @@ def test_what_predicts_nothing_is_said_so(
     sound = project.upload_checkpoint(networks[1], architecture="lenet")
     nan = project.upload_checkpoint(tmp_path / "broken.pth", architecture="lenet")
     alone = project.upload_checkpoint(tmp_path / "weights.pth")
+    torch.manual_seed(0)
+    torch.save(build("lenet", classes=12).state_dict(), tmp_path / "wider.pth")
+    wider = project.upload_checkpoint(tmp_path / "wider.pth", architecture="lenet", arguments={"classes": 12})
     probe = project.upload_probe(probe_file, name="held")
     measures = ["disagreement", "weight-cosine"]
-    asked = project.compare(checkpoints=[sound, nan, alone], probe=probe, measures=measures).wait(timeout_s=60)
+    asked = project.compare(checkpoints=[sound, nan, alone, wider], probe=probe, measures=measures).wait(timeout_s=60)
     with pytest.raises(ClientError, match=r"outputs of 'broken' are NaN or infinite"):
         asked.disagreements(sound.id, nan.id)
     with pytest.raises(ClientError, match="'weights' is known by its weights alone"):
         asked.disagreements(sound.id, alone.id)
+    with pytest.raises(ClientError, match="one predicts 10 classes, the other 12"):
+        asked.disagreements(sound.id, wider.id)
 
 
 def test_a_masked_link_shows_a_pair(asked: tuple[Comparison, list[int], Tensor], project: Project) -> None:
