@@ -227,6 +227,8 @@ def verdict(family: Family, folder: Path) -> str:
     ours, why = attempted(lambda: _run(folder, x))
     if ours is None:
         sentence = _refusal(folder)
+        # The dry run refuses as the reader does, and writes no manifest.
+        sentence = sentence or (why.partition(": ")[2] if why.startswith("Refusal") else "")
         return f"refused: {sentence}" if sentence else f"FAILED: {why}"
     if ours.shape != right.shape:
         return f"DIFFERENT: {tuple(ours.shape)} instead of {tuple(right.shape)}"

@@ -56,7 +56,8 @@ class _Answers(NamedTuple):
             raise NotFound("The probe set has no labels, so nothing tells which of the two is right.")
         right_a, right_b = self.a == self.labels, self.b == self.labels
         wanted = {Which.ONLY_A: right_a & ~right_b, Which.ONLY_B: right_b & ~right_a}
-        return np.asarray(wanted.get(listing.which, ~right_a & ~right_b))
+        # Without a label nobody is right, nor wrong.
+        return np.asarray(wanted.get(listing.which, ~right_a & ~right_b) & (self.labels >= 0))
 
 
 class Listing(NamedTuple):

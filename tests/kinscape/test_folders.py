@@ -9,8 +9,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from kinscape import cli
-from kinscape.client import ClientError, Project
+from kinscape.client import ClientError, Project, folders
 from kinscape.client.folders import one_file
+from kinscape.worker.door import packed
 from tests.conftest import Server
 
 
@@ -61,3 +62,9 @@ def test_folders_without_weights_and_missing_files_are_told(tmp_path: Path) -> N
         pass
     with pytest.raises(ClientError, match="There is no file"), one_file(tmp_path / "gone.pt"):
         pass
+
+
+def test_whatever_an_archive_may_hold_is_packed() -> None:
+    """The client does not import the server's readers; their lists of endings must say the same."""
+    assert set(folders.ENDINGS) == {*packed.ENDINGS, packed.DISTRIBUTED, ".index.json"}
+    assert folders.INDEX_OF_PIECES == packed.INDEX_OF_PIECES

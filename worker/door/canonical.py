@@ -26,6 +26,21 @@ ITEM_BYTES = {
     "U32": 4,
     "U64": 8,
 }
+# The same by numpy's short names, little-endian.
+NUMPY_TYPES = {
+    "f8": "F64",
+    "f4": "F32",
+    "f2": "F16",
+    "i8": "I64",
+    "i4": "I32",
+    "i2": "I16",
+    "i1": "I8",
+    "u1": "U8",
+    "u2": "U16",
+    "u4": "U32",
+    "u8": "U64",
+    "b1": "BOOL",
+}
 PREFIXES = ("module.", "_orig_mod.", "_fsdp_wrapped_module.", "model.", "net.", "network.", "backbone.")
 ADAPTER = ".lora_A"
 # What training modules hold beside the network: weights of classes in a loss, counts of a metric.

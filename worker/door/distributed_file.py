@@ -24,8 +24,8 @@ DAMAGED = (
     "python -m torch.distributed.checkpoint.format_utils dcp_to_torch FOLDER model.pt, and upload that."
 )
 WORDS = {1: "<u1", 2: "<u2", 4: "<u4", 8: "<u8"}
-# What training scripts call the states beside the model's: the first part of a name, whole.
-BESIDE = re.compile(
+# What training scripts call their own states: the first part of a name, whole.
+TRAINING = re.compile(
     r"(\w+_)?(optim|optims|optimizers?|optimizer_states?|lr_schedulers?|schedulers?|sched|scaler|callbacks?|loops|rng\w*|"
     r"train_state|dataloaders?)(_\w+)?",
     re.IGNORECASE,
@@ -65,7 +65,7 @@ def read(files: dict[str, str]) -> tuple[dict[str, Tensor], list[str]]:
         pieces = _pieces(index.state)
     except (AttributeError, TypeError, LookupError) as error:
         raise Refusal(DAMAGED) from error
-    wanted = {n: s for n, s in shapes.items() if not BESIDE.fullmatch(n.partition(".")[0])}
+    wanted = {n: s for n, s in shapes.items() if not TRAINING.fullmatch(n.partition(".")[0])}
     if not wanted:
         raise Refusal("The distributed checkpoint holds no tensors but those of an optimiser; save the model's too.")
     data = {name: _mapped(place) for name, place in files.items() if name.endswith(ENDING)}
@@ -75,7 +75,7 @@ def read(files: dict[str, str]) -> tuple[dict[str, Tensor], list[str]]:
         out[name] = _tensor(name, shape, pieces.get(name, []), data, left)
         left -= out[name].data.nbytes
     others = [n for n in index.state["state_dict_metadata"] if isinstance(n, str) and n not in shapes]
-    others = [n for n in others if not BESIDE.fullmatch(n.partition(".")[0])]
+    others = [n for n in others if not TRAINING.fullmatch(n.partition(".")[0])]
     names = ", ".join(quoted(n) for n in others[:MOST_TOLD])
     return out, [f"Left out, as no tensors: {names}."] if others else []
 

@@ -8,27 +8,15 @@ from collections.abc import Iterator
 from itertools import count as count_up
 from typing import Any
 
-from kinscape.worker.door.canonical import ITEM_BYTES, Tensor, count
+from kinscape.worker.door.canonical import ITEM_BYTES, NUMPY_TYPES, Tensor, count
 from kinscape.worker.door.refusal import Refusal, check_readable, quoted
 from kinscape.worker.door.zips import ZIP_ERRORS
 
 MAGIC = b"\x89HDF"
 # What Keras calls the weights inside its archive.
 WEIGHTS = "model.weights.h5"
-DTYPES = {
-    "f8": "F64",
-    "f4": "F32",
-    "f2": "F16",
-    "i8": "I64",
-    "i4": "I32",
-    "i2": "I16",
-    "i1": "I8",
-    "u1": "U8",
-    "u2": "U16",
-    "u4": "U32",
-}
-# What training keeps beside the model, at the top; and in any layer that draws.
-BESIDE, DRAWS = ("optimizer", "optimizer_weights"), "seed_generator"
+# States of training at the top of a file, and the generator of any layer that draws.
+TRAINING, DRAWS = ("optimizer", "optimizer_weights"), "seed_generator"
 # A data set in one piece, and where it lies when it lies nowhere in the file.
 CONTIGUOUS, NOWHERE = 1, 2**64 - 1
 MOST_TOLD = 8
@@ -105,7 +93,7 @@ def _arrays(group: Any, path: tuple[str, ...], visits: "count_up[int]") -> Itera
     if len(path) > DEEPEST or next(visits) > MOST_GROUPS:
         raise Refusal(DAMAGED)
     for name in group:
-        if (not path and name in BESIDE) or name == DRAWS:
+        if (not path and name in TRAINING) or name == DRAWS:
             continue
         inner = group[name]
         if not hasattr(inner, "shape"):
@@ -138,7 +126,7 @@ def _check(found: dict[str, Any], size: int) -> None:
 
 def _tensor(name: str, data: Any) -> Tensor:
     kind = data.dtype.newbyteorder("<").str.lstrip("<|")
-    dtype = DTYPES.get(kind)
+    dtype = NUMPY_TYPES.get(kind)
     if dtype is None:
         raise Refusal(f"The array {quoted(name)} holds {quoted(kind)} values, which are not read: save it as float32.")
     shape = tuple(int(side) for side in data.shape)

@@ -8,34 +8,20 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from kinscape.worker.door import unpickler
-from kinscape.worker.door.canonical import ITEM_BYTES, Tensor, count
+from kinscape.worker.door.canonical import ITEM_BYTES, NUMPY_TYPES, Tensor, count
 from kinscape.worker.door.refusal import Refusal, quoted
 from kinscape.worker.door.strided import strided
 from kinscape.worker.door.unpickler import DeferredCall, GlobalName
 
 RECONSTRUCT, FROM_BUFFER = "_reconstruct", "_frombuffer"
 MODULES = ("numpy.core.multiarray", "numpy._core.multiarray", "numpy.core.numeric", "numpy._core.numeric")
-DTYPES = {
-    "f8": "F64",
-    "f4": "F32",
-    "f2": "F16",
-    "i8": "I64",
-    "i4": "I32",
-    "i2": "I16",
-    "i1": "I8",
-    "u1": "U8",
-    "u2": "U16",
-    "u4": "U32",
-    "u8": "U64",
-    "b1": "BOOL",
-}
 # Texts, dates and records: no numbers.
 NO_NUMBERS = ("U", "S", "M", "m", "V")
 OBJECTS, SCALAR = "O", "scalar"
 # How attributes that were fitted end in scikit-learn.
 FITTED = "_"
-# A generator's state is an object's own affair, too.
-RANDOM = "random_state"
+# Where the classes of generators of random numbers lie, whose states are no weights.
+OF_GENERATORS = "numpy.random"
 WRAPPER = GlobalName("joblib.numpy_pickle", "NumpyArrayWrapper")
 # Where the parts of an array stand in its state: version, shape, type, order, bytes.
 STATE_PARTS = 5
@@ -120,14 +106,19 @@ def _read_behind(data: mmap.mmap, wrapper: DeferredCall) -> None:
     if start + size > len(data):
         raise Refusal(f"The file is cut off; {SAVE}, and upload it again.")
     data.seek(start + size)
-    if kind in DTYPES:
+    if kind in NUMPY_TYPES:
         wrapper.elements.append(memoryview(data)[start : start + size])
 
 
 class _Walk:
-    """Goes through a value, and keeps the arrays in it by the path of their keys."""
+    """Goes through a value, and collects the arrays in it by the path of their keys.
 
-    def __init__(self) -> None:
+    Args:
+        is_private: whether it is an object's own affairs, of which names alone are told and may repeat.
+    """
+
+    def __init__(self, *, is_private: bool = False) -> None:
+        self._is_private = is_private
         self.found: dict[str, DeferredCall] = {}
         self.left_out: list[str] = []
         self._visits = 0
@@ -144,7 +135,7 @@ class _Walk:
         if is_array(value):
             self._array(value, path, above)
             return
-        if id(value) in above or not isinstance(value, dict | list | tuple | DeferredCall):
+        if id(value) in above or not isinstance(value, dict | list | tuple | DeferredCall) or _is_generator(value):
             return
         name = ".".join(path)
         if _is_scalar(value) and path and path[-1].endswith(FITTED):
@@ -154,7 +145,7 @@ class _Walk:
         else:
             for key, inner in _entries(value):
                 text = key.decode(errors="replace") if isinstance(key, bytes) else str(key)
-                if isinstance(value, DeferredCall) and (text.startswith("_") or text == RANDOM):
+                if isinstance(value, DeferredCall) and text.startswith("_"):
                     self._pass_over(inner, (*path, text))
                 else:
                     self.through(inner, (*path, text), (*above, id(value)))
@@ -172,13 +163,13 @@ class _Walk:
             self._keep(name, value)
 
     def _keep(self, name: str, value: Any) -> None:
-        if name in self.found:
+        if name in self.found and not self._is_private:
             raise Refusal(f"Two arrays of the pickle would be called {quoted(name)}; {SAVE}.")
         self.found[name] = value
 
     def _pass_over(self, value: Any, path: tuple[str, ...]) -> None:
         """An object's own affairs: their arrays are left out by name."""
-        inside = _Walk()
+        inside = _Walk(is_private=True)
         inside._visits = self._visits
         inside.through(value, path, ())
         self._visits = inside._visits
@@ -201,9 +192,14 @@ def _entries(value: Any) -> list[tuple[Any, Any]]:
 
 
 def _is_scalar(value: Any) -> bool:
-    """Whether a value is one number of numpy, kept by its type and bytes."""
+    """Whether a value is one number of numpy, written as its type and bytes."""
     by = getattr(value, "by", None)
     return isinstance(by, GlobalName) and by.module in MODULES and by.name == SCALAR
+
+
+def _is_generator(value: Any) -> bool:
+    by = getattr(value, "by", None)
+    return isinstance(by, GlobalName) and by.module.startswith(OF_GENERATORS)
 
 
 def _is_of_torch(value: Any) -> bool:
@@ -235,7 +231,7 @@ def array_of(name: str, value: DeferredCall) -> Tensor:
         layout = _layout(value)
     except (TypeError, ValueError, AttributeError, LookupError) as error:
         raise Refusal(f"The array {quoted(name)} is damaged; {SAVE}.") from error
-    dtype = DTYPES.get(layout.kind)
+    dtype = NUMPY_TYPES.get(layout.kind)
     sides = layout.shape
     if dtype is None:
         raise Refusal(f"The array {quoted(name)} holds {quoted(layout.kind)} values, which are not read; {SAVE}.")

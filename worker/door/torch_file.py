@@ -192,7 +192,7 @@ def _put_together(value: Any, wanted: str, bytes_of: Callable[[str], memoryview]
         names = ", ".join(quoted(o) for o in left_out[:8])
         told.append(f"Left out, as no ordinary tensors: {names}.")
         if any(PACKED_CELLS in name for name in left_out):
-            told.append("Weights of quantised recurrent layers are among them, packed by torch.")
+            told.append("Quantised LSTM and GRU are among them, packed by torch: upload the network before that.")
     tensors: dict[str, Tensor] = {}
     first: dict[Any, str] = {}
     tied: dict[str, str] = {}

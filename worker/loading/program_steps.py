@@ -29,14 +29,14 @@ def check_operators(graph: Graph) -> None:
 def read_nodes(graph: Graph) -> list[Node]:
     """Nodes that compute something, without the numbers that only checks of the export would read."""
     wanted = {o.name for o in graph.outputs}
-    kept = []
+    run = []
     for node in reversed(graph.nodes):
         is_number = node.op in NUMBERS or node.op.startswith("_operator.")
         if node.op in CHECKS or (is_number and not any(name in wanted for name in node.out)):
             continue
         wanted |= node.reads
-        kept.append(node)
-    return kept[::-1]
+        run.append(node)
+    return run[::-1]
 
 
 def samples_of(node: Node) -> str:

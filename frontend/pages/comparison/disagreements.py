@@ -46,10 +46,10 @@ def _who_is_right(found: Disagreements, a: str, b: str) -> Any:
     if told is None:
         return None
     head = html.Tr([html.Td(""), html.Th(f"{b} right"), html.Th(f"{b} wrong")])
-    alike = f"{told.both_wrong:,} ({told.wrong_alike:,} with the same class)"
+    both_wrong = f"{told.both_wrong:,} ({told.wrong_alike:,} with the same class)"
     rows = [
         html.Tr([html.Th(f"{a} right"), html.Td(f"{told.both_right:,}"), html.Td(f"{told.only_a:,}")]),
-        html.Tr([html.Th(f"{a} wrong"), html.Td(f"{told.only_b:,}"), html.Td(alike)]),
+        html.Tr([html.Th(f"{a} wrong"), html.Td(f"{told.only_b:,}"), html.Td(both_wrong)]),
     ]
     table = html.Table([html.Thead(head), html.Tbody(rows)], className="numbers outcomes")
     return html.Div([html.Div(table, className="scroll"), html.P(_sentence(told, a, b), title=told.method)])

@@ -38,6 +38,15 @@ def test_quantised_layers_are_the_numbers_they_stand_for(tmp_path: Path) -> None
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
+def test_quantised_cells_are_named_as_left_out(tmp_path: Path) -> None:
+    module = nn.Sequential(nn.LSTM(4, 3), nn.Linear(3, 2))
+    small = torch.ao.quantization.quantize_dynamic(module, {nn.LSTM, nn.Linear}, dtype=torch.qint8)
+    tensors, manifest = opened(saved(small.state_dict(), tmp_path / "q.pt"))
+    assert set(tensors) == {"1.weight", "1.bias"}
+    assert "Quantised LSTM and GRU are among them" in manifest.told[1]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
 @pytest.mark.parametrize("axis", [0, 1])
 def test_scales_by_channel(axis: int, tmp_path: Path) -> None:
     scales, zeros = torch.linspace(0.1, 0.3, 3), torch.arange(3)
@@ -97,6 +106,7 @@ def nested() -> dict[str, tuple[object, set[str], str]]:
         "a ring": (ring, {"w"}, ""),
         "texts": ({"w": MATRIX, "l": np.array(["x", "y"])}, {"w"}, "'l'"),
         "a tensor of torch": ({"w": MATRIX, "t": torch.ones(3, 2)}, {"w"}, "'t'"),
+        "a generator": ({"w": MATRIX, "rng": np.random.RandomState(0)}, {"w"}, ""),
         "unsigned": ({"w": MATRIX, "u": np.arange(3, dtype=np.uint32)}, {"w", "u"}, ""),
     }
 

@@ -27,7 +27,8 @@ MOST_SINGLE = 12
 def draw(page: OpenedComparison, scheme: str) -> Any:
     """The chosen measure of pairs against end, start, step before and other runs; all measures of single models."""
     found = _fetched(page, page.measure) if page.measure is not None else None
-    singles = [one for m in page.single[:MOST_SINGLE] if (one := _fetched(page, m)) is not None]
+    asked = page.single[:MOST_SINGLE]
+    singles = [one for m in asked if (one := _fetched(page, m)) is not None]
     known = [t for t in ([found] if found else []) + singles if t.runs]
     if not known:
         return nothing(
@@ -42,7 +43,7 @@ def draw(page: OpenedComparison, scheme: str) -> Any:
         parts += [html.H2(named(page.cards[found.slug])), html.Div(_pairs(found, scheme), className="curves along")]
         parts.append(html.P(found.sentence, className="quiet") if found.sentence else None)
     if singles:
-        left_out = len(page.single) - MOST_SINGLE
+        left_out = len(page.single) - len(singles)
         parts += [
             html.H2("Measures of single models"),
             html.Div(_singles(page, singles, scheme), className="curves along"),
