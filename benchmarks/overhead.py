@@ -74,8 +74,8 @@ class Bare:
         features: dict[str, list[torch.Tensor]] = {layer: [] for layer in LAYERS}
         outputs = []
         for model in models:
-            logits, seen = forward(model, x, layers={layer: layer for layer in LAYERS}, reduction="mean")
-            outputs.append(Outputs(logits.double(), y))
+            rows, seen = forward(model, x, layers={layer: layer for layer in LAYERS}, reduction="mean")
+            outputs.append(Outputs(rows.logits.double(), y))
             for layer, values in seen.items():
                 features[layer].append(values)
         with torch.no_grad():
