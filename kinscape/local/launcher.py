@@ -3,7 +3,6 @@
 import fcntl
 import json
 import os
-import secrets
 import shutil
 import signal
 import socket
@@ -20,8 +19,8 @@ from kinscape.local import programs
 from kinscape.local.childexec import NO_USER_NAMESPACE
 from kinscape.local.children import Child
 from kinscape.local.programs import CannotStart
+from kinscape.local.tokens import kept_token, running_address, with_token
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104
 # The queues of workers, named as their programs are.
 QUEUES = ("compute", "inspection")
@@ -51,6 +50,7 @@ class LaunchOptions:
     workers: int
     token: str
     networks: tuple[Path, ...] = ()
+    token_file: Path | None = None
 
 
 def usual_workers() -> int:
@@ -101,7 +101,7 @@ class Launcher:
         except OSError:
             for _ in range(200):
                 try:
-                    return str(json.loads((self.data / "running.json").read_text())["url"])
+                    return running_address(self.data)
                 except (OSError, ValueError, KeyError):
                     time.sleep(0.1)
             raise CannotStart(f"Another kinscape uses {self.data} and does not answer.") from None
@@ -135,11 +135,14 @@ class Launcher:
         # It holds the owner's token.
         handle = os.open(running, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(handle, "w") as file:
-            file.write(json.dumps({"url": self.address(), "pid": os.getpid()}))
+            token_file = str(self.options.token_file or "")
+            address = self.url if token_file else self.address()
+            file.write(json.dumps({"url": address, "token_file": token_file, "pid": os.getpid()}))
 
     def address(self) -> str:
         """The address to open, with the owner's token where one is needed."""
-        return f"{self.url}/?token={self.options.token}" if self.options.token else self.url
+        file = self.options.token_file
+        return with_token(self.url, kept_token(file) if file else self.options.token)
 
     def watch(self, *, each_second: Callable[[], None] | None = None) -> int:
         """Start dead children again until a signal comes; the exit status."""
@@ -160,12 +163,22 @@ class Launcher:
                         self._renew_workers()
             if time.monotonic() - rotated > ROTATE_EVERY_S:
                 rotated = time.monotonic()
-                for child in self.children:
-                    child.rotate_log()
+                self._look_after()
             if each_second is not None:
                 each_second()
             time.sleep(0.25)
         return 0
+
+    def _look_after(self) -> None:
+        """Begin long logs anew, and end workers that live and take no work: stopped, or waiting for what never comes.
+
+        The watch starts them again.
+        """
+        for child in self.children:
+            child.rotate_log()
+        if not self._health().get("moves", True):
+            print("Work waits and no worker takes it: the workers are started again", file=sys.stderr)
+            self._renew_workers()
 
     def _has_room(self, child: Child) -> bool:
         """Whether a program that died could write anything; on a full disk it would die again at once."""
@@ -225,11 +238,13 @@ class Launcher:
             "KINSCAPE_PORT": str(self.options.port),
             "KINSCAPE_PUBLIC_URL": self.url,
             "KINSCAPE_TOKEN": self.options.token,
+            **({"KINSCAPE_TOKEN_FILE": str(self.options.token_file)} if self.options.token_file else {}),
             "KINSCAPE_THREADS": threads,
             "KINSCAPE_NETWORKS": os.pathsep.join(str(p.resolve()) for p in self.options.networks),
             "PYTHONUNBUFFERED": "1",
-            # Waiting threads sleep: spinning ones starve the neighbours when cores are few.
-            "OMP_WAIT_POLICY": "PASSIVE",
+            # Waiting threads spin for about a millisecond and then sleep: those that spin on starve the neighbours when
+            # cores are few, and those that sleep at once take twice the time for small networks.
+            "GOMP_SPINCOUNT": os.environ.get("GOMP_SPINCOUNT", "20000"),
         }
 
     def _migrate(self) -> None:
@@ -277,15 +292,22 @@ class Launcher:
         argv = [sys.executable, "-m", "kinscape.serve"]
         return Child("web", argv, self.data / "logs" / "web.log", signal.SIGTERM, self._environment())
 
-    def _is_ready(self) -> bool:
+    def _health(self) -> dict[str, bool | int]:
+        """What the web process says of all parts; nothing while it does not answer."""
         host = "127.0.0.1" if self.options.host in EVERYWHERE else self.options.host
         host = f"[{host}]" if ":" in host else host
         try:
             with urllib.request.urlopen(f"http://{host}:{self.options.port}/api/v1/health", timeout=5) as answer:
-                health = json.load(answer)
+                return dict(json.load(answer))
         except (OSError, ValueError, urllib.error.URLError):
+            return {}
+
+    def _is_ready(self) -> bool:
+        health = self._health()
+        if not health:
             return False
-        return bool(health["ready"]) and int(health["workers"]) >= 1
+        # Work that waits from before is taken when all is there.
+        return bool(health["broker"]) and bool(health["measures"]) and int(health["workers"]) >= 1
 
     def _wait(self, is_ready: Callable[[], bool], what: str, needed: list[Child]) -> None:
         deadline = time.monotonic() + READY_S
@@ -301,23 +323,6 @@ class Launcher:
             if time.monotonic() > deadline:
                 raise CannotStart(f"{what} was not ready after {READY_S} s; see {self.data / 'logs'}.")
             time.sleep(0.05)
-
-
-def owner_token(data: Path, *, host: str, given: str) -> str:
-    """The owner's token: given, or kept in the data folder, or none on loopback."""
-    if given:
-        if len(given) < 20:
-            raise CannotStart("KINSCAPE_TOKEN must have at least 20 characters.")
-        return given
-    if host in LOOPBACK:
-        return ""
-    file = data / "token"
-    if not file.is_file():
-        data.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w") as out:
-            out.write(secrets.token_urlsafe(32))
-    return file.read_text().strip()
 
 
 def up(options: LaunchOptions, *, open_browser: bool, then: Callable[[str], None] | None = None) -> int:
