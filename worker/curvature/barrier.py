@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from kinscape.backend.contracts.cards import Parameter
-from kinscape.worker.curvature.linear_paths import INTERPOLATED, between
+from kinscape.worker.curvature.linear_paths import INTERPOLATED, Outcomes, between
 from kinscape.worker.evaluation.intervals import leave_one_out_means
 from kinscape.worker.evaluation.measurement import Measurement
 from kinscape.worker.inputs.subject import Subject
@@ -45,13 +45,28 @@ def highest(curves: Tensor, *, reference: str) -> Tensor:
 
 
 def barrier(start: Subject, end: Subject, *, points: int, outcome: str, reference: str, statistics: str) -> Measurement:
-    """The barrier between two networks, with loss and accuracy along the path.
+    """The barrier on the straight line between two networks, with loss and accuracy along it.
 
     Raises:
         Undefined: architectures differ, or an end of the line has no finite loss.
     """
     shares = torch.linspace(0, 1, points, dtype=torch.float64).tolist()
     found = between([start, end], [(1 - s, s) for s in shares], statistics=statistics)
+    return reading(found, shares, start.groups, outcome=outcome, reference=reference)
+
+
+def reading(
+    found: Outcomes, shares: list[float], groups: tuple[Tensor, ...], *, outcome: str, reference: str
+) -> Measurement:
+    """The barrier on any path, from what its points score.
+
+    Args:
+        shares: places of the points along the path, from 0 to 1.
+        groups: rows to leave out together.
+
+    Raises:
+        Undefined: an end of the path has no finite loss.
+    """
     values = found.errors if outcome == ERROR else found.losses
     curve, loss = values.mean(1), found.losses.mean(1)
     # An argmax over NaN is a class too, but not one that the network predicts: where the loss broke, so did the error.
@@ -60,14 +75,16 @@ def barrier(start: Subject, end: Subject, *, points: int, outcome: str, referenc
         raise Undefined("The loss of one of the two networks is not finite.")
     curve = curve.masked_fill(broken, float("nan"))
     replicates = None
-    if start.groups:
-        parts = torch.stack([values[:, g].mean(1) for g in start.groups])
-        left = leave_one_out_means(parts, start.groups).T.masked_fill(broken[:, None], float("nan"))
+    if groups:
+        parts = torch.stack([values[:, g].mean(1) for g in groups])
+        left = leave_one_out_means(parts, groups).T.masked_fill(broken[:, None], float("nan"))
         replicates = highest(left, reference=reference)
     rise = heights(curve, reference=reference).nan_to_num(-torch.inf)
     warning = ""
     if bool(broken.any()):
-        warning = f"The loss is not finite at {int(broken.sum())} of {points} points: the barrier is at least this."
+        warning = (
+            f"The loss is not finite at {int(broken.sum())} of {len(shares)} points: the barrier is at least this."
+        )
     accuracy = (1 - found.errors.mean(1)).masked_fill(broken, float("nan"))
     series: dict[str, list[float | str | None]] = {
         "share": [*shares],

@@ -17,6 +17,7 @@ class Classes:
     Attributes:
         features: ``(samples, width)``.
         names: ``(classes,)`` labels that have samples.
+        member: ``(samples,)`` the place of each sample's label among the names.
         means: ``(classes, width)``.
         residuals: ``(samples, width)`` features minus the mean of their class.
         variances: ``(classes,)`` mean squared distance from the class mean.
@@ -24,6 +25,7 @@ class Classes:
 
     features: Tensor
     names: Tensor
+    member: Tensor
     means: Tensor
     residuals: Tensor
     variances: Tensor
@@ -41,7 +43,7 @@ def class_means(layer: Layer) -> Classes:
     residuals = x - means[member]
     squares = residuals.square().sum(1)
     variances = torch.zeros(len(names), dtype=x.dtype, device=x.device).index_add_(0, member, squares) / counts
-    return Classes(x, names, means, residuals, variances)
+    return Classes(x, names, member, means, residuals, variances)
 
 
 def centred_means(layer: Layer) -> Tensor:

@@ -77,6 +77,7 @@ class Evil:
         return os.system, (f"touch {self.mark}",)
 
 
+@pytest.mark.fault("files that would run code")
 def test_a_pickle_that_would_run_code_does_not(tmp_path: Path) -> None:
     mark = tmp_path / "ran"
     file = save(tmp_path / "evil.pt", {"w": Evil(mark)})
@@ -87,6 +88,7 @@ def test_a_pickle_that_would_run_code_does_not(tmp_path: Path) -> None:
     assert mark.exists(), "the file is harmful when opened by the usual means"
 
 
+@pytest.mark.fault("files that would run code")
 def test_nothing_named_in_a_pickle_is_imported_or_called(tmp_path: Path) -> None:
     for protocol in range(2, 6):
         value = unpickler.load(pickle.dumps(Evil(tmp_path / "ran"), protocol))
@@ -202,6 +204,7 @@ def test_a_probe_set_that_cannot_be_asked_is_refused(arrays: dict[str, Any], sen
         opened(npz(tmp_path / "p.npz", **arrays), tmp_path, "probe")
 
 
+@pytest.mark.fault("files that would run code")
 def test_the_sandbox_bites(tmp_path: Path) -> None:
     if not sandbox.has_sandbox():
         pytest.skip("this system offers no sandbox; pickles are refused here")

@@ -319,7 +319,9 @@ def rescaled(module: nn.Module) -> nn.Module:
 def reading(measure: Measure, *modules: nn.Module) -> float:
     references = tuple(subject(m) for m in needed(measure))
     subjects = [replace(subject(m), references=references) for m in modules]
-    cell = evaluate_network(measure, subjects, measure.card.settings({}))
+    # With more steps a trained curve finds its way around any hill of so small a network.
+    settings = measure.card.settings({"steps": 1} if measure.card.slug == "bezier-barrier" else {})
+    cell = evaluate_network(measure, subjects, settings)
     assert cell.kind == "estimate", cell
     return cell.value
 
@@ -331,7 +333,7 @@ def test_what_twins_of_the_same_function_leave_unchanged_is_exactly_what_is_clai
     for twin in twins.values():
         assert torch.allclose(twin(draws(5, 6, seed=3)), module(draws(5, 6, seed=3)), atol=1e-12)
     # The way from a network to its own twin climbs, where many others lead down or straight.
-    other = permuted(module) if measure.card.slug == "loss-barrier" else mlp(2)
+    other = permuted(module) if measure.card.slug.endswith("-barrier") else mlp(2)
     rest = [other] if measure.card.arity is Arity.PAIR else []
     before = reading(measure, module, *rest)
     tolerance = 1e-2 if "eigenvalue" in measure.card.slug else 1e-9

@@ -17,7 +17,7 @@ SHAPES = [(1, 3), (2, 2), (3, 40), (40, 3), (30, 24), (60, 8)]
 # Roundings of float64 through a measure's sums.
 ROUNDING = 1e-6
 # Of features, what stands for a network's inputs and head beside them.
-CLASSES = 3
+CLASSES = 4
 
 
 def drawn(n: int, d: int, seed: int) -> Tensor:

@@ -1,0 +1,60 @@
+"""Whether a network can go on from what another one computed."""
+
+import torch
+
+from kinscape.backend.contracts.cards import Card, Change, Direction, Family, Input, Pace, Role, Topic, Uncertainty
+from kinscape.worker.evaluation.intervals import leave_one_out_means
+from kinscape.worker.evaluation.measure import measure
+from kinscape.worker.evaluation.measurement import Measurement
+from kinscape.worker.inputs.subject import Subject
+from kinscape.worker.similarity.stitching import stitched
+
+
+@measure(
+    Card(
+        slug="stitching-accuracy",
+        title="Stitching accuracy",
+        family=Family.FUNCTIONAL,
+        topic=Topic.FUNCTIONAL_SIMILARITY,
+        input=Input.NETWORK,
+        formula=r"\tfrac1L\sum_l \mathrm{acc}\big(g_{>l} \circ A_l \circ f_{\le l}\big),\quad "
+        r"A_l = \arg\min_A \sum_i \lVert A f_{\le l}(x_i) - g_{\le l}(x_i)\rVert^2",
+        low=0.0,
+        high=1.0,
+        direction=Direction.HIGHER_IS_ALIKE,
+        symmetric=False,
+        ignores={Change.PERMUTE_UNITS, Change.RESCALE_LAYERS},
+        role=Role.HELD_OUT,
+        needs_labels=True,
+        uncertainty=Uncertainty.JACKKNIFE,
+        reliable_from="four samples per unit of the widest layer",
+        pitfalls="Directed: the second network goes on from the first. Maps are the closed-form ones, fitted to the "
+        "activations on other samples, not trained by the loss, so they are a lower bound of what stitching can reach. "
+        "Compare with the accuracy of the second network, which is noted. A mean over layers: read the bars.",
+        source="Bansal et al. 2021, section 3; Csiszarik et al. 2021, section 4, for maps by least squares",
+        pace=Pace.PATH,
+        tolerance=2e-2,
+    ),
+)
+def stitching_accuracy(first: Subject, second: Subject) -> Measurement:
+    """Accuracy of the second network from a layer on, given the first network's activations by an affine map."""
+    found = stitched(first, second)
+    right = torch.stack([one.right for one in found])
+    groups = tuple(g.cpu() for g in first.groups)
+    left = None
+    if groups:
+        left = leave_one_out_means(torch.stack([right[:, g].mean() for g in groups]), groups)
+    with torch.no_grad():
+        own = torch.cat([second.logits(second.weights, rows).argmax(1) for rows in second.x.split(second.chunk)])
+    accuracies = right.mean(1).tolist()
+    lowest = min(range(len(found)), key=accuracies.__getitem__)
+    return Measurement(
+        float(right.mean()),
+        left,
+        notes={
+            "own_accuracy": float((own == second.y).double().mean()),
+            "layers": len(found),
+            "lowest_at": found[lowest].place,
+        },
+        series={"layer": [one.place for one in found], "value": accuracies, "half_width": [None] * len(found)},
+    )
