@@ -7,7 +7,7 @@ PORT ?= 8050
 # Tests of one file stay together: they share servers, and much of their time is waiting for those.
 TWO_LANES := --numprocesses 2 --dist loadfile
 
-.PHONY: demo test test-slow lint install install-test clean
+.PHONY: demo test test-slow test-faults lint install install-test clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt frontend/package-lock.json build_backend/kinscape_build.py
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -38,6 +38,10 @@ test: lint
 
 test-slow: install-test
 	$(BIN)/python -m pytest -m slow
+
+# Two hours: every fault that is known, tried again, and a table of what came of it.
+test-faults: install-test
+	$(BIN)/python -m pytest -m fault
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

@@ -1,6 +1,5 @@
 """Settings of the programs, read only where a program is put together."""
 
-import hashlib
 from pathlib import Path
 from typing import Self, TypeVar
 from urllib.parse import urlsplit
@@ -28,6 +27,7 @@ class WebSettings(StoreSettings):
     port: int = Field(default=8050, ge=1, le=65535, description="Port to listen on.")
     public_url: str = Field(default="", description="Address that browsers use; part of every link.")
     token: SecretStr = Field(default=SecretStr(""), description="Owner token; needed beyond loopback.")
+    token_file: Path | None = Field(default=None, description="File of the owner token, instead; read when it changes.")
     largest_upload_bytes: int = Field(default=8 << 30, ge=1, description="Largest file that is taken.")
     keep_free_bytes: int = Field(default=1 << 30, ge=0, description="Disk space that uploads leave free.")
     quota_bytes: int = Field(default=0, ge=0, description="Checkpoints that all projects may hold; 0 for any.")
@@ -39,10 +39,13 @@ class WebSettings(StoreSettings):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        if self.host not in LOOPBACK and len(self.token.get_secret_value()) < 20:
+        if self.token_file is not None and not self.token_file.is_file():
+            raise ValueError(f"KINSCAPE_TOKEN_FILE names {self.token_file}, where there is no file.")
+        if self.host not in LOOPBACK and len(self.given_token) < 20:
             raise ValueError(
-                "KINSCAPE_TOKEN must hold an owner token of at least 20 characters when KINSCAPE_HOST is not "
-                "loopback: make one with `python -c 'import secrets; print(secrets.token_urlsafe(32))'`."
+                "KINSCAPE_TOKEN, or the file named by KINSCAPE_TOKEN_FILE, must hold an owner token of at least 20 "
+                "characters when KINSCAPE_HOST is not loopback: make one with "
+                "`python -c 'import secrets; print(secrets.token_urlsafe(32))'`."
             )
         if not self.public_url:
             host = f"[{self.host}]" if ":" in self.host else self.host
@@ -55,14 +58,11 @@ class WebSettings(StoreSettings):
         return self
 
     @property
-    def needs_token(self) -> bool:
-        """Whether owners have to show a token."""
-        return bool(self.token.get_secret_value())
-
-    @property
-    def token_digest(self) -> str:
-        """What an owner's cookie has to match."""
-        return hashlib.sha256(b"owner:" + self.token.get_secret_value().encode()).hexdigest()
+    def given_token(self) -> str:
+        """The owner token with which a server starts."""
+        if self.token_file is not None:
+            return self.token_file.read_text().strip()
+        return self.token.get_secret_value()
 
 
 class WorkerSettings(StoreSettings):

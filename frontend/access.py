@@ -42,6 +42,9 @@ class Access:
             for name in ("cookie", "authorization"):
                 if name in request.headers:
                     headers[name] = request.headers[name]
+        if request.client is not None:
+            # The server trusts this of calls from its own machine: what is done on a page is its visitor's.
+            headers["X-Forwarded-For"] = request.client.host
         return Client(self._url, "", headers=headers, pool=self._pool)
 
     def close(self) -> None:

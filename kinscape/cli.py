@@ -136,15 +136,17 @@ def pairs(texts: Sequence[str]) -> dict[str, str]:
 def start(given: argparse.Namespace) -> int:
     """`kinscape up`."""
     # The launcher and the demo are programs of their own: loading them here would slow every other verb.
-    from kinscape.local.launcher import LaunchOptions, owner_token, up, usual_workers
+    from kinscape.local.launcher import LaunchOptions, up, usual_workers
     from kinscape.local.programs import CannotStart
+    from kinscape.local.tokens import owner_token, token_file
 
     workers = usual_workers() if given.workers is None else given.workers
     if workers < 1:
         raise ClientError("--workers must be at least 1.")
     data = given.data.expanduser().resolve()
+    own = given.token or os.environ.get("KINSCAPE_TOKEN", "")
     try:
-        token = owner_token(data, host=given.host, given=given.token or os.environ.get("KINSCAPE_TOKEN", ""))
+        token = owner_token(data, host=given.host, given=own)
     except CannotStart as sentence:
         raise ClientError(str(sentence)) from sentence
     then = None
@@ -152,7 +154,8 @@ def start(given: argparse.Namespace) -> int:
         from kinscape.demo.running import in_background
 
         then = in_background(token)
-    options = LaunchOptions(data, given.host, given.port, given.public_url, workers, token, tuple(given.networks))
+    file = token_file(data) if token and not own else None
+    options = LaunchOptions(data, given.host, given.port, given.public_url, workers, token, tuple(given.networks), file)
     return up(options, open_browser=not given.no_browser, then=then)
 
 

@@ -1,13 +1,14 @@
-"""Verbs for who looks after an installation on its machine: `kinscape backup`, `restore`, `doctor`."""
+"""Verbs for who looks after an installation on its machine: `kinscape backup`, `restore`, `doctor`, `token`."""
 
 import argparse
+import contextlib
 import os
 import sys
 from pathlib import Path
 
 from kinscape.client import ClientError
 
-VERBS = ("backup", "restore", "doctor")
+VERBS = ("backup", "restore", "doctor", "token")
 
 
 def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]", usual: Path) -> None:
@@ -18,7 +19,9 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]", usual: Pat
     restore.add_argument("file", type=Path)
     doctor = verbs.add_parser("doctor", help="say what is wrong with an installation")
     doctor.add_argument("--every-byte", action="store_true", help="compare each stored file with its hash")
-    for verb in (backup, restore, doctor):
+    token = verbs.add_parser("token", help="print the owner's token that the data folder keeps")
+    token.add_argument("--new", action="store_true", help="make a new one: who was signed in has to sign in again")
+    for verb in (backup, restore, doctor, token):
         verb.add_argument(
             "--data",
             type=Path,
@@ -33,8 +36,9 @@ def act(given: argparse.Namespace, usual: Path) -> int:
 
     data = given.data or (None if os.environ.get("KINSCAPE_DATABASE_URL") else usual)
     data = None if data is None else data.expanduser().resolve()
+    verbs = {"backup": _back_up, "restore": _restore, "doctor": _examine, "token": _token}
     try:
-        return {"backup": _back_up, "restore": _restore, "doctor": _examine}[given.verb](given, data)
+        return verbs[given.verb](given, data)
     except CannotDo as sentence:
         raise ClientError(str(sentence)) from sentence
 
@@ -74,3 +78,20 @@ def _examine(given: argparse.Namespace, data: Path | None) -> int:
     if worst:
         print("Something is wrong: see the lines marked !!", file=sys.stderr)
     return int(worst)
+
+
+def _token(given: argparse.Namespace, data: Path | None) -> int:
+    from kinscape.local.tokens import kept_token, renew_token, running_address, token_file
+
+    if data is None:
+        raise ClientError("Name the data folder of `kinscape up` with --data; other servers are given their token.")
+    file = token_file(data)
+    if not file.is_file():
+        raise ClientError(
+            f"No token is kept in {data}: on loopback none is needed, and one given by KINSCAPE_TOKEN or --token is "
+            "changed where it is given."
+        )
+    print(renew_token(data) if given.new else kept_token(file))
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        print(f"Open {running_address(data)}", file=sys.stderr)
+    return 0

@@ -6,6 +6,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from kinscape.backend.api.app import create_app, guarded
+from kinscape.backend.api.header_patience import PatientProtocol
 from kinscape.backend.api.parts import WebParts
 from kinscape.backend.queue import CeleryQueue
 from kinscape.backend.settings import WebSettings, read_settings
@@ -50,6 +51,7 @@ def main() -> None:
         create(settings),
         host=settings.host,
         port=settings.port,
+        http=PatientProtocol,
         access_log=False,
         log_level="warning",
         timeout_graceful_shutdown=2,

@@ -187,3 +187,10 @@ def digits_train(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("probe") / "digits-train.npz"
     np.savez(path, x=x[:300], y=y[:300])
     return path
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Tests of faults end with a table of them."""
+    from tests.faults.table import FaultTable
+
+    config.pluginmanager.register(FaultTable(), "faults")

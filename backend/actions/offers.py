@@ -17,19 +17,21 @@ def architectures(session: Session) -> list[ArchitectureCard]:
     return list(cards.architectures(session).values())
 
 
-def health(session: Session, *, broker: bool, room: bool) -> dict[str, bool | int]:
+def health(session: Session, *, broker: bool, room: bool, moves: bool) -> dict[str, bool | int]:
     """Whether every part answers, and how many workers were seen.
 
     Args:
         broker: whether the queue answers.
         room: whether the disk has room for work.
+        moves: whether work that waits is taken.
     """
     session.execute(text("select 1"))
     workers, known = len(cards.workers(session)), len(cards.measures(session))
     return {
-        "ready": bool(workers and known and broker),
+        "ready": bool(workers and known and broker and moves),
         "broker": broker,
         "room": room,
+        "moves": moves,
         "workers": workers,
         "measures": known,
     }

@@ -90,8 +90,8 @@ def start(
         most = limits.largest_bytes / 2**30
         raise TooLarge(f"The file has {size_bytes / 2**30:.2f} GiB; this server takes up to {most:.2f} GiB.")
     _check_room(session, files, limits, size_bytes)
-    _check_quota(session, size_bytes, limits.quota_bytes, project=None)
-    _check_quota(session, size_bytes, limits.project_quota_bytes, project=project)
+    _check_quota(session, files, size_bytes, limits.quota_bytes, project=None)
+    _check_quota(session, files, size_bytes, limits.project_quota_bytes, project=project)
     description = _description(session, files, project, kind, metadata.get("description", "{}"))
     return uploads.add(
         session,
@@ -117,11 +117,12 @@ def _check_room(session: Session, files: Files, limits: UploadLimits, size_bytes
         )
 
 
-def _check_quota(session: Session, size_bytes: int, quota: int, *, project: int | None) -> None:
+def _check_quota(session: Session, files: Files, size_bytes: int, quota: int, *, project: int | None) -> None:
     """Refuse a file that goes beyond what may be held, uploads under way counted; whoever asks holds the count."""
     if not quota:
         return
-    held = uploads.held_bytes(session, project)
+    probe_sets = sum(files.size_bytes(digest) for digest in uploads.probe_files(session, project))
+    held = uploads.held_bytes(session, project) + probe_sets
     if held + size_bytes <= quota:
         return
     whose = "All projects hold" if project is None else "This project holds"

@@ -36,7 +36,7 @@ from kinscape.backend.api.routes import (
 )
 from kinscape.backend.contracts.problems import NotFound
 from kinscape.backend.contracts.shares import Share
-from kinscape.backend.store import jobs
+from kinscape.backend.store import gauges, jobs
 
 # Jobs whose worker died wait this long at most after their lease has ended.
 RECONCILE_EVERY_S = 5
@@ -149,5 +149,7 @@ def _tidy(parts: WebParts) -> None:
         again = jobs.reconcile(session)
         gone = incoming.collect_expired(session, parts.files)
         repeats.queue_unread(session)
+        # What waits for room waits for a reason.
+        parts.stalls.look(gauges.unattended(session) if parts.files.has_room_for_work() else {})
     if again or gone:
         log.info("reconcile.done woken=%d uploads_removed=%d", again, gone)

@@ -5,7 +5,6 @@ It fails closed: what is not listed here needs an owner.
 
 import asyncio
 import re
-import secrets
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kinscape.backend.api.answers import plain_problem, problem_response
 from kinscape.backend.api.guesses import Guesses
+from kinscape.backend.api.owner import Owner
 from kinscape.backend.contracts.shares import Share
 from kinscape.backend.settings import LOOPBACK, WebSettings
 
@@ -64,7 +64,7 @@ class Guard:
         self, app: ASGIApp, *, settings: WebSettings, open_share: Callable[[str], Share | None], csp: str
     ) -> None:
         self.app = app
-        self.settings = settings
+        self.settings, self.owner = settings, Owner(settings)
         self.open_share = open_share
         self.csp = csp
         public = _host_of(settings.public_url)
@@ -93,7 +93,7 @@ class Guard:
     def _refusal(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
         host = headers.get("host", "")
-        if not self.settings.needs_token and host not in self.hosts:
+        if not self.owner.needs_token and host not in self.hosts:
             return _problem(400, "Unknown host", f"This server is not reached as {host[:100]!r}.")
         unsafe = scope["type"] == "websocket" or scope["method"] not in SAFE_METHODS
         origin = headers.get("origin")
@@ -127,10 +127,13 @@ class Guard:
         headers, given = Headers(scope=scope), HTTPConnection(scope).query_params.get("token")
         client = _client_of(scope)
         is_link = scope["path"].startswith("/s/")
+        if given is not None and self.owner.opens(given):
+            return None
         if is_link and not self._guesses.are_many(client):
             # Whether it opens anything is seen by its route.
             return None
-        if "authorization" in headers or (given is not None and not self._opens(given)):
+        is_cookie_wrong = OWNER_COOKIE in HTTPConnection(scope).cookies
+        if "authorization" in headers or is_cookie_wrong or given is not None:
             self._guesses.note(client, "owner")
         elif SHARE_HEADER in headers:
             self._guesses.note(client, "link")
@@ -142,19 +145,13 @@ class Guard:
         answer.headers["Retry-After"] = "60"
         return answer
 
-    def _opens(self, given: str) -> bool:
-        """Whether this is the owner's token."""
-        token = self.settings.token.get_secret_value()
-        return self.settings.needs_token and secrets.compare_digest(given.encode(), token.encode())
-
     def _is_owner(self, headers: Headers, cookies: dict[str, str]) -> bool:
-        if not self.settings.needs_token:
+        if not self.owner.needs_token:
             return self.settings.host in LOOPBACK
-        token = self.settings.token.get_secret_value()
         kind, _, given = headers.get("authorization", "").partition(" ")
-        if kind.lower() == "bearer" and secrets.compare_digest(given.encode(), token.encode()):
+        if kind.lower() == "bearer" and self.owner.opens(given):
             return True
-        return secrets.compare_digest(cookies.get(OWNER_COOKIE, "").encode(), self.settings.token_digest.encode())
+        return self.owner.is_signed_in(cookies.get(OWNER_COOKIE, ""))
 
     def _not_allowed(self, scope: Scope, principal: Principal | None) -> Response | None:
         path = scope["path"]
@@ -185,15 +182,15 @@ class Guard:
     def _sign_in(self, scope: Scope) -> Response | None:
         query = HTTPConnection(scope).query_params.multi_items()
         given = dict(query).get("token")
-        if given is None or not self.settings.needs_token:
+        if given is None or not self.owner.needs_token:
             return None
-        if not self._opens(given):
+        if not self.owner.opens(given):
             return HTMLResponse(SIGN_IN, 401)
         rest = urlencode([(k, v) for k, v in query if k != "token"])
         answer = RedirectResponse(scope["path"] + (f"?{rest}" if rest else ""), 303)
         answer.set_cookie(
             OWNER_COOKIE,
-            self.settings.token_digest,
+            self.owner.digest,
             max_age=30 * 86400,
             httponly=True,
             samesite="lax",

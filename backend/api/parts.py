@@ -8,6 +8,7 @@ from fastapi import Depends, Path, Query, Request, Response
 from sqlalchemy.orm import Session
 
 from kinscape.backend.api.drawn import DrawnMatrices
+from kinscape.backend.api.stalls import Stalls
 from kinscape.backend.queue import CeleryQueue
 from kinscape.backend.settings import WebSettings
 from kinscape.backend.store import events
@@ -38,6 +39,7 @@ class WebParts:
     files: Files
     queue: CeleryQueue
     drawn: DrawnMatrices = field(default_factory=DrawnMatrices)
+    stalls: Stalls = field(default_factory=Stalls)
 
 
 def parts_of(request: Request) -> WebParts:

@@ -56,6 +56,13 @@ class Files:
         """Whether a file with this hash is stored."""
         return self._place(digest).is_file()
 
+    def size_bytes(self, digest: str) -> int:
+        """Bytes of the file with this hash; nothing where it is missing."""
+        try:
+            return self._place(digest).stat().st_size
+        except FileNotFoundError:
+            return 0
+
     def verified(self, digest: str) -> Path:
         """Where the file with this hash is, after its bytes were hashed once in this process.
 

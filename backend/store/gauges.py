@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, field
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, case, func, select
 from sqlalchemy.orm import Session
 
-from kinscape.backend.contracts.jobs import JobState
+from kinscape.backend.contracts.jobs import OPEN, JobState, Queue
 from kinscape.backend.store import cards
 from kinscape.backend.store.tables import (
     CheckpointRow,
@@ -69,3 +69,18 @@ def read(session: Session) -> Gauges:
         stored_bytes=int(session.scalar(stored) or 0),
         measure_seconds=seconds,
     )
+
+
+def unattended(session: Session) -> dict[Queue, int]:
+    """The first waiting job of each queue of which no job runs under a lease."""
+    is_running = case((and_(JobRow.state == JobState.RUNNING, JobRow.lease_until >= func.now()), 1), else_=0)
+    first = func.min(JobRow.id).filter(JobRow.state == JobState.QUEUED)
+    query = select(JobRow.kind, func.sum(is_running), first).where(JobRow.state.in_(OPEN)).group_by(JobRow.kind)
+    busy: set[Queue] = set()
+    waiting: dict[Queue, int] = {}
+    for kind, running, job in session.execute(query):
+        if running:
+            busy.add(kind.queue)
+        if job is not None:
+            waiting[kind.queue] = min(job, waiting.get(kind.queue, job))
+    return {queue: job for queue, job in waiting.items() if queue not in busy}

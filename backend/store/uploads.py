@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from kinscape.backend.contracts.problems import NotFound
 from kinscape.backend.contracts.uploads import UploadKind
-from kinscape.backend.store.tables import CheckpointRow, UploadRow
+from kinscape.backend.store.tables import CheckpointRow, ProbeRow, UploadRow
 
 # An upload that broke off can be resumed until the next day.
 LIFETIME = dt.timedelta(days=1)
@@ -48,6 +48,14 @@ def held_bytes(session: Session, project: int | None) -> int:
         there = there.where(CheckpointRow.project_id == project)
         coming = coming.where(UploadRow.project_id == project)
     return int(session.scalar(there) or 0) + int(session.scalar(coming) or 0)
+
+
+def probe_files(session: Session, project: int | None) -> list[str]:
+    """Hashes of the files of probe sets that are there; of one project, or of all."""
+    query = select(func.coalesce(ProbeRow.upload_hash, ProbeRow.file_hash)).where(ProbeRow.deleted.is_(None))
+    if project is not None:
+        query = query.where(ProbeRow.project_id == project)
+    return [digest for digest in session.scalars(query) if digest]
 
 
 def get(session: Session, token: str) -> UploadRow:

@@ -1,5 +1,6 @@
 """Where the binaries are, and how each program is started."""
 
+import contextlib
 import hashlib
 import importlib.metadata
 import os
@@ -148,19 +149,35 @@ def is_our_postgres(pid: int, data: Path) -> bool:
     return "postgres" in found.stdout and str(data) in found.stdout
 
 
+def leftovers(data: Path) -> list[int]:
+    """Processes of a Postgres on this folder: a killed one leaves those behind that were busy."""
+    if sys.platform != "linux":
+        return []
+    return [int(p.name) for p in Path("/proc").iterdir() if p.name.isdecimal() and is_our_postgres(int(p.name), data)]
+
+
 def clear_stale(data: Path, run: Path, *, patience_s: float = 10) -> None:
-    """Wait for a Postgres of an earlier launcher to end; remove the marks of one that is gone."""
+    """Wait for a Postgres of an earlier launcher to end, with all its processes; remove the marks of one that is gone.
+
+    While one of them lives, it holds the memory that all share, and no new Postgres starts.
+    """
     file = data / "postmaster.pid"
-    deadline = time.monotonic() + patience_s
+    began = time.monotonic()
     while True:
         try:
             pid = int(file.read_text().split("\n", 1)[0])
         except (FileNotFoundError, ValueError):
             pid = 0
-        if pid <= 0 or not is_our_postgres(pid, data):
+        if pid > 0 and is_our_postgres(pid, data):
+            if time.monotonic() - began > patience_s:
+                os.kill(pid, signal.SIGINT)
+        elif not (left := leftovers(data)):
             break
-        if time.monotonic() > deadline:
-            os.kill(pid, signal.SIGINT)
+        elif time.monotonic() - began > patience_s / 2:
+            # Their Postgres is gone, so nothing that they do counts: the log of what was committed is on the disk.
+            for other in left:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(other, signal.SIGKILL)
         time.sleep(0.1)
     for stale in (file, run / ".s.PGSQL.5432.lock", run / ".s.PGSQL.5432"):
         stale.unlink(missing_ok=True)

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from kinscape.backend.settings import WebSettings
 
 
+@pytest.mark.fault("a public address that is none")
 @pytest.mark.parametrize("address", ["kinscape", "kinscape:8050", "//kinscape", "ftp://kinscape", "https://"])
 def test_a_public_address_is_whole(address: str, tmp_path: Path) -> None:
     with pytest.raises(ValidationError, match="must be a whole address"):
@@ -19,3 +20,14 @@ def test_a_whole_address_is_taken(tmp_path: Path) -> None:
         database_url="postgresql://x", broker_url="redis://x", files=tmp_path, public_url="https://k.org/"
     )
     assert made.public_url == "https://k.org"
+
+
+def test_a_token_stands_in_a_file_or_is_refused(tmp_path: Path) -> None:
+    given = {"database_url": "postgresql://x", "broker_url": "redis://x", "files": tmp_path, "host": "0.0.0.0"}
+    with pytest.raises(ValidationError, match="where there is no file"):
+        WebSettings(**given, token_file=tmp_path / "none")
+    (tmp_path / "token").write_text("too short\n")
+    with pytest.raises(ValidationError, match="at least 20 characters"):
+        WebSettings(**given, token_file=tmp_path / "token")
+    (tmp_path / "token").write_text("a-token-that-is-long-enough\n")
+    assert WebSettings(**given, token_file=tmp_path / "token").given_token == "a-token-that-is-long-enough"

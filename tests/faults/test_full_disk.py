@@ -46,6 +46,7 @@ def fill(disk: Path, *, leave: int) -> None:
             file.write(piece_of_it)
 
 
+@pytest.mark.fault("a full disk")
 def test_room_is_promised_to_uploads_under_way(crowded: Server) -> None:
     with Client(crowded.url) as client:
         project = client.create_project("promises")
@@ -62,6 +63,7 @@ def test_room_is_promised_to_uploads_under_way(crowded: Server) -> None:
     assert begin(crowded, project, free * 3 // 4, name="third").status_code == 201
 
 
+@pytest.mark.fault("a full disk")
 @pytest.mark.slow
 def test_everything_goes_on_when_there_is_room_again(
     crowded: Server, small_disk: Path, tmp_path: Path, probe_file: Path

@@ -39,6 +39,7 @@ def backup(server: Server, filled: tuple[Project, int, str], tmp_path_factory: p
     return file
 
 
+@pytest.mark.fault("a folder that is wrecked, and restored from its backup")
 def test_a_backup_brings_back_numbers_links_and_files(
     backup: Path, client: Client, filled: tuple[Project, int, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -104,6 +105,7 @@ def repacked(backup: Path, target: Path, *, damage: str) -> Path:
     return target
 
 
+@pytest.mark.fault("a damaged backup")
 @pytest.mark.parametrize(
     ("damage", "sentence"),
     [
@@ -219,6 +221,7 @@ def test_changes_say_who_did_what(
     assert len(capsys.readouterr().out.splitlines()) == 2
 
 
+@pytest.mark.fault("a log that grows")
 def test_a_long_log_begins_anew_and_what_it_held_stays_once(tmp_path: Path) -> None:
     log = tmp_path / "web.log"
     child = Child("web", [], log, stop_by=signal.SIGTERM, environment={})

@@ -12,7 +12,8 @@ router = APIRouter(tags=["library"])
 @router.get("/health")
 def health(session: Transaction, parts: Opened) -> dict[str, bool | int]:
     """Whether every part answers, and which workers were seen."""
-    return offers.health(session, broker=parts.queue.is_reachable(), room=parts.files.has_room_for_work())
+    reachable, room = parts.queue.is_reachable(), parts.files.has_room_for_work()
+    return offers.health(session, broker=reachable, room=room, moves=not parts.stalls.queues)
 
 
 @router.get("/measures")

@@ -48,6 +48,7 @@ def test_the_client_follows_a_list_to_its_end(monkeypatch: pytest.MonkeyPatch, c
     assert len(asked) > 2
 
 
+@pytest.mark.fault("a wrong method")
 def test_a_wrong_method_is_told_the_right_ones(server: Server, project: Project) -> None:
     for path, method, allowed in (
         (f"/projects/{project.id}", "PUT", {"DELETE", "GET", "PATCH"}),
@@ -61,6 +62,7 @@ def test_a_wrong_method_is_told_the_right_ones(server: Server, project: Project)
     assert httpx.put(f"{server.url}/api/v1/nothing").status_code == 404
 
 
+@pytest.mark.fault("a link revoked while its page is open")
 def test_a_stream_ends_when_its_link_is_revoked(
     server: Server, project: Project, networks: list[Path], probe_file: Path
 ) -> None:
@@ -91,6 +93,7 @@ def test_a_stream_ends_when_its_link_is_revoked(
     asked.cancel()
 
 
+@pytest.mark.fault("a cache between a link and its visitor")
 def test_what_a_link_shows_is_kept_by_no_cache(
     server: Server, project: Project, networks: list[Path], probe_file: Path
 ) -> None:

@@ -27,6 +27,7 @@ def endless() -> Iterator[bytes]:
         yield b'{"a":[1,2,{}]},' * 10_000
 
 
+@pytest.mark.fault("a large body of nobody known")
 @pytest.mark.parametrize("place", PLACES)
 def test_a_large_body_is_refused_before_it_is_read(server: Server, place: str) -> None:
     began = time.perf_counter()
@@ -37,6 +38,7 @@ def test_a_large_body_is_refused_before_it_is_read(server: Server, place: str) -
     assert time.perf_counter() - began < 5
 
 
+@pytest.mark.fault("a body without an end")
 @pytest.mark.parametrize("place", PLACES[:3])
 def test_a_body_without_a_length_is_counted(server: Server, place: str) -> None:
     try:
@@ -50,6 +52,7 @@ def test_a_body_without_a_length_is_counted(server: Server, place: str) -> None:
     assert httpx.get(f"{server.url}/health", timeout=5).status_code == 200
 
 
+@pytest.mark.fault("a body that stops on its way")
 def test_a_body_that_stops_on_the_way_is_answered() -> None:
     async def read(request: Request) -> PlainTextResponse:
         return PlainTextResponse(str(len(await request.body())))
@@ -74,6 +77,7 @@ def test_a_body_that_stops_on_the_way_is_answered() -> None:
     assert sent[0]["status"] == 408
 
 
+@pytest.mark.fault("twenty lines that say nothing")
 def test_a_quiet_line_does_not_hold_the_others(server: Server) -> None:
     lines = []
     for _ in range(20):

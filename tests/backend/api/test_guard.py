@@ -7,10 +7,13 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from starlette.requests import Request as StarletteRequest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect as open_socket
 
 from kinscape import Client
+from kinscape.cli import main
+from kinscape.frontend.access import Access
 from tests.conftest import Server, free_port
 
 TOKEN = "a-token-that-is-long-enough-for-a-test"
@@ -68,6 +71,7 @@ def concrete(path: str) -> str:
     return path.replace("{token}", "abc")
 
 
+@pytest.mark.fault("every route for those who may not")
 @pytest.mark.parametrize(
     "headers", [{}, {"Authorization": "Bearer wrong"}, {"Cookie": "kinscape_owner=wrong; kinscape_share=wrong"}]
 )
@@ -141,6 +145,7 @@ def test_numbers_for_prometheus_need_the_token(guarded: Server, link: tuple[int,
     assert token not in httpx.get(f"{guarded.url}/metrics", headers={"Authorization": f"Bearer {TOKEN}"}).text
 
 
+@pytest.mark.fault("every route for those who may not")
 def test_a_link_opens_its_own_comparison_and_nothing_else(guarded: Server, link: tuple[int, int, str]) -> None:
     shared, other, url = link
     token = url.rsplit("/", 1)[1]
@@ -171,6 +176,7 @@ def test_a_link_opens_its_own_comparison_and_nothing_else(guarded: Server, link:
         assert visitor.delete("/api/v1/checkpoints/1").status_code == 403
 
 
+@pytest.mark.fault("two links in one browser")
 def test_two_links_in_one_browser_open_both(guarded: Server, link: tuple[int, int, str]) -> None:
     shared, other, url = link
     with (
@@ -228,6 +234,7 @@ def test_wrong_expired_and_revoked_links_look_the_same(guarded: Server, link: tu
     assert len({a.text for a in answers}) == 1
 
 
+@pytest.mark.fault("requests of other sites, origins that are no address")
 def test_requests_from_other_sites_are_refused(server: Server) -> None:
     answer = httpx.post(f"{server.url}/api/v1/projects", json={"name": "x"}, headers={"Origin": "http://evil.example"})
     assert answer.status_code == 403
@@ -241,6 +248,7 @@ def test_answers_carry_a_policy_without_inline_script(server: Server) -> None:
     assert "unsafe-eval" not in scripts
 
 
+@pytest.mark.fault("another user of the machine reads the token")
 def test_the_token_on_disk_is_its_owners_alone(guarded: Server) -> None:
     running = guarded.data / "running.json"
     assert TOKEN in running.read_text()
@@ -248,12 +256,14 @@ def test_the_token_on_disk_is_its_owners_alone(guarded: Server) -> None:
     assert guarded.data.stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.fault("requests of other sites, origins that are no address")
 @pytest.mark.parametrize("origin", ["http://[", "null", "", "http://", "http://no host", "javascript:0"])
 def test_an_origin_that_is_no_address_is_foreign(server: Server, origin: str) -> None:
     answer = httpx.post(f"{server.url}/api/v1/projects", json={"name": "x"}, headers={"Origin": origin})
     assert answer.status_code == 403
 
 
+@pytest.mark.fault("guesses of tokens and links")
 def test_who_guesses_waits_and_the_owner_does_not(guarded: Server, link: tuple[int, int, str]) -> None:
     with httpx.Client(base_url=guarded.url) as guesser:
         wrong = [{"Authorization": f"Bearer {k}"} for k in range(310)]
@@ -265,3 +275,61 @@ def test_who_guesses_waits_and_the_owner_does_not(guarded: Server, link: tuple[i
     log = (guarded.data / "logs" / "web.log").read_text()
     assert log.count("guard.many_wrong_tokens") == 1
     assert log.count("guard.wrong_token ") == 1
+
+
+@pytest.mark.fault("wrong cookies of an owner are guesses, too")
+def test_cookies_are_counted_as_guesses(guarded: Server) -> None:
+    with httpx.Client(base_url=guarded.url) as guesser:
+        wrong = [{"Cookie": f"kinscape_owner={k:064x}", "X-Forwarded-For": "203.0.113.9"} for k in range(310)]
+        codes = [guesser.get("/api/v1/projects", headers=headers).status_code for headers in wrong]
+        assert (codes[0], codes[-1]) == (401, 429)
+        address = {"X-Forwarded-For": "203.0.113.9", "Cookie": "kinscape_owner=of-yesterday"}
+        assert guesser.get(f"/?token={TOKEN}", headers=address).status_code == 303
+
+
+def test_what_is_done_on_a_page_is_its_visitors(guarded: Server) -> None:
+    with Client(guarded.url, TOKEN) as owner:
+        project = owner.create_project("named on a page")
+        access = Access(guarded.url)
+        asked = StarletteRequest(
+            {
+                "type": "http",
+                "client": ("203.0.113.7", 1234),
+                "headers": [(b"authorization", f"Bearer {TOKEN}".encode())],
+            }
+        )
+        access.client_of(asked).project(project.name).rename("renamed on a page")
+        access.close()
+        newest = owner.changes()[0]
+        assert (newest.action, newest.client) == ("projects.rename", "203.0.113.7")
+
+
+@pytest.mark.fault("the owner's token is known to somebody: it is changed while the server runs")
+def test_the_token_changes_while_the_server_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("KINSCAPE_TOKEN", raising=False)
+    one = Server(tmp_path / "data", free_port(), ["--host", "0.0.0.0"]).start()
+    try:
+        first = (one.data / "token").read_text()
+        assert first in one.line
+        with httpx.Client(base_url=one.url) as browser:
+            assert browser.get(f"/?token={first}").status_code == 303
+            assert browser.get("/api/v1/projects").status_code == 200
+            assert main(["token", "--data", str(one.data), "--new"]) == 0
+            told = capsys.readouterr()
+            second = told.out.strip()
+            assert second != first
+            assert f"token={second}" in told.err
+            assert browser.get("/api/v1/projects").status_code == 401
+            assert browser.get("/api/v1/projects", headers={"Authorization": f"Bearer {first}"}).status_code == 401
+            assert browser.get(f"/?token={second}").status_code == 303
+            assert browser.get("/api/v1/projects").status_code == 200
+        # Whoever starts it twice is told the address of today.
+        again = Server(one.data, one.port, ["--host", "0.0.0.0"])
+        assert again.start().line.endswith(f"token={second}")
+        again.close()
+    finally:
+        one.stop()
+    assert main(["token", "--data", str(tmp_path / "nothing")]) == 1
+    assert "No token is kept" in capsys.readouterr().err

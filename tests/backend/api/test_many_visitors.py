@@ -59,6 +59,7 @@ def drawing(visitor: httpx.Client, path: str) -> bytes:
     ).encode()
 
 
+@pytest.mark.fault("forty visitors of a link at once")
 def test_forty_visitors_of_a_link_are_all_drawn_while_others_are_answered(
     server: Server, client: Client, link: str
 ) -> None:

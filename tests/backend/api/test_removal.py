@@ -11,6 +11,7 @@ from kinscape.client import Client, ClientError, Project
 from tests.conftest import Server, save_networks
 
 
+@pytest.mark.fault("a parent or reference that is deleted")
 def test_relatives_keep_a_checkpoint(project: Project, networks: list[Path]) -> None:
     first = project.upload_checkpoint(networks[0], name="first")
     for role, path in zip(("parent", "init_of", "teacher"), networks[1:4], strict=True):
@@ -24,6 +25,7 @@ def test_relatives_keep_a_checkpoint(project: Project, networks: list[Path]) -> 
     assert project.checkpoints() == []
 
 
+@pytest.mark.fault("a parent or reference that is deleted")
 def test_a_reference_of_a_comparison_stays(project: Project, networks: list[Path], probe_file: Path) -> None:
     a, b, control = (project.upload_checkpoint(path) for path in networks[:3])
     probe = project.upload_probe(probe_file)
@@ -33,6 +35,7 @@ def test_a_reference_of_a_comparison_stays(project: Project, networks: list[Path
         control.delete()
 
 
+@pytest.mark.fault("asking and deleting at once")
 def test_asking_and_removing_at_once_is_one_or_the_other(
     server: Server, client: Client, project: Project, probe_file: Path, tmp_path: Path
 ) -> None:
@@ -64,6 +67,7 @@ def test_asking_and_removing_at_once_is_one_or_the_other(
     assert outcomes
 
 
+@pytest.mark.fault("a checkpoint deleted while it is inspected")
 def test_a_checkpoint_that_goes_while_it_is_inspected_leaves_nothing_behind(
     server: Server, project: Project, tmp_path: Path
 ) -> None:

@@ -228,7 +228,7 @@ def test_what_was_preregistered_keeps_its_project(project: Project, networks: li
 
 
 def test_nobody_holds_more_than_their_quota(
-    server: Server, project: Project, networks: list[Path], tmp_path: Path
+    server: Server, project: Project, networks: list[Path], probe_file: Path, tmp_path: Path
 ) -> None:
     project.upload_checkpoint(networks[0])
     size = networks[0].stat().st_size
@@ -244,4 +244,8 @@ def test_nobody_holds_more_than_their_quota(
         limits = uploads.UploadLimits(1 << 40, 0, project_quota_bytes=2 * size)
         asked = {"project": project.id, "size_bytes": size, "metadata": metadata}
         assert uploads.start(session, Files(tmp_path), limits, **asked).token
+    # Samples count as weights do.
+    project.upload_probe(probe_file)
+    with Session(database.engine) as session, pytest.raises(OverQuota, match="This project holds"):
+        uploads.start(session, Files(server.data / "files"), limits, **asked)
     database.close()

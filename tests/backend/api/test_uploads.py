@@ -47,6 +47,7 @@ def piece(server: Server, place: str, data: bytes, offset: int, **headers: str) 
     return httpx.patch(server.url + place, content=data, headers=sent)
 
 
+@pytest.mark.fault("an upload that breaks off")
 def test_an_upload_goes_on_where_it_stopped(server: Server, project: Project, networks: list[Path]) -> None:
     data = networks[0].read_bytes()
     made = begin(server, project, len(data))
@@ -98,6 +99,7 @@ def test_metadata_that_makes_no_sense_is_a_sentence(server: Server, project: Pro
         assert answer.json()["detail"].endswith(".")
 
 
+@pytest.mark.fault("two senders of one upload")
 def test_two_senders_of_one_upload_cannot_mix_their_bytes(
     server: Server, project: Project, networks: list[Path]
 ) -> None:
@@ -116,6 +118,7 @@ def test_two_senders_of_one_upload_cannot_mix_their_bytes(
     assert project.wait_for(finished).state == "ready"
 
 
+@pytest.mark.fault("the same bytes uploaded at once")
 def test_the_same_bytes_finishing_at_once_are_each_taken(client: Client, server: Server, networks: list[Path]) -> None:
     data = networks[0].read_bytes()
     for k in range(6):
@@ -126,6 +129,7 @@ def test_the_same_bytes_finishing_at_once_are_each_taken(client: Client, server:
         assert codes == [204, 204, 204]
 
 
+@pytest.mark.fault("a death between the last byte and the commit")
 def test_an_upload_whose_end_was_cut_off_is_ended_again(server: Server, project: Project, networks: list[Path]) -> None:
     data = networks[2].read_bytes()
     place = begin(server, project, len(data)).headers["Location"]
@@ -146,6 +150,7 @@ def test_an_upload_whose_end_was_cut_off_is_ended_again(server: Server, project:
     database.close()
 
 
+@pytest.mark.fault("bits of a stored file that flip, a file that is missing")
 def test_a_damaged_file_has_a_reason_and_is_healed_by_uploading_it_again(
     server: Server, project: Project, tmp_path: Path
 ) -> None:
@@ -222,6 +227,7 @@ def test_one_request_may_bring_the_whole_file(server: Server, project: Project, 
     assert httpx.post(server.url + place).status_code == 405
 
 
+@pytest.mark.fault("another version of the upload protocol")
 def test_another_version_of_tus_is_told_ours(server: Server, project: Project) -> None:
     answer = httpx.post(
         f"{server.url}/api/v1/projects/{project.id}/uploads",

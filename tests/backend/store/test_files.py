@@ -9,6 +9,7 @@ from kinscape.backend.contracts.problems import NotFound
 from kinscape.backend.store.files import DamagedFile, Files, hash_of
 
 
+@pytest.mark.fault("the same bytes uploaded at once")
 def test_the_same_bytes_are_published_by_many_at_once(tmp_path: Path) -> None:
     files = Files(tmp_path / "files")
     for k in range(30):
@@ -23,6 +24,7 @@ def test_the_same_bytes_are_published_by_many_at_once(tmp_path: Path) -> None:
     assert not list((tmp_path / "files").rglob("*.part"))
 
 
+@pytest.mark.fault("bits of a stored file that flip, a file that is missing")
 def test_a_file_whose_bytes_changed_is_put_aside(tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.write_bytes(b"weights" * 1000)

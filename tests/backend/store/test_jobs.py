@@ -56,6 +56,7 @@ def test_pieces_take_the_place_of_a_job_only_while_it_runs(
     database.close()
 
 
+@pytest.mark.fault("cancels and deletes in the moment in which jobs finish")
 def test_cancels_and_finishing_jobs_never_wait_for_one_another(server: Server) -> None:
     database = Database(programs.database_url(programs.run_folder(server.data)))
     for _ in range(60):

@@ -56,6 +56,7 @@ def wait_until_dead(pid: int) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.fault("worker, Redis and web process killed")
 def test_a_comparison_survives_its_worker_redis_and_web_process(
     own: Server, client: Client, networks: list[Path], digits_train: Path
 ) -> None:
@@ -83,6 +84,7 @@ def test_a_comparison_survives_its_worker_redis_and_web_process(
     assert own.stop() < 10
 
 
+@pytest.mark.fault("the launcher killed")
 def test_killing_the_launcher_leaves_nothing_and_a_restart_goes_on(
     own: Server, networks: list[Path], digits_train: Path
 ) -> None:
