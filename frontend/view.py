@@ -16,8 +16,8 @@ ORDERS = ("alike", "group", "name", "added")
 SCALES = ("fixed", "rank", "fit", "full")
 READINGS = ("raw", "above-chance", "against-seeds")
 CONTROLS = ("raw", "held")
-SURE = ("", "width", "fade")
-TEXTS = ("measure", "layer", "g", "h", "single", "outcome", "columns", "strips")
+SURE = ("", "width", "fade", "seeds")
+TEXTS = ("measure", "layer", "g", "h", "single", "outcome", "columns", "strips", "x", "y")
 NUMBERS = ("a", "b", "c", "d")
 # What opens where an address names no view at all.
 FIRST = "summary"
@@ -44,7 +44,8 @@ class View:
         scale: whether colours have one fixed scale with a robust end, are spread evenly over the values by rank, or
             span the values, or the whole range.
         reading: whether numbers are shown raw, above chance, or against independent seeds.
-        sure: how certain the numbers are: not shown, as width below the diagonal, or by fading.
+        sure: how certain the numbers are: not shown, as width below the diagonal, by fading, or by dots on cells that
+            cannot be told from pairs of independent seeds.
         columns: which measures of single models stand beside the matrix: a family, ``all``, ``none``, or the key ones.
         aside: checkpoints that are left out of the picture, as numbers with commas.
         zoom: rows and columns that are shown, as positions.
@@ -57,6 +58,7 @@ class View:
         g, h: groups that are tested against one another.
         single, outcome: measures of single models: whose layers, or what against what.
         held: whether associations are shown raw or controlling for train loss.
+        x, y: numbers that the scatter sets against one another: measures, with ``@layer`` where they have layers.
         c, d: the pair that is held, to compare the selected one with; 0 for none.
     """
 
@@ -83,6 +85,8 @@ class View:
     single: str = ""
     outcome: str = ""
     held: str = "raw"
+    x: str = ""
+    y: str = ""
 
     @classmethod
     def of(cls, query: str | None) -> Self:

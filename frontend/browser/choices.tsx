@@ -33,6 +33,7 @@ const SURE: [string, string][] = [
   ["", "Values only"],
   ["width", "Width below diagonal"],
   ["fade", "Fade the unsure"],
+  ["seeds", "Dots: like other seeds"],
 ];
 const MOST_CLUSTERS = 12;
 /* Names of tags that fit under the settings. */

@@ -5,7 +5,7 @@ import { groupColours, offDiagonal, scaleOf, type Scale } from "./colour";
 import { clustersOf } from "./clusters";
 import { branches } from "./order";
 import { LOOKS, type Drawn, type Look } from "./painting";
-import type { Store } from "./store";
+import type { Part, Store } from "./store";
 import { stripsOf, wantedStrips } from "./strips";
 import type { AskedMeasure, Card } from "./types";
 import { numbersOf, windowOf } from "./view";
@@ -76,9 +76,16 @@ export function drawnOf(store: Store, asked: AskedMeasure, matrix: Matrix, colum
     columns,
     titles: columns.map((column) => store.columnTitle(column)),
     sure: card.symmetric || store.view.sure !== "width" ? store.view.sure : "",
+    seeds: seedsOf(store, asked, matrix).value?.header.band ?? null,
     look: lookOf(store),
     isSigned: scale.isSigned,
   };
+}
+
+/* The matrix read against independent seeds, whose band the marks need; nothing where none are asked for. */
+export function seedsOf(store: Store, asked: AskedMeasure, matrix: Matrix): Part<Matrix> {
+  if (store.view.sure !== "seeds" || matrix.header.reading !== "raw") return { value: null, error: "" };
+  return store.matrixOf(asked, matrix.header.layer, "against-seeds");
 }
 
 /* The cluster of each checkpoint, where the view cuts the dendrogram. */

@@ -11,6 +11,7 @@ import { KeySheet, Palette, press } from "./keys";
 import { MapTab } from "./map";
 import { MatrixTab } from "./matrix_tab";
 import { ModelsTab } from "./models_tab";
+import { ScatterTab } from "./scatter_tab";
 import { Multiples } from "./multiples";
 import { OF_TWO, PairPicker } from "./pair_picker";
 import { Selected } from "./selected";
@@ -32,6 +33,7 @@ const PICTURES: Record<string, () => preact.JSX.Element> = {
   multiples: () => <Multiples />,
   map: MapTab,
   models: ModelsTab,
+  scatter: ScatterTab,
 };
 
 interface Rooms {

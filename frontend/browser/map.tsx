@@ -2,14 +2,15 @@
 
 import { useMemo } from "preact/hooks";
 import type { Matrix } from "./arrays";
-import { groupColours } from "./colour";
+import { groupColours, GROUPS } from "./colour";
 import { setAside } from "./drawn";
 import { useStore } from "./hooks";
 import { Groups, Outliers } from "./matrix_tab";
 import { provenance } from "./provenance";
 import { number } from "./numbers";
+import { runsOf } from "./runs";
 import { Scatter, type Point } from "./scatter";
-import type { Card } from "./types";
+import type { Card, Checkpoint } from "./types";
 import { Named, Trouble } from "./words";
 
 export function MapTab() {
@@ -43,6 +44,8 @@ function Places({ matrix, card }: { matrix: Matrix; card: Card }) {
   const aside = new Set(setAside(store));
   const groups = store.groups;
   const colours = groupColours(groups);
+  const runs = runsOf(matrix.header.ids.flatMap((id) => store.checkpoints.get(id) ?? []));
+  const paths = runs.map((run, k) => ({ ids: run.ids, colour: GROUPS[k % GROUPS.length] as string }));
   const faith = useMemo(() => faithfulness(matrix), [matrix]);
   const points: Point[] = matrix.header.places.flatMap((place, i) =>
     aside.has(i)
@@ -54,7 +57,7 @@ function Places({ matrix, card }: { matrix: Matrix; card: Card }) {
             group: groups[i] ?? "",
             x: place[0] as number,
             y: place[1] as number,
-            told: [groups[i] || "no group"],
+            told: toldOf(store.checkpoints.get(matrix.header.ids[i] as number), groups[i] ?? ""),
           },
         ],
   );
@@ -72,13 +75,20 @@ function Places({ matrix, card }: { matrix: Matrix; card: Card }) {
         height={Math.max(420, Math.min(680, window.innerHeight - 260))}
         isSquare
         label="Map of the checkpoints"
+        paths={paths}
       />
+      {runs.length > 0 && <p class="quiet">Lines follow training runs, arrows point to later steps.</p>}
       <p class="quiet">
         Distances on the map follow the numbers with a rank correlation of {number(faith)}: {" "}
         {faith > 0.95 ? "it can be read as it looks." : faith > 0.8 ? "read it roughly." : "two dimensions are too few; read the matrix."}
       </p>
     </>
   );
+}
+
+function toldOf(one: Checkpoint | undefined, group: string): string[] {
+  const isStep = one?.run && one.step !== null && one.step !== undefined;
+  return [group || "no group", ...(isStep ? [`${one.run}, step ${one.step}`] : [])];
 }
 
 /* Rank correlation between distances on the map and how unlike the pairs are. */

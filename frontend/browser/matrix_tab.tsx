@@ -3,13 +3,14 @@
 import { useMemo } from "preact/hooks";
 import { ALONE } from "./colour";
 import { Clusters } from "./cut";
-import { chosenColumns, drawnOf } from "./drawn";
+import { chosenColumns, drawnOf, seedsOf } from "./drawn";
 import { useStore } from "./hooks";
 import { Legend } from "./legend";
 import { meaningOf } from "./marks";
 import { MatrixTable } from "./matrix_table";
 import { MatrixView } from "./matrix";
 import type { Matrix } from "./arrays";
+import { number } from "./numbers";
 import { outliers } from "./order";
 import { provenance } from "./provenance";
 import { GROUP, type Strip } from "./strips";
@@ -69,8 +70,9 @@ function Picture({ asked, matrix, card }: { asked: AskedMeasure; matrix: Matrix;
   const columns = chosenColumns(store);
   const drawn = useMemo(
     () => drawnOf(store, asked, matrix, columns),
-    [matrix, columns.map((c) => c.id).join(), columns[0], view.order, view.scale, view.sure, view.aside, view.zoom, view.cut, view.strips, store.checkpoints, store.scheme],
+    [matrix, seedsOf(store, asked, matrix).value, columns.map((c) => c.id).join(), columns[0], view.order, view.scale, view.sure, view.aside, view.zoom, view.cut, view.strips, store.checkpoints, store.scheme],
   );
+  const seeds = seedsOf(store, asked, matrix);
   const isBeside = view.columns !== "none" && store.single.length > 0;
   return (
     <>
@@ -93,9 +95,23 @@ function Picture({ asked, matrix, card }: { asked: AskedMeasure; matrix: Matrix;
       {matrix.header.warnings.slice(0, 2).map((warning) => (
         <Trouble>{warning}</Trouble>
       ))}
+      {view.sure === "seeds" && <Seeds band={drawn.seeds} error={seeds.error} isRaw={matrix.header.reading === "raw"} />}
       <Marks />
       <MatrixTable drawn={drawn} title={card.title} />
     </>
+  );
+}
+
+/* What the dots mean, or why there are none. */
+function Seeds({ band, error, isRaw }: { band: Band | null; error: string; isRaw: boolean }) {
+  if (!isRaw) return <p class="quiet marks">Dots stand on raw values: choose those under Values.</p>;
+  if (error) return <p class="quiet marks">No dots: {error}</p>;
+  if (!band) return null;
+  return (
+    <p class="quiet marks">
+      A dot: its 95 % interval meets {number(band.low)} to {number(band.high)}, where pairs of {band.roots} independent networks of{" "}
+      {band.group || "no group"} lie ({band.pairs} pairs), so the pair cannot be told from two seeds.
+    </p>
   );
 }
 

@@ -45,7 +45,8 @@ test("ranks share ties and their correlation is Spearman's", () => {
 });
 
 test("ticks are round and inside", () => {
-  assert.deepEqual(ticks([0, 1]), [0, 0.5, 1]);
+  assert.deepEqual(ticks([0, 1], 4), [0, 0.5, 1]);
+  assert.deepEqual(ticks([0, 10]), [0, 2, 4, 6, 8, 10]);
   assert.ok(ticks([-0.021, 0.04]).includes(0));
 });
 

@@ -6,6 +6,7 @@ import { fence, number, rankOf } from "./numbers";
 import { SvgContext } from "./svg";
 import { paintClusters, paintStrips, paintTree, stripsWidth } from "./painting_around";
 import type { Strip } from "./strips";
+import type { Band } from "./types";
 import type { Window } from "./view";
 
 export interface Look {
@@ -70,6 +71,8 @@ export interface Drawn {
   columns: Column[];
   titles: string[];
   sure: string;
+  /* What pairs of independent seeds score, where cells like them are marked. */
+  seeds: Band | null;
   look: Look;
   isSigned: boolean;
 }
@@ -249,12 +252,27 @@ function paintMarks(context: CanvasRenderingContext2D, drawn: Drawn, plan: Plan)
         context.lineTo(left + cell - 1, top + 1 + corner);
         context.fill();
       }
+      if (isLikeSeeds(drawn, k)) {
+        context.fillStyle = ink;
+        context.beginPath();
+        context.arc(left + cell / 2, top + (cell >= WITH_TEXT ? cell - 6 : cell / 2), Math.max(1, Math.min(2.5, cell / 7)), 0, 7);
+        context.fill();
+      }
       if (cell >= WITH_TEXT) {
         context.fillStyle = ink;
         context.fillText(number(value), left + cell / 2, top + cell / 2 + 1);
       }
     }
   }
+}
+
+/* Whether the interval of a cell meets the band of independent seeds; without an interval, whether its value does. */
+export function isLikeSeeds({ seeds, matrix }: Pick<Drawn, "seeds" | "matrix">, k: number): boolean {
+  if (!seeds) return false;
+  const value = matrix.values[k] as number;
+  const [low, high] = [matrix.low[k] as number, matrix.high[k] as number];
+  const [from, to] = Number.isNaN(low) ? [value, value] : [low, high];
+  return to >= seeds.low && from <= seeds.high;
 }
 
 function paintReason(

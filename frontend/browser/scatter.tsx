@@ -13,6 +13,14 @@ export interface Point {
   xBar?: [number, number];
   yBar?: [number, number];
   told: string[];
+  /* A pair of checkpoints in place of one. */
+  pair?: [number, number];
+}
+
+/* Points that belong together in this order, such as the steps of a run. */
+export interface Path {
+  ids: number[];
+  colour: string;
 }
 
 interface Axis {
@@ -24,6 +32,12 @@ const EDGE = { left: 72, right: 14, top: 12, bottom: 40 };
 /* More names would hide the points. */
 const MOST_NAMED = 40;
 const NAME_ROOM = 13;
+/* So many points are drawn smaller. */
+const CROWD = 150;
+/* On a phone. */
+const NARROW = 480;
+/* Pixels of a step that has room for a head. */
+const LONG = 26;
 
 export function Scatter(props: {
   points: Point[];
@@ -33,6 +47,7 @@ export function Scatter(props: {
   height: number;
   isSquare?: boolean;
   label: string;
+  paths?: Path[];
 }) {
   const store = useStore();
   const [room, width] = useWidth<HTMLDivElement>();
@@ -44,12 +59,21 @@ export function Scatter(props: {
   const px = (v: number): number => edge.left + ((v - spans.x[0]) / (spans.x[1] - spans.x[0])) * inner.width;
   const py = (v: number): number => edge.top + inner.height - ((v - spans.y[0]) / (spans.y[1] - spans.y[0])) * inner.height;
   const { a, b } = store.view;
+  const isChosen = (one: Point): boolean => (one.pair ? sameTwo(one.pair, a, b) : one.id === a || one.id === b);
+  const choose = (one: Point): void => {
+    if (one.pair) store.show({ a: one.pair[0], b: one.pair[1] });
+    else store.show(one.id === a && !b ? { a: 0, b: 0 } : { a: one.id, b: 0 });
+  };
+  const size = points.length > CROWD ? 3 : 5;
   const named = points.length <= MOST_NAMED ? labelled(points, px, py) : new Set<number>();
   return (
     <div class="scatter" ref={room} style={{ height: `${height}px` }}>
       {width > 0 && (
         <svg width={width} height={height} role="group" aria-label={props.label}>
           {props.x.isShown && <Axes spans={spans} px={px} py={py} titles={[props.x.title, props.y.title]} size={{ width, height }} />}
+          {(props.paths ?? []).map((path) => (
+            <Trail path={path} points={points} px={px} py={py} />
+          ))}
           {points.map((one) => (
             <g class="bars">
               {one.xBar && <line x1={px(one.xBar[0])} x2={px(one.xBar[1])} y1={py(one.y)} y2={py(one.y)} />}
@@ -60,27 +84,27 @@ export function Scatter(props: {
             <circle
               cx={px(one.x)}
               cy={py(one.y)}
-              r={one.id === a || one.id === b ? 7 : 5}
+              r={isChosen(one) ? size + 2 : size}
               fill={props.colours.get(one.group) ?? "#697386"}
-              class={one.id === a || one.id === b ? "point chosen" : "point"}
+              class={isChosen(one) ? "point chosen" : "point"}
               tabIndex={0}
               role="button"
               aria-label={[one.label, ...one.told].join(", ")}
-              aria-pressed={one.id === a || one.id === b}
+              aria-pressed={isChosen(one)}
               onMouseEnter={() => point(one)}
               onMouseLeave={() => point(null)}
               onFocus={() => point(one)}
               onBlur={() => point(null)}
-              onClick={() => store.show(one.id === a && !b ? { a: 0, b: 0 } : { a: one.id, b: 0 })}
+              onClick={() => choose(one)}
               onKeyDown={(event) => {
                 if (event.key !== "Enter" && event.key !== " ") return;
                 event.preventDefault();
-                store.show({ a: one.id, b: 0 });
+                choose(one);
               }}
             />
           ))}
           {points
-            .filter((one) => named.has(one.id) || one.id === a || one.id === b)
+            .filter((one) => named.has(one.id) || isChosen(one))
             .map((one) => (
               <text class="point-name" x={px(one.x) + 8} y={py(one.y) + 4}>
                 {one.label}
@@ -100,6 +124,33 @@ export function Scatter(props: {
   );
 }
 
+function sameTwo([p, q]: [number, number], a: number, b: number): boolean {
+  return (p === a && q === b) || (p === b && q === a);
+}
+
+/* A line through the steps of a run; parts that are long enough have a head. */
+function Trail(props: { path: Path; points: Point[]; px: (v: number) => number; py: (v: number) => number }) {
+  const places = new Map(props.points.map((one) => [one.id, [props.px(one.x), props.py(one.y)] as const]));
+  const along = props.path.ids.flatMap((id) => {
+    const place = places.get(id);
+    return place ? [place] : [];
+  });
+  const heads = along.slice(1).flatMap(([x1, y1], k) => {
+    const [x0, y0] = along[k] as readonly [number, number];
+    if (Math.hypot(x1 - x0, y1 - y0) < LONG) return [];
+    const turn = (Math.atan2(y1 - y0, x1 - x0) * 180) / Math.PI;
+    return [`translate(${(x0 + x1) / 2} ${(y0 + y1) / 2}) rotate(${turn}) translate(4 0)`];
+  });
+  return (
+    <g class="trail" stroke={props.path.colour} fill={props.path.colour}>
+      <polyline points={along.map((place) => place.join(",")).join(" ")} fill="none" />
+      {heads.map((place) => (
+        <path d="M0 0 L-9 -4 L-9 4 Z" transform={place} />
+      ))}
+    </g>
+  );
+}
+
 function Axes(props: {
   spans: Spans;
   px: (v: number) => number;
@@ -110,7 +161,7 @@ function Axes(props: {
   const { spans, px, py, size } = props;
   return (
     <g class="axes">
-      {ticks(spans.x).map((v) => (
+      {ticks(spans.x, size.width < NARROW ? 4 : 6).map((v) => (
         <>
           <line x1={px(v)} x2={px(v)} y1={EDGE.top} y2={size.height - EDGE.bottom} />
           <text x={px(v)} y={size.height - EDGE.bottom + 14} text-anchor="middle">
@@ -165,8 +216,9 @@ function spansOf(points: Point[], square: { width: number; height: number } | nu
   return { x: widened(x, square.width), y: widened(y, square.height) };
 }
 
-export function ticks([low, high]: [number, number]): number[] {
-  const rough = (high - low) / 4;
+/* Round numbers between two, about so many. */
+export function ticks([low, high]: [number, number], parts = 6): number[] {
+  const rough = (high - low) / parts;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = ([1, 2, 5, 10].find((m) => m * power >= rough) ?? 10) * power;
   const out: number[] = [];

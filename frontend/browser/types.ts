@@ -76,6 +76,8 @@ export interface Checkpoint {
   init_of: string | null;
   teacher: string | null;
   root: string | null;
+  run?: string;
+  step?: number | null;
   architecture: string | null;
   level: string;
   verification?: { verdict: "unverified" | "checking" | "verified" | "contradicted"; sentence: string };

@@ -24,6 +24,8 @@ export interface View {
   single: string;
   outcome: string;
   held: string;
+  x: string;
+  y: string;
 }
 
 export const DEFAULT: View = {
@@ -50,12 +52,14 @@ export const DEFAULT: View = {
   single: "",
   outcome: "",
   held: "raw",
+  x: "",
+  y: "",
 };
 
 export const ORDERS = ["alike", "group", "name", "added"];
 export const SCALES = ["fixed", "rank", "fit", "full"];
 export const READINGS = ["raw", "above-chance", "against-seeds"];
-export const SURE = ["", "width", "fade"];
+export const SURE = ["", "width", "fade", "seeds"];
 /* An order by a column of single models is called after it. */
 export const BY = "by:";
 /* A parameter of an address that is longer is not one of ours. */

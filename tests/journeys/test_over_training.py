@@ -37,3 +37,38 @@ def test_every_measure_is_drawn_along_training(page: Page, client: Client, tmp_p
     expect(pictures).to_have_count(6)
     expect(page.locator(".picture")).to_contain_text("run 1 (3 steps), run 2 (3 steps)")
     assert "north" not in page.content()
+
+    # The same runs as paths on the map, and from number to number.
+    page.goto(f"/comparison/{asked.id}?tab=map")
+    expect(page.locator(".trail polyline")).to_have_count(2)
+    expect(page.locator(".picture")).to_contain_text("Lines follow training runs")
+    page.goto(f"/comparison/{asked.id}?tab=scatter")
+    expect(page.locator(".trail polyline")).to_have_count(2)
+    expect(page.get_by_label("Across")).to_have_value("accuracy")
+    expect(page.locator(".scatter .point")).to_have_count(6)
+    page.get_by_label("Across").select_option("disagreement")
+    # A number of pairs stands against one of pairs.
+    expect(page.get_by_label("Up", exact=True)).to_have_value("linear-cka@penultimate")
+    expect(page.locator(".scatter .point")).to_have_count(15)
+    assert "x=disagreement" in page.url
+    page.get_by_role("button", name="Swap axes").click()
+    expect(page.get_by_label("Up", exact=True)).to_have_value("disagreement")
+    page.locator(".scatter .point").first.press("Enter")
+    expect(page.locator(".scatter .point.chosen")).to_have_count(1)
+    assert "a=" in page.url
+    assert "b=" in page.url
+    page.reload()
+    expect(page.get_by_label("Up", exact=True)).to_have_value("disagreement")
+    expect(page.locator(".scatter .point.chosen")).to_have_count(1)
+
+
+def test_cells_like_other_seeds_have_dots(page: Page, client: Client, networks: list[Path], probe_file: Path) -> None:
+    project = client.create_project(f"dots {networks[0].parent.name}")
+    members = [project.upload_checkpoint(path, group="seeds") for path in networks[:3]]
+    members.append(project.derive("quantise", [members[0]], name="copy", bits=8))
+    project.upload_probe(probe_file, name="held")
+    asked = project.compare(checkpoints=members, probe="held", measures=["disagreement"]).wait(timeout_s=60)
+    page.goto(f"/comparison/{asked.id}?tab=matrix&sure=seeds")
+    expect(page.locator(".marks").first).to_contain_text("pairs of 3 independent networks of seeds")
+    page.goto(f"/comparison/{asked.id}?tab=matrix&sure=seeds&reading=against-seeds")
+    expect(page.locator(".marks").first).to_contain_text("Dots stand on raw values")
