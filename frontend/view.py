@@ -58,7 +58,8 @@ class View:
         g, h: groups that are tested against one another.
         single, outcome: measures of single models: whose layers, or what against what.
         held: whether associations are shown raw or controlling for train loss.
-        x, y: numbers that the scatter sets against one another: measures, with ``@layer`` where they have layers.
+        x, y: numbers that the scatter sets against one another: measures, with ``@layer`` where they have layers; ``y``
+            may be ``distribution``.
         c, d: the pair that is held, to compare the selected one with; 0 for none.
     """
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from kinscape.backend.contracts.cards import Card, Change, Topic
 from kinscape.library import measures
+from kinscape.methods import methods_table
 from kinscape.peers import PEERS
 from kinscape.situations import SITUATIONS
 
@@ -28,7 +29,7 @@ def measures_page() -> str:
         if mine:
             parts.append(f"\n## {topic.value}\n")
             parts.extend(_section(c) for c in mine)
-    return "".join([*parts, SITUATIONS, PEERS])
+    return "".join([*parts, methods_table(), SITUATIONS, PEERS])
 
 
 def _section(card: Card) -> str:

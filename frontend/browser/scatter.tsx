@@ -28,7 +28,7 @@ interface Axis {
   isShown: boolean;
 }
 
-const EDGE = { left: 72, right: 14, top: 12, bottom: 40 };
+export const EDGE = { left: 72, right: 14, top: 12, bottom: 40 };
 /* More names would hide the points. */
 const MOST_NAMED = 40;
 const NAME_ROOM = 13;
@@ -151,7 +151,7 @@ function Trail(props: { path: Path; points: Point[]; px: (v: number) => number; 
   );
 }
 
-function Axes(props: {
+export function Axes(props: {
   spans: Spans;
   px: (v: number) => number;
   py: (v: number) => number;
@@ -191,7 +191,7 @@ function Axes(props: {
   );
 }
 
-interface Spans {
+export interface Spans {
   x: [number, number];
   y: [number, number];
 }

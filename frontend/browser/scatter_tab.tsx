@@ -4,6 +4,7 @@ import type { Column, Matrix } from "./arrays";
 import { ALONE, groupColours } from "./colour";
 import { chosenColumns, setAside } from "./drawn";
 import { useStore } from "./hooks";
+import { DistributionPicture } from "./distribution_picture";
 import { Groups } from "./matrix_tab";
 import { number } from "./numbers";
 import { chosenQuantities, isOfPairs, quantitiesOf, spread, type Quantity } from "./quantities";
@@ -27,6 +28,8 @@ export function ScatterTab() {
   if (store.single.length && !store.models.value) {
     return store.models.error ? <Trouble>{store.models.error}</Trouble> : <div class="skeleton matrix-skeleton" aria-busy="true" />;
   }
+  const lone = all.find((one) => one.id === store.view.x && !isOfPairs(one)) ?? all.find((one) => !isOfPairs(one));
+  if (store.view.y === DISTRIBUTION && lone) return <Picture all={all} x={lone} y={null} />;
   if (!chosen) {
     return (
       <div class="empty">
@@ -38,14 +41,19 @@ export function ScatterTab() {
   return <Picture all={all} x={chosen[0]} y={chosen[1]} />;
 }
 
-function Picture({ all, x, y }: { all: Quantity[]; x: Quantity; y: Quantity }) {
+/* What stands up in place of a second number. */
+const DISTRIBUTION = "distribution";
+
+function Picture({ all, x, y }: { all: Quantity[]; x: Quantity; y: Quantity | null }) {
   const store = useStore();
   const pick = (axis: "x" | "y", id: string): void => {
     const other = axis === "x" ? y : x;
-    const now = all.find((one) => one.id === id) as Quantity;
+    const now = all.find((one) => one.id === id);
+    if (!now) return store.show({ x: x.id, y: DISTRIBUTION });
+    if (!other) return store.show({ x: id, y: isOfPairs(now) ? "" : DISTRIBUTION });
     const stays = isOfPairs(now) === isOfPairs(other) && now.id !== other.id;
     const [opposite] = all.filter((one) => isOfPairs(one) === isOfPairs(now) && one.id !== now.id);
-    const rest = stays ? other.id : now.id === other.id ? (axis === "x" ? x.id : y.id) : (opposite?.id ?? "");
+    const rest = stays ? other.id : now.id === other.id ? (axis === "x" ? x.id : (y?.id ?? "")) : (opposite?.id ?? "");
     store.show(axis === "x" ? { x: id, y: rest } : { x: rest, y: id });
   };
   return (
@@ -55,17 +63,25 @@ function Picture({ all, x, y }: { all: Quantity[]; x: Quantity; y: Quantity }) {
       </div>
       <div class="axes-chosen">
         <Axis title="Across" all={all} shown={x} pick={(id) => pick("x", id)} />
-        <Axis title="Up" all={all} shown={y} pick={(id) => pick("y", id)} />
-        <button type="button" class="chip" onClick={() => store.show({ x: y.id, y: x.id })}>
-          Swap axes
-        </button>
+        <Axis title="Up" all={all} shown={y} pick={(id) => pick("y", id)} hasDistribution={!isOfPairs(x)} />
+        {y && (
+          <button type="button" class="chip" onClick={() => store.show({ x: y.id, y: x.id })}>
+            Swap axes
+          </button>
+        )}
       </div>
-      {isOfPairs(x) ? <OfPairs x={x} y={y} /> : <OfModels x={x} y={y} />}
+      {!y ? <DistributionPicture of={x} /> : isOfPairs(x) ? <OfPairs x={x} y={y} /> : <OfModels x={x} y={y} />}
     </div>
   );
 }
 
-function Axis(props: { title: string; all: Quantity[]; shown: Quantity; pick: (id: string) => void }) {
+function Axis(props: {
+  title: string;
+  all: Quantity[];
+  shown: Quantity | null;
+  pick: (id: string) => void;
+  hasDistribution?: boolean;
+}) {
   const kinds: [string, Quantity[]][] = [
     ["Of each checkpoint", props.all.filter((one) => !isOfPairs(one))],
     ["Of each pair", props.all.filter(isOfPairs)],
@@ -76,9 +92,10 @@ function Axis(props: { title: string; all: Quantity[]; shown: Quantity; pick: (i
       <select
         class="select"
         aria-label={props.title}
-        value={props.shown.id}
+        value={props.shown?.id ?? DISTRIBUTION}
         onChange={(event) => props.pick((event.currentTarget as HTMLSelectElement).value)}
       >
+        {props.hasDistribution && <option value={DISTRIBUTION}>Share of checkpoints with at most this</option>}
         {kinds
           .filter(([, some]) => some.length > 1)
           .map(([name, some]) => (

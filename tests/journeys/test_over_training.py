@@ -61,6 +61,13 @@ def test_every_measure_is_drawn_along_training(page: Page, client: Client, tmp_p
     expect(page.get_by_label("Up", exact=True)).to_have_value("disagreement")
     expect(page.locator(".scatter .point.chosen")).to_have_count(1)
 
+    page.goto(f"/comparison/{asked.id}?tab=scatter")
+    page.get_by_label("Up", exact=True).select_option("distribution")
+    expect(page.locator(".distribution polyline")).to_have_count(1)
+    expect(page.locator(".picture")).to_contain_text("all (6)")
+    page.get_by_label("Up", exact=True).select_option("l2-norm")
+    expect(page.locator(".scatter .point")).to_have_count(6)
+
 
 def test_cells_like_other_seeds_have_dots(page: Page, client: Client, networks: list[Path], probe_file: Path) -> None:
     project = client.create_project(f"dots {networks[0].parent.name}")

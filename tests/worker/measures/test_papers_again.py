@@ -9,8 +9,10 @@ from torch import nn
 
 from kinscape import build, measure
 from kinscape.backend.contracts.problems import Unprocessable
+from kinscape.methods import METHODS
 from kinscape.worker.inputs.subject import Subject
 from kinscape.worker.loading.builtin import digits
+from kinscape.worker.measures.catalogue import catalogue
 from kinscape.worker.permutations.merging import mergeable, merged
 from kinscape.worker.similarity.dichotomies import dichotomies
 from kinscape.worker.similarity.matching import units_of
@@ -242,3 +244,23 @@ def test_merging_averages_what_units_read() -> None:
     mean = model[0].weight.detach().mean(0)
     assert torch.allclose(state["0.weight"], torch.stack([mean, mean]))
     assert torch.equal(state["2.weight"], model[2].weight.detach())
+
+
+def test_the_cost_of_a_pass_is_counted_by_hand() -> None:
+    model = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 64, 10))
+    x, y = torch.randn(6, 1, 8, 8), torch.zeros(6, dtype=torch.int64)
+    found = measure("forward-flops")(model, x, y)
+    assert found.value == 2 * (64 * 9 * 4 + 256 * 10)
+    assert found.notes["parameters"] == 40 + 2570
+    with torch.no_grad():
+        model[3].weight[:, ::2] = 0
+    pruned = measure("forward-flops")(model, x, y)
+    assert pruned.value == found.value
+    assert pruned.notes["parameters_not_zero"] == 40 + 2570 - 1280
+
+
+def test_every_method_has_measures() -> None:
+    assert len(METHODS) == 26
+    for method, _source, slugs, _beside in METHODS:
+        assert slugs, method
+        assert set(slugs) <= set(catalogue()), method
