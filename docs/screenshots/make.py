@@ -12,10 +12,11 @@ DRAWN = "#matrix-cells[data-drawn], .thumb[data-drawn], .point, .model-table, .a
 DRAWN += ".kinds, .outcomes, .study-figures .main-svg, #study-plan p"
 PAGES = {
     "summary": "/comparison/1",
-    "matrix": "/comparison/1?tab=matrix&measure=disagreement&aside=21,24&a=2&b=7",
+    "matrix": "/comparison/1?tab=matrix&measure=disagreement&aside=21,24&a=2&b=7&sure=seeds",
     "map": "/comparison/1?tab=map&measure=disagreement&aside=21,24",
     "multiples": "/comparison/1?tab=multiples&aside=21,24",
     "models": "/comparison/1?tab=models&columns=landscape",
+    "scatter": "/comparison/1?tab=scatter&aside=21,24&x=hessian-trace&y=ece-debiased",
     "curves": "/comparison/1?tab=curves",
     "pair": "/comparison/1?tab=pair&a=1&b=2",
     "library": "/projects/1",

@@ -32,6 +32,7 @@ export const EDGE = { left: 72, right: 14, top: 12, bottom: 40 };
 /* More names would hide the points. */
 const MOST_NAMED = 40;
 const NAME_ROOM = 13;
+const LETTER = 6.4;
 /* So many points are drawn smaller. */
 const CROWD = 150;
 /* On a phone. */
@@ -106,9 +107,7 @@ export function Scatter(props: {
           {points
             .filter((one) => named.has(one.id) || isChosen(one))
             .map((one) => (
-              <text class="point-name" x={px(one.x) + 8} y={py(one.y) + 4}>
-                {one.label}
-              </text>
+              <Name of={one} x={px(one.x)} y={py(one.y)} width={width} />
             ))}
         </svg>
       )}
@@ -226,12 +225,22 @@ export function ticks([low, high]: [number, number], parts = 6): number[] {
   return out;
 }
 
+/* A name beside its point, on the left where the right has no room. */
+function Name({ of, x, y, width }: { of: Point; x: number; y: number; width: number }) {
+  const isLeft = x + LETTER * of.label.length + 8 > width && x > width / 2;
+  return (
+    <text class="point-name" x={isLeft ? x - 8 : x + 8} y={y + 4} text-anchor={isLeft ? "end" : "start"}>
+      {of.label}
+    </text>
+  );
+}
+
 /* Names that do not lie on one another, the first come first. */
 function labelled(points: Point[], px: (v: number) => number, py: (v: number) => number): Set<number> {
   const boxes: [number, number, number][] = [];
   const named = new Set<number>();
   for (const one of points) {
-    const [x, y, wide] = [px(one.x), py(one.y), 6.4 * one.label.length + 10];
+    const [x, y, wide] = [px(one.x), py(one.y), LETTER * one.label.length + 10];
     const isFree = boxes.every(([bx, by, bw]) => Math.abs(by - y) > NAME_ROOM || x > bx + bw || x + wide < bx);
     if (!isFree) continue;
     boxes.push([x, y, wide]);

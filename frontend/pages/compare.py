@@ -13,6 +13,7 @@ from kinscape.backend.contracts.comparisons import Comparison as Described
 from kinscape.backend.contracts.filtering import matches
 from kinscape.backend.contracts.plans import Plan
 from kinscape.backend.contracts.probes import Probe, ProbeRole
+from kinscape.backend.contracts.words import counted
 from kinscape.client import Checkpoint, Client, ClientError, Project
 from kinscape.client.project import Asked
 from kinscape.frontend.access import Access
@@ -72,9 +73,23 @@ def page(client: Client, project: Project, start: Start) -> Any:
         html.Section(on_what, className="column"),
         html.Section(measures, className="column wide"),
     ]
+    told = strangers(rows, start)
     return html.Div(
-        [html.H1("New comparison"), _asked(), html.Div(columns, className="columns")],
+        [html.H1("New comparison"), trouble(told) if told else None, _asked(), html.Div(columns, className="columns")],
         className="compare",
+    )
+
+
+def strangers(rows: list[dict[str, Any]], start: Start) -> str:
+    """What to say of checkpoints that an address names and that are not there; nothing where all are."""
+    known = {str(row["id"]) for row in rows}
+    unknown = [one for one in start.checkpoints.split(",") if one and one not in known]
+    if not unknown:
+        return ""
+    some = ", ".join(one[:20] for one in unknown[:5]) + (" …" if len(unknown) > 5 else "")
+    return (
+        f"The address names {counted(len(unknown), 'checkpoints')} that this project does not have, or that are not "
+        f"ready ({some}); the others are chosen."
     )
 
 

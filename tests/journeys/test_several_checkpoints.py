@@ -52,6 +52,10 @@ def test_selected_checkpoints_are_grouped_compared_deleted_and_brought_back(page
     page.click("text=Compare these")
     page.wait_for_url(re.compile(r"/compare\?checkpoints="))
     expect(page.locator("#ask-count")).to_contain_text("2 chosen")
+    # What is not there is told, and the rest is chosen.
+    page.goto(page.url + ",99999999,x")
+    expect(page.locator(".compare")).to_contain_text("names 2 checkpoints that this project does not have")
+    expect(page.locator("#ask-count")).to_contain_text("2 chosen")
 
 
 def test_groups_are_rows_that_lead_to_their_checkpoints(page: Page, zoo: Project) -> None:
