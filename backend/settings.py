@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+# A shorter one could be guessed.
+SHORTEST_TOKEN = 20
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 Kind = TypeVar("Kind", bound=BaseSettings)
 
@@ -41,7 +43,12 @@ class WebSettings(StoreSettings):
     def _complete(self) -> Self:
         if self.token_file is not None and not self.token_file.is_file():
             raise ValueError(f"KINSCAPE_TOKEN_FILE names {self.token_file}, where there is no file.")
-        if self.host not in LOOPBACK and len(self.given_token) < 20:
+        if self.token_file is not None and len(self.given_token) < SHORTEST_TOKEN:
+            raise ValueError(
+                f"The file {self.token_file}, named by KINSCAPE_TOKEN_FILE, must hold an owner token of at least 20 "
+                "characters."
+            )
+        if self.host not in LOOPBACK and len(self.given_token) < SHORTEST_TOKEN:
             raise ValueError(
                 "KINSCAPE_TOKEN, or the file named by KINSCAPE_TOKEN_FILE, must hold an owner token of at least 20 "
                 "characters when KINSCAPE_HOST is not loopback: make one with "

@@ -81,7 +81,7 @@ def _examine(given: argparse.Namespace, data: Path | None) -> int:
 
 
 def _token(given: argparse.Namespace, data: Path | None) -> int:
-    from kinscape.local.tokens import kept_token, renew_token, running_address, token_file
+    from kinscape.local.tokens import is_given_otherwise, kept_token, renew_token, running_address, token_file
 
     if data is None:
         raise ClientError("Name the data folder of `kinscape up` with --data; other servers are given their token.")
@@ -91,6 +91,13 @@ def _token(given: argparse.Namespace, data: Path | None) -> int:
             f"No token is kept in {data}: on loopback none is needed, and one given by KINSCAPE_TOKEN or --token is "
             "changed where it is given."
         )
+    if is_given_otherwise(data):
+        raise ClientError(
+            "The Kinscape that runs on this folder was given its token by KINSCAPE_TOKEN or --token: it is changed "
+            "where it is given, with a restart."
+        )
+    if not given.new and not kept_token(file):
+        raise ClientError(f"{file} is empty: make a token with --new.")
     print(renew_token(data) if given.new else kept_token(file))
     with contextlib.suppress(OSError, ValueError, KeyError):
         print(f"Open {running_address(data)}", file=sys.stderr)

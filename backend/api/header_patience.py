@@ -48,6 +48,9 @@ class PatientProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
 
     def _give_up(self) -> None:
         is_answering = self.cycle is not None and not self.cycle.response_complete
-        if not is_answering and not self.transport.is_closing() and self.transport.get_protocol() is self:
+        if is_answering or self.transport.is_closing() or self.transport.get_protocol() is not self:
+            return
+        # Whose body was still coming was answered before its end: nothing more is said to that.
+        if self.cycle is None or not self.cycle.more_body:
             self.transport.write(TOO_SLOW)
-            self.transport.close()
+        self.transport.close()

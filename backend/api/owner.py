@@ -1,11 +1,14 @@
 """The owner's token: given at the start, or in a file that may be replaced while the server runs."""
 
 import hashlib
+import logging
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from kinscape.backend.settings import WebSettings
+from kinscape.backend.settings import SHORTEST_TOKEN, WebSettings
+
+log = logging.getLogger("kinscape.guard")
 
 
 @dataclass(frozen=True)
@@ -44,12 +47,15 @@ class Owner:
 
     @property
     def _token(self) -> str:
-        """The token; a file that cannot be read, or holds none, leaves the one before."""
+        """The token; a file that cannot be read, or holds none that is long enough, leaves the one before."""
         if self._file is not None:
             stamp = _stamp(self._file)
             if stamp is not None and stamp != self._known.stamp:
                 text = _text(self._file)
-                self._known = _Known(text or self._known.token, stamp)
+                if len(text) < SHORTEST_TOKEN:
+                    log.warning("owner.token_ignored file=%s why=shorter than %d", self._file, SHORTEST_TOKEN)
+                    text = self._known.token
+                self._known = _Known(text, stamp)
         return self._known.token
 
 

@@ -32,7 +32,7 @@ export function DistributionPicture({ of }: { of: Quantity }) {
   return (
     <>
       <div class="under-matrix">
-        <Groups colours={colours} />
+        <Groups colours={new Map(curves.map((curve) => [curve.group, colours.get(curve.group) ?? ALONE]))} />
       </div>
       <div class="scatter" ref={room} style={{ height: `${height}px` }}>
         {width > 0 && (

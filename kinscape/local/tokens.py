@@ -48,6 +48,15 @@ def with_token(url: str, token: str) -> str:
     return f"{url}/?token={token}" if token else url
 
 
+def is_given_otherwise(data: Path) -> bool:
+    """Whether a Kinscape runs on this folder whose token does not stand in its file."""
+    try:
+        running = json.loads((data / "running.json").read_text())
+    except (OSError, ValueError):
+        return False
+    return not running.get("token_file") and "token=" in str(running.get("url", ""))
+
+
 def running_address(data: Path) -> str:
     """Where the Kinscape that runs on this folder is opened, with the owner's token where one is needed.
 

@@ -38,8 +38,11 @@ class Mergeable:
     tree: np.ndarray
 
 
-def mergeable(subject: Subject) -> list[Mergeable]:
-    """The hidden units of a network by order, with the tree of their merges.
+def mergeable(subject: Subject) -> tuple[list[Mergeable], int]:
+    """The hidden units of a network by order, with the tree of their merges, and how many units are left aside.
+
+    Units that a tensor of unknown use touches, such as a parameter of the network's own that is added to them, are left
+    aside: they would not give the same when what they read is the same.
 
     The distance of two units is that of all the weights by which they are made, over the root of the sum of both
     squared lengths: 0 for copies, 1 for orthogonal ones. Trees are of average linkage.
@@ -49,11 +52,13 @@ def mergeable(subject: Subject) -> list[Mergeable]:
     """
     orders: Orders = subject.once("orders", lambda: orders_of(subject.module, subject.x))
     tensors = {**subject.weights, **subject.buffers}
-    found = []
+    found, aside = [], 0
     for order, size in orders.sizes.items():
-        making = tuple(p for p in orders.places[order] if p.tensor in tensors and _makes(subject.module, p))
+        places = [p for p in orders.places[order] if p.tensor in tensors]
+        making = tuple(p for p in places if _makes(subject.module, p))
         reading = [p for p in making if p.tensor in subject.weights]
-        if size < 2 or not reading:
+        if size < 2 or not reading or not all(p in making or _reads(subject.module, p) for p in places):
+            aside += size
             continue
         if size > MOST_UNITS:
             raise Undefined(f"A layer has {size:,} units; up to {MOST_UNITS:,} are merged.")
@@ -66,7 +71,7 @@ def mergeable(subject: Subject) -> list[Mergeable]:
     if not found:
         because = f" What {orders.untold[0]} reads keeps its order." if orders.untold else ""
         raise Undefined(f"No units of this network can be told from what reads them.{because}")
-    return found
+    return found, aside
 
 
 def merged(subject: Subject, units: list[Mergeable], distance: float) -> tuple[dict[str, Tensor], int]:
@@ -114,6 +119,14 @@ def _makes(module: nn.Module, place: Place) -> bool:
     if isinstance(owner, nn.modules.conv._ConvTransposeNd):
         return place.axis == 1 and owner.groups == 1
     return isinstance(owner, BY_FIRST_AXIS) and place.axis == 0
+
+
+def _reads(module: nn.Module, place: Place) -> bool:
+    """Whether a tensor reads units along this axis; a parameter of the network's own may add to them."""
+    owner = _submodules(module).get(place.tensor.rpartition(".")[0])
+    if isinstance(owner, nn.modules.conv._ConvTransposeNd):
+        return place.axis == 0
+    return isinstance(owner, nn.Linear | nn.modules.conv._ConvNd) and place.axis == 1
 
 
 def _submodules(module: nn.Module) -> Mapping[str, nn.Module]:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import combinations, permutations
 from math import comb
+from statistics import median
 
 import torch
 from torch import Tensor
@@ -17,6 +18,10 @@ from kinscape.worker.similarity.kernels import narrowed
 
 # Of more classes, ten are drawn for each split: five stand against five, and 120 pairings of them are tried.
 MOST_CLASSES = 10
+# Of which two to its power is a whole number of a float.
+LARGEST_NAMED = 52
+# Operations of all fits; half a minute with the intervals.
+MOST_WORK = 2e10
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,12 @@ def named(names: Tensor, side: int) -> Dichotomy:
     """
     plus = tuple(k for k, label in enumerate(names.tolist()) if label >= 0 and side >> label & 1)
     minus = tuple(k for k in range(len(names)) if k not in plus)
+    if len(names) % 2:
+        raise Undefined(
+            f"The halves of {len(names)} classes are not equal, so no side can be named: leave a class out."
+        )
+    if int(names[-1]) > LARGEST_NAMED:
+        raise Undefined(f"Labels above {LARGEST_NAMED} cannot be named as a side: number the classes from 0.")
     if len(plus) != len(minus) or len(plus) > MOST_CLASSES // 2:
         raise Undefined(
             f"side={side} puts {len(plus)} of {len(names)} classes on one side; splits have as many on the other, at "
@@ -119,6 +130,11 @@ def cross_condition_accuracy(classes: Classes, splits: list[Dichotomy], *, ridge
         everyone = tuple(sorted((*split.plus, *split.minus)))
         for a, b in _left_out(split, every=len(classes.names) <= MOST_CLASSES):
             fits.setdefault((everyone, min(a, b), max(a, b)), []).append((number, split))
+    if len(fits) * classes.means.shape[1] ** 3 > MOST_WORK:
+        raise Undefined(
+            f"{len(fits):,} fits of {classes.means.shape[1]} units would take very long: ask for fewer splits, or "
+            "reduce the layer first."
+        )
     right: list[list[float]] = [[] for _ in splits]
     for (everyone, a, b), asked in fits.items():
         kept = [k for k in everyone if k not in (a, b)]
@@ -162,6 +178,5 @@ def best_of(names: Tensor, side: int, most: int, score: Callable[[list[Dichotomy
     scores = score(splits)
     highest = max(range(len(scores)), key=scores.__getitem__)
     labels = ", ".join(str(int(names[k])) for k in splits[highest].plus)
-    ordered = sorted(scores)
-    notes: dict[str, float | int | str] = {"side": labels, "splits": len(scores), "median": ordered[len(ordered) // 2]}
+    notes: dict[str, float | int | str] = {"side": labels, "splits": len(scores), "median": median(scores)}
     return Measurement(scores[highest], notes=notes)

@@ -1,19 +1,38 @@
 """Units of one layer from few units of another."""
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
 from kinscape.worker.inputs.undefined import Undefined
 
 # Proximal steps; most layers need a tenth of them.
-MOST_STEPS = 2000
+MOST_STEPS = 500
 # The largest change of a coefficient at which they end; coefficients are of standardised units.
-STILL = 1e-7
-MOST_UNITS = 2048
-FEWEST_SAMPLES = 6
+STILL = 1e-6
+# Each step multiplies a matrix of so many units with itself.
+MOST_UNITS = 512
+# Below this share of the samples' freedom nothing is left to tell the error by.
+LEAST_FREEDOM = 0.05
 
 
-def lasso(gram: Tensor, products: Tensor, penalty: float) -> Tensor:
+@dataclass(frozen=True)
+class Predicted:
+    """How well units are predicted.
+
+    Attributes:
+        shares: ``(targets,)`` of those that vary: share of the variance for samples that were not fitted.
+        used: mean number of units that predict one.
+        is_still: whether the search for coefficients came to rest.
+    """
+
+    shares: Tensor
+    used: float
+    is_still: bool
+
+
+def lasso(gram: Tensor, products: Tensor, penalty: float, *, steps: int = MOST_STEPS) -> tuple[Tensor, bool]:
     """Coefficients that minimise half the squared error plus an L1 penalty, of many targets at once.
 
     Args:
@@ -22,12 +41,13 @@ def lasso(gram: Tensor, products: Tensor, penalty: float) -> Tensor:
         penalty: of the sum of absolute coefficients; from 1 on all are 0.
 
     Returns:
-        ``(units, targets)``, by accelerated proximal gradient steps (Beck & Teboulle 2009) with restarts.
+        ``(units, targets)``, by accelerated proximal gradient steps (Beck & Teboulle 2009) with restarts, and whether
+        they came to rest.
     """
     step = 1 / float(torch.linalg.matrix_norm(gram, ord=2).clamp_min(1e-12))
     found = ahead = torch.zeros_like(products)
     momentum = 1.0
-    for _ in range(MOST_STEPS):
+    for _ in range(steps):
         down = ahead - step * (gram @ ahead - products)
         new = down.sign() * (down.abs() - step * penalty).clamp_min(0)
         if float(((ahead - new) * (new - found)).sum()) > 0:
@@ -37,53 +57,46 @@ def lasso(gram: Tensor, products: Tensor, penalty: float) -> Tensor:
         ahead = new + (momentum - 1) / after * moved
         found, momentum = new, after
         if float(moved.abs().amax()) < STILL:
-            break
-    return found
+            return found, True
+    return found, False
 
 
-def predicted_shares(x: Tensor, y: Tensor, penalty: float) -> tuple[Tensor, float]:
-    """Share of the variance of each unit that few units of the other layer predict on samples they were not fitted to.
+def predicted(x: Tensor, y: Tensor, penalty: float) -> Predicted:
+    """How well few units of one layer predict each unit of the other.
 
-    Half of the samples are held out, and then the other half: every other one by how far it lies from the mean, so that
-    their order does not matter.
+    The error on samples that were not fitted is estimated by generalised cross-validation: the squared error over the
+    square of the freedom that the coefficients leave, which are as many as units are used (Zou, Hastie & Tibshirani
+    2007), and the mean.
 
     Args:
         x: ``(samples, units)`` that predict.
         y: ``(samples, targets)``.
 
-    Returns:
-        ``(targets,)`` of those that vary in both halves, and the mean number of units that one of them needs.
+    Raises:
+        Undefined: nothing varies, there are too many units, or so many are used that nothing tells the error.
     """
     if max(x.shape[1], y.shape[1]) > MOST_UNITS:
         raise Undefined(f"More than {MOST_UNITS:,} units are too many for sparse prediction; reduce the maps first.")
-    if len(x) < FEWEST_SAMPLES:
-        raise Undefined(f"Sparse prediction needs {FEWEST_SAMPLES} samples or more, half of them for each fit.")
-    far = sum(_standardised(t).square().mean(1) for t in (x, y))
-    assert isinstance(far, Tensor)
-    halves = [far.argsort()[first::2] for first in (0, 1)]
-    wrong, total, used = [], [], []
-    for fit, test in (halves, halves[::-1]):
-        means, scales = zip(*(_standard(t[fit]) for t in (x, y)), strict=True)
-        (a, b), (a_new, b_new) = (
-            [(t[rows] - m) / s for t, m, s in zip((x, y), means, scales, strict=True)] for rows in (fit, test)
+    (a, moves), (b, varies) = (_standardised(t) for t in (x, y))
+    if not bool(moves.any()) or not bool(varies.any()):
+        raise Undefined(f"No unit of the {'second' if bool(moves.any()) else 'first'} layer varies.")
+    count, b = len(x), b[:, varies]
+    weights, is_still = lasso(a.T @ a / count, a.T @ b / count, penalty)
+    used = (weights != 0).to(torch.float64).sum(0)
+    freedom = 1 - (used + 1) / count
+    if bool((freedom < LEAST_FREEDOM).any()):
+        raise Undefined(
+            f"As many as {int(used.max())} units are used for {count} samples, so that nothing tells the error: take "
+            "more samples, or a larger penalty."
         )
-        weights = lasso(a.T @ a / len(fit), a.T @ b / len(fit), penalty)
-        wrong.append((b_new - a_new @ weights).square().sum(0) * scales[1].square())
-        total.append((y[test] - y[test].mean(0)).square().sum(0))
-        used.append((weights != 0).to(torch.float64).sum(0))
-    varies = (total[0] > 1e-12 * total[0].amax()) & (total[1] > 1e-12 * total[1].amax())
-    if not bool(varies.any()):
-        raise Undefined("No unit of the second layer varies.")
-    shares = 1 - (wrong[0] + wrong[1]) / (total[0] + total[1])
-    return shares[varies], float((used[0] + used[1])[varies].mean()) / 2
+    wrong = (b - a @ weights).square().mean(0) / freedom.square()
+    # The same of the mean alone, whose freedom is that of the samples but one.
+    return Predicted(1 - wrong * (1 - 1 / count) ** 2, float(used.mean()), is_still)
 
 
-def _standardised(values: Tensor) -> Tensor:
-    mean, scale = _standard(values)
-    return (values - mean) / scale
-
-
-def _standard(values: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation of units; one that never varies is divided by 1."""
-    scale = values.std(0, correction=0)
-    return values.mean(0), torch.where(scale > 1e-12 * scale.amax().clamp_min(1e-300), scale, torch.ones_like(scale))
+def _standardised(values: Tensor) -> tuple[Tensor, Tensor]:
+    """Units of mean 0 and variance 1, and which of them vary; those that do not are 0."""
+    centred = values - values.mean(0)
+    scale = centred.square().mean(0).sqrt()
+    varies = scale > 1e-9 * values.abs().amax(0).clamp_min(1e-300)
+    return centred / torch.where(varies, scale, torch.ones_like(scale)) * varies, varies

@@ -10,12 +10,16 @@ from torch import Tensor, nn
 
 from kinscape.worker.inputs.functional import copied
 from kinscape.worker.inputs.subject import Subject
+from kinscape.worker.inputs.together import alike
 from kinscape.worker.inputs.undefined import Undefined
+from kinscape.worker.similarity.places import Place, places_of
 
 # Of deeper networks so many places are taken, evenly spread.
 MOST_PLACES = 8
 # Added to the diagonal of second moments, as a share of its mean: maps of collinear units stay finite.
 RIDGE = 1e-6
+# On as many samples it is tried whether a place is the only way to the output.
+TRIED = 4
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ def stitched(first: Subject, second: Subject) -> list[Stitched]:
     positions, fitted to every other sample and used for the rest, and the other way round.
 
     Raises:
-        Undefined: they share no layer that is run once and gives one tensor.
+        Undefined: they share no layer through which everything goes.
     """
     one, two = (copied(s.module).eval() for s in (first, second))
     places = common_places(one, two, first.x, second.x)
@@ -47,25 +51,44 @@ def stitched(first: Subject, second: Subject) -> list[Stitched]:
     for fit, test in (halves, halves[::-1]):
         maps = _fitted_maps((one, two), (first.x, second.x), places, fit.split(first.chunk))
         for rows in test.split(first.chunk):
-            given = _activations(one, places, first.x[rows])
-            for number, place in enumerate(places):
-                mapped = maps[place].of(_as_rows(given[place])).to(given[place].dtype)
-                with _replaced(two, place, mapped, len(rows)), torch.no_grad():
+            given = _activations(one, [p for p, _ in places], first.x[rows])
+            for number, (mine, other) in enumerate(places):
+                out = given[mine.name]
+                mapped = maps[number].of(mine.rows(out)).to(out.dtype)
+                with _replaced(two, other, mapped, len(rows)), torch.no_grad():
                     logits = two(second.x[rows])
                 right[number, rows.cpu()] = (logits.argmax(1) == second.y[rows]).double().cpu()
-    return [Stitched(place, row) for place, row in zip(places, right, strict=True)]
+    return [Stitched(other.name, row) for (_, other), row in zip(places, right, strict=True)]
 
 
-def common_places(one: nn.Module, two: nn.Module, x: Tensor, other_x: Tensor) -> list[str]:
-    """Names of layers that both run once, in their order, with one float tensor of units as output; but the last."""
-    shapes = [_outputs(module, samples[:2]) for module, samples in ((one, x), (two, other_x))]
-    # Between two layers of the same output nothing is gained; what gives the answer is no place to stitch.
-    both = [name for name in shapes[0] if name in shapes[1] and shapes[0][name][1:-1] == shapes[1][name][1:-1]][:-1]
+def common_places(one: nn.Module, two: nn.Module, x: Tensor, other_x: Tensor) -> list[tuple[Place, Place]]:
+    """Inner layers of both, with the same positions, through which everything goes that either computes.
+
+    Raises:
+        Undefined: there are none.
+    """
+    some = [t[torch.linspace(0, len(t) - 1, min(TRIED, len(t))).long().to(t.device)] for t in (x, other_x)]
+    found = [{p.name: p for p in places_of(m, s)} for m, s in zip((one, two), some, strict=True)]
+    both = [(p, found[1][name]) for name, p in found[0].items() if name in found[1]]
+    both = [(p, q) for p, q in both if p.positions == q.positions]
+    both = [(p, q) for p, q in both if _is_only_way(one, p, some[0]) and _is_only_way(two, q, some[1])]
     if not both:
-        raise Undefined("The two networks share no inner layer that is run once and gives one tensor.")
+        raise Undefined(
+            "The two networks share no inner layer that is run once, gives one tensor, and through which everything "
+            "goes."
+        )
     if len(both) <= MOST_PLACES:
         return both
     return [both[round(k)] for k in torch.linspace(0, len(both) - 1, MOST_PLACES).tolist()]
+
+
+def _is_only_way(module: nn.Module, place: Place, x: Tensor) -> bool:
+    """Whether nothing goes past this layer: with its output held, other samples change nothing."""
+    if len(x) < 2:
+        return False
+    held = place.rows(_activations(module, [place], x)[place.name])
+    with torch.no_grad(), _replaced(module, place, held, len(x)):
+        return alike(module(x.roll(1, 0)), module(x))
 
 
 class AffineMap:
@@ -101,54 +124,29 @@ class AffineMap:
 
 
 def _fitted_maps(
-    networks: tuple[nn.Module, nn.Module], x: tuple[Tensor, Tensor], places: list[str], parts: Sequence[Tensor]
-) -> dict[str, AffineMap]:
-    maps = {place: AffineMap() for place in places}
+    networks: tuple[nn.Module, nn.Module],
+    x: tuple[Tensor, Tensor],
+    places: list[tuple[Place, Place]],
+    parts: Sequence[Tensor],
+) -> list[AffineMap]:
+    maps = [AffineMap() for _ in places]
     for rows in parts:
-        given, wanted = (_activations(m, places, samples[rows]) for m, samples in zip(networks, x, strict=True))
-        for place in places:
-            maps[place].see(_as_rows(given[place]), _as_rows(wanted[place]))
+        given, wanted = (
+            _activations(networks[side], [pair[side] for pair in places], x[side][rows]) for side in (0, 1)
+        )
+        for fitted, (mine, other) in zip(maps, places, strict=True):
+            fitted.see(mine.rows(given[mine.name]), other.rows(wanted[other.name]))
     return maps
 
 
-def _outputs(module: nn.Module, x: Tensor) -> dict[str, tuple[int, ...]]:
-    """Shapes of the outputs, units last, of layers that run once and give one float tensor, in the order of the run."""
-    seen: dict[str, list[tuple[int, ...]]] = {}
-    handles = []
-    for name, part in module.named_modules():
-        if name:
-            handles.append(part.register_forward_hook(lambda _m, _i, out, name=name: _note(seen, name, out)))
-    try:
-        with torch.no_grad():
-            module(x)
-    finally:
-        for handle in handles:
-            handle.remove()
-    return {name: found[0] for name, found in seen.items() if len(found) == 1 and found[0] and found[0][0] == len(x)}
-
-
-def _note(seen: dict[str, list[tuple[int, ...]]], name: str, out: object) -> None:
-    is_layer = isinstance(out, Tensor) and out.is_floating_point() and out.ndim >= 2
-    seen.setdefault(name, []).append(tuple(_units_last(out).shape) if is_layer else ())  # type: ignore[arg-type]
-
-
-def _units_last(out: Tensor) -> Tensor:
-    """Feature maps ``(samples, units, height, width)`` with their units last; tokens and vectors have them there."""
-    return out.movedim(1, -1) if out.ndim >= 4 else out
-
-
-def _as_rows(out: Tensor) -> Tensor:
-    return _units_last(out).flatten(0, -2).double()
-
-
-def _activations(module: nn.Module, places: list[str], x: Tensor) -> dict[str, Tensor]:
+def _activations(module: nn.Module, places: Sequence[Place], x: Tensor) -> dict[str, Tensor]:
     kept: dict[str, Tensor] = {}
 
-    def keep(place: str) -> Callable[..., None]:
+    def keep(name: str) -> Callable[..., None]:
         # A copy: the next layer may work in place.
-        return lambda _m, _i, out: kept.update({place: out.clone()})
+        return lambda _m, _i, out: kept.update({name: out.clone()})
 
-    handles = [module.get_submodule(place).register_forward_hook(keep(place)) for place in places]
+    handles = [module.get_submodule(p.name).register_forward_hook(keep(p.name)) for p in places]
     try:
         with torch.no_grad():
             module(x)
@@ -159,14 +157,13 @@ def _activations(module: nn.Module, places: list[str], x: Tensor) -> dict[str, T
 
 
 @contextmanager
-def _replaced(module: nn.Module, place: str, rows: Tensor, samples: int) -> Iterator[None]:
+def _replaced(module: nn.Module, place: Place, rows: Tensor, samples: int) -> Iterator[None]:
     """Let a layer answer with other activations, given as rows with their units last."""
 
     def other(_module: nn.Module, _given: object, out: Tensor) -> Tensor:
-        shaped = rows.unflatten(0, (samples, *_units_last(out).shape[1:-1]))
-        return (shaped.movedim(-1, 1) if out.ndim >= 4 else shaped).to(out.dtype)
+        return place.from_rows(rows, samples, out)
 
-    handle = module.get_submodule(place).register_forward_hook(other)
+    handle = module.get_submodule(place.name).register_forward_hook(other)
     try:
         yield
     finally:

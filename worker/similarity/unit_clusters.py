@@ -5,31 +5,38 @@ import torch
 from scipy.cluster.hierarchy import fcluster, linkage
 
 from kinscape.worker.inputs.undefined import Undefined
-from kinscape.worker.similarity.matching import MOST_PRODUCTS, Units
+from kinscape.worker.similarity.matching import Units
+
+# Eigenvectors of so many units, as often as intervals need them, take half a minute.
+MOST_UNITS = 1024
 
 
-def joint_clusters(x: Units, y: Units, clusters: int) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers of the clusters of the units of each layer, by the largest eigenvectors of their normalised affinities.
+def joint_clusters(x: Units, y: Units, most: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Numbers of the clusters of the units of each layer, for 2 to so many clusters.
 
-    Affinities are absolute correlations of all units of both layers. Clusters of the embedding are those of Ward's
-    method, which draws nothing, so that the order of the units does not matter.
+    Affinities are absolute correlations of all units of both layers, normalised; clusters are those of Ward's method on
+    as many of the largest eigenvectors, which draws nothing, so that the order of the units does not matter.
 
     Args:
-        clusters: how many; more than two units for each are needed.
+        most: more than two units for each, and more samples, are needed.
     """
     columns = torch.cat([x.columns, y.columns], 1)
-    units = columns.shape[1]
-    if units**2 > MOST_PRODUCTS:
+    samples, units = columns.shape
+    if units > MOST_UNITS:
         raise Undefined(f"{units:,} units of two layers are too many to cluster; reduce the feature maps first.")
-    if units <= 2 * clusters:
-        raise Undefined(f"{clusters} clusters need more than {2 * clusters} units in the two layers.")
+    if units <= 2 * most:
+        raise Undefined(f"{most} clusters need more than {2 * most} units in the two layers.")
+    if samples <= most + 1:
+        raise Undefined(f"{most} clusters need more than {most + 1} samples.")
     affinity = (columns.T @ columns).abs()
     weight = affinity.sum(0).rsqrt()
-    _, vectors = torch.linalg.eigh(weight[:, None] * affinity * weight[None])
-    embedded = vectors[:, -clusters:]
-    embedded = embedded / embedded.norm(dim=1, keepdim=True).clamp_min(1e-300)
-    numbers = fcluster(linkage(embedded.cpu().numpy(), method="ward"), clusters, criterion="maxclust")
-    return numbers[: x.columns.shape[1]], numbers[x.columns.shape[1] :]
+    vectors = torch.linalg.eigh(weight[:, None] * affinity * weight[None])[1].flip(1)
+    out = []
+    for count in range(2, most + 1):
+        embedded = vectors[:, :count] / vectors[:, :count].norm(dim=1, keepdim=True).clamp_min(1e-300)
+        numbers = fcluster(linkage(embedded.cpu().numpy(), method="ward"), count, criterion="maxclust")
+        out.append((numbers[: x.columns.shape[1]], numbers[x.columns.shape[1] :]))
+    return out
 
 
 def overlap(first: np.ndarray, second: np.ndarray) -> float:

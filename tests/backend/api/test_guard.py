@@ -325,6 +325,15 @@ def test_the_token_changes_while_the_server_runs(
             assert browser.get("/api/v1/projects", headers={"Authorization": f"Bearer {first}"}).status_code == 401
             assert browser.get(f"/?token={second}").status_code == 303
             assert browser.get("/api/v1/projects").status_code == 200
+            # What is no token leaves the one before: a file that is half written, empty, or gone.
+            for text in ("a", ""):
+                (one.data / "token").write_text(text)
+                assert browser.get("/api/v1/projects", headers={"Authorization": "Bearer a"}).status_code == 200
+                other = httpx.get(f"{one.url}/api/v1/projects", headers={"Authorization": "Bearer a"})
+                assert other.status_code == 401
+            (one.data / "token").unlink()
+            assert browser.get("/api/v1/projects").status_code == 200
+            (one.data / "token").write_text(second)
         # Whoever starts it twice is told the address of today.
         again = Server(one.data, one.port, ["--host", "0.0.0.0"])
         assert again.start().line.endswith(f"token={second}")
@@ -333,3 +342,16 @@ def test_the_token_changes_while_the_server_runs(
         one.stop()
     assert main(["token", "--data", str(tmp_path / "nothing")]) == 1
     assert "No token is kept" in capsys.readouterr().err
+    (one.data / "token").write_text("")
+    assert main(["token", "--data", str(one.data)]) == 1
+    assert "is empty" in capsys.readouterr().err
+
+
+def test_a_token_that_was_given_is_not_changed_in_a_file(guarded: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    (guarded.data / "token").write_text("of-another-time-and-long-enough")
+    try:
+        assert main(["token", "--data", str(guarded.data), "--new"]) == 1
+        assert "was given its token by KINSCAPE_TOKEN or --token" in capsys.readouterr().err
+        assert (guarded.data / "token").read_text() == "of-another-time-and-long-enough"
+    finally:
+        (guarded.data / "token").unlink()

@@ -29,8 +29,9 @@ from kinscape.worker.similarity.stitching import stitched
         uncertainty=Uncertainty.JACKKNIFE,
         reliable_from="four samples per unit of the widest layer",
         pitfalls="Directed: the second network goes on from the first. Maps are the closed-form ones, fitted to the "
-        "activations on other samples, not trained by the loss, so they are a lower bound of what stitching can reach. "
-        "Compare with the accuracy of the second network, which is noted. A mean over layers: read the bars.",
+        "activations on other samples, not trained by the loss, which can reach more. Only layers through which "
+        "everything goes count: inside a residual block the second network would pass itself on. Compare with its own "
+        "accuracy, which is noted. A mean over layers: read the bars.",
         source="Bansal et al. 2021, section 3; Csiszarik et al. 2021, section 4, for maps by least squares",
         pace=Pace.PATH,
         tolerance=2e-2,

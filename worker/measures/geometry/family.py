@@ -25,7 +25,7 @@ SPLITS = (
         name="splits",
         default=126,
         minimum=1,
-        maximum=2000,
+        maximum=500,
         help="Splits that are tried: all of them where there are no more, drawn ones otherwise.",
     ),
 )

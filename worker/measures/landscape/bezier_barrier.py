@@ -1,10 +1,13 @@
 """The hill on a curve that was trained to avoid hills."""
 
+from dataclasses import replace
+
 import torch
 
 from kinscape.backend.contracts.cards import Direction, Pace, Parameter
 from kinscape.worker.curvature.barrier import BARRIER_PARAMETERS, reading
 from kinscape.worker.curvature.bezier import along, trained_middle
+from kinscape.worker.curvature.linear_paths import mixed
 from kinscape.worker.evaluation.measure import measure
 from kinscape.worker.evaluation.measurement import Measurement
 from kinscape.worker.inputs.subject import Subject
@@ -43,7 +46,13 @@ def bezier_barrier(
     start: Subject, end: Subject, *, points: int, steps: int, rate: float, outcome: str, reference: str
 ) -> Measurement:
     """Highest rise of the loss above the line between two losses, along a curve that was trained to be low, in nats."""
-    middle = trained_middle(start, end, steps=steps, rate=rate)
     places = torch.linspace(0, 1, points, dtype=torch.float64).tolist()
-    found = along(start, middle, end, places)
-    return reading(found, places, start.groups, outcome=outcome, reference=reference)
+    middles = (trained_middle(start, end, steps=steps, rate=rate), mixed([start.weights, end.weights], (0.5, 0.5)))
+    trained, straight = (
+        reading(along(start, middle, end, places), places, start.groups, outcome=outcome, reference=reference)
+        for middle in middles
+    )
+    if trained.value <= straight.value:
+        return trained
+    told = "Training found no lower curve than the straight line, which is told: try another rate, or more steps."
+    return replace(straight, warning=f"{straight.warning} {told}".strip())

@@ -30,8 +30,8 @@ STEPS = 25
         needs_labels=True,
         reliable_from="500 samples",
         pitfalls="Units are near where the weights that make them are, whatever scale a later layer could take back; "
-        "merging is greedy. The count jumps where accuracy crosses the allowed drop. Of what a network reads by other "
-        "ways than linear, convolutional, norm and embedding layers nothing is merged.",
+        "merging is greedy. Where accuracy falls slowly the interval is wide. Units made or touched by other things "
+        "than linear, convolutional, norm and embedding layers are left aside, which is counted.",
         source="Chen et al. 2024, iterative feature merging (network feature complexity), with average linkage",
         parameters=(
             Parameter(
@@ -44,7 +44,7 @@ STEPS = 25
 )
 def feature_complexity(subject: Subject, *, drop: float) -> Measurement:
     """Share of hidden units that are left when alike ones are merged as long as accuracy holds."""
-    units = mergeable(subject)
+    units, aside = mergeable(subject)
     total = sum(some.size for some in units)
     heights = np.concatenate([some.tree[:, 2] for some in units])
     distances = [0.0, *np.unique(np.quantile(heights, np.linspace(0, 1, STEPS))).tolist()]
@@ -58,9 +58,13 @@ def feature_complexity(subject: Subject, *, drop: float) -> Measurement:
     accuracy = rows.mean(1)
 
     def fewest(curve: torch.Tensor) -> torch.Tensor:
-        """The first point, from many units to few, after which accuracy is lost."""
-        holds = curve >= curve[0] - drop - 1e-12
-        return share[holds.long().cumprod(0).sum(0) - 1]
+        """Where accuracy first falls below what is allowed, between two points along their line."""
+        allowed = curve[0] - drop
+        last = int((curve >= allowed - 1e-12).long().cumprod(0).sum(0)) - 1
+        if last == len(curve) - 1:
+            return share[last]
+        along = (curve[last] - allowed).clamp_min(0) / (curve[last] - curve[last + 1])
+        return share[last] + along * (share[last + 1] - share[last])
 
     replicates = None
     if subject.groups:
@@ -70,6 +74,6 @@ def feature_complexity(subject: Subject, *, drop: float) -> Measurement:
     return Measurement(
         float(fewest(accuracy)),
         replicates,
-        notes={"units": total, "accuracy": float(accuracy[0])},
+        notes={"units": total, "units_left_aside": aside, "accuracy": float(accuracy[0])},
         series={"units_left": shares, "accuracy": accuracy.tolist(), "distance": [0.0, *distances]},
     )

@@ -7,15 +7,16 @@ from kinscape.worker.evaluation.measure import measure
 from kinscape.worker.evaluation.measurement import Measurement
 from kinscape.worker.measures.representational.family import layer_card
 from kinscape.worker.similarity.kernels import as_given
-from kinscape.worker.similarity.sparse_prediction import predicted_shares
+from kinscape.worker.similarity.sparse_prediction import predicted
 
 
 @measure(
     layer_card(
         slug="sparse-prediction",
         title="Sparse prediction of units",
-        formula=r"\operatorname{mean}_j\; 1 - \frac{\lVert y_j - X w_j\rVert^2}{\lVert y_j - \bar y_j\rVert^2},\quad "
-        r"w_j = \arg\min_w \tfrac1{2N}\lVert y_j - Xw\rVert^2 + \lambda \lVert w\rVert_1 \text{ on other samples}",
+        formula=r"\operatorname{mean}_j\; 1 - \frac{\lVert y_j - X w_j\rVert^2 / (1 - (s_j + 1)/N)^2}"
+        r"{\lVert y_j - \bar y_j\rVert^2 / (1 - 1/N)^2},\quad s_j = \lVert w_j \rVert_0,\; "
+        r"w_j = \arg\min_w \tfrac1{2N}\lVert y_j - Xw\rVert^2 + \lambda \lVert w\rVert_1",
         low=None,
         high=1.0,
         direction=Direction.HIGHER_IS_ALIKE,
@@ -29,8 +30,9 @@ from kinscape.worker.similarity.sparse_prediction import predicted_shares
         uncertainty=Uncertainty.JACKKNIFE,
         reliable_from="twice as many samples as the first layer has units",
         pitfalls="Directed: the first layer predicts the second. Even a layer predicts itself with less than 1, as the "
-        "penalty shrinks every coefficient. Units that never vary are left out.",
-        source="Li et al. 2016, section 3.3 (sparse prediction), on samples that were not fitted",
+        "penalty shrinks every coefficient. Units that never vary are left out. Up to 512 units a layer.",
+        source="Li et al. 2016, section 3.3 (sparse prediction); error for new samples by generalised cross-validation "
+        "(Golub et al. 1979)",
         parameters=(
             Parameter(
                 name="penalty",
@@ -48,5 +50,6 @@ from kinscape.worker.similarity.sparse_prediction import predicted_shares
 )
 def sparse_prediction(x: Tensor, y: Tensor, *, penalty: float) -> Measurement:
     """Share of a unit's variance that few units of the other layer predict for new samples, mean over units."""
-    shares, used = predicted_shares(x, y, penalty)
-    return Measurement(float(shares.mean()), notes={"units_used": used})
+    found = predicted(x, y, penalty)
+    warning = "" if found.is_still else "The coefficients did not come to rest: take a larger penalty."
+    return Measurement(float(found.shares.mean()), notes={"units_used": found.used}, warning=warning)

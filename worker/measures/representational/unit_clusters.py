@@ -29,7 +29,7 @@ from kinscape.worker.similarity.unit_clusters import joint_clusters, overlap
         reliable_from="100 samples, ten units per cluster",
         pitfalls="Many to many, unlike unit matching: a cluster may hold three units of one layer and five of the "
         "other. Where units of one layer hardly correlate, clusters are accidents and strangers share them: see the "
-        "chance level. Units that never change are left out.",
+        "chance level. Intervals are about twice too wide. Units that never change are left out.",
         source="Li et al. 2016, section 4 (spectral clustering of the units of two networks); the overlap of shares is "
         "our summary of it",
         parameters=(Parameter(name="clusters", default=6, minimum=2, maximum=64, help="Most clusters; from 2 on."),),
@@ -39,10 +39,9 @@ from kinscape.worker.similarity.unit_clusters import joint_clusters, overlap
 )
 def unit_clusters(x: Units, y: Units, *, clusters: int) -> Measurement:
     """Overlap of two layers' shares of units over clusters of both together, mean over numbers of clusters."""
-    counts = list(range(2, clusters + 1))
-    shared = [overlap(*joint_clusters(x, y, count)) for count in counts]
+    shared = [overlap(*both) for both in joint_clusters(x, y, clusters)]
     return Measurement(
         sum(shared) / len(shared),
-        series={"clusters": [*map(float, counts)], "overlap": [*shared]},
+        series={"clusters": [float(k) for k in range(2, clusters + 1)], "overlap": [*shared]},
         warning=silence(x, y),
     )
