@@ -1,8 +1,10 @@
 """The web process: API and dashboard under one origin. ``python -m kinscape.serve``."""
 
 import logging
+import time
 
 import uvicorn
+from sqlalchemy.exc import OperationalError
 from starlette.types import ASGIApp
 
 from kinscape.backend.api.app import create_app, guarded
@@ -17,14 +19,27 @@ from kinscape.frontend.app import content_security_policy, create_dashboard
 from kinscape.frontend.dash_requests import DashRequests
 from kinscape.migrations.moving import head
 
+# A database that was killed reads its log first.
+DATABASE_S = 60
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104
 
 
 def parts_from(settings: WebSettings) -> WebParts:
-    """Open database, files and queue, and refuse a database at another migration."""
+    """Open database, files and queue, and refuse a database at another migration.
+
+    A database that starts or recovers at this moment is waited for.
+    """
     queue = CeleryQueue(settings.broker_url)
     database = Database(settings.database_url, wake=queue.wake)
-    database.check_schema(head())
+    began = time.monotonic()
+    while True:
+        try:
+            database.check_schema(head())
+            break
+        except OperationalError:
+            if time.monotonic() - began > DATABASE_S:
+                raise
+            time.sleep(0.5)
     return WebParts(settings, database, Files(settings.files), queue)
 
 

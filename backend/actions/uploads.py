@@ -25,12 +25,16 @@ from kinscape.backend.contracts.problems import (
     OverQuota,
     Problem,
     TooLarge,
+    TooMany,
     Unprocessable,
 )
 from kinscape.backend.contracts.uploads import State, UploadKind
 from kinscape.backend.store import cards, checkpoints, jobs, probes, projects, uploads
 from kinscape.backend.store.files import Files, hash_of
 from kinscape.backend.store.tables import CheckpointRow, ProbeRow, UploadRow
+
+# Nobody sends so many at once; who begins without end fills the table.
+MOST_UNDER_WAY = 5000
 
 
 class OffsetMismatch(Conflict):
@@ -89,6 +93,11 @@ def start(
     if size_bytes > limits.largest_bytes:
         most = limits.largest_bytes / 2**30
         raise TooLarge(f"The file has {size_bytes / 2**30:.2f} GiB; this server takes up to {most:.2f} GiB.")
+    if uploads.under_way(session, project) >= MOST_UNDER_WAY:
+        raise TooMany(
+            f"{MOST_UNDER_WAY:,} uploads of this project have begun and not ended: finish or cancel some; those that "
+            "are left alone go after a day."
+        )
     _check_room(session, files, limits, size_bytes)
     _check_quota(session, files, size_bytes, limits.quota_bytes, project=None)
     _check_quota(session, files, size_bytes, limits.project_quota_bytes, project=project)

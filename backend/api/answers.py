@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
 from sqlalchemy.exc import DataError, IntegrityError, InternalError, OperationalError
 from starlette.exceptions import HTTPException
 
@@ -18,6 +19,35 @@ MEDIA_TYPE = "application/problem+json"
 READ_ONLY = "25006"  # a transaction of a database that takes no writes
 RETRY_AFTER_S = "5"
 log = logging.getLogger("kinscape.api")
+
+
+class ProblemDocument(BaseModel):
+    """What every answer says that refuses something (RFC 9457)."""
+
+    type: str = Field(description="What kind of problem, as an identifier.")
+    title: str
+    status: int
+    detail: str = Field(description="A sentence that says what is wrong and what to do.")
+
+
+# What any route may answer; a database or a disk that is away is nobody's mistake.
+DOCUMENTED: dict[int | str, dict[str, Any]] = {
+    status: {"description": told, "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}}}
+    for status, told in {
+        400: "Not a request to this server.",
+        401: "The owner's token is needed.",
+        403: "Known, and not allowed to do this.",
+        404: "There is nothing of that number or name.",
+        405: "Another method is needed here.",
+        408: "Nothing came for too long.",
+        409: "It contradicts what is stored.",
+        413: "The body is too large.",
+        422: "It cannot be done as asked.",
+        429: "Too many at once.",
+        503: "The database does not answer right now.",
+        507: "There is no room, or a quota is used up.",
+    }.items()
+}
 
 
 def problem_response(body: dict[str, Any], headers: dict[str, str] | None = None) -> JSONResponse:
@@ -111,6 +141,14 @@ ANSWERS: dict[type[Exception], Callable[..., Awaitable[JSONResponse]]] = {
 
 
 def install(app: FastAPI) -> None:
-    """Answer every error of an app as a problem."""
+    """Answer every error of an app as a problem, and say so in its description."""
     for kind, answer in ANSWERS.items():
         app.add_exception_handler(kind, answer)
+    plain = app.openapi
+
+    def described() -> dict[str, Any]:
+        found = plain()
+        found["components"]["schemas"].setdefault("ProblemDocument", ProblemDocument.model_json_schema())
+        return found
+
+    app.openapi = described  # type: ignore[method-assign]

@@ -75,7 +75,7 @@ def create_app(parts: WebParts, *, stopped: Callable[[], None]) -> FastAPI:
     )
     app.state.parts = parts
     answers.install(app)
-    api = APIRouter(prefix=PREFIX)
+    api = APIRouter(prefix=PREFIX, responses=answers.DOCUMENTED)
     for routes in ROOMS:
         api.include_router(routes.router)
     app.include_router(api)

@@ -124,7 +124,7 @@ class Guard:
         """An answer to who guesses: a token that opens nothing, again and again. The owner's is always let in."""
         if principal is not None or scope["type"] != "http":
             return None
-        headers, given = Headers(scope=scope), HTTPConnection(scope).query_params.get("token")
+        headers, given = Headers(scope=scope), _given(scope)
         client = _client_of(scope)
         is_link = scope["path"].startswith("/s/")
         if given is not None and self.owner.opens(given):
@@ -180,8 +180,7 @@ class Guard:
         return HTMLResponse(_page("This link does not open that page."), 403)
 
     def _sign_in(self, scope: Scope) -> Response | None:
-        query = HTTPConnection(scope).query_params.multi_items()
-        given = dict(query).get("token")
+        query, given = HTTPConnection(scope).query_params.multi_items(), _given(scope)
         if given is None or not self.owner.needs_token:
             return None
         if not self.owner.opens(given):
@@ -218,6 +217,13 @@ class Guard:
             await send(message)
 
         return safe
+
+
+def _given(scope: Scope) -> str | None:
+    """The owner's token in an address. What a link's page is given is a part of its view, whatever it is called."""
+    if scope["path"].startswith("/shared/"):
+        return None
+    return HTTPConnection(scope).query_params.get("token")
 
 
 def _client_of(scope: Scope) -> str:

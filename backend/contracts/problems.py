@@ -70,6 +70,14 @@ class OverQuota(Problem):
     title = "Over quota"
 
 
+class TooMany(Problem):
+    """So many are under way that no other one may begin."""
+
+    status = 429
+    title = "Too many"
+    headers: ClassVar[dict[str, str]] = {"Retry-After": "60"}
+
+
 class NoRoom(Problem):
     """The disk of the server has no room for what is asked."""
 

@@ -50,6 +50,12 @@ def held_bytes(session: Session, project: int | None) -> int:
     return int(session.scalar(there) or 0) + int(session.scalar(coming) or 0)
 
 
+def under_way(session: Session, project: int) -> int:
+    """How many uploads of a project have begun and not ended."""
+    query = select(func.count()).where(UploadRow.project_id == project, UploadRow.finished_id.is_(None))
+    return int(session.scalar(query) or 0)
+
+
 def probe_files(session: Session, project: int | None) -> list[str]:
     """Hashes of the files of probe sets that are there; of one project, or of all."""
     query = select(func.coalesce(ProbeRow.upload_hash, ProbeRow.file_hash)).where(ProbeRow.deleted.is_(None))

@@ -277,6 +277,13 @@ def test_who_guesses_waits_and_the_owner_does_not(guarded: Server, link: tuple[i
     assert log.count("guard.wrong_token ") == 1
 
 
+def test_a_view_with_a_part_called_token_opens(guarded: Server, link: tuple[int, int, str]) -> None:
+    with httpx.Client(base_url=guarded.url, follow_redirects=True) as visitor:
+        opened = visitor.get(urlsplit(link[2]).path)
+        assert opened.status_code == 200
+        assert visitor.get(opened.url.path, params={"tab": "map", "token": "abc"}).status_code == 200
+
+
 @pytest.mark.fault("wrong cookies of an owner are guesses, too")
 def test_cookies_are_counted_as_guesses(guarded: Server) -> None:
     with httpx.Client(base_url=guarded.url) as guesser:

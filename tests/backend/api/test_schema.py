@@ -20,6 +20,17 @@ def test_the_description_names_every_route(server: Server) -> None:
             assert what.get("description"), f"{method} {path} says nothing about itself"
 
 
+def test_every_route_says_how_it_refuses(server: Server) -> None:
+    described = httpx.get(f"{server.url}/api/v1/openapi.json").json()
+    assert described["components"]["schemas"]["ProblemDocument"]["properties"]["detail"]
+    for path, methods in described["paths"].items():
+        for method, what in methods.items():
+            if path.startswith("/api/v1/"):
+                missing = {"401", "404", "409", "422", "503"} - set(what["responses"])
+                assert not missing, f"{method} {path}: {missing}"
+                assert "application/problem+json" in what["responses"]["404"]["content"]
+
+
 @pytest.mark.fault("generated requests of every route")
 @pytest.mark.slow
 def test_no_request_that_fits_the_description_breaks_the_server(server: Server, tmp_path: Path) -> None:

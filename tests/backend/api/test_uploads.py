@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 
 from kinscape import build, measure
 from kinscape.backend.actions import uploads
+from kinscape.backend.contracts.problems import TooMany
 from kinscape.backend.store.database import Database
 from kinscape.backend.store.files import Files
 from kinscape.backend.store.tables import CheckpointRow
@@ -234,3 +235,19 @@ def test_another_version_of_tus_is_told_ours(server: Server, project: Project) -
         headers={"Tus-Resumable": "0.2.2", "Upload-Length": "5", "Upload-Metadata": ""},
     )
     assert (answer.status_code, answer.headers["Tus-Version"]) == (412, "1.0.0")
+
+
+@pytest.mark.fault("uploads that are begun and never ended")
+def test_uploads_are_not_begun_without_end(
+    server: Server, project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    database = Database(programs.database_url(programs.run_folder(server.data)))
+    monkeypatch.setattr(uploads, "MOST_UNDER_WAY", 2)
+    asked = {"project": project.id, "size_bytes": 10, "metadata": {"kind": "probe", "description": '{"name": "p"}'}}
+    with Session(database.engine) as session:
+        for _ in range(2):
+            uploads.start(session, Files(tmp_path), uploads.UploadLimits(1 << 30, 0), **asked)
+        with pytest.raises(TooMany, match="finish or cancel some"):
+            uploads.start(session, Files(tmp_path), uploads.UploadLimits(1 << 30, 0), **asked)
+        session.rollback()
+    database.close()
