@@ -87,6 +87,7 @@ def _single_column(session: Session, asked: AskedQuestion) -> SingleColumn:
         card=asked.card,
         values={id: cell.value for id, cell in known.items() if cell.value is not None},
         layers={id: table for id, cell in known.items() if (table := _by_layer(cell))},
+        replicates={id: np.array(cell.replicates) for id, cell in known.items() if cell.replicates},
     )
 
 

@@ -214,8 +214,10 @@ class Effect(BaseModel):
     contrast: str
     kind: EffectKind = Field(description="A mean of one role, a contrast of two, or an association of two measures.")
     effect: float | None
-    low: float | None = None
+    low: float | None = Field(default=None, description="Of the 95 % interval over units, for these samples.")
     high: float | None = None
+    low_both: float | None = Field(default=None, description="Of the 95 % interval over units and samples.")
+    high_both: float | None = None
     statistic: float | None = Field(default=None, description="Rank-biserial correlation, or a coefficient.")
     p: float | None = None
     p_opposite: float | None = None

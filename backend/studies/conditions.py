@@ -10,7 +10,16 @@ from kinscape.backend.contracts.studies import Dots, Effect, EffectKind
 from kinscape.backend.statistics.paired import smallest_p_of_two
 from kinscape.backend.studies.cast import Candidate, Cast
 from kinscape.backend.studies.data import SingleColumn, StudyData
-from kinscape.backend.studies.effects import WILCOXON, Row, better, contrast, mean_effect, two_groups
+from kinscape.backend.studies.effects import (
+    WILCOXON,
+    Row,
+    better,
+    contrast,
+    differences,
+    for_other_samples,
+    mean_effect,
+    two_groups,
+)
 from kinscape.backend.studies.template import SINGLES, Design, Found, Pairs
 
 SUITES = {Topic.CALIBRATION: "safety", Topic.ROBUSTNESS: "safety"}
@@ -71,12 +80,15 @@ class Conditions:
                 condition: {unit: mean for unit, ids in of.items() if (mean := _mean(column, ids)) is not None}
                 for condition, of in units.items()
             }
+            left = {condition: _without_samples(column, of) for condition, of in units.items()}
             for condition, of in values.items():
                 blank = self._blank(column, condition)
-                rows.append(mean_effect(blank, of))
+                rows.append(for_other_samples(mean_effect(blank, of), of, left[condition]))
                 if condition != base:
                     blank = self._blank(column, f"{condition} − {base}")
-                    rows.append(self._tested(blank, column, of, values[base]))
+                    found = self._tested(blank, column, of, values[base])
+                    apart = differences(of, values[base]), differences(left[condition], left[base])
+                    rows.append(for_other_samples(found, *apart) if found.effect.n == len(apart[0]) else found)
             dots.append(_dots(column, values))
         return Found(rows=rows, dots=dots)
 
@@ -127,6 +139,16 @@ def _mean(column: SingleColumn, ids: Sequence[int]) -> float | None:
     """The mean number of the networks of one unit; None where none has one."""
     numbers = [column.values[i] for i in ids if np.isfinite(column.values.get(i, np.nan))]
     return float(np.mean(numbers)) if numbers else None
+
+
+def _without_samples(column: SingleColumn, units: Mapping[str, Sequence[int]]) -> dict[str, np.ndarray]:
+    """Leave-one-group-out values of the mean of each unit, of units all of whose networks have them."""
+    found = {}
+    for unit, ids in units.items():
+        each = [column.replicates[i] for i in ids if i in column.replicates]
+        if each and len(each) == len(ids) and len({len(one) for one in each}) == 1:
+            found[unit] = np.mean(each, axis=0)
+    return found
 
 
 def _dots(column: SingleColumn, values: Mapping[str, Mapping[str, float]]) -> Dots:

@@ -41,6 +41,7 @@ class SingleColumn:
 
     Attributes:
         values: by number of the checkpoint; who has none is left out.
+        replicates: leave-one-group-out values ``(groups,)`` by number of the checkpoint, of those that have them.
         layers: numbers by layer, by number of the checkpoint; empty for measures without a table of layers.
     """
 
@@ -49,6 +50,7 @@ class SingleColumn:
     card: Card
     values: Mapping[int, float]
     layers: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
+    replicates: Mapping[int, Floats] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """From units to effects: means with intervals, contrasts with exact tests in both directions."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,7 @@ from kinscape.backend.contracts.cards import Card, Direction
 from kinscape.backend.contracts.studies import Effect, EffectKind
 from kinscape.backend.contracts.words import counted
 from kinscape.backend.statistics import paired
+from kinscape.backend.statistics.crossed import crossed_interval
 from kinscape.backend.statistics.ranks import benjamini_yekutieli
 
 Floats = npt.NDArray[np.float64]
@@ -92,6 +94,28 @@ def mean_effect(blank: Effect, values: Mapping[str, float]) -> Row:
         "sentence": told,
     }
     return Row(blank.model_copy(update=found))
+
+
+def for_other_samples(row: Row, values: Mapping[str, float], replicates: Mapping[str, Floats]) -> Row:
+    """The same effect with its interval over units and samples, where every unit has leave-one-group-out values.
+
+    Args:
+        values: of units, or their differences.
+        replicates: ``(groups,)`` of the same, with one group of samples left out.
+    """
+    units = [u for u in values if np.isfinite(values[u])]
+    lengths = {len(replicates.get(u, ())) for u in units}
+    if len(lengths) != 1 or 0 in lengths:
+        return row
+    found = crossed_interval(np.array([values[u] for u in units]), np.array([replicates[u] for u in units]))
+    if found is None:
+        return row
+    return replace(row, effect=row.effect.model_copy(update={"low_both": found[0], "high_both": found[1]}))
+
+
+def differences(one: Mapping[str, Any], two: Mapping[str, Any]) -> dict[str, Any]:
+    """The first less the second, of units that both have; of arrays of one length only."""
+    return {u: one[u] - two[u] for u in one if u in two and np.shape(one[u]) == np.shape(two[u])}
 
 
 def contrast(

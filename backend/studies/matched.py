@@ -12,7 +12,15 @@ from kinscape.backend.statistics.jackknife import paired_difference
 from kinscape.backend.statistics.paired import smallest_p_of_assignments
 from kinscape.backend.studies.cast import Candidate, Cast
 from kinscape.backend.studies.data import PairColumn, StudyData
-from kinscape.backend.studies.effects import Hypothesis, Row, contrast, mean_effect, own_against_others
+from kinscape.backend.studies.effects import (
+    Hypothesis,
+    Row,
+    contrast,
+    differences,
+    for_other_samples,
+    mean_effect,
+    own_against_others,
+)
 from kinscape.backend.studies.template import PAIRS, Design, Found, Pairs
 
 CLOSER = Hypothesis(-1, "closer", "farther")
@@ -68,10 +76,18 @@ class MatchedPairs:
         rows, dots = [], []
         for column in data.pairs:
             values = {role: _values(column, of_role) for role, of_role in sources.items() if of_role}
-            rows += [mean_effect(self._blank(column, role), of_role) for role, of_role in values.items()]
+            left = {role: _without_samples(column, sources[role]) for role in values}
+            rows += [
+                for_other_samples(mean_effect(self._blank(column, role), of_role), of_role, left[role])
+                for role, of_role in values.items()
+            ]
             rows += [row for role in self.own if (row := self._own(column, role, data.cast)) is not None]
             rows += [
-                self._contrast(column, (a, b), values, sources)
+                for_other_samples(
+                    self._contrast(column, (a, b), values, sources),
+                    differences(values[a], values[b]),
+                    differences(left[a], left[b]),
+                )
                 for a, b in self.contrasts
                 if a in values and b in values
             ]
@@ -199,6 +215,12 @@ def _replicates(column: PairColumn, pairs: Sequence[tuple[int, int]]) -> np.ndar
         return np.empty(0)
     mean: np.ndarray = np.mean(each, axis=0)
     return mean
+
+
+def _without_samples(column: PairColumn, sources: Sources) -> dict[str, np.ndarray]:
+    """Leave-one-group-out values of the mean of each unit that has them."""
+    each = {unit: _replicates(column, pairs) for unit, pairs in sources.items()}
+    return {unit: found for unit, found in each.items() if len(found)}
 
 
 def _number(value: float | None) -> float | None:

@@ -14,6 +14,7 @@ TITLES = (
     "",
     "Effect",
     "95 % interval",
+    "over samples too",
     "Rank-biserial",
     "p",
     "adjusted p",
@@ -22,7 +23,11 @@ TITLES = (
     "n",
     "Test",
 )
-TOLD = {"equal within ±": "Two one-sided t tests at 5 % rule out a mean difference beyond this, in either direction"}
+TOLD = {
+    "95 % interval": "Over units, for the samples that were asked",
+    "over samples too": "95 % interval over units and samples: what other networks on other samples would give",
+    "equal within ±": "Two one-sided t tests at 5 % rule out a mean difference beyond this, in either direction",
+}
 
 
 def answered(found: StudyResults, power: Power, level: float, scheme: str) -> list[Any]:
@@ -98,12 +103,16 @@ def _row(e: Effect, level: float) -> Any:
         held = is_p and value <= level
         return html.Td(html.Strong(number(value)) if held else number(value), title=repr(value))
 
-    low_high = "" if e.low is None or e.high is None else f"{number(e.low)} to {number(e.high)}"
+    low_high, both = (
+        "" if low is None or high is None else f"{number(low)} to {number(high)}"
+        for low, high in ((e.low, e.high), (e.low_both, e.high_both))
+    )
     test = " ".join(filter(None, (e.test, f"({e.adjustment})" if e.adjustment else "", e.sentence)))
     cells = [
         html.Th(e.contrast, scope="row"),
         cell(e.effect),
         html.Td(low_high),
+        html.Td(both, className="quiet"),
         cell(e.statistic if e.kind is EffectKind.CONTRAST else None),
         cell(e.p),
         cell(e.p_adjusted, is_p=True),

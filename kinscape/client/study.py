@@ -23,6 +23,8 @@ COLUMNS = (
     "effect",
     "low",
     "high",
+    "low_both",
+    "high_both",
     "statistic",
     "p",
     "p_adjusted",

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from kinscape import Client
+from kinscape.backend.statistics.crossed import crossed_interval
 from kinscape.cli import main
 from kinscape.client import ClientError, Project
 from tests.conftest import Server
@@ -65,6 +66,11 @@ def test_its_numbers_are_those_of_the_matrix(school: Project) -> None:
     others = [np.mean([of(f"s{i}", f"t{j}") for j in range(3) if j != i]) for i in range(3)]
     effects = {(e.measure, e.contrast): e for e in study.found.effects}
     assert effects["disagreement", "student"].effect == pytest.approx(np.mean(own))
+    student = effects["linear-cka", "student"]
+    cells = [study.comparison.cell("linear-cka", f"s{i}", f"t{i}") for i in range(3)]
+    interval = crossed_interval(np.array([c.value for c in cells]), np.array([c.replicates for c in cells]))
+    assert (student.low_both, student.high_both) == pytest.approx(interval, abs=1e-6)
+    assert student.high_both - student.low_both >= (student.high - student.low) * 0.5
     contrast = effects["disagreement", "student: own − other teachers"]
     assert contrast.effect == pytest.approx(np.mean(np.subtract(own, others)))
     means = [np.mean([of(f"s{i}", f"t{j}") for i, j in enumerate(way)]) for way in permutations(range(3))]
