@@ -12,22 +12,24 @@ MOST_UNITS = 1024
 
 
 def joint_clusters(x: Units, y: Units, most: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Numbers of the clusters of the units of each layer, for 2 to so many clusters.
+    """Numbers of the clusters of the units of each layer, for 2 to so many clusters, or as many as there can be.
 
     Affinities are absolute correlations of all units of both layers, normalised; clusters are those of Ward's method on
     as many of the largest eigenvectors, which draws nothing, so that the order of the units does not matter.
 
     Args:
-        most: more than two units for each, and more samples, are needed.
+        most: there are fewer where a cluster would have less than two units, or samples are too few.
+
+    Raises:
+        Undefined: not even two can be told apart.
     """
     columns = torch.cat([x.columns, y.columns], 1)
     samples, units = columns.shape
     if units > MOST_UNITS:
         raise Undefined(f"{units:,} units of two layers are too many to cluster; reduce the feature maps first.")
-    if units <= 2 * most:
-        raise Undefined(f"{most} clusters need more than {2 * most} units in the two layers.")
-    if samples <= most + 1:
-        raise Undefined(f"{most} clusters need more than {most + 1} samples.")
+    most = min(most, (units - 1) // 2, samples - 2)
+    if most < 2:
+        raise Undefined(f"Two clusters need five units and four samples; there are {units} and {samples}.")
     affinity = (columns.T @ columns).abs()
     weight = affinity.sum(0).rsqrt()
     vectors = torch.linalg.eigh(weight[:, None] * affinity * weight[None])[1].flip(1)

@@ -98,8 +98,9 @@ def test_clusters_are_shared_where_groups_of_units_are() -> None:
     assert measure("unit-clusters")(x, layer(causes, (8, 8, 8, 8))).value > 0.9
     strangers = [both[0], units_of(torch.from_numpy(layer(others, (5, 5, 5, 5))))]
     assert overlap(*joint_clusters(*strangers, 8)[-1]) == 0.0
-    with pytest.raises(Unprocessable, match="40 clusters need more than 80 units"):
-        measure("unit-clusters")(x, y, clusters=40)
+    assert len(measure("unit-clusters")(x, y, clusters=40).series["clusters"]) == 17
+    with pytest.raises(Unprocessable, match="Two clusters need five units and four samples; there are 4 and 300"):
+        measure("unit-clusters")(x[:, :2], y[:, :2])
 
 
 def test_a_split_that_follows_a_direction_carries_over() -> None:

@@ -42,6 +42,6 @@ def unit_clusters(x: Units, y: Units, *, clusters: int) -> Measurement:
     shared = [overlap(*both) for both in joint_clusters(x, y, clusters)]
     return Measurement(
         sum(shared) / len(shared),
-        series={"clusters": [float(k) for k in range(2, clusters + 1)], "overlap": [*shared]},
+        series={"clusters": [float(k + 2) for k in range(len(shared))], "overlap": [*shared]},
         warning=silence(x, y),
     )

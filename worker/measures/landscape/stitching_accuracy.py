@@ -2,21 +2,20 @@
 
 import torch
 
-from kinscape.backend.contracts.cards import Card, Change, Direction, Family, Input, Pace, Role, Topic, Uncertainty
+from kinscape.backend.contracts.cards import Change, Direction, Pace, Role, Topic
 from kinscape.worker.evaluation.intervals import leave_one_out_means
 from kinscape.worker.evaluation.measure import measure
 from kinscape.worker.evaluation.measurement import Measurement
 from kinscape.worker.inputs.subject import Subject
+from kinscape.worker.measures.landscape.family import two_minima_card
 from kinscape.worker.similarity.stitching import stitched
 
 
 @measure(
-    Card(
+    two_minima_card(
         slug="stitching-accuracy",
         title="Stitching accuracy",
-        family=Family.FUNCTIONAL,
         topic=Topic.FUNCTIONAL_SIMILARITY,
-        input=Input.NETWORK,
         formula=r"\tfrac1L\sum_l \mathrm{acc}\big(g_{>l} \circ A_l \circ f_{\le l}\big),\quad "
         r"A_l = \arg\min_A \sum_i \lVert A f_{\le l}(x_i) - g_{\le l}(x_i)\rVert^2",
         low=0.0,
@@ -26,7 +25,6 @@ from kinscape.worker.similarity.stitching import stitched
         ignores={Change.PERMUTE_UNITS, Change.RESCALE_LAYERS},
         role=Role.HELD_OUT,
         needs_labels=True,
-        uncertainty=Uncertainty.JACKKNIFE,
         reliable_from="four samples per unit of the widest layer",
         pitfalls="Directed: the second network goes on from the first. Maps are the closed-form ones, fitted to the "
         "activations on other samples, not trained by the loss, which can reach more. Only layers through which "
