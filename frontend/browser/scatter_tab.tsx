@@ -132,6 +132,8 @@ function Drawn(props: { x: Quantity; y: Quantity; points: Point[]; total: number
         {points.length < total ? `${points.length} of ${total} ${what}, evenly chosen. ` : `${total} ${what} with both numbers. `}
         {points.length <= MOST_BARS ? "Lines through points are 95 % intervals. " : ""}
         {props.paths?.length ? "Arrows follow training runs. " : ""}
+      </p>
+      <p>
         <ViewLink to={{ tab: isOfPairs(x) ? "agreement" : "associations" }}>Whether they go together, with a test</ViewLink>
       </p>
     </>
