@@ -68,7 +68,10 @@ class WebSettings(StoreSettings):
     def given_token(self) -> str:
         """The owner token with which a server starts."""
         if self.token_file is not None:
-            return self.token_file.read_text().strip()
+            try:
+                return self.token_file.read_text().strip()
+            except (OSError, ValueError) as error:
+                raise ValueError(f"The file {self.token_file} cannot be read as a token.") from error
         return self.token.get_secret_value()
 
 

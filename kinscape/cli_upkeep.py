@@ -32,6 +32,7 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]", usual: Pat
 def act(given: argparse.Namespace, usual: Path) -> int:
     """Carry out one of these verbs."""
     # SQLAlchemy and Alembic belong to the server; loading them would slow every other verb.
+    from kinscape.local.programs import CannotStart
     from kinscape.upkeep.places import CannotDo
 
     data = given.data or (None if os.environ.get("KINSCAPE_DATABASE_URL") else usual)
@@ -39,7 +40,7 @@ def act(given: argparse.Namespace, usual: Path) -> int:
     verbs = {"backup": _back_up, "restore": _restore, "doctor": _examine, "token": _token}
     try:
         return verbs[given.verb](given, data)
-    except CannotDo as sentence:
+    except (CannotDo, CannotStart) as sentence:
         raise ClientError(str(sentence)) from sentence
 
 
@@ -81,7 +82,7 @@ def _examine(given: argparse.Namespace, data: Path | None) -> int:
 
 
 def _token(given: argparse.Namespace, data: Path | None) -> int:
-    from kinscape.local.tokens import is_given_otherwise, kept_token, renew_token, running_address, token_file
+    from kinscape.local.tokens import is_given_otherwise, read_token, renew_token, running_address, token_file
 
     if data is None:
         raise ClientError("Name the data folder of `kinscape up` with --data; other servers are given their token.")
@@ -96,9 +97,9 @@ def _token(given: argparse.Namespace, data: Path | None) -> int:
             "The Kinscape that runs on this folder was given its token by KINSCAPE_TOKEN or --token: it is changed "
             "where it is given, with a restart."
         )
-    if not given.new and not kept_token(file):
+    if not given.new and not read_token(file):
         raise ClientError(f"{file} is empty: make a token with --new.")
-    print(renew_token(data) if given.new else kept_token(file))
+    print(renew_token(data) if given.new else read_token(file))
     with contextlib.suppress(OSError, ValueError, KeyError):
         print(f"Open {running_address(data)}", file=sys.stderr)
     return 0

@@ -40,8 +40,8 @@ METHODS: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
     ("Lottery ticket", "Frankle & Carbin 2019", ("mask-iou", "sparsity", "distance-from-init"), "`prune`"),
     ("Stability of training", "Frankle et al. 2020", ("loss-barrier",), "between siblings of one start"),
     ("Rethinking pruning", "Liu et al. 2019", ("accuracy", "sparsity", "forward-flops"), "study *good prune*, `prune`"),
-    ("Pruning spaces", "He et al. 2023", ("forward-flops", "accuracy"), "scatter, distribution of the error"),
-    ("Design spaces", "Radosavovic et al. 2020", ("accuracy", "forward-flops"), "scatter, distribution of the error"),
+    ("Pruning spaces", "He et al. 2023", ("forward-flops", "accuracy"), "scatter: distribution of accuracy"),
+    ("Design spaces", "Radosavovic et al. 2020", ("accuracy", "forward-flops"), "scatter: distribution of accuracy"),
     ("Data diet", "Paul et al. 2021", ("el2n", "grand", "hardest-overlap"), ""),
     ("Grokking modular addition", "Doshi et al. 2024", ("fourier-ipr",), "study *grokking*"),
     (
@@ -79,6 +79,6 @@ def methods_table() -> str:
         "| method | source | measures | with |",
         "|---|---|---|---|",
     ]
-    for method, source, slugs, beside in METHODS:
-        lines.append(f"| {method} | {source} | {', '.join(f'`{slug}`' for slug in slugs)} | {beside} |")
+    for method, source, slugs, also in METHODS:
+        lines.append(f"| {method} | {source} | {', '.join(f'`{slug}`' for slug in slugs)} | {also} |")
     return "\n".join(lines) + "\n"

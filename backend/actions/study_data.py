@@ -79,7 +79,7 @@ def _series(session: Session, asked: AskedQuestion) -> Callable[[int, int], Mapp
 
 
 def _single_column(session: Session, asked: AskedQuestion) -> SingleColumn:
-    cells = stored.cells_of_models(session, asked.question.id, asked.ids)
+    cells = stored.cells_of_models(session, asked.question.id, asked.ids, with_replicates=True)
     known = {id: cell for id, cell in cells.items() if isinstance(cell, Estimate)}
     return SingleColumn(
         key=_key(asked),

@@ -218,9 +218,11 @@ def cells_of_pair(session: Session, question_ids: Sequence[int], a: int, b: int)
     return found
 
 
-def cells_of_models(session: Session, question_id: int, checkpoints: Sequence[int]) -> dict[int, Cell]:
-    """By checkpoint, the cells of a measure of single models, whole."""
-    whole = cells(session, question_id, checkpoints)
+def cells_of_models(
+    session: Session, question_id: int, checkpoints: Sequence[int], *, with_replicates: bool = False
+) -> dict[int, Cell]:
+    """By checkpoint, the cells of a measure of single models, whole but for replicates that nobody asks for."""
+    whole = cells(session, question_id, checkpoints, with_replicates=with_replicates)
     query = select(CellDetailRow).where(CellDetailRow.question_id == question_id, CellDetailRow.a_id.in_(checkpoints))
     for detail in session.scalars(query.where(CellDetailRow.a_id == CellDetailRow.b_id)):
         whole = _with_detail(whole, detail)

@@ -1,6 +1,6 @@
 /* The share of checkpoints with at most so much of a number, a curve for each group. */
 
-import { ALONE } from "./colour";
+import { ALONE, groupColours } from "./colour";
 import { setAside } from "./drawn";
 import { curvesOf, stepsOf, type Curve } from "./distribution";
 import { useStore, useWidth } from "./hooks";
@@ -8,7 +8,6 @@ import { Groups } from "./matrix_tab";
 import { Axes, EDGE, type Spans } from "./scatter";
 import type { Quantity } from "./quantities";
 import type { Column } from "./arrays";
-import { groupColours } from "./colour";
 
 export function DistributionPicture({ of }: { of: Quantity }) {
   const store = useStore();

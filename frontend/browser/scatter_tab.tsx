@@ -17,6 +17,8 @@ import { Trouble, ViewLink } from "./words";
 const MOST_POINTS = 2500;
 /* Bars of more points cover one another. */
 const MOST_BARS = 150;
+/* What stands up in place of a second number. */
+const DISTRIBUTION = "distribution";
 const BETWEEN = "between groups";
 const BETWEEN_COLOUR = "#697386";
 
@@ -29,20 +31,17 @@ export function ScatterTab() {
     return store.models.error ? <Trouble>{store.models.error}</Trouble> : <div class="skeleton matrix-skeleton" aria-busy="true" />;
   }
   const lone = all.find((one) => one.id === store.view.x && !isOfPairs(one)) ?? all.find((one) => !isOfPairs(one));
-  if (store.view.y === DISTRIBUTION && lone) return <Picture all={all} x={lone} y={null} />;
+  if (lone && (store.view.y === DISTRIBUTION || !chosen)) return <Picture all={all} x={lone} y={null} />;
   if (!chosen) {
     return (
       <div class="empty">
         <h2>Nothing to set against one another</h2>
-        <p class="quiet">Two measures of single models, or two of pairs, are needed: add one to this comparison.</p>
+        <p class="quiet">A measure of single models, or two of pairs, are needed: add one to this comparison.</p>
       </div>
     );
   }
   return <Picture all={all} x={chosen[0]} y={chosen[1]} />;
 }
-
-/* What stands up in place of a second number. */
-const DISTRIBUTION = "distribution";
 
 function Picture({ all, x, y }: { all: Quantity[]; x: Quantity; y: Quantity | null }) {
   const store = useStore();
@@ -97,7 +96,7 @@ function Axis(props: {
       >
         {props.hasDistribution && <option value={DISTRIBUTION}>Share of checkpoints with at most this</option>}
         {kinds
-          .filter(([, some]) => some.length > 1)
+          .filter(([, some]) => some.length > 1 || some.some((one) => one.id === props.shown?.id))
           .map(([name, some]) => (
             <optgroup label={name}>
               {some.map((one) => (

@@ -312,4 +312,4 @@ def _answer(client: Client, number: int, asked: Asked, *, is_run: bool) -> tuple
 def _plan_in_words(plan: Plan) -> str:
     """How many cells a comparison would compute, and how long that takes."""
     seconds = f"; about {plan.seconds:.0f} s on one worker" if plan.counts.new else ""
-    return f"{plan.counts.new} cells new, {plan.counts.reused} known{seconds}"
+    return f"{counted(plan.counts.new, 'cells')} new, {plan.counts.reused} known{seconds}"

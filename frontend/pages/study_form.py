@@ -8,6 +8,7 @@ from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
 from kinscape.backend.contracts import uploads
 from kinscape.backend.contracts.probes import Probe, ProbeRole
 from kinscape.backend.contracts.studies import Member, RoleCard, StudyPlan, TemplateCard
+from kinscape.backend.contracts.words import counted
 from kinscape.client import Client, ClientError, Project
 from kinscape.frontend.access import Access
 from kinscape.frontend.components.frame import link
@@ -193,7 +194,7 @@ def _made(project: Project, template: str, asked: dict[str, Any], button: str) -
 def _planned(plan: StudyPlan) -> Any:
     seconds = f"; about {plan.seconds:.0f} s on one worker" if plan.cells_new else ""
     parts: list[Any] = [
-        html.P(f"{plan.cells_new} cells new, {plan.cells_known} known{seconds}."),
+        html.P(f"{counted(plan.cells_new, 'cells')} new, {plan.cells_known} known{seconds}."),
         html.P(plan.power.sentence),
     ]
     if plan.left_out:

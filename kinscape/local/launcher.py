@@ -19,7 +19,7 @@ from kinscape.local import programs
 from kinscape.local.childexec import NO_USER_NAMESPACE
 from kinscape.local.children import Child
 from kinscape.local.programs import CannotStart
-from kinscape.local.tokens import kept_token, running_address, with_token
+from kinscape.local.tokens import read_token, running_address, with_token
 
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104
 # The queues of workers, named as their programs are.
@@ -142,7 +142,7 @@ class Launcher:
     def address(self) -> str:
         """The address to open, with the owner's token where one is needed."""
         file = self.options.token_file
-        return with_token(self.url, kept_token(file) if file else self.options.token)
+        return with_token(self.url, read_token(file) if file else self.options.token)
 
     def watch(self, *, each_second: Callable[[], None] | None = None) -> int:
         """Start dead children again until a signal comes; the exit status."""

@@ -7,19 +7,24 @@ from pathlib import Path
 
 from kinscape.local.programs import CannotStart
 
+# As the web process demands (backend/settings.py).
+SHORTEST = 20
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def owner_token(data: Path, *, host: str, given: str) -> str:
     """The owner's token: given, or kept in the data folder, or none on loopback."""
     if given:
-        if len(given) < 20:
-            raise CannotStart("KINSCAPE_TOKEN must have at least 20 characters.")
+        if len(given) < SHORTEST:
+            raise CannotStart(f"KINSCAPE_TOKEN must have at least {SHORTEST} characters.")
         return given
     if host in LOOPBACK:
         return ""
     file = token_file(data)
-    return kept_token(file) if file.is_file() else renew_token(data)
+    token = read_token(file) if file.is_file() else renew_token(data)
+    if len(token) < SHORTEST:
+        raise CannotStart(f"{file} holds no token of {SHORTEST} characters: make one with `kinscape token --new`.")
+    return token
 
 
 def token_file(data: Path) -> Path:
@@ -27,19 +32,26 @@ def token_file(data: Path) -> Path:
     return data / "token"
 
 
-def kept_token(file: Path) -> str:
-    """The token in its file."""
-    return file.read_text().strip()
+def read_token(file: Path) -> str:
+    """The token in its file.
+
+    Raises:
+        CannotStart: there is no text in it, or nobody may read it.
+    """
+    try:
+        return file.read_text().strip()
+    except (OSError, ValueError) as error:
+        raise CannotStart(f"{file} cannot be read as a token: make a new one with `kinscape token --new`.") from error
 
 
 def renew_token(data: Path) -> str:
     """Write a new owner's token; a server that runs on this folder asks for it from its next request on."""
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    token, beside = secrets.token_urlsafe(32), data / f"token.{os.getpid()}"
-    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    token, temporary = secrets.token_urlsafe(32), data / f"token.{os.getpid()}"
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "w") as out:
         out.write(token)
-    beside.replace(token_file(data))
+    temporary.replace(token_file(data))
     return token
 
 
@@ -62,7 +74,8 @@ def running_address(data: Path) -> str:
 
     Raises:
         OSError, ValueError, KeyError: none runs, or it is just starting.
+        CannotStart: its token cannot be read.
     """
     running = json.loads((data / "running.json").read_text())
     url, file = str(running["url"]), running.get("token_file", "")
-    return with_token(url, kept_token(Path(file))) if file else url
+    return with_token(url, read_token(Path(file))) if file else url

@@ -29,6 +29,9 @@ def test_a_token_stands_in_a_file_or_is_refused(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("too short\n")
     with pytest.raises(ValidationError, match="at least 20 characters"):
         WebSettings(**given, token_file=tmp_path / "token")
+    (tmp_path / "token").write_bytes(b"\xff\xfe\0 no text at all, whatever its length")
+    with pytest.raises(ValidationError, match="cannot be read as a token"):
+        WebSettings(**given, token_file=tmp_path / "token")
     # Also on loopback: a proxy may stand in front of it, and everybody would be the owner.
     (tmp_path / "token").write_text("")
     with pytest.raises(ValidationError, match="at least 20 characters"):

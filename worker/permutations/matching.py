@@ -11,7 +11,7 @@ from kinscape.worker.inputs.functional import copied
 from kinscape.worker.inputs.subject import Subject
 from kinscape.worker.inputs.undefined import Undefined
 from kinscape.worker.numerics.memo import Memo
-from kinscape.worker.permutations.orders import Orders, Place, orders_of
+from kinscape.worker.permutations.orders import Orders, Place, orders_of, units_at
 
 # Coordinate ascent ends sooner when no unit moves.
 MOST_SWEEPS = 50
@@ -91,7 +91,7 @@ def matched(to: Mapping[str, Tensor], of: Mapping[str, Tensor], orders: Orders) 
                 for other in places:
                     if other.tensor == place.tensor and other != place:
                         now = _moved(now, other, chosen[order])
-                gain += _units(goal[place.tensor], place, size) @ _units(now, place, size).T
+                gain += units_at(goal[place.tensor], place, size) @ units_at(now, place, size).T
             best = torch.from_numpy(linear_sum_assignment(gain.numpy(), maximize=True)[1])
             new, old = (
                 sum(float((goal[n] * t).sum()) for n, t in reordered(before, orders, {order: index}).items())
@@ -127,9 +127,3 @@ def _moved(tensor: Tensor, place: Place, index: Tensor) -> Tensor:
     axis = place.axis
     parts = tensor.unflatten(axis, (-1, len(index), place.inner))
     return parts.index_select(axis + 1, index.to(tensor.device)).flatten(axis, axis + 2)
-
-
-def _units(tensor: Tensor, place: Place, size: int) -> Tensor:
-    """One row per unit: everything of the tensor that belongs to it."""
-    parts = tensor.unflatten(place.axis, (-1, size, place.inner))
-    return parts.movedim(place.axis + 1, 0).reshape(size, -1)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from kinscape.worker.inputs.subject import Subject
 from kinscape.worker.inputs.undefined import Undefined
-from kinscape.worker.permutations.orders import Orders, Place, orders_of
+from kinscape.worker.permutations.orders import Orders, Place, orders_of, units_at
 
 # Modules whose tensors say by which axis they make their outputs; what else holds units is not merged.
 BY_FIRST_AXIS = (
@@ -51,14 +51,14 @@ def mergeable(subject: Subject) -> tuple[list[Mergeable], int]:
         Undefined: no units can be told apart from what reads them.
     """
     orders: Orders = subject.once("orders", lambda: orders_of(subject.module, subject.x))
-    tensors = {**subject.weights, **subject.buffers}
-    found, aside = [], 0
+    tensors, modules = {**subject.weights, **subject.buffers}, dict(subject.module.named_modules())
+    found, skipped = [], 0
     for order, size in orders.sizes.items():
         places = [p for p in orders.places[order] if p.tensor in tensors]
-        making = tuple(p for p in places if _makes(subject.module, p))
+        making = tuple(p for p in places if _makes(modules, p))
         reading = [p for p in making if p.tensor in subject.weights]
-        if size < 2 or not reading or not all(p in making or _reads(subject.module, p) for p in places):
-            aside += size
+        if size < 2 or not reading or not all(p in making or _reads(modules, p) for p in places):
+            skipped += size
             continue
         if size > MOST_UNITS:
             raise Undefined(f"A layer has {size:,} units; up to {MOST_UNITS:,} are merged.")
@@ -71,7 +71,7 @@ def mergeable(subject: Subject) -> tuple[list[Mergeable], int]:
     if not found:
         because = f" What {orders.untold[0]} reads keeps its order." if orders.untold else ""
         raise Undefined(f"No units of this network can be told from what reads them.{because}")
-    return found, aside
+    return found, skipped
 
 
 def merged(subject: Subject, units: list[Mergeable], distance: float) -> tuple[dict[str, Tensor], int]:
@@ -93,12 +93,6 @@ def merged(subject: Subject, units: list[Mergeable], distance: float) -> tuple[d
     return out, left
 
 
-def units_at(tensor: Tensor, place: Place, size: int) -> Tensor:
-    """One row per unit: everything of the tensor that belongs to it."""
-    parts = tensor.unflatten(place.axis, (-1, size, place.inner))
-    return parts.movedim(place.axis + 1, 0).reshape(size, -1)
-
-
 def _averaged(tensor: Tensor, place: Place, member: Tensor, count: int) -> Tensor:
     axis = place.axis
     member = member.to(tensor.device)
@@ -110,10 +104,9 @@ def _averaged(tensor: Tensor, place: Place, member: Tensor, count: int) -> Tenso
     return means.index_select(axis + 1, member).flatten(axis, axis + 2)
 
 
-def _makes(module: nn.Module, place: Place) -> bool:
+def _makes(modules: Mapping[str, nn.Module], place: Place) -> bool:
     """Whether a tensor makes units along this axis, rather than reads them."""
-    path, _, _ = place.tensor.rpartition(".")
-    owner = _submodules(module).get(path)
+    owner = modules.get(place.tensor.rpartition(".")[0])
     if isinstance(owner, nn.Embedding):
         return place.axis == 1
     if isinstance(owner, nn.modules.conv._ConvTransposeNd):
@@ -121,13 +114,9 @@ def _makes(module: nn.Module, place: Place) -> bool:
     return isinstance(owner, BY_FIRST_AXIS) and place.axis == 0
 
 
-def _reads(module: nn.Module, place: Place) -> bool:
+def _reads(modules: Mapping[str, nn.Module], place: Place) -> bool:
     """Whether a tensor reads units along this axis; a parameter of the network's own may add to them."""
-    owner = _submodules(module).get(place.tensor.rpartition(".")[0])
+    owner = modules.get(place.tensor.rpartition(".")[0])
     if isinstance(owner, nn.modules.conv._ConvTransposeNd):
         return place.axis == 0
     return isinstance(owner, nn.Linear | nn.modules.conv._ConvNd) and place.axis == 1
-
-
-def _submodules(module: nn.Module) -> Mapping[str, nn.Module]:
-    return dict(module.named_modules())

@@ -16,7 +16,7 @@ from kinscape.worker.permutations import rearranging
 from kinscape.worker.permutations.axes import Axes
 from kinscape.worker.permutations.rules import RULES, Call, Labelled, Untold, entry_by_entry, is_entry_by_entry
 
-__all__ = ["Orders", "Place", "orders_of", "rearranging"]
+__all__ = ["Orders", "Place", "orders_of", "rearranging", "units_at"]
 
 # A pass of as many samples shows every operator; one would look like an axis without units.
 SAMPLES_TRACED = 2
@@ -29,6 +29,12 @@ class Place:
     tensor: str
     axis: int
     inner: int
+
+
+def units_at(tensor: Tensor, place: Place, size: int) -> Tensor:
+    """One row per unit: everything of the tensor that belongs to it."""
+    parts = tensor.unflatten(place.axis, (-1, size, place.inner))
+    return parts.movedim(place.axis + 1, 0).reshape(size, -1)
 
 
 @dataclass

@@ -59,6 +59,10 @@ def named(names: Tensor, side: int) -> Dichotomy:
     """
     plus = tuple(k for k, label in enumerate(names.tolist()) if label >= 0 and side >> label & 1)
     minus = tuple(k for k in range(len(names)) if k not in plus)
+    labels = [int(label) for label in names]
+    strangers = [k for k in range(side.bit_length()) if side >> k & 1 and k not in labels]
+    if strangers:
+        raise Undefined(f"side={side} names labels without samples: {', '.join(map(str, strangers))}.")
     if len(names) % 2:
         raise Undefined(
             f"The halves of {len(names)} classes are not equal, so no side can be named: leave a class out."
@@ -77,7 +81,7 @@ def dichotomies(classes: int, most: int) -> list[Dichotomy]:
     """Splits into halves of equal size: all of them, or so many drawn ones; the same for the same arguments."""
     size = min(classes, MOST_CLASSES) // 2
     if classes in (2 * size, 2 * size + 1) and comb(classes, 2 * size) * comb(2 * size, size) // 2 <= most:
-        return [split for kept in combinations(range(classes), 2 * size) for split in _halves(kept)]
+        return [split for remaining in combinations(range(classes), 2 * size) for split in _halves(remaining)]
     draw, found = generator_of("dichotomies", classes, most), {}
     # Few splits are drawn twice; an end in any case.
     for _ in range(20 * most):
@@ -89,10 +93,10 @@ def dichotomies(classes: int, most: int) -> list[Dichotomy]:
     return list(found.values())
 
 
-def _halves(kept: tuple[int, ...]) -> list[Dichotomy]:
-    first, *rest = kept
-    with_first = [(first, *others) for others in combinations(rest, len(kept) // 2 - 1)]
-    return [Dichotomy(plus, tuple(k for k in kept if k not in plus)) for plus in with_first]
+def _halves(remaining: tuple[int, ...]) -> list[Dichotomy]:
+    first, *rest = remaining
+    with_first = [(first, *others) for others in combinations(rest, len(remaining) // 2 - 1)]
+    return [Dichotomy(plus, tuple(k for k in remaining if k not in plus)) for plus in with_first]
 
 
 def parallelism(means: Tensor, split: Dichotomy) -> float:
@@ -137,8 +141,8 @@ def cross_condition_accuracy(classes: Classes, splits: list[Dichotomy], *, ridge
         )
     right: list[list[float]] = [[] for _ in splits]
     for (everyone, a, b), asked in fits.items():
-        kept = [k for k in everyone if k not in (a, b)]
-        directions, centre = _fitted(classes, moments, kept, [split for _, split in asked], ridge)
+        remaining = [k for k in everyone if k not in (a, b)]
+        directions, centre = _fitted(classes, moments, remaining, [split for _, split in asked], ridge)
         for which in (a, b):
             projected = (classes.features[classes.member == which] - centre) @ directions
             share = (projected > 0).to(torch.float64).mean(0).tolist()
@@ -154,16 +158,16 @@ def _left_out(split: Dichotomy, *, every: bool) -> list[tuple[int, int]]:
 
 
 def _fitted(
-    classes: Classes, moments: Tensor, kept: list[int], splits: list[Dichotomy], ridge: float
+    classes: Classes, moments: Tensor, remaining: list[int], splits: list[Dichotomy], ridge: float
 ) -> tuple[Tensor, Tensor]:
     """Directions ``(width, splits)`` of the classifiers, and the point where they change sides ``(width,)``."""
-    means = classes.means[kept]
+    means = classes.means[remaining]
     centre = means.mean(0)
     around = means - centre
-    scatter = moments[kept].mean(0) + around.T @ around / len(kept)
+    scatter = moments[remaining].mean(0) + around.T @ around / len(remaining)
     scatter.diagonal().add_(ridge * scatter.diagonal().mean().clamp_min(1e-300))
-    sides = torch.tensor([[1.0 if k in split.plus else -1.0 for split in splits] for k in kept])
-    return torch.linalg.solve(scatter, around.T @ sides.to(means) / len(kept)), centre
+    sides = torch.tensor([[1.0 if k in split.plus else -1.0 for split in splits] for k in remaining])
+    return torch.linalg.solve(scatter, around.T @ sides.to(means) / len(remaining)), centre
 
 
 def _second_moments(classes: Classes) -> Tensor:

@@ -82,14 +82,14 @@ def places_of(module: nn.Module, x: Tensor) -> list[Place]:
     finally:
         for handle in handles:
             handle.remove()
-    kept: list[Tensor] = [answer]
+    earlier: list[Tensor] = [answer]
     found = []
     for name, outs in watch.seen.items():
         once = outs[0] if len(outs) == 1 else None
-        if once is None or len(once[1]) != len(x) or any(_same(once[1], other) for other in kept):
+        if once is None or len(once[1]) != len(x) or any(_same(once[1], other) for other in earlier):
             continue
         axis, out = once
-        kept.append(out)
+        earlier.append(out)
         found.append(Place(name, axis, tuple(out.movedim(axis, -1).shape[1:-1])))
     return found
 

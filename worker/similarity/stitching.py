@@ -140,11 +140,11 @@ def _fitted_maps(
 
 
 def _activations(module: nn.Module, places: Sequence[Place], x: Tensor) -> dict[str, Tensor]:
-    kept: dict[str, Tensor] = {}
+    recorded: dict[str, Tensor] = {}
 
     def keep(name: str) -> Callable[..., None]:
         # A copy: the next layer may work in place.
-        return lambda _m, _i, out: kept.update({name: out.clone()})
+        return lambda _m, _i, out: recorded.update({name: out.clone()})
 
     handles = [module.get_submodule(p.name).register_forward_hook(keep(p.name)) for p in places]
     try:
@@ -153,7 +153,7 @@ def _activations(module: nn.Module, places: Sequence[Place], x: Tensor) -> dict[
     finally:
         for handle in handles:
             handle.remove()
-    return kept
+    return recorded
 
 
 @contextmanager

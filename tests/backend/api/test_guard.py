@@ -354,6 +354,13 @@ def test_the_token_changes_while_the_server_runs(
     (one.data / "token").write_text("")
     assert main(["token", "--data", str(one.data)]) == 1
     assert "is empty" in capsys.readouterr().err
+    (one.data / "token").write_bytes(b"\xff\xfe\0 no text")
+    assert main(["token", "--data", str(one.data)]) == 1
+    assert "cannot be read as a token" in capsys.readouterr().err
+    (one.data / "token").write_text("")
+    # A server that would start with it says so before anything else.
+    assert main(["up", "--data", str(one.data), "--host", "0.0.0.0", "--no-browser"]) == 1
+    assert "holds no token of 20 characters" in capsys.readouterr().err
 
 
 def test_a_token_that_was_given_is_not_changed_in_a_file(guarded: Server, capsys: pytest.CaptureFixture[str]) -> None:

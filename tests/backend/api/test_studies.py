@@ -233,6 +233,29 @@ def test_what_becomes_different_is_told_and_changes_nothing(
     assert registration.specification.digest() == registration.hash == again.details.hash
 
 
+def test_conditions_have_intervals_over_samples_too(school: Project) -> None:
+    study = school.study(
+        "good-prune",
+        roles={"base": "group:teacher", "condition": "group:kd"},
+        probe="digits",
+        measures=["accuracy", "kurtosis"],
+        match="seed",
+    )
+    study.run().wait(timeout_s=120)
+    effects = {(e.measure, e.contrast): e for e in study.found.effects}
+    cells = [[study.comparison.cell("accuracy", f"{kind}{i}") for i in range(3)] for kind in "ts"]
+    values, left = (np.array([[getattr(c, of) for c in some] for some in cells]) for of in ("value", "replicates"))
+    for contrast, found in {
+        "teacher": (values[0], left[0]),
+        "kd − teacher": (values[1] - values[0], left[1] - left[0]),
+    }.items():
+        effect = effects["accuracy", contrast]
+        assert (effect.low_both, effect.high_both) == pytest.approx(crossed_interval(*found), abs=1e-6), contrast
+    # Weights have no samples, and so no such interval.
+    assert effects["kurtosis", "teacher"].low is not None
+    assert effects["kurtosis", "teacher"].low_both is None
+
+
 def test_a_role_that_lost_its_checkpoints_is_told(client: Client, networks: list[Path], probe_file: Path) -> None:
     project = client.create_project("shrinking")
     for i in range(4):

@@ -119,8 +119,16 @@ def test_a_split_that_follows_a_direction_carries_over() -> None:
     # Classes in directions of their own: nothing carries over, whatever the split.
     apart = 5 * np.eye(8)[labels] + 0.5 * RNG.normal(size=(600, 8))
     assert measure("ccgp")(apart, labels, side=0b01010101).value < 0.6
-    with pytest.raises(Unprocessable, match="puts 1 of 8 classes on one side"):
-        measure("ccgp")(abstract, labels, side=4)
+    # What cannot be named is told.
+    asked = [(labels, 4, "puts 1 of 8 classes on one side"), (labels, 256 + 15, "labels without samples: 8")]
+    asked += [(labels % 5, 3, "The halves of 5 classes are not equal"), (labels + 46, 15 << 46, "Labels above 52")]
+    for truth, side, sentence in asked:
+        with pytest.raises(Unprocessable, match=sentence):
+            measure("ccgp")(abstract, truth, side=side)
+    with pytest.raises(Unprocessable, match="ask for fewer splits"):
+        measure("ccgp")(RNG.normal(size=(900, 400)), np.arange(900) % 60, splits=500)
+    with pytest.raises(Unprocessable, match="four classes or more"):
+        measure("parallelism-score")(abstract, labels % 3)
 
 
 def test_accuracy_across_conditions_is_that_of_least_squares() -> None:
@@ -159,6 +167,7 @@ def test_a_network_goes_on_from_a_rotation_of_itself(
     itself = measure("stitching-accuracy")(pair[1], pair[1], x, y)
     assert itself.value == pytest.approx(own, abs=0.005)
     assert itself.notes["own_accuracy"] == pytest.approx(own)
+    assert all(0 < half < 0.2 for half in itself.series["half_width"])
     # Channels of a convolution in another order are an affine map away.
     mixed = copy.deepcopy(pair[1])
     first = mixed.get_submodule("features.0")
@@ -241,6 +250,10 @@ def test_a_trained_curve_goes_round_the_hill(
     # The ends are the networks themselves.
     losses = [nn.functional.cross_entropy(m(samples[0]), samples[1]).item() for m in pair]
     assert [curved.series["loss"][k] for k in (0, -1)] == pytest.approx(losses, rel=1e-4)
+    # A rate that throws the middle about leaves what is known: the straight line, with a warning.
+    thrown = measure("bezier-barrier")(pair[0], pair[0], *samples, rate=10.0)
+    assert thrown.value == pytest.approx(0.0, abs=1e-6)
+    assert "no lower curve" in thrown.warning
     # A middle that may not move leaves the straight line, walked at another pace.
     still = measure("bezier-barrier")(*pair, *samples, rate=1e-6, steps=1, points=201).value
     assert still == pytest.approx(measure("loss-barrier")(*pair, *samples, points=201).value, rel=0.02)
@@ -347,12 +360,12 @@ def test_units_that_a_parameter_adds_to_are_left_aside() -> None:
             return self.head(self.last((self.first(x) + self.own).relu()).relu())
 
     subject = Subject(Placed(), torch.randn(6, 4), torch.zeros(6, dtype=torch.int64))
-    units, aside = mergeable(subject)
-    assert ([some.size for some in units], aside) == ([8], 16)
+    units, skipped = mergeable(subject)
+    assert ([some.size for some in units], skipped) == ([8], 16)
 
 
 def test_every_method_has_measures() -> None:
     assert len(METHODS) == 26
-    for method, _source, slugs, _beside in METHODS:
+    for method, _source, slugs, _also in METHODS:
         assert slugs, method
         assert set(slugs) <= set(catalogue()), method

@@ -12,8 +12,9 @@ from kinscape.worker.inputs.subject import Subject
 from kinscape.worker.measures.landscape.family import minimum_card
 from kinscape.worker.permutations.merging import mergeable, merged
 
-# Distances between which units are merged; copies are merged at the first.
+# Distances at which units are merged; the first is that of copies but for rounding.
 STEPS = 25
+COPIES = 1e-6
 
 
 @measure(
@@ -44,10 +45,10 @@ STEPS = 25
 )
 def feature_complexity(subject: Subject, *, drop: float) -> Measurement:
     """Share of hidden units that are left when alike ones are merged as long as accuracy holds."""
-    units, aside = mergeable(subject)
+    units, skipped = mergeable(subject)
     total = sum(some.size for some in units)
     heights = np.concatenate([some.tree[:, 2] for some in units])
-    distances = [0.0, *np.unique(np.quantile(heights, np.linspace(0, 1, STEPS))).tolist()]
+    distances = [COPIES, *np.unique(np.quantile(heights, np.linspace(0, 1, STEPS))).tolist()]
     shares, right = [1.0], []
     right.append(1 - outcomes_at(subject, subject.weights)[1])
     for distance in distances:
@@ -74,6 +75,6 @@ def feature_complexity(subject: Subject, *, drop: float) -> Measurement:
     return Measurement(
         float(fewest(accuracy)),
         replicates,
-        notes={"units": total, "units_left_aside": aside, "accuracy": float(accuracy[0])},
+        notes={"units": total, "units_not_merged": skipped, "accuracy": float(accuracy[0])},
         series={"units_left": shares, "accuracy": accuracy.tolist(), "distance": [0.0, *distances]},
     )

@@ -3,7 +3,7 @@
 import torch
 
 from kinscape.backend.contracts.cards import Change, Direction, Pace, Role, Topic
-from kinscape.worker.evaluation.intervals import leave_one_out_means
+from kinscape.worker.evaluation.intervals import half_width, leave_one_out_means
 from kinscape.worker.evaluation.measure import measure
 from kinscape.worker.evaluation.measurement import Measurement
 from kinscape.worker.inputs.subject import Subject
@@ -40,20 +40,19 @@ def stitching_accuracy(first: Subject, second: Subject) -> Measurement:
     found = stitched(first, second)
     right = torch.stack([one.right for one in found])
     groups = tuple(g.cpu() for g in first.groups)
-    left = None
-    if groups:
-        left = leave_one_out_means(torch.stack([right[:, g].mean() for g in groups]), groups)
+    by_layer = leave_one_out_means(torch.stack([right[:, g].mean(1) for g in groups]), groups) if groups else None
+    halves = [None] * len(found) if by_layer is None else half_width(by_layer).tolist()
     with torch.no_grad():
         own = torch.cat([second.logits(second.weights, rows).argmax(1) for rows in second.x.split(second.chunk)])
     accuracies = right.mean(1).tolist()
     lowest = min(range(len(found)), key=accuracies.__getitem__)
     return Measurement(
         float(right.mean()),
-        left,
+        None if by_layer is None else by_layer.mean(1),
         notes={
             "own_accuracy": float((own == second.y).double().mean()),
             "layers": len(found),
             "lowest_at": found[lowest].place,
         },
-        series={"layer": [one.place for one in found], "value": accuracies, "half_width": [None] * len(found)},
+        series={"layer": [one.place for one in found], "value": accuracies, "half_width": halves},
     )
