@@ -15,6 +15,7 @@ from kinscape.frontend.pages import operations, several_checkpoints
 from kinscape.frontend.pages.tags import tags_of
 from kinscape.frontend.wiring import on
 
+Rows = list[dict[str, Any]]
 OPENS = {
     Level.WEIGHTS: "norms, spectra, pruning and distances of weights",
     Level.RECORDED: "everything about outputs and features of its probe set",
@@ -161,21 +162,29 @@ def register(app: Dash, access: Access) -> None:
     @on(
         app,
         Output("library-selected", "children"),
+        Output("library-shown", "data"),
         Input("library-grid", "selectedRows"),
+        Input("library-rows", "data"),
+        State("library-shown", "data"),
         State("address", "pathname"),
         prevent_initial_call=True,
     )
-    def show(rows: list[dict[str, Any]] | None, path: str) -> Any:
-        if rows and len(rows) > 1:
-            return several_checkpoints.panel(rows, int(path.split("/")[2]))
-        checkpoint = _selected(access, path, rows)
-        return None if checkpoint is None else panel(checkpoint)
+    def show(selected: Rows | None, rows: Rows | None, before: Rows | None, path: str) -> tuple[Any, Any]:
+        chosen = {row["id"] for row in selected or ()}
+        shown = [row for row in rows or () if row["id"] in chosen]
+        if shown == (before or []):
+            # What is typed into the panel stays when something else in the library has changed.
+            return no_update, no_update
+        if len(shown) > 1:
+            return several_checkpoints.panel(shown, int(path.split("/")[2])), shown
+        checkpoint = _shown(access, path, shown)
+        return None if checkpoint is None else panel(checkpoint), shown
 
     _register_changes(app, access)
 
 
-def _selected(access: Access, path: str, rows: list[dict[str, Any]] | None) -> Checkpoint | None:
-    """The checkpoint whose row is selected."""
+def _shown(access: Access, path: str, rows: Rows | None) -> Checkpoint | None:
+    """The checkpoint that the panel shows: its buttons mean this one, whichever row was clicked since."""
     if not rows:
         return None
     return access.client(path).project_numbered(int(path.split("/")[2])).checkpoint(rows[0]["id"])
@@ -190,7 +199,7 @@ def _register_changes(app: Dash, access: Access) -> None:
         Input("checkpoint-save", "n_clicks"),
         Input("checkpoint-delete", "n_clicks"),
         Input("checkpoint-confirm", "n_clicks"),
-        State("library-grid", "selectedRows"),
+        State("library-shown", "data"),
         State("address", "pathname"),
         State("library-changed", "data"),
         State("checkpoint-proposal", "value"),
@@ -199,7 +208,7 @@ def _register_changes(app: Dash, access: Access) -> None:
     )
     def change(save: int | None, delete: int | None, confirm: int | None, *rest: Any) -> tuple[Any, Any]:
         rows, path, before, proposal, *fields = rest
-        checkpoint = _selected(access, path, rows)
+        checkpoint = _shown(access, path, rows)
         if checkpoint is None or not any((save, delete, confirm)):
             return no_update, None
         try:

@@ -130,7 +130,8 @@ def page(project: Project, wanted: str = "") -> Any:
             html.Div(id="upload-sheet", className="upload-sheet", **{"data-project": str(project.id)}),
             html.Div(told(project), id="library-told"),
             html.Div(groups_of_library.listed(rows, project.id), id="library-groups"),
-            html.Div(_table(rows, wanted) if rows else _empty(), id="library-body"),
+            html.Div([_empty(rows), _table(rows, wanted)], id="library-body"),
+            dcc.Store(id="library-shown", data=[]),
             html.Div(id="library-selected"),
             html.Div(id="checkpoint-trouble"),
             *_probe_sets(probes),
@@ -194,16 +195,24 @@ def _table(rows: list[dict[str, Any]], wanted: str | None = "") -> Any:
         getRowId="params.data.key",
         defaultColDef={"sortable": True, "resizable": True},
         dashGridOptions={**GRID, **passing(rows, wanted)},
-        style={"height": f"min({42 + 34 * max(3, len(rows))}px, max(360px, calc(100vh - 250px)))"},
+        style=_height(rows),
     )
 
 
-def _empty() -> Any:
-    return nothing(
+def _height(rows: list[dict[str, Any]]) -> dict[str, str]:
+    """As high as its rows; without any, the table gives its place to words."""
+    if not rows:
+        return {"display": "none"}
+    return {"height": f"min({42 + 34 * max(3, len(rows))}px, max(360px, calc(100vh - 250px)))"}
+
+
+def _empty(rows: list[dict[str, Any]]) -> Any:
+    words = nothing(
         "No checkpoints yet",
         "Drop checkpoints anywhere on this page: weights in any usual file, programs of torch.export (.pt2), or what "
         "kinscape.record wrote. Or load the demo zoo: kinscape demo",
     )
+    return html.Div(words, id="library-empty", hidden=bool(rows))
 
 
 def register(app: Dash, access: Access) -> None:
@@ -242,9 +251,12 @@ def register(app: Dash, access: Access) -> None:
 def _register_uploads(app: Dash, access: Access) -> None:
     @on(
         app,
-        Output("library-body", "children"),
-        Output("probe-list", "children"),
+        Output("library-grid", "rowData"),
+        Output("library-grid", "style"),
+        Output("library-grid", "dashGridOptions", allow_duplicate=True),
+        Output("library-empty", "hidden"),
         Output("library-rows", "data"),
+        Output("probe-list", "children"),
         Output("library-count", "children"),
         Output("library-told", "children"),
         Output("library-groups", "children"),
@@ -260,10 +272,12 @@ def _register_uploads(app: Dash, access: Access) -> None:
         probes = project.probes()
         rows = [row_of(c) for c in project.checkpoints()]
         size = _size(rows, probes, wanted)
-        table = _table(rows, wanted) if rows else _empty()
-        # Drawn anew, it would be folded again.
-        groups = no_update if rows == before else groups_of_library.listed(rows, project.id)
-        return table, probe_sets.listed(probes), rows, size, told(project), groups, probe_sets.deleted(project)
+        # The table is patched, not drawn anew: what is selected, its order and where it was scrolled to stay.
+        table: tuple[Any, ...] = (rows, _height(rows), {**GRID, **passing(rows, wanted)}, bool(rows), rows)
+        groups: Any = groups_of_library.listed(rows, project.id)
+        if rows == before:
+            table, groups = (no_update,) * len(table), no_update
+        return *table, probe_sets.listed(probes), size, told(project), groups, probe_sets.deleted(project)
 
 
 def _register_digits(app: Dash, access: Access) -> None:

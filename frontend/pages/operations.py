@@ -76,7 +76,7 @@ def register(app: Dash, access: Access) -> None:
         Output("library-changed", "data", allow_duplicate=True),
         Output("make-told", "children"),
         Input("make-run", "n_clicks"),
-        State("library-grid", "selectedRows"),
+        State("library-shown", "data"),
         State("address", "pathname"),
         State("library-changed", "data"),
         *[State(f"make-{field}", "value") for field in ("kind", "amount", "layers", "with", "name")],

@@ -93,7 +93,7 @@ def register(app: Dash, access: Access) -> None:
         Output("checkpoint-trouble", "children", allow_duplicate=True),
         Input("several-save", "n_clicks"),
         Input("several-delete", "n_clicks"),
-        State("library-grid", "selectedRows"),
+        State("library-shown", "data"),
         State("several-group", "value"),
         State("several-tags", "value"),
         State("address", "pathname"),

@@ -19,11 +19,11 @@ def zoo(client: Client, tmp_path: Path, probe_file: Path) -> Project:
     return project
 
 
-def choose(page: Page, *names: str) -> None:
-    """Tick the boxes of these rows."""
+def choose(page: Page, *names: str, ticked: bool = True) -> None:
+    """Tick the boxes of these rows, or take the ticks away."""
     for name in names:
         row = page.locator(".ag-row", has=page.locator(".ag-cell", has_text=re.compile(f"^{name}$")))
-        row.locator(".ag-checkbox-input").first.check()
+        row.locator(".ag-checkbox-input").first.set_checked(ticked)
 
 
 def test_selected_checkpoints_are_grouped_compared_deleted_and_brought_back(page: Page, zoo: Project) -> None:
@@ -39,7 +39,12 @@ def test_selected_checkpoints_are_grouped_compared_deleted_and_brought_back(page
     assert {found[f"net{k}"] for k in range(3)} == {("mixed", "adam")}
 
     expect(page.locator("#library-body .ag-cell", has_text="mixed")).to_have_count(3)
-    choose(page, "net0", "net3")
+    # What was chosen stays chosen, and the panel with it.
+    expect(page.locator("#library-selected")).to_contain_text("3 checkpoints selected")
+    expect(page.locator("#library-body .ag-row-selected .ag-cell", has_text="mixed")).to_have_count(3)
+    choose(page, "net3", ticked=True)
+    choose(page, "net1", "net2", ticked=False)
+    expect(page.locator("#library-selected")).to_contain_text("2 checkpoints selected")
     page.click("#several-delete")
     expect(page.locator("#checkpoint-trouble")).to_contain_text("2 of 2 checkpoints were deleted")
     assert {c.name for c in zoo.checkpoints()} == {"net1", "net2"}
@@ -48,6 +53,9 @@ def test_selected_checkpoints_are_grouped_compared_deleted_and_brought_back(page
     expect(page.locator("#library-count")).to_contain_text("4 checkpoints")
     assert len(zoo.checkpoints()) == 4
 
+    # What comes back is selected as it was.
+    expect(page.locator("#library-selected")).to_contain_text("2 checkpoints selected")
+    choose(page, "net0", "net3", ticked=False)
     choose(page, "net1", "net2")
     page.click("text=Compare these")
     page.wait_for_url(re.compile(r"/compare\?checkpoints="))

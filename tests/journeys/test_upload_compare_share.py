@@ -247,7 +247,7 @@ def select(page: Page, name: str) -> None:
     for _ in range(5):
         page.locator(".ag-cell", has_text=name).first.click()
         with contextlib.suppress(NotThere):
-            page.locator(".checkpoint-panel").wait_for(timeout=4_000)
+            page.locator(".checkpoint-panel h3", has_text=name).wait_for(timeout=4_000)
             return
 
 
