@@ -219,6 +219,7 @@ def _described(session: Session, rows: Sequence[ComparisonRow]) -> list[Comparis
                 train_probe=None if asked.train_probe is None else probe_names[asked.train_probe],
                 measures=_asked(session, row, arities),
                 layers=asked.layers,
+                layer_pairs=asked.layer_pairs,
                 reduction=asked.reduction,
                 precision=asked.precision,
                 seed=asked.seed,
@@ -249,6 +250,7 @@ def _asked(session: Session, row: ComparisonRow, arities: dict[str, Arity]) -> l
             parameters=m.parameters,
             arity=arities.get(m.slug, Arity.PAIR),
             layers=layers.get(m.name, []),
+            references=m.references,
             role=roles.get(m.name, ""),
         )
         for m in row.specification.measures

@@ -169,6 +169,9 @@ class AskedMeasure(BaseModel):
     parameters: dict[str, int | float | str]
     arity: Arity
     layers: list[tuple[str, str]]
+    references: list[Id] = Field(
+        default_factory=list, description="Checkpoints that it needed beside those that are compared."
+    )
     probe: str = ""
     role: str = ""
 
@@ -186,6 +189,7 @@ class Comparison(BaseModel):
     train_probe: str | None
     measures: list[AskedMeasure]
     layers: list[str]
+    layer_pairs: LayerPairs = LayerPairs.SAME
     reduction: str
     precision: str
     seed: int

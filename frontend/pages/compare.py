@@ -8,6 +8,7 @@ import dash_mantine_components as dmc
 from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
 
 from kinscape.backend.contracts import uploads
+from kinscape.backend.contracts.cards import Card
 from kinscape.backend.contracts.comparisons import PENULTIMATE
 from kinscape.backend.contracts.comparisons import Comparison as Described
 from kinscape.backend.contracts.filtering import matches
@@ -18,6 +19,7 @@ from kinscape.client import Checkpoint, Client, ClientError, Project
 from kinscape.client.project import Asked
 from kinscape.frontend.access import Access
 from kinscape.frontend.components.words import nothing, trouble
+from kinscape.frontend.pages import ask_settings
 from kinscape.frontend.pages.filtered import passing
 from kinscape.frontend.pages.library import GRID, row_of
 from kinscape.frontend.pages.measure_choice import FIRST_MEASURES, chips, question_list, set_buttons, sets_of, toggled
@@ -25,6 +27,11 @@ from kinscape.frontend.wiring import on
 
 # Of a part of an address: the numbers of a thousand checkpoints.
 LONGEST = 20_000
+# What a comparison is asked with beside checkpoints, measures and their parameters.
+FIELDS = ("probe", "train", "layers", "reduction", "pairs", "precision", "seed")
+EVERY_SETTING = {"setting": ALL, "name": ALL}
+# Where the settings stand among the inputs of the callback that asks.
+SETTINGS_AT = 3
 
 
 class Start(NamedTuple):
@@ -67,6 +74,7 @@ def page(client: Client, project: Project, start: Start) -> Any:
     chosen = usual if before is None else [m.slug for m in before.measures]
     on_what = _on_what(choices_of(probes), layers_of(checkpoints), held_out=held_out, train=train, before=before)
     rows = [row_of(c) for c in reversed(checkpoints)]
+    on_what += [ask_settings.of_all(before), *_settings(cards, chosen, ask_settings.asked_before(before), rows)]
     measures = [html.H2("Measures"), set_buttons(cards), question_list(cards, chosen)]
     columns = [
         html.Section([html.H2("Checkpoints"), _who(rows, _members(rows, before, start))], className="column"),
@@ -78,6 +86,16 @@ def page(client: Client, project: Project, start: Start) -> Any:
         [html.H1("New comparison"), trouble(told) if told else None, _asked(), html.Div(columns, className="columns")],
         className="compare",
     )
+
+
+def _settings(cards: list[Card], chosen: list[str], typed: ask_settings.Settings, rows: list[dict[str, Any]]) -> Any:
+    """The parameters of the measures that are chosen, and what was typed for those that were chosen before."""
+    forms = ask_settings.of_measures([c for c in cards if c.slug in chosen], typed, _named(rows))
+    return [html.Div(forms, id="ask-settings"), dcc.Store(id="ask-typed", data=typed)]
+
+
+def _named(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
+    return [{"value": str(row["id"]), "label": row["name"]} for row in rows]
 
 
 def strangers(rows: list[dict[str, Any]], start: Start) -> str:
@@ -243,6 +261,25 @@ def _register_filter(app: Dash, access: Access) -> None:
         cards = [*access.cards(access.client(path)).values()]
         return toggled(chosen, sets_of(cards).get(str(asked["measure-set"]), ()))
 
+    @on(
+        app,
+        Output("ask-settings", "children"),
+        Output("ask-typed", "data"),
+        Input("ask-measures", "value"),
+        State(EVERY_SETTING, "value"),
+        State("ask-typed", "data"),
+        State("ask-rows", "data"),
+        State("address", "pathname"),
+        prevent_initial_call=True,
+    )
+    def settings(
+        chosen: list[str], _: Any, before: ask_settings.Settings, rows: list[dict[str, Any]], path: str
+    ) -> tuple[Any, Any]:
+        """Other measures have other parameters; what was typed stays, also for one that is dropped and comes back."""
+        typed = {**before, **ask_settings.typed_in(ctx.states_list[0])}
+        cards = access.cards(access.client(path))
+        return ask_settings.of_measures([cards[s] for s in chosen if s in cards], typed, _named(rows)), typed
+
 
 def _layers_asked(chosen: list[str] | None) -> list[str]:
     """The layers to ask for; none when the penultimate one alone is meant, as comparisons without a choice are."""
@@ -260,36 +297,32 @@ def _register_asking(app: Dash, access: Access) -> None:
         Output("ask-chips", "children"),
         Input("ask-run", "n_clicks"),
         Input("ask-grid", "selectedRows"),
-        Input("ask-probe", "value"),
-        Input("ask-train", "value"),
-        Input("ask-layers", "value"),
-        Input("ask-reduction", "value"),
         Input("ask-measures", "value"),
+        Input(EVERY_SETTING, "value"),
+        *[Input(f"ask-{field}", "value") for field in FIELDS],
         State("ask-name", "value"),
         State("address", "pathname"),
     )
     def plan_or_run(
-        clicks: int | None,
-        rows: list[dict[str, Any]] | None,
-        probe: str,
-        train: str | None,
-        layers: list[str],
-        reduction: str,
-        measures: list[str],
-        name: str | None,
-        path: str,
+        clicks: int | None, rows: list[dict[str, Any]] | None, measures: list[str], _: Any, *rest: Any
     ) -> tuple[Any, ...]:
+        *given, name, path = rest
+        field = dict(zip(FIELDS, given, strict=True))
+        client = access.client(path)
+        cards = access.cards(client)
         asked: Asked = {
             "name": name or "",
             "checkpoints": sorted(r["id"] for r in rows or []),
-            "probe": int(probe),
-            "train_probe": int(train) if train else None,
-            "measures": measures,
-            "layers": _layers_asked(layers),
-            "reduction": reduction,
+            "probe": int(field["probe"]),
+            "train_probe": int(field["train"]) if field["train"] else None,
+            "measures": ask_settings.requests(measures, cards, ask_settings.typed_in(ctx.inputs_list[SETTINGS_AT])),
+            "layers": _layers_asked(field["layers"]),
+            "layer_pairs": field["pairs"],
+            "reduction": field["reduction"],
+            "precision": field["precision"],
+            "seed": int(field["seed"] or 0),
         }
-        client = access.client(path)
-        told = (f"{len(rows or [])} chosen × {len(measures)} measures", chips(measures, access.cards(client)))
+        told = (f"{len(rows or [])} chosen × {len(measures)} measures", chips(measures, cards))
         # Without a click it is named because it has just come onto the page.
         is_run = bool(clicks) and ctx.triggered_id == "ask-run"
         return (*_answer(client, int(path.split("/")[2]), asked, is_run=is_run), *told)

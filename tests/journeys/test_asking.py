@@ -92,3 +92,39 @@ def test_sets_chips_and_what_is_wrong_stand_at_the_top(
     page.wait_for_url(re.compile(r"compare\?like=\d+"))
     expect(page.locator("#ask-chips .chip")).to_have_count(3)
     expect(page.locator("#ask-plan")).to_contain_text("0 cells new")
+
+
+def test_parameters_are_set_kept_and_asked_again(
+    page: Page, client: Client, networks: list[Path], probe_file: Path
+) -> None:
+    project = client.create_project("parameters")
+    for k, file in enumerate(networks[:3]):
+        project.upload_checkpoint(file, name=f"n{k}", architecture="lenet", arguments={"classes": 10})
+    project.upload_probe(probe_file, name="held")
+    project.compare(checkpoints=["n0", "n1"], probe="held", measures=["mutual-knn"], seed=7)
+    first = project.comparisons()[0]
+    page.goto(f"/projects/{project.id}/compare?like={first.id}")
+    form = page.locator("#ask-settings details")
+    expect(form).to_have_count(1)
+    expect(page.get_by_label("Seed of random draws")).to_have_value("7")
+    form.locator("summary").click()
+    form.get_by_label("k", exact=True).fill("5")
+    # Another measure comes and goes: what was typed stays.
+    page.locator(".choice", has_text="negative transfer").locator("input").first.check()
+    expect(form).to_have_count(2)
+    expect(page.locator("#ask-trouble")).to_contain_text("negative-transfer")
+    page.get_by_role("textbox", name="Checkpoints it needs").click()
+    page.get_by_role("option", name="n2").click()
+    expect(page.locator("#ask-trouble")).not_to_contain_text("negative-transfer")
+    expect(page.locator("#ask-settings").get_by_label("k", exact=True)).to_have_value("5")
+    page.click("#ask-run")
+    page.wait_for_url(re.compile(r"/comparison/\d+"))
+    asked = project.comparisons()[0].details
+    by_slug = {m.slug: m for m in asked.measures}
+    assert by_slug["mutual-knn"].parameters["k"] == 5
+    assert asked.seed == 7
+    assert len(by_slug["negative-transfer"].references) == 1
+    # The next one begins with all of it.
+    page.goto(f"/projects/{project.id}/compare?like={asked.id}")
+    expect(page.locator("#ask-settings").get_by_label("k", exact=True)).to_have_value("5")
+    expect(page.locator("#ask-settings")).to_contain_text("n2")
