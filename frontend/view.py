@@ -18,7 +18,7 @@ READINGS = ("raw", "above-chance", "against-seeds")
 CONTROLS = ("raw", "held")
 SURE = ("", "width", "fade", "seeds")
 TEXTS = ("measure", "layer", "g", "h", "single", "outcome", "columns", "strips", "x", "y")
-NUMBERS = ("a", "b", "c", "d")
+NUMBERS = ("a", "b", "c", "d", "skip")
 # What opens where an address names no view at all.
 FIRST = "summary"
 # An order by a column of single models is called after it.
@@ -55,6 +55,7 @@ class View:
         a, b: selected checkpoints, 0 for both or the second for none.
         which: which samples of the selected pair are listed: on which one alone is right, or neither, or two classes
             as the first and the second predict them (``3-5``); empty for all that differ.
+        skip: how many of these samples come before those that are listed.
         g, h: groups that are tested against one another.
         single, outcome: measures of single models: whose layers, or what against what.
         held: whether associations are shown raw or controlling for train loss.
@@ -81,6 +82,7 @@ class View:
     c: int = 0
     d: int = 0
     which: str = ""
+    skip: int = 0
     g: str = ""
     h: str = ""
     single: str = ""

@@ -12,6 +12,7 @@ from kinscape.backend.actions import measures
 from kinscape.backend.actions.uploads import short
 from kinscape.backend.contracts.checkpoints import Level
 from kinscape.backend.contracts.pairs import (
+    MOST_SAMPLES,
     ClassPair,
     DisagreeingSample,
     Disagreements,
@@ -25,8 +26,6 @@ from kinscape.backend.store import checkpoints, comparisons, probes
 from kinscape.backend.store.artifacts import outputs_key
 from kinscape.backend.store.files import Files
 
-# As many as fit a page; each is a small image.
-MOST_SAMPLES = 24
 # The longer side of an image that is sent to be drawn; of larger ones every so many pixels.
 LONGEST_SIDE = 64
 # Values of a sample of another kind: enough to tell one from another.

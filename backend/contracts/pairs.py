@@ -6,6 +6,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from kinscape.backend.contracts.cells import Cell
 
+# As many as fit a page; each is a small image.
+MOST_SAMPLES = 24
+
 
 class PairCell(BaseModel):
     """One number of a pair with everything known about it."""

@@ -110,7 +110,9 @@ export class Store {
       "order" in changes || "aside" in changes || ("measure" in changes && this.view.order === "alike");
     // The same places would be other networks.
     const zoom = isReordered && !("zoom" in changes) ? { zoom: "" } : {};
-    this.view = { ...this.view, ...changes, ...zoom };
+    // Another pair has other samples.
+    const skip = "a" in changes || "b" in changes ? { skip: 0 } : {};
+    this.view = { ...this.view, ...skip, ...changes, ...zoom };
     const after = query(this.view);
     if (after === before && location.pathname === this.place.path) return;
     this.notice = "";

@@ -34,6 +34,7 @@ test("any view survives its address", () => {
       block: pick(["", "1;2", "1,2;3,4,5"]),
       cut: pick(["", "2", "12"]),
       which: pick(["", "only-a", "both-wrong", "3-5"]),
+      skip: number(),
       strips: pick(["", "none", "group,seed", "a tag"]),
       a: number(),
       b: number(),

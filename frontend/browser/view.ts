@@ -19,6 +19,7 @@ export interface View {
   c: number;
   d: number;
   which: string;
+  skip: number;
   g: string;
   h: string;
   single: string;
@@ -47,6 +48,7 @@ export const DEFAULT: View = {
   c: 0,
   d: 0,
   which: "",
+  skip: 0,
   g: "",
   h: "",
   single: "",
@@ -71,7 +73,7 @@ const ALLOWED: Partial<Record<keyof View, string[]>> = {
   sure: SURE,
   held: ["raw", "held"],
 };
-const NUMBERS: (keyof View)[] = ["a", "b", "c", "d"];
+const NUMBERS: (keyof View)[] = ["a", "b", "c", "d", "skip"];
 const LISTS = /^\d+(,\d+)*$/;
 const BLOCK = /^\d+(,\d+)*;\d+(,\d+)*$/;
 const CUT = /^([2-9]|[1-9]\d)$/;

@@ -28,6 +28,7 @@ VIEWS = st.builds(
     cut=st.sampled_from(["", "2", "12"]),
     strips=st.sampled_from(["", "none", "group,seed", "a tag"]),
     which=st.sampled_from(["", "only-a", "both-wrong", "3-5"]),
+    skip=st.integers(0, 10**6),
     a=st.integers(0, 10**15 - 1),
     b=st.integers(0, 10**15 - 1),
     single=st.text(max_size=60),

@@ -99,5 +99,20 @@ def test_the_samples_of_a_pair_are_chosen_by_who_is_right(page: Page, zoo: Proje
     page.locator(".chips a", has_text="both wrong").click()
     page.wait_for_url(re.compile("which=both-wrong"))
     expect(page.locator(".chips .here")).to_contain_text("both wrong")
+    # More samples than fit a page are leafed through, and the address says where.
+    page.goto(f"/comparison/{asked.id}?tab=pair&a={a}&b={b}")
+    of = f"of {told.total:,}, those"
+    assert told.total > len(told.samples)
+    expect(page.locator(".picture")).to_contain_text(f"1 to {len(told.samples)} {of}")
+    page.get_by_role("link", name="Next").click()
+    page.wait_for_url(re.compile(f"skip={len(told.samples)}"))
+    expect(page.locator(".picture")).to_contain_text(f"{len(told.samples) + 1} to {2 * len(told.samples)} {of}")
+    shown = {s.sample for s in told.samples}
+    second = {s.sample for s in asked.disagreements(a, b, offset=len(told.samples)).samples}
+    assert not shown & second
+    page.get_by_role("link", name="Before").click()
+    expect(page.locator(".picture")).to_contain_text(f"1 to {len(told.samples)} {of}")
+    page.goto(f"/comparison/{asked.id}?tab=pair&a={a}&b={b}&skip=999999")
+    expect(page.locator(".picture")).to_contain_text(f"1 to {len(told.samples)} {of}")
     with pytest.raises(ClientError, match="not part of this comparison"):
         asked.disagreements(a, 10**9)

@@ -4,7 +4,7 @@ from typing import Any
 
 from dash import html
 
-from kinscape.backend.contracts.pairs import DisagreeingSample, Disagreements, Outcomes, Which
+from kinscape.backend.contracts.pairs import MOST_SAMPLES, DisagreeingSample, Disagreements, Outcomes, Which
 from kinscape.backend.contracts.words import number
 from kinscape.client import ClientError
 from kinscape.frontend.components.frame import link
@@ -21,7 +21,11 @@ def disagreements(page: OpenedComparison, names: dict[int, str]) -> Any:
     a, b, which = page.view.a, page.view.b, page.view.which
     chosen = {"classes": which} if which[:1].isdigit() else {"which": which or None}
     try:
-        found = page.comparison.disagreements(a, b, **chosen)
+        found = page.comparison.disagreements(a, b, **chosen, offset=page.view.skip)
+        if page.view.skip >= found.total > 0:
+            # An address from when more samples differed, or written by hand: the first ones.
+            page.view = page.view.but(skip=0)
+            found = page.comparison.disagreements(a, b, **chosen)
     except ClientError as error:
         return html.P(str(error), className="quiet")
     if not found.different and not which:
@@ -31,7 +35,7 @@ def disagreements(page: OpenedComparison, names: dict[int, str]) -> Any:
         _who_is_right(found, names[a], names[b]),
         _confusion(page, found, names[a], names[b]),
         _choices(page, found, names[a], names[b]),
-        _samples(found, names[a], names[b]),
+        _samples(page, found, names[a], names[b]),
     ]
     return html.Div(parts)
 
@@ -127,17 +131,25 @@ def _chip(page: OpenedComparison, key: str) -> str:
 
 
 def _to(page: OpenedComparison, which: str) -> str:
-    return page.href(page.view.but(which=str(which)))
+    return page.href(page.view.but(which=str(which), skip=0))
 
 
-def _samples(found: Disagreements, a: str, b: str) -> Any:
+def _samples(page: OpenedComparison, found: Disagreements, a: str, b: str) -> Any:
     if not found.total:
         return html.P("There is no such sample.", className="quiet")
     if not found.samples:
         return html.P(f"These are {found.total:,} positions, which are not listed.", className="quiet")
-    shown = f"{len(found.samples):,} of {found.total:,}, " if len(found.samples) < found.total else ""
-    note = html.P(f"{shown}those on which both are most confident first.", className="quiet")
-    return html.Div([note, html.Div([_tile(s, a, b) for s in found.samples], className="samples")])
+    first = page.view.skip
+    after = first + len(found.samples)
+    shown = f"{first + 1:,} to {after:,} of {found.total:,}, " if len(found.samples) < found.total else ""
+    ways = [html.Span(f"{shown}those on which both are most confident first.", className="quiet")]
+    if first:
+        ways.append(link("← Before", page.href(page.view.but(skip=max(0, first - MOST_SAMPLES))), className="chip"))
+    if after < found.total:
+        ways.append(link("Next →", page.href(page.view.but(skip=after)), className="chip"))
+    return html.Div(
+        [html.Div(ways, className="bar"), html.Div([_tile(s, a, b) for s in found.samples], className="samples")]
+    )
 
 
 def _tile(sample: DisagreeingSample, a: str, b: str) -> Any:
