@@ -14,6 +14,7 @@ from kinscape.backend.contracts.comparisons import ComparisonState
 from kinscape.backend.contracts.probes import Layout, Scale
 from kinscape.backend.contracts.uploads import State
 from kinscape.client import Checkpoint, Client, ClientError, Comparison, Project
+from kinscape.client.file_names import described_by
 
 URL = "http://127.0.0.1:8050"
 DATA = Path("~/.local/share/kinscape")
@@ -81,6 +82,13 @@ def _uploads(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     upload.add_argument("--weights", default="", help="which set of weights of the file, such as ema")
     upload.add_argument("--argument", action="append", default=[], metavar="NAME=VALUE", help="of the architecture")
     upload.add_argument("--tag", action="append", default=[], metavar="NAME=VALUE")
+    upload.add_argument(
+        "--pattern",
+        default="",
+        metavar="TEXT",
+        help="of file names, such as {optim}-seed{seed}-step{step}: {group}, {parent}, {init_of}, {teacher}, {run} and "
+        "{step} say this, other words give tags; --group and the like may use them too (--parent dense-{seed})",
+    )
     upload.add_argument("--group", default="")
     upload.add_argument("--parent", help="checkpoint that this one is a copy of")
     upload.add_argument("--init-of", help="checkpoint whose first weights this one started from")
@@ -222,19 +230,15 @@ def upload(client: Client, given: argparse.Namespace) -> int:
     failed = 0
     for file, name in names_of(given.files).items():
         try:
+            typed = {key: getattr(given, key) for key in ("group", "parent", "init_of", "teacher", "run")}
+            about = described_by(name, given.pattern, **typed)
             made = project.upload_checkpoint(
                 file,
                 name=name,
                 architecture=given.architecture,
                 arguments=arguments,
-                tags=pairs(given.tag),
-                group=given.group,
-                parent=given.parent,
-                init_of=given.init_of,
-                teacher=given.teacher,
-                run=given.run,
-                step=given.step,
                 weights=given.weights,
+                **{"step": given.step, **about, "tags": {**about["tags"], **pairs(given.tag)}},
             )
             note = f". {made.reason}" if made.reason else ""
             print(f"{file}: {made.name} is ready ({made.kind}, {made.parameters} parameters){note}")

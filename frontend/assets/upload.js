@@ -5,6 +5,7 @@
   const LEVELS = { weights: "weights only", recorded: "recorded", program: "program", network: "" };
   let files = [];
   let fields = null;
+  let architectures = [];
 
   function project() {
     const target = document.getElementById("drop-target");
@@ -22,21 +23,12 @@
     return node;
   }
 
-  /* resnet20_seed{seed}_{optim} against a file name: tags by name, or null. */
-  function tagsFrom(name, pattern) {
-    if (!pattern.trim()) return {};
-    const keys = [];
-    const parts = pattern.replace(/\.(safetensors|pt|pth|pt2|bin|ckpt|th|tar)$/i, "").split(/\{(\w+)\}/);
-    let source = "";
-    parts.forEach((part, i) => {
-      if (i % 2) { keys.push(part); source += "(.+?)"; }
-      else source += part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
-    });
-    const found = new RegExp("^" + source + "$").exec(name);
-    if (!found) return null;
-    return Object.fromEntries(keys.map((key, i) => [key, found[i + 1]]));
-  }
-
+  const { valuesIn, describedBy } = window.kinscape;
+  /* What can be said of all files at once, and of one of them. */
+  const LABELS = { group: "Group", parent: "Parent", init_of: "Starts like", teacher: "Teacher", run: "Run" };
+  const RELATIVES = ["parent", "init_of", "teacher"];
+  const HINTS = { parent: "The checkpoint that these were made from", init_of: "The checkpoint whose first weights these started from",
+    teacher: "The checkpoint whose outputs these learned", run: "The training run that these are steps of" };
   const stem = (name) => window.kinscape.stem(name);
   /* By its name; the choice beside the name says otherwise. */
   const looksLikeProbe = (file) => /\.(npz|npy|csv)$|ubyte(\.gz)?$|_batch(_\d+)?$|(images|probe|testset)[^/]*\.(zip|tar|gz|pt)$/i.test(file.name);
@@ -47,26 +39,45 @@
     if (node && !node.classList.contains("open")) {
       node.classList.add("open");
       fields = {
-        group: make("input", { placeholder: "none", maxlength: "100" }),
-        parent: make("input", { placeholder: "none", maxlength: "200", title: "The checkpoint that these were made from" }),
-        pattern: make("input", { placeholder: "resnet20_seed{seed}_{optim}", oninput: preview }),
+        ...textFields(),
+        pattern: make("input", { placeholder: "resnet20_seed{seed}_step{step}", oninput: preview,
+          title: "{group}, {parent}, {teacher}, {run}, {step} say this; any other word in braces is a tag. Other fields may use them: dense-{seed}" }),
         architecture: make("select", {}, [make("option", { value: "", text: "propose from the file" })]),
         preview: make("span", { class: "quiet" }),
       };
       node.append(make("div", { class: "upload-fields" }, [
         make("label", { text: "Group" }, [fields.group]),
-        make("label", { text: "Tags from file names" }, [fields.pattern]),
+        make("label", { text: "Tags and lineage from file names" }, [fields.pattern]),
         make("label", { text: "Architecture" }, [fields.architecture]),
-        make("label", { text: "Parent" }, [fields.parent]),
+        ...Object.keys(HINTS).map((key) => make("label", { text: LABELS[key] }, [fields[key]])),
         make("button", { text: "Upload", id: "upload-all", onclick: startAll }),
         make("button", { text: "Close", onclick: close }),
         fields.preview,
       ]));
       fetch("/api/v1/architectures").then((a) => a.json()).then((cards) => {
-        for (const card of cards) fields.architecture.append(make("option", { value: card.name, text: card.name, title: card.summary }));
+        architectures = cards;
+        for (const select of [fields.architecture, ...files.map((one) => one.typed.architecture)]) offer(select);
       });
     }
     return node;
+  }
+
+  function textFields() {
+    return Object.fromEntries(Object.keys(LABELS).map((key) =>
+      [key, make("input", { placeholder: "none", maxlength: key === "group" ? "100" : "200", title: HINTS[key] || "", oninput: preview })]));
+  }
+
+  function offer(select) {
+    for (const card of architectures) select.append(make("option", { value: card.name, text: card.name, title: card.summary }));
+  }
+
+  /* What holds for one file alone, folded below it. */
+  function own(one) {
+    one.typed = { ...textFields(), architecture: make("select", {}, [make("option", { value: "", text: "as above" })]) };
+    offer(one.typed.architecture);
+    const labelled = Object.entries({ ...LABELS, architecture: "Architecture" }).map(([key, text]) => make("label", { text: text }, [one.typed[key]]));
+    one.about = make("summary", { text: "Group, lineage" });
+    return make("details", { class: "own" }, [one.about, make("div", { class: "upload-fields" }, labelled)]);
   }
 
   function close() {
@@ -77,14 +88,25 @@
     node.replaceChildren();
   }
 
+  /* What each file would be said to be, before anything is sent. */
   function preview() {
     const pattern = fields.pattern.value;
-    const first = files.find((one) => !isProbe(one));
-    if (!first || !pattern) { fields.preview.textContent = ""; return; }
-    const tags = tagsFrom(first.label, pattern);
-    fields.preview.textContent = tags === null
-      ? first.label + " does not fit this pattern"
-      : first.label + " → " + Object.entries(tags).map(([k, v]) => k + "=" + v).join(" ");
+    const mine = files.filter((one) => one.state === "waiting" && !isProbe(one));
+    const strangers = mine.filter((one) => valuesIn(one.label, pattern) === null);
+    fields.preview.textContent = !strangers.length ? "" : strangers[0].label
+      + (strangers.length > 1 ? " and " + (strangers.length - 1) + " more do not fit this pattern" : " does not fit this pattern");
+    for (const one of files.filter((one) => one.state === "waiting")) {
+      one.own.hidden = isProbe(one);
+      const about = saidOf(one);
+      const said = Object.keys(LABELS).concat("step").filter((key) => about[key] !== undefined && about[key] !== "")
+        .map((key) => (LABELS[key] || "Step").toLowerCase() + " " + about[key]);
+      one.about.textContent = [...said, ...Object.entries(about.tags).map(([k, v]) => k + "=" + v)].join(" · ") || "Group, lineage";
+    }
+  }
+
+  function saidOf(one) {
+    const typed = Object.fromEntries(Object.keys(LABELS).map((key) => [key, one.typed[key].value.trim() || fields[key].value.trim()]));
+    return describedBy(one.label, fields.pattern.value, typed);
   }
 
   function add(list) {
@@ -103,9 +125,10 @@
       one.pause = make("button", { text: "Pause", onclick: () => togglePause(one) });
       one.cancel = make("button", { text: "Cancel", onclick: () => cancel(one) });
       one.name = make("input", { value: name, maxlength: "200", "aria-label": "Name of " + file.name, class: "name" });
+      one.own = own(one);
       one.row = make("div", { class: "upload-row", "data-file": file.name }, [
         make("span", { class: "named" }, [one.name, one.kind]), one.bar, one.speed, one.says,
-        make("span", {}, [one.pause, one.cancel]),
+        make("span", { class: "verbs" }, [one.pause, one.cancel]), one.own,
       ]);
       sheet().append(one.row);
       files.push(one);
@@ -131,18 +154,25 @@
     const probes = waiting.filter(isProbe);
     probes.forEach(start);
     await Promise.all(probes.map((one) => one.over));
-    waiting.filter((one) => one.state === "next").forEach(start);
+    /* Then relatives before those that name them; who names itself in a circle is refused by the server. */
+    for (let left = waiting.filter((one) => one.state === "next"); left.length;) {
+      const names = new Set(left.map((one) => describe(one).name));
+      const free = left.filter((one) => RELATIVES.every((key) => !names.has(describe(one)[key])));
+      const now = free.length ? free : left;
+      now.forEach(start);
+      left = left.filter((one) => !now.includes(one));
+      if (left.length) await Promise.all(now.map((one) => one.over));
+      left = left.filter((one) => one.state === "next");
+    }
   }
 
   function describe(one) {
     if (isProbe(one)) {
       return { name: one.name.value.trim() || one.label, role: /train/i.test(one.file.name) ? "train" : "held-out" };
     }
-    const tags = tagsFrom(one.label, fields.pattern.value) || {};
-    const about = { name: one.name.value.trim() || one.label, group: fields.group.value.trim(), tags: tags };
-    if (fields.parent.value.trim()) about.parent = fields.parent.value.trim();
-    if (fields.architecture.value) about.architecture = fields.architecture.value;
-    return about;
+    const about = { name: one.name.value.trim() || one.label, ...saidOf(one) };
+    const architecture = one.typed.architecture.value || fields.architecture.value;
+    return architecture ? { ...about, architecture: architecture } : about;
   }
 
   async function checksum(file, offset) {
@@ -161,6 +191,8 @@
     one.over = new Promise((done) => { one.end = done; });
     one.says.textContent = "sending";
     one.name.disabled = one.kind.disabled = true;
+    one.own.open = false;
+    for (const field of Object.values(one.typed)) field.disabled = true;
     const began = Date.now();
     const here = project();
     one.upload = new tus.Upload(one.file, {
@@ -244,6 +276,7 @@
   /* Every architecture that fits is offered; one choice holds for all files that have the same ones. */
   function propose(one, found) {
     one.says.textContent = found.reason;
+    one.end();
     const choice = make("select", { "aria-label": "Architecture of " + one.file.name },
       found.proposals.map((proposal, k) => make("option", { value: String(k), text: described(proposal, found.proposals) })));
     const button = make("button", { text: "Confirm " + found.proposals[0].architecture, class: "confirm", onclick: async () => {
@@ -258,7 +291,7 @@
     choice.addEventListener("change", () => { button.textContent = "Confirm " + found.proposals[Number(choice.value)].architecture; });
     one.asked = make("span", {}, found.proposals.length > 1 ? [choice, button] : [button]);
     one.proposals = JSON.stringify(found.proposals);
-    one.row.lastChild.append(one.asked);
+    one.row.querySelector(".verbs").append(one.asked);
     changed();
   }
 
@@ -304,5 +337,5 @@
     input.addEventListener("change", () => add(input.files));
     input.click();
   });
-  window.kinscape = Object.assign(window.kinscape || {}, { addFiles: add, tagsFrom: tagsFrom });
+  window.kinscape = Object.assign(window.kinscape || {}, { addFiles: add });
 })();

@@ -8,6 +8,9 @@ from playwright.sync_api import Page, expect
 from kinscape import Client
 from tests.conftest import save_networks
 from tests.journeys.test_upload_compare_share import drop
+from tests.kinscape.test_file_names import CASES
+
+FAMILY = ("other", "sam-s3-100", "sam-s3-200")
 
 
 def test_two_batches_wait_for_upload_and_take_names_and_parents(page: Page, client: Client, tmp_path: Path) -> None:
@@ -24,13 +27,42 @@ def test_two_batches_wait_for_upload_and_take_names_and_parents(page: Page, clie
     expect(page.locator(".upload-row .says").first).to_contain_text("until its architecture is confirmed")
     drop(page, files[1:])
     expect(button).to_have_text("Upload 2 files")
-    page.get_by_label("Parent").fill("first")
+    page.locator("#upload-sheet > .upload-fields").get_by_label("Parent").fill("first")
     button.click()
     expect(page.locator(".upload-row .says", has_text="until its architecture is confirmed")).to_have_count(3)
     expect(button).to_be_disabled()
     found = {c.name: c for c in project.checkpoints()}
     assert set(found) == {"first", "net_seed1_sgd", "net_seed2_sgd"}
     assert found["net_seed1_sgd"].parent == "first"
+
+
+def test_lineage_comes_from_names_and_differs_by_file(page: Page, client: Client, tmp_path: Path) -> None:
+    project = client.create_project("lineage")
+    files = save_networks(tmp_path, 3, metadata=False)
+    named = [f.rename(tmp_path / f"{name}.safetensors") for f, name in zip(files, FAMILY, strict=True)]
+    page.goto(f"/projects/{project.id}")
+    for name, pattern, values in CASES:
+        assert page.evaluate("([name, pattern]) => kinscape.valuesIn(name, pattern)", [name, pattern]) == values
+    drop(page, named)
+    sheet = page.locator("#upload-sheet > .upload-fields")
+    sheet.get_by_label("Tags and lineage from file names").fill("{group}-s{seed}-{step}")
+    expect(sheet).to_contain_text("other does not fit this pattern")
+    sheet.get_by_label("Run").fill("{group}{seed}")
+    row = page.locator(".upload-row[data-file='other.safetensors']")
+    row.locator(".own > summary").click()
+    row.locator(".own").get_by_label("Teacher").fill("sam-s3-200")
+    row.locator(".own").get_by_label("Group").fill("kd")
+    row.locator(".own").get_by_label("Run").fill("alone")
+    expect(row.locator(".own > summary")).to_have_text("group kd · teacher sam-s3-200 · run alone")
+    row.locator(".own").get_by_label("Architecture").select_option("lenet")
+    page.click("#upload-all")
+    # The teacher comes first, though it stands below.
+    expect(page.locator(".upload-row .says", has_text="until its architecture is confirmed")).to_have_count(2)
+    found = {c.name: c for c in project.checkpoints()}
+    taught, early, late = (found[name] for name in FAMILY)
+    assert (taught.group, taught.teacher, taught.run, taught.tags) == ("kd", "sam-s3-200", "alone", {})
+    assert (late.group, late.run, late.step, late.tags) == ("sam", "sam3", 200, {"seed": "3"})
+    assert early.step == 100
 
 
 def test_a_filter_is_kept_in_the_address_and_changes_nobody(

@@ -60,7 +60,7 @@ def test_from_files_to_a_link_that_a_colleague_opens(
     drop(page, [*save_networks(tmp_path, 3, metadata=False), probe_file])
     page.locator(".upload-fields input").first.fill("seeds")
     page.locator(".upload-fields input").nth(1).fill("net_seed{seed}_{optim}")
-    expect(page.locator(".upload-fields")).to_contain_text("seed=0 optim=sgd")
+    expect(page.locator(".upload-row .own > summary").first).to_have_text("group seeds · seed=0 · optim=sgd")
     page.click("#upload-all")
     expect(page.locator(".upload-row .says", has_text="until its architecture is confirmed")).to_have_count(3)
     page.locator("button.confirm").first.click()

@@ -14,6 +14,7 @@ import torch
 
 from kinscape import build
 from kinscape.cli import main
+from kinscape.client import Client
 from kinscape.local import launcher
 from tests.conftest import Server
 
@@ -35,6 +36,14 @@ def test_from_files_to_a_link_on_the_command_line(
     lenet = ["--architecture", "lenet", "--argument", "classes=10"]
     assert main([*to, "upload", *files, "--project", name, *lenet, *tagged]) == 0
     assert said(capsys).count("is ready (lenet") == 2
+    by_name = ["--pattern", "net_seed{seed}_{optim}", "--run", "{optim}-{seed}", "--parent", "net_seed0_{optim}"]
+    assert main([*to, "upload", str(networks[2]), "--project", name, *lenet, *by_name]) == 0
+    assert "is ready (lenet" in said(capsys)
+    third = next(c for c in Client(server.url).project(name).checkpoints() if c.name == networks[2].stem)
+    assert (third.tags, third.run, third.parent) == ({"seed": "2", "optim": "sgd"}, "sgd-2", "net_seed0_sgd")
+    assert main([*to, "upload", str(networks[0]), "--project", name, "--pattern", "resnet{seed}"]) == 1
+    assert "does not fit the pattern" in capsys.readouterr().err
+    Client(server.url).project(name).checkpoint(third.id).delete()
     asked = ["--measure", "disagreement", "--measure", "linear-cka", "--layer", "features.3"]
     assert main([*to, "compare", "--project", name, "--probe", "digits", *asked, "--json"]) == 0
     found = json.loads(said(capsys))
