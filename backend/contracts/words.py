@@ -29,8 +29,9 @@ def interval(low: float, high: float) -> str:
 
 
 def counted(count: int, plural: str) -> str:
-    """A number of things: 1 teacher, 5 teachers."""
-    return f"{count} {plural.removesuffix('s') if count == 1 else plural}"
+    """A number of things: 1 teacher, 5 teachers; 1 family, 5 families."""
+    one = f"{plural.removesuffix('ies')}y" if plural.endswith("ies") else plural.removesuffix("s")
+    return f"{count} {one if count == 1 else plural}"
 
 
 def listed(names: Sequence[str], *, most: int) -> str:

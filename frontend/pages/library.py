@@ -15,7 +15,7 @@ from kinscape.client import ClientError, Project
 from kinscape.frontend.access import Access
 from kinscape.frontend.components.frame import link
 from kinscape.frontend.components.words import nothing, trouble
-from kinscape.frontend.pages import checkpoint_panel, groups_of_library, probe_sets
+from kinscape.frontend.pages import checkpoint_panel, groups_of_library, lineage, probe_sets
 from kinscape.frontend.pages.filtered import count, passing
 from kinscape.frontend.wiring import on
 
@@ -79,6 +79,8 @@ def row_of(checkpoint: Checkpoint) -> dict[str, Any]:
         "tags": checkpoint.tags,
         "tagged": " ".join(f"{k}={v}" for k, v in checkpoint.tags.items()),
         "parent": checkpoint.parent,
+        "teacher": checkpoint.teacher,
+        "init_of": checkpoint.init_of,
         "architecture": checkpoint.kind,
         "parameters": checkpoint.parameters,
         "metrics": checkpoint.metrics,
@@ -130,6 +132,7 @@ def page(project: Project, wanted: str = "") -> Any:
             html.Div(id="upload-sheet", className="upload-sheet", **{"data-project": str(project.id)}),
             html.Div(told(project), id="library-told"),
             html.Div(groups_of_library.listed(rows, project.id), id="library-groups"),
+            html.Div(lineage.picture(rows), id="library-lineage"),
             html.Div([_empty(rows), _table(rows, wanted)], id="library-body"),
             dcc.Store(id="library-shown", data=[]),
             html.Div(id="library-selected"),
@@ -260,6 +263,7 @@ def _register_uploads(app: Dash, access: Access) -> None:
         Output("library-count", "children"),
         Output("library-told", "children"),
         Output("library-groups", "children"),
+        Output("library-lineage", "children"),
         Output("library-deleted", "children"),
         Input("library-changed", "data"),
         State("address", "pathname"),
@@ -274,10 +278,10 @@ def _register_uploads(app: Dash, access: Access) -> None:
         size = _size(rows, probes, wanted)
         # The table is patched, not drawn anew: what is selected, its order and where it was scrolled to stay.
         table: tuple[Any, ...] = (rows, _height(rows), {**GRID, **passing(rows, wanted)}, bool(rows), rows)
-        groups: Any = groups_of_library.listed(rows, project.id)
+        overview: tuple[Any, ...] = (groups_of_library.listed(rows, project.id), lineage.picture(rows))
         if rows == before:
-            table, groups = (no_update,) * len(table), no_update
-        return *table, probe_sets.listed(probes), size, told(project), groups, probe_sets.deleted(project)
+            table, overview = (no_update,) * len(table), (no_update,) * len(overview)
+        return *table, probe_sets.listed(probes), size, told(project), *overview, probe_sets.deleted(project)
 
 
 def _register_digits(app: Dash, access: Access) -> None:
