@@ -232,13 +232,15 @@ def upload(client: Client, given: argparse.Namespace) -> int:
         try:
             typed = {key: getattr(given, key) for key in ("group", "parent", "init_of", "teacher", "run")}
             about = described_by(name, given.pattern, **typed)
+            if given.step is not None:
+                about["step"] = given.step
             made = project.upload_checkpoint(
                 file,
                 name=name,
                 architecture=given.architecture,
                 arguments=arguments,
                 weights=given.weights,
-                **{"step": given.step, **about, "tags": {**about["tags"], **pairs(given.tag)}},
+                **{**about, "tags": {**about["tags"], **pairs(given.tag)}},
             )
             note = f". {made.reason}" if made.reason else ""
             print(f"{file}: {made.name} is ready ({made.kind}, {made.parameters} parameters){note}")

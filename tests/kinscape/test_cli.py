@@ -36,11 +36,17 @@ def test_from_files_to_a_link_on_the_command_line(
     lenet = ["--architecture", "lenet", "--argument", "classes=10"]
     assert main([*to, "upload", *files, "--project", name, *lenet, *tagged]) == 0
     assert said(capsys).count("is ready (lenet") == 2
-    by_name = ["--pattern", "net_seed{seed}_{optim}", "--run", "{optim}-{seed}", "--parent", "net_seed0_{optim}"]
+    by_name = ["--pattern", "net_seed{seed}_{optim}", "--run", "{optim}-{seed}", "--step", "7"]
+    by_name += ["--parent", "net_seed0_{optim}"]
     assert main([*to, "upload", str(networks[2]), "--project", name, *lenet, *by_name]) == 0
     assert "is ready (lenet" in said(capsys)
     third = next(c for c in Client(server.url).project(name).checkpoints() if c.name == networks[2].stem)
-    assert (third.tags, third.run, third.parent) == ({"seed": "2", "optim": "sgd"}, "sgd-2", "net_seed0_sgd")
+    assert (third.tags, third.run, third.parent, third.step) == (
+        {"seed": "2", "optim": "sgd"},
+        "sgd-2",
+        "net_seed0_sgd",
+        7,
+    )
     assert main([*to, "upload", str(networks[0]), "--project", name, "--pattern", "resnet{seed}"]) == 1
     assert "does not fit the pattern" in capsys.readouterr().err
     Client(server.url).project(name).checkpoint(third.id).delete()
