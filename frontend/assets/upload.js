@@ -250,8 +250,8 @@
     one.pause.remove();
     one.cancel.remove();
     const path = (isProbe(one) ? "/api/v1/probes/" : "/api/v1/checkpoints/") + one.id;
-    for (let i = 0; i < 600; i++) {
-      const found = await fetch(path).then((a) => a.json());
+    for (let tries = 0; one.row.isConnected; tries++) {
+      const found = await fetch(path).then((a) => (a.status === 404 ? { state: "refused", reason: "Deleted while it was inspected" } : a.ok ? a.json() : {})).catch(() => ({}));
       if (found.state === "ready") {
         one.state = "ready";
         one.end();
@@ -262,8 +262,10 @@
       }
       if (found.state === "refused") return refuse(one, found.reason);
       if (found.state === "unconfirmed") return propose(one, found);
-      await new Promise((done) => setTimeout(done, 250));
+      one.says.textContent = found.state ? "inspecting" : "no answer; asking again";
+      await new Promise((done) => setTimeout(done, tries < 120 ? 250 : 2000));
     }
+    one.end();
   }
 
   /* An architecture with the arguments in which it differs from the others that fit; alone, with all. */

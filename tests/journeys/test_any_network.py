@@ -111,7 +111,7 @@ def test_networks_of_nine_kinds_come_into_one_matrix(
     for text, count in (("ready: program", 1), ("ready: recorded", 1), ("until its architecture is confirmed", 4)):
         expect(says.filter(has_text=text)).to_have_count(count)
     row = page.locator(".upload-row[data-file='own.pth']")
-    row.locator("select").last.select_option(label="two-layers(activation=tanh)")
+    row.get_by_label("Architecture of own.pth").select_option(label="two-layers(activation=tanh)")
     row.locator("button.confirm").click()
     page.locator(".upload-row[data-file='resnet.pth'] button.confirm").click()
     page.locator(".upload-row[data-file='last.ckpt'] button.confirm").first.click()
