@@ -1,5 +1,6 @@
 """Settings of the programs, read only where a program is put together."""
 
+import re
 from pathlib import Path
 from typing import Self, TypeVar
 from urllib.parse import urlsplit
@@ -10,6 +11,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 # A shorter one could be guessed.
 SHORTEST_TOKEN = 20
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+# An origin, such as a Content-Security-Policy names it; nothing that could end the directive.
+FRAME = re.compile(r"https?://(\*\.)?[A-Za-z0-9.-]+(:(\d{1,5}|\*))?|\*|'self'")
 Kind = TypeVar("Kind", bound=BaseSettings)
 
 
@@ -37,6 +40,7 @@ class WebSettings(StoreSettings):
     cache_disk_bytes: int = Field(
         default=20 << 30, ge=0, description="Outputs and features that workers keep on disk; the oldest beyond go."
     )
+    frames: str = Field(default="", description="Origins, with spaces, whose pages may embed links; none by itself.")
     log_level: str = Field(default="INFO", description="Least severe event that is logged.")
 
     @model_validator(mode="after")
@@ -62,6 +66,9 @@ class WebSettings(StoreSettings):
             raise ValueError(
                 f"The public address {self.public_url!r} must be a whole address, such as https://kinscape.example.org."
             )
+        wrong = [frame for frame in self.frames.split() if not FRAME.fullmatch(frame)]
+        if wrong:
+            raise ValueError(f"KINSCAPE_FRAMES takes origins such as https://wiki.example.org, not {wrong[0]!r}.")
         return self
 
     @property

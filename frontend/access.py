@@ -47,6 +47,13 @@ class Access:
             headers["X-Forwarded-For"] = request.client.host
         return Client(self._url, "", headers=headers, pool=self._pool)
 
+    def visitor(self, request: Request, token: str) -> Client:
+        """A client that may what the link of this token opens."""
+        headers = {"Kinscape-Share": token}
+        if request.client is not None:
+            headers["X-Forwarded-For"] = request.client.host
+        return Client(self._url, "", headers=headers, pool=self._pool)
+
     def close(self) -> None:
         """Close the connections to the API."""
         self._pool.close()

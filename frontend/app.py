@@ -31,8 +31,8 @@ from kinscape.frontend.pages.comparison import page as comparison
 from kinscape.frontend.wiring import on, on_error
 
 ASSETS = Path(__file__).with_name("assets")
-# Served, and brought by ``assets/lazy.js`` when the first figure is drawn.
-PLOTLY = r"plotly-cartesian\.min\.js"
+# Served, and brought when first needed: by ``assets/lazy.js`` and ``browser/writers.ts``.
+BROUGHT_LATER = r"plotly-cartesian\.min\.js|writers\.js"
 INDEX = """<!DOCTYPE html>
 <html lang="en"><head>{%metas%}<title>{%title%}</title>{%favicon%}{%css%}</head>
 <body>{%app_entry%}<footer>{%config%}{%scripts%}{%renderer%}</footer></body></html>"""
@@ -43,18 +43,19 @@ CSP = (
 )
 
 
-def create_dashboard(server: FastAPI, access: Access) -> Dash:
+def create_dashboard(server: FastAPI, access: Access, *, frames: str = "") -> Dash:
     """The dashboard, serving every path that the API leaves.
 
     Args:
         server: the application that it joins.
         access: how it reaches the API.
+        frames: origins whose pages may embed comparisons.
     """
     _bring_when_drawn()
     app = Dash(
         __name__,
         server=server,
-        assets_ignore=PLOTLY,
+        assets_ignore=BROUGHT_LATER,
         assets_folder=str(ASSETS),
         suppress_callback_exceptions=True,
         title="Kinscape",
@@ -66,7 +67,7 @@ def create_dashboard(server: FastAPI, access: Access) -> Dash:
     )
     app.layout = frame.layout()
     _register_pages(app, access)
-    static_page.register(server, access)
+    static_page.register(server, access, frames)
     for room in (library, compare, comparison, comparisons, study_form, study, projects, measures):
         room.register(app, access)
     return app

@@ -1,9 +1,10 @@
-"""A comparison as one file that opens from disk, without a server: its page, its numbers and their hash."""
+"""A comparison as one file that opens without a server: from disk, in a notebook, or inside another site."""
 
 import base64
 import hashlib
 import html
 import json
+import secrets
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -25,7 +26,7 @@ MOST_BYTES = 64 << 20
 TEMPLATE = """<!DOCTYPE html>
 <html lang="en" data-mantine-color-scheme="light"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1"><meta name="robots" content="noindex">
-<title>{title}</title><style>{style}</style></head><body>
+<title>{title}</title><style>{style}</style></head><body class="{kind}">
 <main class="page" id="page"><div id="comparison" class="comparison" data-place="{place}">
 <div class="comparison-head" data-room="head"></div>
 <nav id="tabs" class="picture-links" aria-label="Pictures" data-room="tabs"></nav>
@@ -33,26 +34,71 @@ TEMPLATE = """<!DOCTYPE html>
 <section class="middle"><div data-room="picture"></div></section>
 <aside id="selected" class="side right" aria-label="What is selected" data-room="right"></aside></div>
 </div><p class="quiet">{told}</p></main>
-<script type="application/json" id="offline">{data}</script><script>{script}</script></body></html>
+<script type="application/json" id="offline">{data}</script><script nonce="{nonce}">{script}</script></body></html>
 """
 
 
-def register(server: FastAPI, access: Access) -> None:
-    """Serve the file at ``/page/NUMBER``, to whoever may export the comparison."""
+# What an embedded page may do: run its own script, draw its own images, be shown by these sites, and ask nobody.
+EMBEDDED_CSP = (
+    "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors {frames}"
+)
+
+
+def register(server: FastAPI, access: Access, frames: str = "") -> None:
+    """Serve the file to whoever may export the comparison.
+
+    At ``/page/NUMBER`` it is saved, at ``/s/TOKEN/embed`` other sites show it. Both take a view as their query; the
+    latter also ``only=picture``, which leaves the choices and what is selected away.
+
+    Args:
+        frames: the origins whose pages may embed it, with spaces between; none may where it is empty.
+    """
 
     @server.get("/page/{comparison}", include_in_schema=False)
     async def page(request: Request, comparison: int) -> Response:
         client = access.client_of(request)
         try:
-            text = await in_a_thread(lambda: written(client, comparison))
+            text = await in_a_thread(lambda: written(client, comparison, view=request.url.query))
         except ClientError as error:
             return JSONResponse({"detail": str(error)}, error.status or 502)
         name = f'attachment; filename="comparison-{comparison}.html"'
         return HTMLResponse(text, headers={"Content-Disposition": name})
 
+    @server.get("/s/{token}/embed", include_in_schema=False)
+    async def embed(request: Request, token: str) -> Response:
+        nonce = secrets.token_urlsafe(16)
+        request.state.csp = EMBEDDED_CSP.format(nonce=nonce, frames=frames or "'none'")
+        try:
+            text = await in_a_thread(lambda: _embedded(access.visitor(request, token), request, nonce))
+        except ClientError as error:
+            status = error.status or 502
+            told = NO_LINK if status in (401, 404) else str(error)
+            return HTMLResponse(SENTENCE.format(html.escape(told)), 404 if status == 401 else status)
+        return HTMLResponse(text)
 
-def written(client: Client, number: int) -> str:
+
+SENTENCE = '<!doctype html><html lang="en"><meta charset="utf-8"><title>Kinscape</title><p>{}</p></html>'
+NO_LINK = "This link does not open anything: it is wrong, has expired, or was revoked."
+
+
+def _embedded(client: Client, request: Request, nonce: str) -> str:
+    share = client.opened_share()
+    if not share.may_export:
+        raise ClientError("This link lets nobody take numbers away, and an embedded page holds them.", status=403)
+    asked = {k: v for k, v in request.query_params.items() if k != "only"}
+    is_bare = request.query_params.get("only") == "picture"
+    view = urlencode(asked) or share.view
+    return written(client, share.comparison, view=view, nonce=nonce, kind="embedded bare" if is_bare else "embedded")
+
+
+def written(client: Client, number: int, *, view: str = "", nonce: str = "", kind: str = "") -> str:
     """The whole file.
+
+    Args:
+        view: the view with which it opens, as the query of an address.
+        nonce: what lets its script run where a policy for its content is sent along.
+        kind: class of its body; ``bare`` shows the picture alone.
 
     Raises:
         ClientError: the visitor may not see the comparison, it is still running, or the file would be too large.
@@ -69,6 +115,7 @@ def written(client: Client, number: int) -> str:
         "path": "",
         "isShared": True,
         "isOffline": True,
+        "view": view,
         "mayExport": False,
         "tabs": shown,
     }
@@ -79,6 +126,8 @@ def written(client: Client, number: int) -> str:
         style=(ASSETS / "style.css").read_text("utf-8"),
         place=html.escape(json.dumps(place)),
         told=told,
+        nonce=nonce,
+        kind=kind,
         # Nothing in the numbers may end the element that holds them.
         data=json.dumps(answers).replace("<", "\\u003c"),
         script=(ASSETS / "vendor" / "dashboard.js").read_text("utf-8").replace("</script", "<\\/script"),

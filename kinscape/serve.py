@@ -50,7 +50,7 @@ def create(settings: WebSettings) -> ASGIApp:
     host = f"[{host}]" if ":" in host else host
     access = Access(f"http://{host}:{settings.port}")
     app = create_app(parts, stopped=access.close)
-    dashboard = create_dashboard(app, access)
+    dashboard = create_dashboard(app, access, frames=settings.frames)
     # Dash sets itself up at its first page; done here, deep links work as the first request too.
     dashboard._setup_server()
     return guarded(DashRequests(app, dashboard), parts, csp=content_security_policy(dashboard))

@@ -122,7 +122,8 @@ class Server:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server on loopback, shared by all tests that do not break it."""
     own = ["--networks", str(Path(__file__).with_name("own_networks.py"))]
-    one = Server(tmp_path_factory.mktemp("kinscape") / "data", free_port(), own).start()
+    environment = {"KINSCAPE_FRAMES": "http://127.0.0.1:*"}
+    one = Server(tmp_path_factory.mktemp("kinscape") / "data", free_port(), own, environment).start()
     yield one
     one.stop()
 

@@ -34,7 +34,7 @@ SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 # Looking up one share is one query. Its threads are its own: every request of a visitor begins here, also those that
 # a thread of the dashboard waits for (docs/decisions/0013).
 LOOKUP_THREADS = 4
-EVERYBODY = re.compile(r"/api/v1/health|/s/[A-Za-z0-9_-]{1,200}")
+EVERYBODY = re.compile(r"/api/v1/health|/s/[A-Za-z0-9_-]{1,200}(/embed)?")
 DASHBOARD = re.compile(r"/(assets/.*|_dash-.*|_favicon\.ico|_reload-hash|shared/\d+)")
 SIGN_IN = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Kinscape</title>
 <body><main><h1>Kinscape</h1><p>This dashboard needs its owner's token. Open the address that
@@ -201,10 +201,13 @@ class Guard:
         async def safe(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                headers["Content-Security-Policy"] = self.csp
+                # A page that other sites may embed says so by a policy of its own.
+                own = scope.get("state", {}).get("csp")
+                headers["Content-Security-Policy"] = own or self.csp
                 headers["X-Content-Type-Options"] = "nosniff"
                 headers["Referrer-Policy"] = "no-referrer"
-                headers["X-Frame-Options"] = "DENY"
+                if own is None:
+                    headers["X-Frame-Options"] = "DENY"
                 is_shared = scope["path"].startswith(("/s/", "/shared/"))
                 if is_shared:
                     headers["X-Robots-Tag"] = "noindex"

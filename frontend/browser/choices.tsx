@@ -4,12 +4,13 @@ import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { API, queryOf } from "./api";
 import { FAMILIES } from "./families";
-import { saveFigure } from "./take_away";
 import { useStore } from "./hooks";
+import { FIGURES, Saves, SaveTable } from "./saves";
 import type { Store } from "./store";
 import { GROUP, tagNames, wantedStrips } from "./strips";
+import { pairsTable, saveMatrix, type FigureFormat } from "./take_away";
 import type { AskedMeasure } from "./types";
-import { BY, type View } from "./view";
+import { BY, query, type View } from "./view";
 import { Named, ViewLink } from "./words";
 
 const READINGS: [string, string][] = [
@@ -227,18 +228,16 @@ function Exports() {
             {format.toUpperCase()}
           </a>
         ))}
+        <SaveTable name={`comparison-${store.place.comparison}-${measure.slug}-pairs`} table={() => pairsTable(store)} without="csv" />
+        {["matrix", "summary"].includes(store.tab().key) && (
+          <Saves names={FIGURES} save={(format) => saveMatrix(store, format as FigureFormat)} />
+        )}
         <a class="chip" href={`${API}${store.path}/export/archive`} title="Everything as one zip archive, with a manifest">
           ZIP
         </a>
-        <a class="chip" href={`/page/${store.place.comparison}`} title="One file with all matrices that opens without a server">
+        <a class="chip" href={`/page/${store.place.comparison}${query(store.view)}`} title="One file with all matrices that opens without a server, at this view">
           Page
         </a>
-        {store.tab().key === "matrix" &&
-          (["svg", "png"] as const).map((format) => (
-            <button class="chip" onClick={() => void saveFigure(store, format)}>
-              {format.toUpperCase()}
-            </button>
-          ))}
       </div>
     </Section>
   );

@@ -13,7 +13,9 @@ import { MatrixTab } from "./matrix_tab";
 import { ModelsTab } from "./models_tab";
 import { ScatterTab } from "./scatter_tab";
 import { Multiples } from "./multiples";
+import { followParent } from "./embedded";
 import { OF_TWO, PairPicker } from "./pair_picker";
+import { followSaves } from "./saves";
 import { Selected } from "./selected";
 import { ShareDialog } from "./share";
 import { Store, type Place } from "./store";
@@ -87,6 +89,7 @@ function App({ rooms }: { rooms: Rooms }) {
   useEffect(() => {
     const sides = tab.sides && !store.isClosed ? "both" : "none";
     document.getElementById("comparison")?.setAttribute("data-sides", sides);
+    document.getElementById("comparison")?.setAttribute("data-exports", store.place.mayExport ? "yes" : "no");
     const isPhone = matchMedia("(max-width: 760px)").matches;
     rooms.right.classList.toggle("sheet", isPhone && (store.view.a > 0 || store.view.block !== ""));
   });
@@ -153,6 +156,7 @@ function mount(): void {
   if (!root || !rooms || !told) return;
   const store = new Store(JSON.parse(told) as Place);
   here = { root, store };
+  if (store.place.isOffline && window.parent !== window) followParent(store, window.parent);
   void store.open();
   render(
     <StoreContext.Provider value={store}>
@@ -167,6 +171,7 @@ function start(): void {
   const dialogs = document.createElement("div");
   dialogs.id = "dialogs";
   document.body.append(dialogs);
+  followSaves(() => here?.store ?? null);
   new MutationObserver(mount).observe(document.body, { childList: true, subtree: true });
   const reread = (): void => here?.store.readAddress();
   window.addEventListener("popstate", reread);

@@ -4,10 +4,12 @@ import { useMemo, useRef, useState } from "preact/hooks";
 import type { Column, ModelTable } from "./arrays";
 import { groupColours } from "./colour";
 import { FAMILIES } from "./families";
-import { saveAs } from "./figure";
 import { useStore } from "./hooks";
-import { inTex, number } from "./numbers";
+import { number } from "./numbers";
+import { SaveTable } from "./saves";
 import type { Store } from "./store";
+import type { Table as FileTable } from "./table_files";
+import { aboutFile } from "./take_away";
 import { BY } from "./view";
 import { Named, Trouble, ViewLink } from "./words";
 
@@ -102,14 +104,7 @@ function Table({ table }: { table: ModelTable }) {
           <input type="checkbox" checked={hasIntervals} onChange={() => show(!hasIntervals)} /> 95 % intervals
         </label>
         {store.place.mayExport && (
-          <button class="button small" onClick={() => save(store, table, rows, columns)}>
-            CSV
-          </button>
-        )}
-        {store.place.mayExport && (
-          <button class="button small" onClick={() => saveAs(`comparison-${store.place.comparison}-models.tex`, latex(store, table, rows, columns))}>
-            LaTeX
-          </button>
+          <SaveTable name={`comparison-${store.place.comparison}-models`} table={() => fileTable(store, table, rows, columns)} />
         )}
         <span class="quiet">
           {rows.length} of {table.ids.length}
@@ -206,41 +201,19 @@ function Row(props: {
   );
 }
 
-/* The table as it stands for a paper: values with their intervals below, as the package booktabs draws them. */
-function latex(store: Store, table: ModelTable, rows: number[], columns: Column[]): Blob {
-  const body = rows.map((i) => [
-    inTex(table.labels[i] as string),
-    ...columns.map((c) => {
-      const [value, low, high] = [c.values[i], c.low[i], c.high[i]] as [number, number, number];
-      if (Number.isNaN(value)) return "--";
-      return Number.isNaN(low) ? number(value) : `${number(value)} {\\scriptsize [${number(low)}, ${number(high)}]}`;
-    }),
-  ]);
-  const head = ["checkpoint", ...columns.map((c) => inTex(store.columnTitle(c)))];
-  const lines = [
-    `% ${inTex(location.href)}; 95 % intervals; results ${table.version}`,
-    `\\begin{tabular}{l${"r".repeat(columns.length)}}`,
-    "\\toprule",
-    `${head.join(" & ")} \\\\`,
-    "\\midrule",
-    ...body.map((line) => `${line.join(" & ")} \\\\`),
-    "\\bottomrule",
-    "\\end{tabular}",
-  ];
-  return new Blob([lines.join("\n") + "\n"], { type: "text/x-tex" });
-}
-
-/* The table as it stands, with intervals; text that a spreadsheet would run is made harmless. */
-function save(store: Store, table: ModelTable, rows: number[], columns: Column[]): void {
-  const harmless = (text: string): string => (/^[=+\-@\t\r]/.test(text) ? `\'${text}` : text);
-  const quoted = (text: string): string => `"${harmless(text).replaceAll('"', '""')}"`;
-  const plain = (v: number): string => (Number.isNaN(v) ? "" : String(v));
-  const head = ["checkpoint", "group", ...columns.flatMap((c) => [c.id, `${c.id} low`, `${c.id} high`])].map(quoted);
-  const lines = rows.map((i) => [
-    quoted(table.labels[i] as string),
-    quoted(store.groups[i] ?? ""),
-    ...columns.flatMap((c) => [c.values[i], c.low[i], c.high[i]].map((v) => plain(v as number))),
-  ]);
-  const text = [head, ...lines].map((line) => line.join(",")).join("\r\n");
-  saveAs(`comparison-${store.place.comparison}-models.csv`, new Blob([text], { type: "text/csv" }));
+/* The table as it stands, with intervals. */
+function fileTable(store: Store, table: ModelTable, rows: number[], columns: Column[]): FileTable {
+  const some = <T,>(values: ArrayLike<T>): T[] => rows.map((i) => values[i] as T);
+  return {
+    about: aboutFile(store),
+    columns: [
+      { name: "checkpoint", title: "checkpoint", isText: true, values: some(table.labels) },
+      { name: "group", isText: true, values: rows.map((i) => store.groups[i] ?? "") },
+      ...columns.flatMap((c) => [
+        { name: c.id, title: store.columnTitle(c), isText: false, values: some(c.values) },
+        { name: `${c.id} low`, isText: false, values: some(c.low) },
+        { name: `${c.id} high`, isText: false, values: some(c.high) },
+      ]),
+    ],
+  };
 }

@@ -7,6 +7,7 @@ import { useStore } from "./hooks";
 import { cellColour, type Drawn } from "./painting";
 import { rgb } from "./colour";
 import type { AskedMeasure } from "./types";
+import { FigureVerbs } from "./saves";
 import { windowOf } from "./view";
 import { Named, ViewLink } from "./words";
 
@@ -21,7 +22,8 @@ export function Multiples({ most }: { most?: number }) {
     return (layers.length ? layers : [null]).map((layer) => ({ asked, layer }));
   });
   return (
-    <>
+    <div class="with-minis">
+      {!most && <FigureVerbs />}
       <p class="quiet">
         All in the order of {store.card(first).title}. Dark means alike; each has its own fixed scale. Choose one to
         enlarge it.
@@ -31,7 +33,7 @@ export function Multiples({ most }: { most?: number }) {
           <Miniature key={`${asked.key}@${layer}`} asked={asked} layer={layer} order={order} />
         ))}
       </div>
-    </>
+    </div>
   );
 }
 

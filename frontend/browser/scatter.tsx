@@ -3,6 +3,7 @@
 import { useState } from "preact/hooks";
 import { useStore, useWidth } from "./hooks";
 import { number } from "./numbers";
+import { FigureVerbs } from "./saves";
 
 export interface Point {
   id: number;
@@ -111,6 +112,7 @@ export function Scatter(props: {
             ))}
         </svg>
       )}
+      <FigureVerbs />
       {pointed && (
         <div class="hover-card" style={{ left: `${Math.min(px(pointed.x) + 12, Math.max(0, width - 220))}px`, top: `${py(pointed.y) + 12}px` }}>
           <b>{pointed.label}</b>

@@ -17,6 +17,8 @@ export interface Place {
   isShared: boolean;
   /* Whether this is a file without a server: its view lies behind the mark of its address. */
   isOffline?: boolean;
+  /* The view with which such a file opens. */
+  view?: string;
   tabs: Tab[];
   mayExport: boolean;
 }
@@ -76,7 +78,7 @@ export class Store {
   }
 
   private written(): string {
-    return this.place.isOffline ? location.hash.slice(1) : location.search;
+    return this.place.isOffline ? location.hash.slice(1) || (this.place.view ?? "") : location.search;
   }
 
   private fromAddress(): View {
@@ -117,7 +119,8 @@ export class Store {
     if (after === before && location.pathname === this.place.path) return;
     this.notice = "";
     if (this.place.isOffline) {
-      location.hash = after;
+      // Without any mark the file would open as it was taken.
+      location.hash = after || "tab=summary";
       return this.changed();
     }
     history[how === "push" ? "pushState" : "replaceState"](history.state, "", this.place.path + after);

@@ -8,6 +8,7 @@ from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
 from kinscape.backend.contracts.studies import Member, StudyState
 from kinscape.backend.contracts.studies import Study as Described
 from kinscape.client import Client, ClientError, Study
+from kinscape.client.study import COLUMNS
 from kinscape.frontend.access import Access
 from kinscape.frontend.components.frame import link
 from kinscape.frontend.components.words import state_badge, trouble
@@ -76,11 +77,18 @@ def _buttons(d: Described) -> list[Any]:
     if d.comparison is not None:
         found.append(link("Its comparison", f"/comparison/{d.comparison}", className="button"))
         found.append(html.Button("Save the table as CSV", id="study-csv", className="button"))
+        found += [_table_button(d.id, kind, name) for kind, name in (("tex", "LaTeX"), ("parquet", "Parquet"))]
         found.append(dcc.Download(id="study-download"))
         bundle = f"/api/v1/studies/{d.id}/bundle"
         told = "Checkpoints, probe sets, numbers and hashes: kinscape verify, kinscape reproduce"
         found.append(html.A("Save the bundle", href=bundle, download="", className="button", title=told))
     return found
+
+
+def _table_button(study: int, kind: str, name: str) -> Any:
+    """Saves the table in the browser (``frontend/browser/saves.tsx``)."""
+    said = {"data-table": kind, "data-study": str(study), "data-columns": " ".join(COLUMNS)}
+    return html.Button(name, className="button", title=f"Save the table as {name}", **said)
 
 
 def _answer(study: Study, scheme: str) -> list[Any]:

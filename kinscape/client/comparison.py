@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import TypeAdapter
@@ -25,6 +25,9 @@ from kinscape.client.tables import PackedMatrix, Table, packed_matrix
 from kinscape.matrix import Matrix
 
 CELL: TypeAdapter[Cell] = TypeAdapter(Cell)
+if TYPE_CHECKING:
+    from kinscape.client.widget import ComparisonWidget
+
 # Often enough for a progress bar, seldom enough for the server.
 POLL_S = 0.3
 
@@ -123,13 +126,29 @@ class Comparison:
         wanted = {k: v for k, v in (("name", name), ("notes", notes)) if v is not None}
         self._data = contract.Comparison.model_validate(self._http.patch(f"/comparisons/{self.id}", json=wanted))
 
-    def page(self) -> str:
-        """Its page as one HTML file that opens without a server, with all matrices and their hash."""
-        return self._http.request("GET", f"{self._http.url}/page/{self.id}").text
+    def page(self, view: str = "") -> str:
+        """Its page as one HTML file that opens without a server, with all matrices and their hash.
 
-    def show(self, height: int = 760) -> "Page":
-        """Its page in a notebook; it holds its numbers, so that it stays when the server is gone."""
-        return Page(self.page(), height)
+        Args:
+            view: the view with which it opens, as the query of an address; empty for the summary.
+        """
+        return self._http.request("GET", f"{self._http.url}/page/{self.id}?{view}").text
+
+    def show(self, height: int = 760, view: str = "") -> "ComparisonWidget | Page":
+        """Its page in a notebook; it holds its numbers, so that it stays when the server is gone.
+
+        With ``anywidget`` installed (``pip install "kinscape[notebook]"``) a widget, whose ``selection`` is what is
+        selected on the page; without it the page alone.
+
+        Args:
+            height: in pixels.
+            view: the view with which it opens, as the query of an address; empty for the summary.
+        """
+        try:
+            from kinscape.client.widget import ComparisonWidget  # an optional dependency: only this needs it
+        except ImportError:
+            return Page(self.page(view), height)
+        return ComparisonWidget(self.page(view), height=height, view=view)
 
     def study(self) -> StudyAnswer:
         """What the study that it answers asked and found.

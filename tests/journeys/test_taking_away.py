@@ -7,11 +7,14 @@ import json
 import re
 import zipfile
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
+from xml.etree import ElementTree
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
+from pypdf import PdfReader
 
 from kinscape import Client
 from kinscape.client import ClientError, Comparison
@@ -71,8 +74,6 @@ def test_the_page_says_the_hash_of_its_numbers(asked: Comparison) -> None:
     held = json.loads(text.split('id="offline">', 1)[1].split("</script>", 1)[0])
     digest = hashlib.sha256(json.dumps(held, sort_keys=True).encode()).hexdigest()
     assert f"SHA-256 of the numbers {digest}" in text
-    assert asked.show().__class__.__name__ == "Page"
-    assert "srcdoc=" in asked.show()._repr_html_()
 
 
 def test_a_page_is_taken_by_those_who_may_export(
@@ -92,25 +93,120 @@ def test_a_page_is_taken_by_those_who_may_export(
         client.http.request("GET", f"{server.url}/page/999999")
 
 
-@pytest.mark.parametrize("kind", ["SVG", "PNG"])
+def saved(page: Page, button: Locator, folder: Path) -> Path:
+    """The file that a button gives."""
+    with page.expect_download() as waiting:
+        button.click()
+    file = folder / waiting.value.suggested_filename
+    waiting.value.save_as(file)
+    return file
+
+
+def words_of(pdf: Path) -> str:
+    """The text of a PDF file of one page, and that its letters are letters."""
+    reader = PdfReader(pdf)
+    assert len(reader.pages) == 1
+    return reader.pages[0].extract_text()
+
+
+@pytest.mark.parametrize("kind", ["SVG", "PNG", "PDF"])
 def test_a_figure_says_what_it_shows(page: Page, asked: Comparison, tmp_path: Path, kind: str) -> None:
     page.goto(f"/comparison/{asked.id}?tab=matrix&measure=linear-cka")
     drawn(page, "linear-cka")
-    with page.expect_download() as waiting:
-        page.locator(".side.left").get_by_role("button", name=kind, exact=True).click()
-    file = tmp_path / waiting.value.suggested_filename
-    waiting.value.save_as(file)
+    button = page.locator(".side.left").get_by_role("button", name=kind, exact=True)
+    file = saved(page, button, tmp_path)
     assert file.name == f"comparison-{asked.id}-linear-cka.{kind.lower()}"
     if kind == "PNG":
         assert file.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
         assert file.stat().st_size > 20_000
         return
-    text = file.read_text()
-    assert text.startswith("<svg")
-    assert "</script>" not in text
+    text = file.read_text() if kind == "SVG" else words_of(file)
+    assert "<script" not in text
     for part in ("Linear CKA", "N = ", "linear-cka v", "jackknife", f"/comparison/{asked.id}?tab=matrix"):
         assert part in text, part
-    assert len(re.findall("<rect", text)) > 16
+    if kind == "SVG":
+        assert text.startswith("<svg")
+        assert "</script>" not in text
+        assert len(re.findall("<rect", text)) > 16
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    ("view", "told"),
+    [
+        ("tab=map&measure=linear-cka", ["n3</script><b>", "Linear CKA"]),
+        ("tab=scatter", ["L2 norm", "n3</script><b>"]),
+        ("tab=multiples", ["Linear CKA", "Disagreement"]),
+        ("tab=agreement", ["Linear CKA"]),
+    ],
+)
+def test_every_picture_leaves_as_a_drawing_and_a_page(
+    browser: Browser,
+    server: Server,
+    asked: Comparison,
+    tmp_path: Path,
+    view: str,
+    told: list[str],
+    scheme: Literal["light", "dark"],
+) -> None:
+    context = browser.new_context(base_url=server.url, color_scheme=scheme, viewport={"width": 1440, "height": 900})
+    page = context.new_page()
+    page.goto(f"/comparison/{asked.id}?{view}")
+    verbs = page.locator(".middle .figure-verbs").first
+    expect(page.locator(".middle .js-plotly-plot svg, .scatter circle, .thumb[data-drawn]").first).to_be_attached()
+    files = {
+        k: saved(page, verbs.get_by_role("button", name=k.upper(), exact=True), tmp_path) for k in ("svg", "png", "pdf")
+    }
+    drawing = ElementTree.fromstring(files["svg"].read_text())
+    written = " ".join("".join(e.itertext()) for e in drawing.iter("{http://www.w3.org/2000/svg}text"))
+    for part in [*told, "taken <away>", f"/comparison/{asked.id}?"]:
+        assert part in written, part
+    assert "#161b23" not in files["svg"].read_text(), "paper is light"
+    assert "rgb(215, 220, 228)" not in files["svg"].read_text(), "ink is dark"
+    assert files["png"].read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+    assert "taken <away>" in words_of(files["pdf"])
+    context.close()
+
+
+def test_a_name_that_no_latin_font_writes_is_on_the_page_all_the_same(
+    page: Page, client: Client, networks: list[Path], probe_file: Path, tmp_path: Path
+) -> None:
+    project = client.create_project("names of the world")
+    names = ["网络一", "شبكة", "сеть ρ"]
+    ids = [
+        project.upload_checkpoint(f, name=n, architecture="lenet", arguments={"classes": 10})
+        for f, n in zip(networks, names, strict=False)
+    ]
+    comparison = project.compare(checkpoints=ids, probe=project.upload_probe(probe_file), measures=["linear-cka"])
+    comparison.wait(timeout_s=60)
+    page.goto(f"/comparison/{comparison.id}?tab=matrix")
+    drawn(page, "linear-cka")
+    file = saved(page, page.locator(".side.left").get_by_role("button", name="PDF", exact=True), tmp_path)
+    assert "сеть ρ" in words_of(file)
+    # Each of the two others is an image, drawn at its row and at its column.
+    assert len(PdfReader(file).pages[0].images) == 2
+
+
+def test_tables_leave_for_spreadsheets_papers_and_programs(page: Page, asked: Comparison, tmp_path: Path) -> None:
+    exact = asked.table(["accuracy", "l2-norm"]).values
+    page.goto(f"/comparison/{asked.id}?tab=models")
+    expect(page.locator(".model-table tbody tr")).to_have_count(4)
+    files = {
+        n: saved(page, page.get_by_role("button", name=n, exact=True), tmp_path) for n in ("CSV", "LaTeX", "Parquet")
+    }
+    rows = list(csv.DictReader(io.StringIO(files["CSV"].read_text("utf-8"))))
+    found = {row["checkpoint"]: float(row["accuracy"]) for row in rows}
+    assert found == pytest.approx(dict(zip(asked.labels, exact[:, 0], strict=True)))
+    tex = files["LaTeX"].read_text("utf-8")
+    assert tex.count("\\\\\n") == 5
+    assert f"% source: {page.url.split('/comparison')[0]}/comparison/{asked.id}" in tex
+    assert files["Parquet"].suffix == ".parquet"
+    assert files["Parquet"].read_bytes()[:4] == files["Parquet"].read_bytes()[-4:] == b"PAR1"
+    page.locator("#tabs").get_by_text("Matrix").click()
+    drawn(page, "disagreement")
+    left = page.locator(".side.left")
+    pairs = saved(page, left.get_by_role("button", name="LaTeX", exact=True), tmp_path).read_text("utf-8")
+    assert pairs.count("\\\\\n") == 1 + 6, "six pairs of four networks"
 
 
 def test_the_archive_holds_everything_with_its_hash(server: Server, asked: Comparison) -> None:

@@ -15,7 +15,14 @@ STILL = {**CONFIG, "staticPlot": True}
 def graph(figure: Any, *, id: str | None = None, kind: str = "graph") -> Any:
     """A figure on the page that responds to the pointer."""
     named = {} if id is None else {"id": id}
-    return html.Div(dcc.Graph(figure=figure, config=CONFIG, responsive=True, style=FILL, **named), className=kind)
+    drawn = dcc.Graph(figure=figure, config=CONFIG, responsive=True, style=FILL, **named)
+    return html.Div([drawn, figure_verbs()], className=kind)
+
+
+def figure_verbs() -> Any:
+    """Buttons that save the figure beside them; the browser does it (``frontend/browser/saves.tsx``)."""
+    buttons = [html.Button(f.upper(), className="chip", **{"data-save": f}) for f in ("svg", "pdf", "png")]
+    return html.Div(buttons, className="figure-verbs", role="group", **{"aria-label": "Save this figure"})
 
 
 def still(figure: Any, *, kind: str) -> Any:

@@ -17,7 +17,7 @@ from kinscape.frontend.access import Access
 from tests.conftest import Server, free_port
 
 TOKEN = "a-token-that-is-long-enough-for-a-test"
-OPEN = {"/api/v1/health", "/s/{token}"}
+OPEN = {"/api/v1/health", "/s/{token}", "/s/{token}/embed"}
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def routes(server: Server) -> list[tuple[str, str]]:
     with Client(server.url, TOKEN) as owner:
         paths = owner.http.get("/openapi.json")["paths"]
     found = [(method.upper(), path) for path, methods in paths.items() for method in methods]
-    found += [("GET", "/api/v1/openapi.json"), ("GET", "/s/{token}")]
+    found += [("GET", "/api/v1/openapi.json"), ("GET", "/s/{token}"), ("GET", "/s/{token}/embed")]
     dash = [
         "/",
         "/_dash-layout",
