@@ -99,7 +99,7 @@ def _register_pages(app: Dash, access: Access) -> None:
         try:
             return _home(client) if path.strip("/") == "" else _page(client, path, query or "", drawn)
         except ClientError as error:
-            return trouble(str(error))
+            return _missing(path, error)
 
     @on(
         app,
@@ -166,6 +166,17 @@ PAGES: dict[str, Callable[[Visit], Any]] = {
 }
 
 
+def _missing(path: str, error: ClientError) -> Any:
+    """A page in place of one that is not there, or that its visitor may not see."""
+    if path.startswith("/shared/") and error.status in (0, 401, 403, 404):
+        told = "It is wrong, has expired, or was revoked. Whoever sent it can make a new one."
+        return nothing("This link does not open anything", told, heading=html.H1)
+    if error.status in (0, 404, 410):
+        start = frame.link("Start page", "/", className="button")
+        return nothing("There is nothing here", str(error), start, heading=html.H1)
+    return trouble(str(error))
+
+
 def _page(client: Client, path: str, query: str, scheme: str) -> Any:
     named = dict(parse_qsl(query.lstrip("?")))
     whole = "/" + "/".join(p for p in path.split("/") if p)
@@ -177,6 +188,7 @@ def _page(client: Client, path: str, query: str, scheme: str) -> Any:
         "There is nothing here",
         "The address is not one of this dashboard's pages.",
         frame.link("Start page", "/", className="button"),
+        heading=html.H1,
     )
 
 

@@ -36,6 +36,11 @@ SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 LOOKUP_THREADS = 4
 EVERYBODY = re.compile(r"/api/v1/health|/s/[A-Za-z0-9_-]{1,200}(/embed)?")
 DASHBOARD = re.compile(r"/(assets/.*|_dash-.*|_favicon\.ico|_reload-hash|shared/\d+)")
+# A page without the dashboard, which its visitor may not ask for.
+PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Kinscape</title>
+<meta name="viewport" content="width=device-width, initial-scale=1"><style>:root {{ color-scheme:light dark; }}
+main {{ max-width:520px; margin:16vh auto; padding:0 16px; text-align:center; font:15px/1.5 system-ui,sans-serif; }}
+h1 {{ font-size:18px; }}</style></head><body><main><h1>Kinscape</h1><p>{}</p></main></body></html>"""
 SIGN_IN = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Kinscape</title>
 <body><main><h1>Kinscape</h1><p>This dashboard needs its owner's token. Open the address that
 <code>kinscape up</code> printed, or ask the owner for a share link.</p></main></body></html>"""
@@ -282,4 +287,4 @@ def _problem(status: int, title: str, detail: str) -> Response:
 
 
 def _page(sentence: str) -> str:
-    return f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Kinscape</title><p>{sentence}</p></html>'
+    return PAGE.format(sentence)

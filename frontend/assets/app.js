@@ -49,6 +49,17 @@
     if (event.target.id === "library-filter") keepFilter(event.target.value);
   });
 
+  /* Enter in a field of a form does what its button does: that of the name it gives, or its first. */
+  document.addEventListener("keydown", (event) => {
+    const field = event.target;
+    if (event.key !== "Enter" || event.isComposing || !(field instanceof HTMLInputElement)) return;
+    const form = field.closest("[data-enter]");
+    if (!form || field.matches("[role=combobox], [aria-haspopup], [type=checkbox], [type=radio]")) return;
+    const button = document.getElementById(form.dataset.enter) || form.querySelector("button");
+    /* What was typed last is known to the form a moment later. */
+    setTimeout(() => { if (button && !button.disabled) button.click(); }, 60);
+  });
+
   /* The title is the first heading of the page; a comparison writes its own. */
   function followTitle() {
     const page = document.getElementById("page");

@@ -337,6 +337,11 @@
     if (!event.target.closest || !event.target.closest("#choose-files")) return;
     const input = make("input", { type: "file", multiple: "", accept: ".safetensors,.pt,.pth,.pt2,.ckpt,.th,.bin,.tar,.gz,.tgz,.zip,.npz,.npy,.csv,.gguf,.msgpack,.pkl,.joblib,.h5,.keras,.onnx" });
     input.addEventListener("change", () => add(input.files));
+    /* One that is on no page may be collected before anything is chosen. */
+    input.hidden = true;
+    document.querySelectorAll("input.chooser").forEach((old) => old.remove());
+    input.classList.add("chooser");
+    document.body.append(input);
     input.click();
   });
   window.kinscape = Object.assign(window.kinscape || {}, { addFiles: add });

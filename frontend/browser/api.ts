@@ -15,6 +15,11 @@ export class ApiError extends Error {
     return this.status === 0 || this.status >= 500;
   }
 
+  /* Whether it was deleted, or never was. */
+  get isMissing(): boolean {
+    return this.status === 404 || this.status === 410;
+  }
+
   /* Whether whoever looks may not see it any longer. */
   get isClosed(): boolean {
     return this.status === 401 || this.status === 403;

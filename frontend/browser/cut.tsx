@@ -12,7 +12,7 @@ export function Clusters({ matrix, clusters, strip }: { matrix: Matrix; clusters
   const store = useStore();
   if (!clusters.length) return null;
   const members = new Map<number, number[]>();
-  clusters.forEach((cluster, i) => members.set(cluster, [...(members.get(cluster) ?? []), matrix.header.ids[i] as number]));
+  clusters.forEach((cluster, i) => cluster && members.set(cluster, [...(members.get(cluster) ?? []), matrix.header.ids[i] as number]));
   const isOwner = !store.place.isShared && !store.place.isOffline;
   return (
     <div class="clusters" id="clusters">

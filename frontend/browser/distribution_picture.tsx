@@ -1,7 +1,7 @@
 /* The share of checkpoints with at most so much of a number, a curve for each group. */
 
 import { ALONE, groupColours } from "./colour";
-import { setAside } from "./drawn";
+import { setAside } from "./aside";
 import { curvesOf, stepsOf, type Curve } from "./distribution";
 import { useStore, useWidth } from "./hooks";
 import { Groups } from "./matrix_tab";

@@ -8,7 +8,9 @@ import { LOOKS, type Drawn, type Look } from "./painting";
 import type { Part, Store } from "./store";
 import { stripsOf, wantedStrips } from "./strips";
 import type { AskedMeasure, Card } from "./types";
-import { numbersOf, windowOf } from "./view";
+import { windowOf } from "./view";
+import { setAside } from "./aside";
+import { treeOf, type Tree } from "./seriation";
 
 const scales = new WeakMap<Matrix, Map<string, Scale>>();
 
@@ -30,7 +32,7 @@ export function lookOf(store: Store): Look {
 const KEY = ["hessian-trace", "hessian-top-eigenvalue", "sam-sharpness", "ece-debiased", "corruption-accuracy", "accuracy"];
 const NARROW = 520;
 const MOST_KEY = 6;
-const MOST_BESIDE = 14;
+const MOST_BESIDE = 42;
 
 export function chosenColumns(store: Store): Column[] {
   const all = store.models.value?.columns ?? [];
@@ -39,8 +41,7 @@ export function chosenColumns(store: Store): Column[] {
   if (wanted === "" && window.innerWidth < NARROW) return [];
   const family = (column: Column): string => store.cards.get(column.slug)?.family ?? "";
   if (wanted === "none") return [];
-  if (wanted === "all") return all.slice(0, 3 * MOST_BESIDE);
-  if (wanted !== "") return all.filter((column) => family(column) === wanted).slice(0, 2 * MOST_BESIDE);
+  if (wanted !== "") return fittingColumns(store).slice(0, MOST_BESIDE);
   const ranked = KEY.flatMap((slug) => all.filter((column) => column.slug === slug).slice(0, 1));
   const families = ["landscape", "calibration", "robustness", "weights", "geometry"];
   for (const name of families) {
@@ -50,16 +51,23 @@ export function chosenColumns(store: Store): Column[] {
   return ranked.slice(0, MOST_KEY);
 }
 
+/* All columns of the kind that the view asks for. */
+export function fittingColumns(store: Store): Column[] {
+  const all = store.models.value?.columns ?? [];
+  const wanted = store.view.columns;
+  return wanted === "all" ? all : all.filter((column) => store.cards.get(column.slug)?.family === wanted);
+}
+
 export function drawnOf(store: Store, asked: AskedMeasure, matrix: Matrix, columns: Column[]): Drawn {
   const card = store.card(asked);
   const order = store.order(matrix);
   const groups = store.groups;
-  const isWhole = order.length === matrix.rows;
+  const tree = treeOf(matrix, card, setAside(store));
   const window = windowOf(store.view.zoom, order.length);
   const hasTree =
-    store.view.order === "alike" && isWhole && !store.view.zoom && matrix.header.merges.length === matrix.rows - 1;
+    store.view.order === "alike" && !store.view.zoom && tree.merges.length > 0 && tree.merges.length === tree.models.length - 1;
   const scale = scaleFor(matrix, card, store.view.scale, order);
-  const clusters = clustersIn(store, matrix);
+  const clusters = clustersIn(store, matrix, tree);
   const models = matrix.header.ids.map((id) => store.checkpoints.get(id));
   return {
     matrix,
@@ -72,7 +80,7 @@ export function drawnOf(store: Store, asked: AskedMeasure, matrix: Matrix, colum
     colours: groupColours(groups),
     strips: stripsOf(wantedStrips(store.view.strips), groups, models, clusters),
     clusters,
-    tree: hasTree ? branches(matrix.header.merges) : [],
+    tree: hasTree ? branches(tree.merges) : [],
     columns,
     titles: columns.map((column) => store.columnTitle(column)),
     sure: card.symmetric || store.view.sure !== "width" ? store.view.sure : "",
@@ -88,16 +96,12 @@ export function seedsOf(store: Store, asked: AskedMeasure, matrix: Matrix): Part
   return store.matrixOf(asked, matrix.header.layer, "against-seeds");
 }
 
-/* The cluster of each checkpoint, where the view cuts the dendrogram. */
-export function clustersIn(store: Store, matrix: Matrix): number[] {
-  const { merges, order } = matrix.header;
-  return store.view.cut && merges.length === matrix.rows - 1 ? clustersOf(merges, order, Number(store.view.cut)) : [];
-}
-
-/* Positions of the checkpoints that are set aside. */
-export function setAside(store: Store): number[] {
-  const ids = store.comparison?.checkpoints ?? [];
-  const aside = new Set(numbersOf(store.view.aside).map((id) => ids.indexOf(id)).filter((i) => i >= 0));
-  // A picture of nobody helps nobody.
-  return aside.size < ids.length ? [...aside] : [];
+/* The cluster of each checkpoint, 0 for who is set aside, where the view cuts the dendrogram. */
+function clustersIn(store: Store, matrix: Matrix, tree: Tree): number[] {
+  if (!store.view.cut || tree.merges.length !== tree.models.length - 1) return [];
+  const local = clustersOf(tree.merges, tree.order, Number(store.view.cut));
+  if (!local.length) return [];
+  const found = new Array<number>(matrix.rows).fill(0);
+  tree.models.forEach((model, k) => (found[model] = local[k] as number));
+  return found;
 }

@@ -4,6 +4,7 @@ import { useState } from "preact/hooks";
 import { change } from "./api";
 import { useStore } from "./hooks";
 import type { Store } from "./store";
+import { strangeParts } from "./strange";
 import type { Comparison, Progress } from "./types";
 import { Trouble, ViewLink } from "./words";
 
@@ -31,10 +32,12 @@ export function Head({ onShare }: { onShare: () => void }) {
   const { comparison } = store;
   const [isEdited, edit] = useState(false);
   if (store.isClosed) return <Closed />;
+  if (store.isMissing) return <Missing />;
   if (!comparison) {
     return store.error ? <Trouble>{store.error}</Trouble> : <div class="skeleton head-skeleton" aria-busy="true" />;
   }
   const state = comparison.progress.state;
+  const strange = strangeParts(store);
   if (isEdited) return <Edit comparison={comparison} onDone={() => edit(false)} />;
   return (
     <>
@@ -83,10 +86,10 @@ export function Head({ onShare }: { onShare: () => void }) {
       {comparison.notes && <p class="notes quiet">{comparison.notes}</p>}
       {state === "running" && <ProgressLine progress={comparison.progress} />}
       {store.error && <Trouble>{store.error}</Trouble>}
-      {store.notice && <Trouble>{store.notice}</Trouble>}
-      {!store.notice && store.strange.length > 0 && (
+      {(store.notice || strange.length > 0) && (
         <Trouble>
-          This comparison has nothing that this address calls {store.strange.join(", ")}; the rest is shown.
+          {store.notice}{" "}
+          {strange.length > 0 && `This comparison has nothing that this address calls ${strange.join(", ")}; the rest is shown.`}
         </Trouble>
       )}
       {comparison.log.length > 0 && (
@@ -98,6 +101,21 @@ export function Head({ onShare }: { onShare: () => void }) {
         </Trouble>
       )}
     </>
+  );
+}
+
+function Missing() {
+  const store = useStore();
+  return (
+    <div class="empty">
+      <h1>This comparison is not here</h1>
+      <p class="quiet">{store.error} What was deleted can be restored for seven days, under Comparisons of its project.</p>
+      {!store.place.isShared && (
+        <a class="button" href="/">
+          Start page
+        </a>
+      )}
+    </div>
   );
 }
 
@@ -220,7 +238,7 @@ function ProgressLine({ progress }: { progress: Progress }) {
 
 export function Tabs() {
   const store = useStore();
-  if (store.isClosed) return null;
+  if (store.isClosed || store.isMissing) return null;
   return (
     <>
       {store.tabs.map((tab) => (

@@ -2,30 +2,27 @@
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import { API, queryOf } from "./api";
-import { useStore } from "./hooks";
+import type { Action } from "./actions";
 import type { Store } from "./store";
-import { ORDERS, SCALES, type View } from "./view";
+import { ORDERS, SCALES } from "./view";
 
+/* Those that do something on every page come last. */
+const EVERYWHERE = 3;
 export const KEYS: [string, string][] = [
   ["← ↑ → ↓", "move over the cells of the matrix (with Shift: ten at once)"],
   ["Enter", "select the cell"],
+  ["+ −", "nearer, farther (by pointer: Ctrl and the wheel; the wheel alone then moves)"],
   ["b", "one corner of a block of cells, then the other"],
   ["[ ]", "measure before, measure after"],
   ["o", "next order"],
   ["c", "next colours"],
-  ["/", "find a checkpoint, a measure or an action"],
-  ["Ctrl K", "the same"],
   ["s", "share this view"],
   ["e", "export this matrix as CSV"],
   ["Esc", "clear the selection, show the whole matrix"],
+  ["/", "find a checkpoint, a measure, a page or anything else that can be done here"],
+  ["Ctrl K", "the same"],
   ["?", "this list"],
 ];
-
-export interface Action {
-  name: string;
-  kind: string;
-  run: () => void;
-}
 
 const next = (all: string[], now: string): string => all[(all.indexOf(now) + 1) % all.length] as string;
 
@@ -43,6 +40,21 @@ export function exportMatrix(store: Store): void {
   location.assign(`${API}${store.path}/export${queryOf(wanted)}`);
 }
 
+/* Whether keys belong to a field, or to a dialog. */
+function isWriting(target: Element): boolean {
+  return !!target.closest("input, textarea, select, [contenteditable]") || !!document.querySelector("dialog[open]");
+}
+
+/* The keys of pages without a comparison. */
+export function pressAnywhere(event: KeyboardEvent, open: (what: string) => void): void {
+  const isPalette = (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k";
+  const isFree = !event.ctrlKey && !event.metaKey && !event.altKey && !isWriting(event.target as Element);
+  const wanted = isPalette || (isFree && event.key === "/") ? "palette" : isFree && event.key === "?" ? "keys" : "";
+  if (!wanted) return;
+  event.preventDefault();
+  open(wanted);
+}
+
 /* What one key does; nothing while something is being written. */
 export function press(store: Store, event: KeyboardEvent, open: (what: string) => void): void {
   const target = event.target as HTMLElement;
@@ -52,7 +64,7 @@ export function press(store: Store, event: KeyboardEvent, open: (what: string) =
     open("palette");
     return;
   }
-  if (event.ctrlKey || event.metaKey || event.altKey || target.closest("input, textarea, select, dialog, [contenteditable]")) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || isWriting(target)) return;
   const does: Record<string, () => void> = {
     "[": () => step(store, -1),
     "]": () => step(store, 1),
@@ -70,29 +82,6 @@ export function press(store: Store, event: KeyboardEvent, open: (what: string) =
   act();
 }
 
-function actions(store: Store, open: (what: string) => void): Action[] {
-  const view = (changes: Partial<View>) => () => store.show(changes);
-  return [
-    ...store.tabs.map((tab) => ({ name: tab.title, kind: "show", run: view({ tab: tab.key }) })),
-    ...store.pairwise.map((one) => ({
-      name: store.titleOf(one),
-      kind: "measure",
-      run: view({ measure: one.key, tab: store.tab().measure ? store.view.tab : "matrix" }),
-    })),
-    ...[...store.checkpoints.values()].map((one) => ({
-      name: one.name,
-      kind: "checkpoint",
-      run: view({ a: one.id, b: 0, tab: store.tab().sides ? store.view.tab : "matrix" }),
-    })),
-    ...ORDERS.map((key) => ({ name: `Order: ${key}`, kind: "order", run: view({ order: key }) })),
-    ...SCALES.map((key) => ({ name: `Colours: ${key}`, kind: "colours", run: view({ scale: key }) })),
-    ...(store.place.isShared ? [] : [{ name: "Share this view", kind: "action", run: () => open("share") }]),
-    ...(store.place.mayExport ? [{ name: "Export this matrix as CSV", kind: "action", run: () => exportMatrix(store) }] : []),
-    { name: "Clear the selection", kind: "action", run: view({ a: 0, b: 0 }) },
-    { name: "Keys", kind: "action", run: () => open("keys") },
-  ];
-}
-
 const MOST_SHOWN = 12;
 
 function Modal(props: { isOpen: boolean; onClose: () => void; label: string; children: preact.ComponentChildren }) {
@@ -108,20 +97,20 @@ function Modal(props: { isOpen: boolean; onClose: () => void; label: string; chi
   );
 }
 
-export function Palette({ isOpen, onClose, open }: { isOpen: boolean; onClose: () => void; open: (what: string) => void }) {
+export function Palette({ isOpen, onClose, actions }: { isOpen: boolean; onClose: () => void; actions: () => Action[] }) {
   return (
     <Modal isOpen={isOpen} onClose={onClose} label="Find anything on this page">
-      <Search open={open} onClose={onClose} />
+      <Search actions={actions} onClose={onClose} />
     </Modal>
   );
 }
 
-function Search({ open, onClose }: { open: (what: string) => void; onClose: () => void }) {
-  const store = useStore();
+function Search({ actions, onClose }: { actions: () => Action[]; onClose: () => void }) {
+  const [all] = useState(actions);
   const [wanted, want] = useState("");
   const [at, go] = useState(0);
   const words = wanted.toLowerCase().split(/\s+/).filter(Boolean);
-  const fitting = actions(store, open)
+  const fitting = all
     .filter((one) => words.every((word) => `${one.name} ${one.kind}`.toLowerCase().includes(word)))
     .slice(0, MOST_SHOWN);
   const run = (one: Action | undefined): void => {
@@ -171,13 +160,13 @@ function Search({ open, onClose }: { open: (what: string) => void; onClose: () =
   );
 }
 
-export function KeySheet({ isOpen, onClose }: { isOpen: boolean; onClose: () => void }) {
+export function KeySheet({ isOpen, onClose, isBare }: { isOpen: boolean; onClose: () => void; isBare?: boolean }) {
   return (
     <Modal isOpen={isOpen} onClose={onClose} label="Keys">
       <h2>Keys</h2>
       <table class="numbers">
         <tbody>
-          {KEYS.map(([key, does]) => (
+          {KEYS.slice(isBare ? -EVERYWHERE : 0).map(([key, does]) => (
             <tr>
               <th scope="row">
                 <kbd>{key}</kbd>

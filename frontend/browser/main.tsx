@@ -7,7 +7,8 @@ import { askEarly } from "./api";
 import { Choices } from "./choices";
 import { Head, Tabs } from "./head";
 import { StoreContext, useStore } from "./hooks";
-import { KeySheet, Palette, press } from "./keys";
+import { actionsOf, actionsOfPage } from "./actions";
+import { KeySheet, Palette, press, pressAnywhere } from "./keys";
 import { MapTab } from "./map";
 import { MatrixTab } from "./matrix_tab";
 import { ModelsTab } from "./models_tab";
@@ -87,7 +88,7 @@ function App({ rooms }: { rooms: Rooms }) {
     };
   }, [asked, store.comparison !== null]);
   useEffect(() => {
-    const sides = tab.sides && !store.isClosed ? "both" : "none";
+    const sides = tab.sides && !store.isClosed && !store.isMissing ? "both" : "none";
     document.getElementById("comparison")?.setAttribute("data-sides", sides);
     document.getElementById("comparison")?.setAttribute("data-exports", store.place.mayExport ? "yes" : "no");
     const isPhone = matchMedia("(max-width: 760px)").matches;
@@ -98,11 +99,26 @@ function App({ rooms }: { rooms: Rooms }) {
       {createPortal(<Head onShare={() => open("share")} />, rooms.head)}
       {createPortal(<Tabs />, rooms.tabs)}
       {createPortal(<Choices />, rooms.left)}
-      {createPortal(store.comparison && Picture && !store.isClosed ? <Picture /> : null, rooms.picture)}
+      {createPortal(store.comparison && Picture && !store.isClosed && !store.isMissing ? <Picture /> : null, rooms.picture)}
       {createPortal(<Selected />, rooms.right)}
       {!store.place.isShared && <ShareDialog isOpen={opened === "share"} onClose={close("share")} />}
-      <Palette isOpen={opened === "palette"} onClose={close("palette")} open={open} />
+      <Palette isOpen={opened === "palette"} onClose={close("palette")} actions={() => actionsOf(store, open)} />
       <KeySheet isOpen={opened === "keys"} onClose={close("keys")} />
+    </>
+  );
+}
+
+/* What every page has that is no comparison's: the palette of its links and buttons, and the keys that open it. */
+function Anywhere() {
+  const [opened, open] = useState("");
+  const close = (what: string) => (): void => open((now) => (now === what ? "" : now));
+  useEffect(() => {
+    document.addEventListener("keydown", (event) => !here && pressAnywhere(event, open));
+  }, []);
+  return (
+    <>
+      <Palette isOpen={opened === "palette"} onClose={close("palette")} actions={actionsOfPage} />
+      <KeySheet isOpen={opened === "keys"} onClose={close("keys")} isBare />
     </>
   );
 }
@@ -171,6 +187,9 @@ function start(): void {
   const dialogs = document.createElement("div");
   dialogs.id = "dialogs";
   document.body.append(dialogs);
+  const anywhere = document.createElement("div");
+  document.body.append(anywhere);
+  render(<Anywhere />, anywhere);
   followSaves(() => here?.store ?? null);
   new MutationObserver(mount).observe(document.body, { childList: true, subtree: true });
   const reread = (): void => here?.store.readAddress();

@@ -3,7 +3,7 @@
 import { useMemo } from "preact/hooks";
 import type { Matrix } from "./arrays";
 import { groupColours, GROUPS } from "./colour";
-import { setAside } from "./drawn";
+import { setAside } from "./aside";
 import { useStore } from "./hooks";
 import { Groups, Outliers } from "./matrix_tab";
 import { provenance } from "./provenance";

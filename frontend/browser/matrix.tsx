@@ -6,12 +6,15 @@ import { cellAt, paint, paintOver, planOf } from "./painting";
 import { useStore, useWidth } from "./hooks";
 import { number } from "./numbers";
 import { blockFrom, blockText, BY, type Window } from "./view";
+import { panned, zoomed, zoomText } from "./zoom";
 
 const LEAST_HEIGHT = 420;
 /* What stands below the picture. */
 const BELOW = 64;
 /* A shorter way with the pointer down is a click. */
 const DRAG = 6;
+/* Pixels of a wheel that are one step. */
+const NOTCH = 40;
 
 type Cell = [number, number];
 
@@ -91,6 +94,8 @@ export function MatrixView({ drawn, title, least = LEAST_HEIGHT }: { drawn: Draw
   // The first corner of a block that is chosen by keyboard.
   const [corner, setCorner] = useState<Cell | null>(null);
   const [drag, pull] = useState<{ from: Cell; to: Cell } | null>(null);
+  // How far the wheel was turned since it last did something.
+  const rolled = useRef(0);
   const started = useRef<{ x: number; y: number } | null>(null);
   const measure = useMemo(measurer, []);
   const above = room.current ? room.current.getBoundingClientRect().top + window.scrollY : 0;
@@ -109,6 +114,7 @@ export function MatrixView({ drawn, title, least = LEAST_HEIGHT }: { drawn: Draw
     const { header } = drawn.matrix;
     const layer = header.layer ? `@${header.layer}` : "";
     cells.current.dataset.drawn = `${header.measure}${layer} ${store.view.order} ${header.version}`;
+    cells.current.dataset.tree = String(drawn.tree.length);
     cells.current.dataset.colours = `${drawn.scale.kind} ${store.view.reading} ${drawn.sure}`;
   }, [plan, drawn]);
 
@@ -148,7 +154,7 @@ export function MatrixView({ drawn, title, least = LEAST_HEIGHT }: { drawn: Draw
     store.show({ tab, a: 0, b: 0, block: blockText({ rows: idsIn("rows"), columns: idsIn("columns") }) });
   };
 
-  const where = (event: PointerEvent): { x: number; y: number; at: Pointed | null } => {
+  const where = (event: MouseEvent): { x: number; y: number; at: Pointed | null } => {
     const box = (over.current as HTMLCanvasElement).getBoundingClientRect();
     const [x, y] = [event.clientX - box.left, event.clientY - box.top];
     return { x, y, at: plan && cellAt(plan, x, y) };
@@ -198,11 +204,43 @@ export function MatrixView({ drawn, title, least = LEAST_HEIGHT }: { drawn: Draw
     } else if (event.key === "Enter" && latest.current) {
       choose({ row: latest.current[0], column: latest.current[1], beside: -1 });
       event.preventDefault();
+    } else if (event.key === "+" || event.key === "-") {
+      const [row, column] = latest.current ?? [-1, -1];
+      zoomAt({ row, column, beside: -1 }, event.key === "+");
     } else if (event.key === "b" && latest.current) {
       if (corner) chooseBlock(corner, latest.current);
       setCorner(corner ? null : latest.current);
     }
   };
+
+  const zoom = (next: Window): void => {
+    const text = zoomText(next, drawn.order.length);
+    if (text !== store.view.zoom) store.show({ zoom: text }, "replace");
+  };
+  const zoomAt = (at: Pointed | null, inward: boolean): void => {
+    const { rows, columns } = drawn.window;
+    const row = rows[0] + (at && at.row >= 0 ? at.row + 0.5 : (rows[1] - rows[0]) / 2);
+    const column = columns[0] + (at && at.column >= 0 ? at.column + 0.5 : (columns[1] - columns[0]) / 2);
+    zoom(zoomed(drawn.window, drawn.order.length, [row, column], inward));
+  };
+  // With Ctrl, as by two fingers, the wheel zooms; in a part of the matrix it moves over the whole.
+  useEffect(() => {
+    const canvas = over.current;
+    const onWheel = (event: WheelEvent): void => {
+      if (!event.ctrlKey && !event.metaKey && !store.view.zoom) return;
+      event.preventDefault();
+      rolled.current += event.deltaY || event.deltaX;
+      if (Math.abs(rolled.current) < NOTCH) return;
+      const isBack = rolled.current < 0;
+      rolled.current = 0;
+      if (event.ctrlKey || event.metaKey) return zoomAt(where(event).at, isBack);
+      const isAcross = event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY);
+      const by = isBack ? -1 : 1;
+      zoom(panned(drawn.window, drawn.order.length, isAcross ? 0 : by, isAcross ? by : 0));
+    };
+    canvas?.addEventListener("wheel", onWheel, { passive: false });
+    return () => canvas?.removeEventListener("wheel", onWheel);
+  });
 
   const spoken = cursor ? told(drawn, { row: cursor[0], column: cursor[1], beside: -1 }).join(", ") : "";
   const lines = pointed && !drag ? told(drawn, pointed) : [];

@@ -3,7 +3,7 @@
 import { useMemo } from "preact/hooks";
 import { ALONE } from "./colour";
 import { Clusters } from "./cut";
-import { chosenColumns, drawnOf, seedsOf } from "./drawn";
+import { chosenColumns, drawnOf, fittingColumns, seedsOf } from "./drawn";
 import { useStore } from "./hooks";
 import { Legend } from "./legend";
 import { meaningOf } from "./marks";
@@ -73,6 +73,7 @@ function Picture({ asked, matrix, card }: { asked: AskedMeasure; matrix: Matrix;
     [matrix, seedsOf(store, asked, matrix).value, columns.map((c) => c.id).join(), columns[0], view.order, view.scale, view.sure, view.aside, view.zoom, view.cut, view.strips, store.checkpoints, store.scheme],
   );
   const seeds = seedsOf(store, asked, matrix);
+  const left = ["", "none"].includes(view.columns) ? 0 : fittingColumns(store).length - columns.length;
   const isBeside = view.columns !== "none" && store.single.length > 0;
   return (
     <>
@@ -85,7 +86,12 @@ function Picture({ asked, matrix, card }: { asked: AskedMeasure; matrix: Matrix;
               Whole matrix
             </ViewLink>
           ) : (
-            <span class="quiet">Drag over cells to select a block. {isBeside ? "A column's name orders by it." : ""}</span>
+            <span class="quiet">Drag over cells to select a block; Ctrl and the wheel zoom. {isBeside ? "A column's name orders by it." : ""}</span>
+          )}
+          {left > 0 && (
+            <span class="quiet">
+              {columns.length} of {columns.length + left} columns stand beside; <ViewLink to={{ tab: "models" }}>all of them as a table</ViewLink>
+            </span>
           )}
           <Outliers matrix={matrix} card={card} />
         </div>

@@ -10,6 +10,8 @@ export interface Ordering {
   groups: string[];
   aside: number[];
   columns: Column[];
+  /* The models by the dendrogram of those that are not set aside; without it the matrix's own order. */
+  seriated?: number[];
 }
 
 /* Positions of the models in the order of the view, without those that are set aside. */
@@ -31,6 +33,7 @@ export function positions(wanted: Ordering, matrix: Matrix | null): number[] {
       const column = wanted.columns.find((one) => one.id === order.slice(BY.length));
       if (column) return some.sort((i, j) => descending(column.values[i], column.values[j]) || byName(i, j));
     }
+    if (order === "alike" && wanted.seriated) return [...wanted.seriated];
     const seriated = matrix?.header.order ?? [];
     return order === "alike" && seriated.length === ids.length ? [...seriated] : some;
   }

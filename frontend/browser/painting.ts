@@ -35,6 +35,11 @@ const SHORT_LABEL = 13;
 /* Smaller cells have no lines between them, still smaller ones no marks. */
 export const LINED = 7;
 const MARKED = 5;
+/* What the cells have of the width however many columns stand beside them. */
+const LEAST_SHARE = 0.5;
+/* So few cells are drawn larger. */
+const FEW = 8;
+const LARGE = 72;
 const WITH_TEXT = 34;
 
 export interface Plan {
@@ -96,9 +101,11 @@ export function planOf(drawn: Drawn, room: { width: number; height: number }, me
   const wide = drawn.columns.length ? drawn.columns.length * COLUMN_WIDTH + 14 : 0;
   const below = Math.max(margin, heads);
   const side = Math.max(columns, rows);
-  const space = Math.min(room.width - x - wide - 4, room.height - y - below);
+  // Columns beside may make the picture wider than its room, which then scrolls, but never the cells too small to see.
+  const beside = Math.max(room.width - x - wide - 4, Math.min(room.width - x - 4, LEAST_SHARE * room.width));
+  const space = Math.min(beside, room.height - y - below);
   const fitted = Math.max(120, space) / side;
-  const cell = fitted >= 3 ? Math.min(46, Math.floor(fitted)) : fitted;
+  const cell = fitted >= 3 ? Math.min(side <= FEW ? LARGE : 46, Math.floor(fitted)) : fitted;
   return {
     width: Math.ceil(x + cell * columns + wide + 4),
     height: Math.ceil(y + cell * rows + below),

@@ -55,7 +55,7 @@ export function paintTree(context: CanvasRenderingContext2D, drawn: Drawn, plan:
   }
   context.stroke();
   if (!drawn.clusters.length) return;
-  const height = y(cutHeight(drawn.tree.length + 1, new Set(drawn.clusters).size));
+  const height = y(cutHeight(drawn.tree.length + 1, new Set(drawn.clusters.filter(Boolean)).size));
   context.strokeStyle = drawn.look.accent;
   context.beginPath();
   context.moveTo(plan.x, height);

@@ -4,6 +4,9 @@ import { columnId, type Column } from "./arrays";
 import type { Store } from "./store";
 import type { AskedMeasure } from "./types";
 
+/* What stands up in place of a second number. */
+export const DISTRIBUTION = "distribution";
+
 export interface Quantity {
   /* Its name in an address. */
   id: string;

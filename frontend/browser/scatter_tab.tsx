@@ -2,12 +2,13 @@
 
 import type { Column, Matrix } from "./arrays";
 import { ALONE, groupColours } from "./colour";
-import { chosenColumns, setAside } from "./drawn";
+import { chosenColumns } from "./drawn";
+import { setAside } from "./aside";
 import { useStore } from "./hooks";
 import { DistributionPicture } from "./distribution_picture";
 import { Groups } from "./matrix_tab";
 import { number } from "./numbers";
-import { chosenQuantities, isOfPairs, quantitiesOf, spread, type Quantity } from "./quantities";
+import { DISTRIBUTION, chosenQuantities, isOfPairs, quantitiesOf, spread, type Quantity } from "./quantities";
 import { runsOf } from "./runs";
 import { Scatter, type Path, type Point } from "./scatter";
 import type { Store } from "./store";
@@ -17,8 +18,6 @@ import { Trouble, ViewLink } from "./words";
 const MOST_POINTS = 2500;
 /* Bars of more points cover one another. */
 const MOST_BARS = 150;
-/* What stands up in place of a second number. */
-const DISTRIBUTION = "distribution";
 const BETWEEN = "between groups";
 const BETWEEN_COLOUR = "#697386";
 

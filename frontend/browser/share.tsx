@@ -46,6 +46,11 @@ function Links({ onClose }: { onClose: () => void }) {
       show(share?.url ?? "");
       copied(false);
     });
+  const end = async (id: number): Promise<void> => {
+    await guarded(async () => void (await change("POST", `/shares/${id}/revoke`)));
+    // The button that had the focus is gone.
+    document.getElementById("share-make")?.focus();
+  };
   const copy = async (): Promise<void> => {
     try {
       await navigator.clipboard.writeText(made);
@@ -126,7 +131,7 @@ function Links({ onClose }: { onClose: () => void }) {
               {link.masked ? ", names hidden" : link.may_export ? "" : ", no export"}
             </span>
             {!link.revoked && (
-              <button class="button small" onClick={() => void guarded(async () => void (await change("POST", `/shares/${link.id}/revoke`)))}>
+              <button class="button small" onClick={() => void end(link.id)}>
                 Revoke
               </button>
             )}

@@ -3,11 +3,13 @@
 import { ApiError, askAsVisitor, get, getBytes, queryOf } from "./api";
 import { decode, modelTable, type Column, type Matrix, type ModelTable } from "./arrays";
 import { asRead } from "./colour";
-import { FAMILIES } from "./families";
 import { markOf } from "./marks";
 import { positions } from "./order";
+import { setAside } from "./aside";
+import { treeOf } from "./seriation";
 import type { AskedMeasure, Card, Checkpoint, Comparison, ModelTableDocument, Progress, Tab } from "./types";
-import { blockFrom, BY, numbersOf, parse, query, type View } from "./view";
+import { short } from "./strange";
+import { BY, numbersOf, parse, query, type View } from "./view";
 
 /* What the page says about itself. */
 export interface Place {
@@ -51,6 +53,8 @@ export class Store {
   error = "";
   notice = "";
   isClosed = false;
+  /* Whether there is no such comparison, or no longer. */
+  isMissing = false;
 
   private readonly listeners = new Set<() => void>();
   private readonly parts = new Map<string, Kept<unknown>>();
@@ -84,7 +88,7 @@ export class Store {
   private fromAddress(): View {
     const { view, unknown } = parse(this.written(), this.tabKeys);
     this.notice = unknown.length
-      ? `This address names something that is not known here (${unknown.slice(0, 3).join(", ")}); the rest is shown.`
+      ? `This address names something that is not known here (${unknown.slice(0, 3).map(short).join(", ")}); the rest is shown.`
       : "";
     return view;
   }
@@ -163,10 +167,10 @@ export class Store {
       document.title = `${comparison.name || `Comparison ${comparison.id}`} · Kinscape`;
     }
     if (comparison.progress.state === "running") this.watch();
-    if (this.place.isShared && !this.place.isOffline && !this.guard) this.guard = setTimeout(() => void this.look(), PATIENCE_MS);
+    if (!this.place.isOffline && !this.guard) this.guard = setTimeout(() => void this.look(), this.place.isShared ? PATIENCE_MS : LONGEST_MS);
   }
 
-  /* Whether a link still opens this; seldom where the server is slow to say, never while nobody looks. */
+  /* Whether this is still there, and a link still opens it; seldom where the server is slow to say, never while nobody looks. */
   private async look(): Promise<void> {
     const began = Date.now();
     if (!document.hidden) {
@@ -174,16 +178,22 @@ export class Store {
         const { version } = await get<Progress>(`${this.path}/progress`);
         if (version !== this.comparison?.progress.version && !this.events) await this.refresh();
       } catch (error) {
-        if (error instanceof ApiError && error.isClosed) this.fail(error);
+        if (error instanceof ApiError && (error.isClosed || error.isMissing)) this.fail(error);
       }
     }
-    if (this.isClosed || this.isGone) return;
-    this.guard = setTimeout(() => void this.look(), Math.min(LONGEST_MS, Math.max(PATIENCE_MS, SHARE_OF_TIME * (Date.now() - began))));
+    if (this.isClosed || this.isMissing || this.isGone) return;
+    const soon = this.place.isShared ? PATIENCE_MS : LONGEST_MS;
+    this.guard = setTimeout(() => void this.look(), Math.min(LONGEST_MS, Math.max(soon, SHARE_OF_TIME * (Date.now() - began))));
   }
 
   fail(error: unknown): void {
     const sentence = error instanceof Error ? error.message : String(error);
     if (error instanceof ApiError && error.isClosed && this.place.isShared) this.isClosed = true;
+    if (error instanceof ApiError && error.isMissing) {
+      this.isMissing = true;
+      document.title = "This comparison is not here · Kinscape";
+      this.comparison = null;
+    }
     this.error = sentence;
     this.changed();
   }
@@ -304,25 +314,6 @@ export class Store {
     return topics;
   }
 
-  /* Parts of the view that name something which this comparison does not have. */
-  get strange(): string[] {
-    const { view, comparison } = this;
-    if (!comparison) return [];
-    const known = new Set(comparison.checkpoints);
-    const columns = this.models.value?.columns;
-    const checks: [string, boolean][] = [
-      ["measure", view.measure !== "" && !this.pairwise.some((m) => m.key === view.measure)],
-      ["layer", view.layer !== "" && !this.pairwise.some((m) => this.layersOf(m).includes(view.layer))],
-      ["columns", !FAMILIES.some(([key]) => key === view.columns)],
-      ["a", view.a > 0 && !known.has(view.a)],
-      ["b", view.b > 0 && !known.has(view.b)],
-      ["aside", numbersOf(view.aside).some((id) => !known.has(id))],
-      ["block", [...(blockFrom(view.block)?.rows ?? []), ...(blockFrom(view.block)?.columns ?? [])].some((id) => !known.has(id))],
-      ["order", view.order.startsWith(BY) && !!columns && !columns.some((c) => BY + c.id === view.order)],
-    ];
-    return checks.filter(([, isStrange]) => isStrange).map(([key]) => key);
-  }
-
   get measure(): AskedMeasure | null {
     const all = this.pairwise;
     return all.find((m) => m.key === this.view.measure) ?? all[0] ?? null;
@@ -367,9 +358,18 @@ export class Store {
     const { checkpoints: ids, labels } = this.comparison as Comparison;
     const columns = this.view.order.startsWith(BY) ? (this.models.value?.columns ?? []) : [];
     return positions(
-      { order: this.view.order, ids, labels, groups: this.groups, aside: numbersOf(this.view.aside), columns },
+      { order: this.view.order, ids, labels, groups: this.groups, aside: numbersOf(this.view.aside), columns, seriated: this.seriated(matrix) },
       matrix,
     );
+  }
+
+  /* The models by their dendrogram where some are set aside; else the matrix says it. */
+  private seriated(matrix: Matrix | null): number[] | undefined {
+    const card = matrix && this.cards.get(matrix.header.slug);
+    const aside = matrix ? setAside(this) : [];
+    if (!card || !aside.length || matrix.header.order.length !== matrix.rows) return undefined;
+    const tree = treeOf(matrix, asRead(card, matrix.header.reading), aside);
+    return tree.order.map((k) => tree.models[k] as number);
   }
 
   /* Tabs with something to show: that of a study only where the comparison answers one. */

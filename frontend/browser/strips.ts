@@ -45,7 +45,7 @@ export function stripsOf(wanted: string[], groups: string[], models: (Checkpoint
     name,
     name === GROUP ? groups : models.map((one) => one?.tags[name] ?? ""),
   ]);
-  if (clusters.length) named.push(["cluster", clusters.map(String)]);
+  if (clusters.length) named.push(["cluster", clusters.map((one) => (one ? String(one) : ""))]);
   return named
     .map(([title, labels]) => ({ title, labels, colours: coloursOf(labels) }))
     .filter((strip) => new Set(strip.labels).size > 1);

@@ -72,9 +72,9 @@ def trouble(sentence: str) -> Any:
     return dmc.Alert(sentence, color="orange", variant="light", radius="md", className="trouble")
 
 
-def nothing(title: str, sentence: str, *more: Any) -> Any:
-    """A page that has nothing to show yet, and what to do about it."""
-    return html.Div([html.H2(title), html.P(sentence, className="quiet"), *more], className="empty")
+def nothing(title: str, sentence: str, *more: Any, heading: Any = html.H2) -> Any:
+    """A page, or a part of one, that has nothing to show yet, and what to do about it."""
+    return html.Div([heading(title), html.P(sentence, className="quiet"), *more], className="empty")
 
 
 def fact(name: str, value: Any) -> Any:

@@ -64,7 +64,7 @@ def panel(checkpoint: Described) -> Any:
             *[html.P(note, className="quiet") for note in notes],
             *_next_step(checkpoint),
             _proposals(checkpoint),
-            html.Div(_fields(checkpoint), className="bar"),
+            html.Div(_fields(checkpoint), className="bar", **{"data-enter": "checkpoint-save"}),
             html.Div(
                 [
                     dmc.Button("Save", id="checkpoint-save", size="xs"),

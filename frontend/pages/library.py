@@ -54,6 +54,8 @@ GRID = {
     },
     "animateRows": False,
     "suppressCellFocus": False,
+    "tabToNextCell": {"function": "leaves()"},
+    "tabToNextHeader": {"function": "leaves()"},
     "rowHeight": 34,
     "headerHeight": 34,
     "tooltipShowDelay": 200,

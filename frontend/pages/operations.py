@@ -47,7 +47,8 @@ def section(checkpoint: Checkpoint) -> list[Any]:
     ]
     summary = html.Summary("Make a checkpoint from this one")
     told = html.Div(id="make-told", role="status")
-    return [html.Details([summary, html.Div(form, className="bar make"), told], className="operations")]
+    fields = html.Div(form, className="bar make", **{"data-enter": "make-run"})
+    return [html.Details([summary, fields, told], className="operations")]
 
 
 def asked(kind: str, amount: str, layers: str, others: str) -> tuple[dict[str, Any], list[str]]:

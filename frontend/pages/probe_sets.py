@@ -60,6 +60,7 @@ def _form(p: Probe) -> Any:
             dmc.Button("Delete", id={"probe-delete": p.id}, size="xs", variant="default"),
         ],
         className="bar",
+        **{"data-enter": "first"},
     )
 
 

@@ -27,6 +27,7 @@ def new() -> Any:
             html.Div(id="project-trouble"),
         ],
         className="narrow",
+        **{"data-enter": "project-create"},
     )
 
 
@@ -68,6 +69,7 @@ def _row(project: Project) -> Any:
             ),
         ],
         className="bar",
+        **{"data-enter": "first"},
     )
     return html.Div(
         [

@@ -45,6 +45,7 @@ def panel(rows: Rows, project: int) -> Any:
                     dmc.Button("Delete all", id="several-delete", size="xs", variant="default"),
                 ],
                 className="bar",
+                **{"data-enter": "several-save"},
             ),
         ],
         className="checkpoint-panel",

@@ -74,8 +74,10 @@ def test_no_view_asks_the_server_for_what_the_page_has(page: Page, asked: Compar
     expect(page.locator(".point")).to_have_count(6)
     tab(page, "All measures")
     expect(page.locator(".thumb[data-drawn]")).to_have_count(2)
-    # The counter of running work asks every five seconds, and Chromium for the page's icon at each address.
-    assert [r for r in requests if "_dash-update-component" not in r and "_favicon" not in r] == []
+    # The counter of running work asks every five seconds, the page every eight whether its comparison was deleted, and
+    # Chromium for the page's icon at each address.
+    known = ("_dash-update-component", "_favicon", "/progress")
+    assert [r for r in requests if not any(part in r for part in known)] == []
 
 
 def test_the_main_path_by_keyboard_alone(page: Page, asked: Comparison) -> None:
@@ -117,6 +119,26 @@ def test_the_main_path_by_keyboard_alone(page: Page, asked: Comparison) -> None:
     expect(page.locator("#share-url")).to_have_value(re.compile(r"/s/"))
     page.keyboard.press("Escape")
     expect(page.locator("dialog[open]")).to_have_count(0)
+
+
+def test_the_wheel_zooms_about_the_pointer_and_then_moves(page: Page, asked: Comparison) -> None:
+    matrix(page, asked, "&order=added")
+    over = page.locator("#matrix-over")
+    box = over.bounding_box()
+    assert box is not None
+    x, y, cell = (float(over.get_attribute(f"data-{name}") or 0) for name in ("x", "y", "cell"))
+    page.mouse.move(box["x"] + x + 0.5 * cell, box["y"] + y + 0.5 * cell)
+    page.keyboard.down("Control")
+    page.mouse.wheel(0, -60)
+    page.keyboard.up("Control")
+    expect(page).to_have_url(re.compile("zoom=0-4%2C0-4"))
+    page.mouse.wheel(0, 60)
+    expect(page).to_have_url(re.compile("zoom=1-5%2C0-4"))
+    page.locator(".matrix").focus()
+    page.keyboard.press("-")
+    expect(page).not_to_have_url(re.compile("zoom="))
+    page.keyboard.press("+")
+    expect(page).to_have_url(re.compile("zoom=1-5%2C1-5"))
 
 
 def test_a_drag_ends_where_it_is_released_and_other_buttons_do_nothing(page: Page, asked: Comparison) -> None:
@@ -210,6 +232,10 @@ def test_an_address_by_hand_shows_what_it_can_and_says_so(page: Page, asked: Com
     matrix(page, asked, "&colour=red&measure=nothing-of-this&a=999999&b=5&zoom=9-99,0-1&aside=77")
     expect(page.locator(".notice")).to_contain_text("colour")
     expect(page.locator("#selected")).to_contain_text("Nothing selected")
+    matrix(page, asked, "&x=foo&aside=" + ",".join(map(str, asked.details.checkpoints)))
+    expect(page.locator(".notice")).to_contain_text("calls aside, x;")
+    matrix(page, asked, "&" + "k" * 500 + "=1")
+    expect(page.locator(".notice")).to_contain_text("kkk…")
     matrix(page, asked, "&a=999999&order=by:nothing&layer=nowhere&columns=what")
     expect(page.locator(".notice")).to_contain_text("nothing that this address calls layer, columns, a")
     page.goto(f"/comparison/{asked.id}?tab=matrix&constructor=1&__proto__=x")
