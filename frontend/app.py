@@ -11,7 +11,8 @@ import dash_ag_grid
 from dash import Dash, Input, Output, State, html, no_update
 from fastapi import FastAPI
 
-from kinscape.client import Client, ClientError, Project
+from kinscape.backend.contracts.cards import Arity
+from kinscape.client import Client, ClientError, Comparison, Project
 from kinscape.frontend import static_page
 from kinscape.frontend.access import Access
 from kinscape.frontend.components import frame
@@ -201,12 +202,26 @@ def _home(client: Client) -> Any:
             "Make a project and drop checkpoints into it, or load the demo zoo with: kinscape demo",
             frame.link("New project", "/new", className="button primary"),
         )
-    newest = next((p.details.newest for p in there if p.details.newest is not None), None)
+    newest = _to_glance_at(there)
     if newest is None:
         return projects.home(client)
     name = newest.name or f"Comparison {newest.id}"
     heading = html.H2(frame.link(name, f"/comparison/{newest.id}"))
     return html.Div([projects.home(client), heading, comparison.glance(newest.id)])
+
+
+# Comparisons of a project among which one with matrices is looked for.
+MOST_GLANCED = 10
+
+
+def _to_glance_at(there: list[Project]) -> Comparison | None:
+    """The newest comparison of the first project that has one; rather one of pairs, which has matrices to show."""
+    project = next((p for p in there if p.details.newest is not None), None)
+    if project is None:
+        return None
+    listed = project.comparisons()[:MOST_GLANCED]
+    paired = (c for c in listed if any(m.arity is Arity.PAIR for m in c.details.measures))
+    return next(paired, listed[0] if listed else None)
 
 
 def _header(client: Client, path: str, last: Any) -> tuple[Any, int | None]:

@@ -1,11 +1,12 @@
-"""Verbs for looking after things: projects, `kinscape delete`, `kinscape gc`, `kinscape changes`."""
+"""Verbs for looking after things: projects, comparisons and their links, `delete`, `gc`, `changes`."""
 
 import argparse
 from collections.abc import Callable
 
+from kinscape.backend.contracts.words import counted
 from kinscape.client import Client, ClientError, Project
 
-VERBS = ("project", "delete", "gc", "changes")
+VERBS = ("project", "comparison", "link", "delete", "gc", "changes")
 MEBIBYTE = 1 << 20
 
 
@@ -20,6 +21,7 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     renamed.add_argument("new")
     project.add_parser("delete", help="delete a project with all that is in it").add_argument("name")
     project.add_parser("restore", help="bring a deleted project back").add_argument("name")
+    _add_comparisons(verbs)
     delete = verbs.add_parser("delete", help="delete a checkpoint that no comparison shows, or a probe set")
     delete.add_argument("name")
     delete.add_argument("--project", required=True)
@@ -29,6 +31,28 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     changes.add_argument("--most", type=_count, default=50, metavar="N", help="lines (default 50)")
     collected = verbs.add_parser("gc", help="remove files, rows and cache of the server that nothing needs any more")
     collected.add_argument("--dry-run", action="store_true", help="count alone")
+
+
+def _add_comparisons(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """The grammar of comparisons and links, which are named by their numbers."""
+    comparison = verbs.add_parser("comparison", help="comparisons").add_subparsers(dest="what", required=True)
+    listed = comparison.add_parser("list", help="list the comparisons of a project")
+    listed.add_argument("--project", required=True)
+    listed.add_argument("--deleted", action="store_true", help="those that were deleted and can be restored")
+    changed = comparison.add_parser("change", help="give a comparison another name, or notes")
+    changed.add_argument("number", type=int)
+    changed.add_argument("--name")
+    changed.add_argument("--notes")
+    for what, help_ in (("delete", "delete a comparison with its links"), ("restore", "bring a deleted one back")):
+        comparison.add_parser(what, help=help_).add_argument("number", type=int)
+    link = verbs.add_parser("link", help="links to comparisons").add_subparsers(dest="what", required=True)
+    link.add_parser("list", help="list the links to a comparison").add_argument("number", type=int)
+    for what, help_ in (("extend", "let a link work for longer"), ("revoke", "end a link for good")):
+        verb = link.add_parser(what, help=help_)
+        verb.add_argument("number", type=int)
+        verb.add_argument("link", type=int)
+        if what == "extend":
+            verb.add_argument("--days", type=_count, default=30)
 
 
 def _count(text: str) -> int:
@@ -48,7 +72,46 @@ def talk(client: Client, given: argparse.Namespace) -> int:
         return 0
     if given.verb == "delete":
         return _delete(client.project(given.project), given)
+    if given.verb == "comparison":
+        return _comparison(client, given)
+    if given.verb == "link":
+        return _link(client, given)
     return PROJECT[given.what](client, given)
+
+
+def _comparison(client: Client, given: argparse.Namespace) -> int:
+    if given.what == "list":
+        project = client.project(given.project)
+        for one in project.deleted_comparisons() if given.deleted else project.comparisons():
+            print(f"{one.id}\t{one.details.progress.state}\t{one.name}")
+    elif given.what == "change":
+        client.comparison(given.number).change(name=given.name, notes=given.notes)
+    elif given.what == "restore":
+        client.restore_comparison(given.number)
+    else:
+        comparison = client.comparison(given.number)
+        links = sum(not one.revoked for one in comparison.shares())
+        comparison.delete()
+        print(f"deleted, {counted(links, 'links')} closed; for seven days: kinscape comparison restore {given.number}")
+    return 0
+
+
+def _link(client: Client, given: argparse.Namespace) -> int:
+    links = client.comparison(given.number).shares()
+    if given.what == "list":
+        for one in links:
+            ends = "revoked" if one.revoked else f"until {one.expires[:10]}"
+            print(f"{one.id}\t{ends}\tlast opened {(one.last_used or 'never')[:16]}\t{one.view}")
+        return 0
+    found = [one for one in links if one.id == given.link]
+    if not found:
+        raise ClientError(f"Comparison {given.number} has no link {given.link}.")
+    if given.what == "revoke":
+        found[0].revoke()
+    else:
+        found[0].extend(given.days)
+        print(f"until {found[0].expires[:10]}")
+    return 0
 
 
 def _create(client: Client, given: argparse.Namespace) -> int:

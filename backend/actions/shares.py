@@ -71,6 +71,16 @@ def of_comparison(session: Session, comparison: int, window: Window = EVERYTHING
     return shares.of_comparison(session, comparison, window).made(lambda rows: [describe(r) for r in rows])
 
 
+def extend(session: Session, id: int, days: int) -> Share:
+    """Let a link work for so many days from now; one that has expired opens again, a revoked one does not."""
+    row = shares.get(session, id)
+    if row.revoked is not None:
+        raise Conflict("This link was revoked for good; make a new one.")
+    row.expires = dt.datetime.now(dt.UTC) + dt.timedelta(days=days)
+    session.flush()
+    return describe(row)
+
+
 def revoke(session: Session, id: int) -> Share:
     """End a link for good."""
     row = shares.get(session, id)

@@ -34,7 +34,7 @@ class Topic(enum.StrEnum):
 
     FUNCTIONAL_SIMILARITY = "Functional similarity"
     REPRESENTATIONAL_SIMILARITY = "Representational similarity"
-    WEIGHT_SIMILARITY = "Similarity of weights"
+    WEIGHT_SIMILARITY = "Weight similarity"
     REPRESENTATION_GEOMETRY = "Geometry of representations"
     WEIGHT_SPECTRA = "Norms and spectra of weights"
     LOSS_LANDSCAPE = "Loss landscape and sharpness"

@@ -18,6 +18,13 @@ class ShareCreate(BaseModel):
     masked: bool = Field(default=False, description="Whether names are hidden; such a link has no export.")
 
 
+class ShareExtend(BaseModel):
+    """How long a link is to work from now on."""
+
+    model_config = ConfigDict(extra="forbid")
+    expires_in_days: Annotated[int, Field(ge=1, le=3650)]
+
+
 class Share(BaseModel):
     """A link as its owner sees it later; the token itself is shown once only."""
 

@@ -344,5 +344,9 @@
     document.body.append(input);
     input.click();
   });
+  /* Files that wait or are on their way are not known to the next page. */
+  window.addEventListener("beforeunload", (event) => {
+    if (files.some((one) => ["waiting", "next", "sending"].includes(one.state))) event.preventDefault();
+  });
   window.kinscape = Object.assign(window.kinscape || {}, { addFiles: add });
 })();

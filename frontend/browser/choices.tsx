@@ -100,7 +100,7 @@ export function Choices() {
           )}
         </div>
       )}
-      {isMatrix && <StripChoice />}
+      {tab.key === "matrix" && <StripChoice />}
       <Layers />
       <Measures />
       <Exports />

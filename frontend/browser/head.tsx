@@ -1,6 +1,6 @@
 /* The head of a comparison: its name, how far it is, what can be done; and the tabs. */
 
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { change } from "./api";
 import { useStore } from "./hooks";
 import type { Store } from "./store";
@@ -238,6 +238,10 @@ function ProgressLine({ progress }: { progress: Progress }) {
 
 export function Tabs() {
   const store = useStore();
+  // On a phone the tabs are wider than the screen.
+  useEffect(() => {
+    document.querySelector("#tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }, [store.view.tab, store.comparison !== null]);
   if (store.isClosed || store.isMissing) return null;
   return (
     <>

@@ -1,12 +1,12 @@
 /* The tab of one matrix: what it is, the picture, its scale, and where its numbers come from. */
 
 import { useMemo } from "preact/hooks";
-import { ALONE } from "./colour";
+import { ALONE, COLUMN } from "./colour";
 import { Clusters } from "./cut";
 import { chosenColumns, drawnOf, fittingColumns, seedsOf } from "./drawn";
 import { useStore } from "./hooks";
 import { Legend } from "./legend";
-import { meaningOf } from "./marks";
+import { meaningOf, missingOf } from "./marks";
 import { MatrixTable } from "./matrix_table";
 import { MatrixView } from "./matrix";
 import type { Matrix } from "./arrays";
@@ -14,7 +14,7 @@ import { number } from "./numbers";
 import { outliers } from "./order";
 import { provenance } from "./provenance";
 import { GROUP, type Strip } from "./strips";
-import type { Drawn } from "./painting";
+import { spreadOf, type Drawn } from "./painting";
 import type { AskedMeasure, Band, Card } from "./types";
 import { Named, Trouble, ViewLink } from "./words";
 
@@ -73,6 +73,8 @@ function Picture({ asked, matrix, card }: { asked: AskedMeasure; matrix: Matrix;
     [matrix, seedsOf(store, asked, matrix).value, columns.map((c) => c.id).join(), columns[0], view.order, view.scale, view.sure, view.aside, view.zoom, view.cut, view.strips, store.checkpoints, store.scheme],
   );
   const seeds = seedsOf(store, asked, matrix);
+  const isRunning = store.comparison?.progress.state === "running";
+  const missing = useMemo(() => missingOf(matrix, drawn.order, isRunning), [matrix, drawn, isRunning]);
   const left = ["", "none"].includes(view.columns) ? 0 : fittingColumns(store).length - columns.length;
   const isBeside = view.columns !== "none" && store.single.length > 0;
   return (
@@ -102,6 +104,14 @@ function Picture({ asked, matrix, card }: { asked: AskedMeasure; matrix: Matrix;
         <Trouble>{warning}</Trouble>
       ))}
       {view.sure === "seeds" && <Seeds band={drawn.seeds} error={seeds.error} isRaw={matrix.header.reading === "raw"} />}
+      {(view.sure === "width" || view.sure === "fade") && (
+        <p class="quiet marks">
+          {view.sure === "width" ? "Below the diagonal: the width of the 95 % interval, " : "Faded by the width of the 95 % interval, "}
+          from 0 (<i class="swatch" style={{ background: COLUMN[0] }} /> or full colour) to {number(spreadOf(drawn.scale))} and more (
+          <i class="swatch" style={{ background: COLUMN[COLUMN.length - 1] }} /> or gone): as wide as the values within the fence.
+        </p>
+      )}
+      {missing.length > 0 && <p class="quiet marks">{missing.join("; ")}</p>}
       <Marks />
       <MatrixTable drawn={drawn} title={card.title} />
     </>

@@ -4,7 +4,7 @@ import type { Column, Matrix } from "./arrays";
 import { between, COLUMN, css, inkOn, type Rgb, type Scale } from "./colour";
 import { fence, number, rankOf } from "./numbers";
 import { SvgContext } from "./svg";
-import { paintClusters, paintStrips, paintTree, stripsWidth } from "./painting_around";
+import { paintClusters, paintStrips, paintTree, stripsWidth, paintReason } from "./painting_around";
 import type { Strip } from "./strips";
 import type { Band } from "./types";
 import type { Window } from "./view";
@@ -156,12 +156,16 @@ const isSame = (drawn: Drawn, row: number, column: number): boolean =>
   drawn.window.rows[0] + row === drawn.window.columns[0] + column;
 
 /* Width of the 95 % interval as a share of the spread of the values. */
+/* An interval that is as wide says nothing: that of the values within the fence. */
+export function spreadOf(scale: Scale): number {
+  const inner = fence(scale.sorted);
+  return inner.high - inner.low || scale.high - scale.low;
+}
+
 function doubt(drawn: Drawn, k: number): number {
   const { scale, matrix } = drawn;
   const width = (matrix.high[k] as number) - (matrix.low[k] as number);
-  const inner = fence(scale.sorted);
-  const spread = inner.high - inner.low || scale.high - scale.low;
-  return Number.isNaN(width) ? 0 : Math.min(1, width / spread);
+  return Number.isNaN(width) ? 0 : Math.min(1, width / spreadOf(scale));
 }
 
 export function cellColour(drawn: Drawn, row: number, column: number, blank: Rgb): Rgb {
@@ -280,27 +284,6 @@ export function isLikeSeeds({ seeds, matrix }: Pick<Drawn, "seeds" | "matrix">, 
   const [low, high] = [matrix.low[k] as number, matrix.high[k] as number];
   const [from, to] = Number.isNaN(low) ? [value, value] : [low, high];
   return to >= seeds.low && from <= seeds.high;
-}
-
-function paintReason(
-  context: CanvasRenderingContext2D,
-  drawn: Drawn,
-  k: number,
-  { left, top, cell }: { left: number; top: number; cell: number },
-): void {
-  const why = drawn.matrix.header.reasons[drawn.matrix.told?.[k] ?? -1]?.why ?? "not-computed";
-  context.strokeStyle = context.fillStyle = drawn.look.quiet;
-  context.lineWidth = 1;
-  if (why === "failed") {
-    context.beginPath();
-    context.moveTo(left + 2, top + cell - 2);
-    context.lineTo(left + cell - 2, top + 2);
-    context.stroke();
-  } else if (why === "not-applicable" || why === "needs-more") {
-    context.beginPath();
-    context.arc(left + cell / 2, top + cell / 2, Math.min(2, cell / 6), 0, 7);
-    context.fill();
-  }
 }
 
 /* Place of a value among those of its column, 0 … 1 within the fence. */

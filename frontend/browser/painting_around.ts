@@ -62,3 +62,25 @@ export function paintTree(context: CanvasRenderingContext2D, drawn: Drawn, plan:
   context.lineTo(plan.x + plan.columns * plan.cell, height);
   context.stroke();
 }
+
+/* The mark of a cell without a number: a stroke for failed, a dot for what cannot be had. */
+export function paintReason(
+  context: CanvasRenderingContext2D,
+  drawn: Drawn,
+  k: number,
+  { left, top, cell }: { left: number; top: number; cell: number },
+): void {
+  const why = drawn.matrix.header.reasons[drawn.matrix.told?.[k] ?? -1]?.why ?? "not-computed";
+  context.strokeStyle = context.fillStyle = drawn.look.quiet;
+  context.lineWidth = 1;
+  if (why === "failed") {
+    context.beginPath();
+    context.moveTo(left + 2, top + cell - 2);
+    context.lineTo(left + cell - 2, top + 2);
+    context.stroke();
+  } else if (why === "not-applicable" || why === "needs-more") {
+    context.beginPath();
+    context.arc(left + cell / 2, top + cell / 2, Math.min(2, cell / 6), 0, 7);
+    context.fill();
+  }
+}

@@ -131,9 +131,18 @@ function Links({ onClose }: { onClose: () => void }) {
               {link.masked ? ", names hidden" : link.may_export ? "" : ", no export"}
             </span>
             {!link.revoked && (
-              <button class="button small" onClick={() => void end(link.id)}>
-                Revoke
-              </button>
+              <span class="verbs">
+                <button
+                  class="button small"
+                  title={`Until ${days} days from now, the number above`}
+                  onClick={() => void guarded(async () => void (await change("POST", `/shares/${link.id}/extend`, { expires_in_days: Number(days) })))}
+                >
+                  Extend
+                </button>
+                <button class="button small" onClick={() => void end(link.id)}>
+                  Revoke
+                </button>
+              </span>
             )}
           </div>
         ))}

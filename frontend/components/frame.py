@@ -50,7 +50,7 @@ def header(*, project: Any, projects: list[Any], path: str, running: int) -> lis
         base = f"/projects/{project.id}"
         entries = [
             ("Library", base),
-            ("Compare", f"{base}/compare"),
+            ("New comparison", f"{base}/compare"),
             ("Comparisons", f"{base}/comparisons"),
             ("Studies", f"{base}/studies"),
             ("Measures", "/measures"),

@@ -53,7 +53,18 @@ GROUPS = [
     "#d8b4a0",
 ]
 
+# Groups of one model.
+ALONE = "#9aa3b2"
+
 Floats = npt.NDArray[np.float64]
+
+
+def group_colours(groups: Sequence[str]) -> dict[str, str]:
+    """The colour of each group, as the browser gives them (``groupColours`` in ``frontend/browser/colour.ts``)."""
+    names = sorted(set(groups))
+    several = [name for name in names if name and groups.count(name) > 1]
+    coloured = several or names
+    return {n: GROUPS[coloured.index(n) % len(GROUPS)] if n in coloured else ALONE for n in names}
 
 
 def safe(text: str) -> str:

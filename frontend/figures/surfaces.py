@@ -1,6 +1,6 @@
 """Numbers over two axes: loss on a plane, accuracy by corruption, models by layer, measure by measure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +8,19 @@ import plotly.graph_objects as go
 
 from kinscape.backend.contracts.words import number
 from kinscape.frontend.figures.curves import Curve, framed
-from kinscape.frontend.figures.look import CIVIDIS, GROUPS, INK, PAPER, SIGNED, Floats, dressed, margin, safe, short
+from kinscape.frontend.figures.look import (
+    ALONE,
+    CIVIDIS,
+    GROUPS,
+    INK,
+    PAPER,
+    SIGNED,
+    Floats,
+    dressed,
+    margin,
+    safe,
+    short,
+)
 
 # Contours that can still be told apart.
 LEVELS = 14
@@ -233,20 +245,30 @@ def _named_axes(figure: go.Figure, rows: list[str], columns: list[str], scheme: 
 
 
 def scatter(
-    x: Floats, y: Floats, names: Sequence[str], groups: Sequence[str], *, titles: tuple[str, str], scheme: str
+    x: Floats,
+    y: Floats,
+    names: Sequence[str],
+    groups: tuple[Sequence[str], Mapping[str, str]],
+    *,
+    titles: tuple[str, str],
+    scheme: str,
 ) -> go.Figure:
-    """Independent models by two numbers, coloured by group."""
+    """Independent models by two numbers, in the colours of their groups.
+
+    Args:
+        groups: the group of each model, and the colour of each group.
+    """
+    of_model, colours = groups
     figure = go.Figure()
-    kinds = list(dict.fromkeys(groups))
-    for k, kind in enumerate(kinds):
-        rows = [i for i, g in enumerate(groups) if g == kind]
+    for kind in dict.fromkeys(of_model):
+        rows = [i for i, g in enumerate(of_model) if g == kind]
         figure.add_scatter(
             x=x[rows],
             y=y[rows],
             mode="markers",
             name=safe(kind or "no group"),
             text=[safe(names[i]) for i in rows],
-            marker={"size": 9, "color": GROUPS[k % len(GROUPS)], "line": {"width": 1, "color": PAPER[scheme]}},
+            marker={"size": 9, "color": colours.get(kind, ALONE), "line": {"width": 1, "color": PAPER[scheme]}},
             hovertemplate=f"<b>%{{text}}</b><br>{safe(kind or 'no group')}<br>%{{x:.4g}}, %{{y:.4g}}<extra></extra>",
         )
     framed(figure, scheme, x=safe(titles[0]), y=safe(titles[1]))

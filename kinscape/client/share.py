@@ -19,6 +19,14 @@ class Share:
         self.revoked: bool = data["revoked"]
         self.may_export: bool = data["may_export"]
 
+    def extend(self, days: int) -> None:
+        """Let the link work for so many days from now; one that has expired opens again.
+
+        Raises:
+            ClientError: it was revoked.
+        """
+        self.expires = self._http.post(f"/shares/{self.id}/extend", json={"expires_in_days": days})["expires"]
+
     def revoke(self) -> None:
         """End the link for good."""
         self.revoked = self._http.post(f"/shares/{self.id}/revoke")["revoked"]

@@ -64,8 +64,28 @@ def test_from_files_to_a_link_on_the_command_line(
         == 0
     )
     assert np.load(tmp_path / "m.npz")["values"][0, 1] == matrix["values"][0][1]
+    assert main([*to, "comparison", "change", number, "--name", "three seeds", "--notes", "first"]) == 0
+    capsys.readouterr()
+    assert main([*to, "comparison", "list", "--project", name]) == 0
+    assert capsys.readouterr().out == f"{number}\tdone\tthree seeds\n"
     assert main([*to, "share", number]) == 0
-    assert httpx.get(said(capsys)).status_code == 303
+    url = said(capsys)
+    assert httpx.get(url).status_code == 303
+    with Client(server.url, "") as client:
+        link = str(client.comparison(int(number)).shares()[0].id)
+    assert main([*to, "link", "extend", number, link, "--days", "90"]) == 0
+    assert said(capsys).startswith("until 20")
+    assert main([*to, "link", "list", number]) == 0
+    assert said(capsys).startswith(f"{link}\tuntil 20")
+    assert main([*to, "link", "revoke", number, link]) == 0
+    assert httpx.get(url, headers={"X-Forwarded-For": "203.0.113.61"}).status_code == 404
+    assert main([*to, "link", "revoke", number, "999999"]) == 1
+    assert "no link 999999" in capsys.readouterr().err
+    assert main([*to, "comparison", "delete", number]) == 0
+    assert "0 links closed" in said(capsys)
+    assert main([*to, "comparison", "list", "--project", name, "--deleted"]) == 0
+    assert said(capsys).startswith(f"{number}\tdone")
+    assert main([*to, "comparison", "restore", number]) == 0
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from kinscape.backend.actions import shares
 from kinscape.backend.api.guard import SHARE_COOKIE
 from kinscape.backend.api.parts import Opened, Paged, RowId, Transaction
 from kinscape.backend.contracts.problems import NotFound
-from kinscape.backend.contracts.shares import NewShare, Share, ShareCreate
+from kinscape.backend.contracts.shares import NewShare, Share, ShareCreate, ShareExtend
 
 router = APIRouter(tags=["shares"])
 door = APIRouter()
@@ -34,6 +34,12 @@ def opened(request: Request) -> Share:
     if share is None:
         raise NotFound("This visitor came without a link.")
     return share
+
+
+@router.post("/shares/{share}/extend")
+def extend(session: Transaction, share: RowId, wanted: ShareExtend) -> Share:
+    """Let a link work for so many days from now on."""
+    return shares.extend(session, share, wanted.expires_in_days)
 
 
 @router.post("/shares/{share}/revoke")

@@ -1,5 +1,6 @@
 """Bad input gets a sentence that says what to change, the right status, and changes nothing."""
 
+import datetime as dt
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +163,21 @@ def test_doing_things_twice_is_a_sentence(project: Project, networks: list[Path]
     share.revoke()
     with refused(409, "already revoked"):
         share.revoke()
+    with refused(409, "revoked for good"):
+        share.extend(5)
+
+
+def test_an_expired_link_is_extended(project: Project, networks: list[Path], probe_file: Path, client: Client) -> None:
+    models, probe = ready(project, networks, probe_file)
+    comparison = project.compare(checkpoints=models, probe=probe, measures=["disagreement"]).wait(timeout_s=60)
+    share = comparison.share(expires_in_days=1)
+    with refused(422, "expires_in_days"):
+        share.extend(0)
+    share.extend(90)
+    left = dt.datetime.fromisoformat(comparison.shares()[0].expires) - dt.datetime.now(dt.UTC)
+    assert dt.timedelta(days=89) < left < dt.timedelta(days=91)
+    with refused(404, "no share 999999"):
+        client.http.post("/shares/999999/extend", json={"expires_in_days": 2})
 
 
 def test_what_does_not_exist_is_a_problem_document(server: Any, client: Client) -> None:

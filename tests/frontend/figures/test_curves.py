@@ -98,5 +98,7 @@ def test_tables_of_layers_and_of_measures_keep_names_as_text() -> None:
     rho = np.array([[1.0, 0.4], [0.4, 1.0]])
     agreed = surfaces.agreement(rho, rho, rho, ["x", "y"], scheme="dark")
     assert np.isnan(agreed.data[0].z[0][0])
-    points = surfaces.scatter(values[:, 0], values[:, 0], ["a", "b"], ["g", ""], titles=("x", "y"), scheme="light")
+    points = surfaces.scatter(
+        values[:, 0], values[:, 0], ["a", "b"], (["g", ""], {"g": "#123456"}), titles=("x", "y"), scheme="light"
+    )
     assert [t.name for t in points.data] == ["g", "no group"]

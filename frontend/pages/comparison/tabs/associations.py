@@ -11,6 +11,7 @@ from kinscape.client import ClientError
 from kinscape.frontend.components.frame import link
 from kinscape.frontend.components.words import nothing, trouble
 from kinscape.frontend.figures import surfaces
+from kinscape.frontend.figures.look import group_colours
 from kinscape.frontend.figures.surfaces import BELIEVED
 from kinscape.frontend.pages.comparison.graphs import graph
 from kinscape.frontend.pages.comparison.opened import OpenedComparison
@@ -130,10 +131,12 @@ def _chosen(page: OpenedComparison, found: Associations, scheme: str) -> Any:
     )
     granulated = "" if mine.granulated is None else f" Granulated τ over tags: {mine.granulated:.2f}."
     counted = [group.get(n, "") for n in found.counted]
+    colours = group_colours([c.group for c in page.checkpoints.values()])
+    figure = surfaces.scatter(x, y, found.counted, (counted, colours), titles=titles, scheme=scheme)
     return html.Div(
         [
             html.H3(f"{titles[0]} and {titles[1]}"),
-            graph(surfaces.scatter(x, y, found.counted, counted, titles=titles, scheme=scheme), kind="graph scatter"),
+            graph(figure, kind="graph scatter"),
             table,
             html.P(f"{_networks(mine.n, mine.families)}.{granulated}".capitalize(), className="quiet"),
         ],
