@@ -61,27 +61,30 @@ export function FigureVerbs() {
 }
 
 interface Effects {
-  effects: Record<string, string | number | null>[];
+  effects: Rows;
 }
 
-/* The table of a study, as its page names it. */
-async function saveStudy(button: HTMLElement): Promise<void> {
-  const number = button.dataset.study as string;
-  const { effects } = await get<Effects>(`/studies/${number}/results`);
-  const names = (button.dataset.columns ?? "").split(" ");
-  const isText = (name: string): boolean => effects.some((one) => typeof one[name] === "string");
-  const isEnd = (name: string): boolean => name === "low" || name === "high";
+type Rows = Record<string, string | number | boolean | null>[];
+
+/* The rows that a page of the server put beside its buttons, or the effects of a study. */
+async function saveTable(button: HTMLElement): Promise<void> {
+  const holder = button.closest<HTMLElement>("[data-rows]");
+  const study = button.dataset.study;
+  const rows = holder ? (JSON.parse(holder.dataset.rows as string) as Rows) : (await get<Effects>(`/studies/${study}/results`)).effects;
+  const names = button.dataset.columns?.split(" ") ?? [...new Set(rows.flatMap((row) => Object.keys(row)))];
+  const isText = (name: string): boolean => rows.some((row) => typeof row[name] === "string");
+  const plain = (value: Rows[number][string] | undefined): string | number | null => (typeof value === "boolean" ? Number(value) : (value ?? null));
   const table: Table = {
-    about: { source: location.href, study: document.title, intervals: "95 %" },
+    about: { source: location.href, page: document.title, intervals: "95 %" },
     columns: names.map((name) => ({
       name,
       isText: isText(name),
-      values: effects.map((one) => one[name] ?? null),
-      ...(isEnd(name) ? {} : { title: name.replaceAll("_", " ") }),
+      values: rows.map((row) => plain(row[name])),
+      ...(/(^| )(low|high)$/.test(name) ? {} : { title: name.replaceAll("_", " ") }),
     })),
   };
   const format = button.dataset.table as TableFormat;
-  saveAs(`study-${number}.${format}`, await fileOf(table, format));
+  saveAs(`${holder?.dataset.name ?? `study-${study}`}.${format}`, await fileOf(table, format));
 }
 
 /* Follow buttons that say by attributes what they save. */
@@ -91,7 +94,7 @@ export function followSaves(store: () => Store | null): void {
     if (!button) return;
     const holder = button.closest(".graph, .scatter, .with-minis");
     const work = button.dataset.table
-      ? saveStudy(button)
+      ? saveTable(button)
       : holder
         ? savePicture(holder, store(), button.dataset.save as FigureFormat)
         : Promise.resolve();

@@ -209,6 +209,26 @@ def test_tables_leave_for_spreadsheets_papers_and_programs(page: Page, asked: Co
     assert pairs.count("\\\\\n") == 1 + 6, "six pairs of four networks"
 
 
+def test_tables_of_the_server_leave_with_all_digits(page: Page, asked: Comparison, tmp_path: Path) -> None:
+    for tab, file, rows in (("groups", "groups-disagreement", 3), ("associations", "associations", 1)):
+        page.goto(f"/comparison/{asked.id}?tab={tab}&measure=disagreement")
+        verbs = page.locator("#picture .table-verbs")
+        path = saved(page, verbs.get_by_role("button", name="CSV", exact=True), tmp_path)
+        assert path.name == f"{file}.csv"
+        found = list(csv.DictReader(io.StringIO(path.read_text("utf-8"))))
+        assert len(found) >= rows
+        if tab == "groups":
+            exact = {(m.a, m.b): m.value for m in asked.groups("disagreement").means}
+            assert {(r["a"], r["b"]): float(r["value"]) for r in found if r["value"]} == {
+                k: v for k, v in exact.items() if v is not None
+            }
+    first, second = asked.details.checkpoints[:2]
+    page.goto(f"/comparison/{asked.id}?tab=pair&a={first}&b={second}")
+    verbs = page.locator("#picture .table-verbs")
+    path = saved(page, verbs.get_by_role("button", name="LaTeX", exact=True), tmp_path)
+    assert "disagreement" in path.read_text("utf-8")
+
+
 def test_the_archive_holds_everything_with_its_hash(server: Server, asked: Comparison) -> None:
     answer = httpx.get(f"{server.url}/api/v1/comparisons/{asked.id}/export/archive")
     assert answer.headers["Content-Type"] == "application/zip"

@@ -6,6 +6,7 @@ from dash import html
 
 from kinscape.frontend.components.cards import named
 from kinscape.frontend.components.frame import link
+from kinscape.frontend.components.tables import table_verbs
 from kinscape.frontend.components.words import difference, estimate
 from kinscape.frontend.pages.comparison.opened import OpenedComparison
 
@@ -14,7 +15,9 @@ def pair_numbers(page: OpenedComparison) -> Any:
     """Every measure of the selected pair with its rank."""
     rows = []
     gaps = _gaps(page)
-    for cell in page.comparison.pair(page.view.a, page.view.b):
+    cells = page.comparison.pair(page.view.a, page.view.b)
+    held = [c.model_dump(mode="json", exclude={"slug"}) for c in cells]
+    for cell in cells:
         card = page.cards.get(cell.slug)
         if card is None:
             continue
@@ -31,7 +34,8 @@ def pair_numbers(page: OpenedComparison) -> Any:
             )
         )
     head = html.Tr([html.Th("Measure"), html.Th("Value, 95 % interval"), html.Th("Rank")])
-    return html.Div(html.Table([html.Thead(head), html.Tbody(rows)], className="numbers"), className="scroll")
+    table = html.Div(html.Table([html.Thead(head), html.Tbody(rows)], className="numbers"), className="scroll")
+    return html.Div([table, table_verbs(f"pair-{page.view.a}-{page.view.b}", held)])
 
 
 def _gaps(page: OpenedComparison) -> dict[tuple[str, str | None], list[Any]]:

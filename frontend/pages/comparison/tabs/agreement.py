@@ -6,6 +6,7 @@ import numpy as np
 from dash import html
 
 from kinscape.client import ClientError
+from kinscape.frontend.components.tables import table_verbs
 from kinscape.frontend.components.words import nothing
 from kinscape.frontend.figures import surfaces
 from kinscape.frontend.pages.comparison.graphs import graph
@@ -42,11 +43,21 @@ def draw(page: OpenedComparison, scheme: str) -> Any:
             html.H2("Do the measures agree?"),
             html.P(note, className="quiet"),
             html.Div(html.Div(graph(figure, kind="graph filled"), style=size), className="scroll"),
+            table_verbs("agreement", _rows(names, *tables)),
             html.P(found.method, className="quiet"),
             html.Details([html.Summary(f"{len(left)} left out"), html.Ul(left)]) if left else None,
         ],
         className="picture full",
     )
+
+
+def _rows(names: list[str], rho: Any, p: Any, q: Any) -> list[dict[str, Any]]:
+    """Every two measures once."""
+    pairs = [(i, j) for i in range(len(names)) for j in range(i + 1, len(names))]
+    return [
+        {"a": names[i], "b": names[j], "rho": float(rho[i, j]), "p": float(p[i, j]), "q": float(q[i, j])}
+        for i, j in pairs
+    ]
 
 
 def _clustered(correlation: Any) -> list[int]:

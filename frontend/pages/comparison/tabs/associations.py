@@ -9,6 +9,7 @@ from kinscape.backend.contracts.cards import Topic
 from kinscape.backend.contracts.words import number
 from kinscape.client import ClientError
 from kinscape.frontend.components.frame import link
+from kinscape.frontend.components.tables import table_verbs
 from kinscape.frontend.components.words import nothing, trouble
 from kinscape.frontend.figures import surfaces
 from kinscape.frontend.figures.look import group_colours
@@ -57,6 +58,7 @@ def draw(page: OpenedComparison, scheme: str) -> Any:
                 [_association_table(page, found, held=held), _chosen(page, found, scheme)], className="associations"
             ),
             html.P(found.method, className="quiet"),
+            table_verbs("associations", [a.model_dump() for a in found.table]),
             _group_means(page, found),
         ],
         className="picture full",

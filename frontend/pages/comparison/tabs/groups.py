@@ -9,6 +9,7 @@ from kinscape.backend.contracts.words import number
 from kinscape.client import ClientError
 from kinscape.frontend.components.cards import named
 from kinscape.frontend.components.frame import link
+from kinscape.frontend.components.tables import table_verbs
 from kinscape.frontend.components.words import nothing, trouble
 from kinscape.frontend.pages.comparison.opened import OpenedComparison
 from kinscape.frontend.pages.comparison.tab import Controls, Tab
@@ -37,7 +38,9 @@ def draw(page: OpenedComparison, _scheme: str) -> Any:
     if first in found.groups and second in found.groups and first != second:
         tested = _tested(page, measure.key, layer, first, second)
     parts = [html.H2(named(card)), html.P(note, className="quiet"), html.Div(tested, className="tested")]
-    return html.Div([*parts, _table(page, found)], className="picture full")
+    kept = ("a", "b", "value", "low", "high", "sampling_low", "sampling_high", "roots_a", "roots_b")
+    verbs = table_verbs(f"groups-{measure.slug}", [m.model_dump(include=set(kept)) for m in found.means])
+    return html.Div([*parts, _table(page, found), verbs], className="picture full")
 
 
 def _table(page: OpenedComparison, found: Groups) -> Any:
