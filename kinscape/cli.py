@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kinscape import cli_housekeeping, cli_import, cli_studies, cli_upkeep
+from kinscape import cli_derive, cli_housekeeping, cli_import, cli_studies, cli_upkeep
 from kinscape.backend.contracts.comparisons import ComparisonState
 from kinscape.backend.contracts.probes import Layout, Scale
 from kinscape.backend.contracts.uploads import State
@@ -40,6 +40,7 @@ def parser() -> argparse.ArgumentParser:
     cli_studies.add(verbs)
     cli_import.add(verbs)
     cli_housekeeping.add(verbs)
+    cli_derive.add(verbs)
     cli_upkeep.add(verbs, DATA)
     return top
 
@@ -319,6 +320,8 @@ def talk(given: argparse.Namespace) -> int:
             return compare(client, given)
         if given.verb == "export":
             return export(client.comparison(given.comparison), given)
+        if given.verb == cli_derive.VERB:
+            return cli_derive.make(client, given, pairs)
         if given.verb in cli_studies.VERBS:
             return cli_studies.talk(client, given, pairs)
         if given.verb == "share":

@@ -18,7 +18,7 @@ from kinscape.backend.contracts.comparisons import (
 )
 from kinscape.backend.contracts.jobs import ENDED, OPEN, JobKind, JobState
 from kinscape.backend.contracts.plans import Plan
-from kinscape.backend.contracts.problems import Conflict
+from kinscape.backend.contracts.problems import Conflict, Unprocessable
 from kinscape.backend.store import cards, checkpoints, comparisons, deletion, jobs, probes, projects, questions, studies
 from kinscape.backend.store.files import LEAST_FREE_BYTES, Files
 from kinscape.backend.store.jobs import Tally
@@ -67,7 +67,11 @@ def ask(session: Session, project: int, request: ComparisonCreate, *, trace: str
         specification=specification,
         specification_hash=specification.digest(),
         state=ComparisonState.RUNNING,
+        detail_of_id=_detailed(session, project, request.detail_of),
     )
+    if request.detail_of is None:
+        # Asked for its own sake now, whatever it was before.
+        row.detail_of_id = None
     row.cells_new, row.cells_reused = work.new, work.reused
     row.deleted = None
     if there is not None and not work.new:
@@ -83,6 +87,20 @@ def ask(session: Session, project: int, request: ComparisonCreate, *, trace: str
     jobs.add_all(session, work.jobs(numbers, request), comparisons=[row.id], request=trace)
     jobs.end_when_done(session, row)
     return row, there is None
+
+
+def _detailed(session: Session, project: int, id: int | None) -> int | None:
+    """The number of the comparison whose detail another one is; details of a detail are those of the first.
+
+    Raises:
+        Unprocessable: it belongs to another project.
+    """
+    if id is None:
+        return None
+    row = comparisons.get(session, id)
+    if row.project_id != project:
+        raise Unprocessable(f"Comparison {id} belongs to another project.")
+    return row.detail_of_id or row.id
 
 
 def add(session: Session, id: int, added: list[int], *, trace: str = "") -> Comparison:
@@ -168,7 +186,7 @@ def of_project(
 ) -> Listed[Comparison]:
     """Comparisons of a project, or its deleted ones, newest first."""
     projects.get(session, project)
-    rows = comparisons.of_project(session, project, window, are_deleted=are_deleted)
+    rows = comparisons.of_project(session, project, window, are_deleted=are_deleted, with_details=are_deleted)
     return rows.made(lambda some: _described(session, some))
 
 
@@ -228,6 +246,7 @@ def _described(session: Session, rows: Sequence[ComparisonRow]) -> list[Comparis
                 log=jobs.failures(session, row.id),
                 notes=row.notes,
                 study=answered.get(row.id),
+                detail_of=row.detail_of_id,
                 created=row.created,
             )
         )

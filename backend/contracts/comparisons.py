@@ -69,6 +69,9 @@ class ComparisonCreate(BaseModel):
     pairs: Annotated[list[tuple[Id, Id]], Field(max_length=200_000)] = Field(
         default_factory=list, description="The pairs that are compared, in any direction; all when left out."
     )
+    detail_of: Id | None = Field(
+        default=None, description="The comparison on whose page this is asked; it is not listed beside that one."
+    )
 
 
 class SpecifiedMeasure(BaseModel):
@@ -198,4 +201,5 @@ class Comparison(BaseModel):
     log: list[str]
     notes: str = ""
     study: Id | None = Field(default=None, description="The newest study that it answers.")
+    detail_of: Id | None = Field(default=None, description="The comparison on whose page it was asked.")
     created: dt.datetime

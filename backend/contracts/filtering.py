@@ -1,9 +1,11 @@
 """Filters that people type: ``group:sam acc>0.9 pruned``."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 TERM = re.compile(r'(?:(?P<key>[\w.-]+)(?P<sign>:|~|>=|<=|>|<|=))?(?P<value>"[^"]*"|\S+)')
+COMPARED = (">", "<", ">=", "<=")
 ALIASES = {"acc": "accuracy", "arch": "architecture", "params": "parameters"}
 
 
@@ -14,6 +16,24 @@ def matches(row: dict[str, Any], text: str) -> bool:
     ``key~word`` a part of it, and ``key>number`` compares one.
     """
     return all(_fits(row, m) for m in TERM.finditer(text))
+
+
+def misunderstood(rows: Sequence[dict[str, Any]], text: str) -> str:
+    """What of a filter no row could ever fit, and why; nothing where all of it can be read."""
+    for term in TERM.finditer(text):
+        key, sign, value = term["key"], term["sign"], term["value"].strip('"')
+        if key is None and re.search("[:~<>=]", value):
+            return f"{value} is not understood: write it as group:sam, name~pruned or acc>0.9"
+        if key is None:
+            continue
+        if rows and all(_value(row, key) is None for row in rows):
+            return f"no checkpoint has {key}"
+        if sign in COMPARED:
+            try:
+                float(value)
+            except ValueError:
+                return f"{key}{sign} needs a number, not {value}"
+    return ""
 
 
 def _fits(row: dict[str, Any], term: "re.Match[str]") -> bool:

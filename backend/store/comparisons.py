@@ -1,7 +1,7 @@
 """Comparisons: reading and writing rows."""
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session, aliased
 
 from kinscape.backend.contracts.comparisons import ComparisonState
 from kinscape.backend.store import deletion
@@ -29,13 +29,31 @@ def with_specification(session: Session, project_id: int, digest: str) -> Compar
 
 
 def of_project(
-    session: Session, project_id: int, window: Window = EVERYTHING, *, are_deleted: bool = False
+    session: Session,
+    project_id: int,
+    window: Window = EVERYTHING,
+    *,
+    are_deleted: bool = False,
+    with_details: bool = True,
 ) -> Listed[ComparisonRow]:
-    """Comparisons of a project, or its deleted ones, newest first."""
+    """Comparisons of a project, or its deleted ones, newest first.
+
+    Args:
+        with_details: whether those count that were asked on the page of another one which is still there.
+    """
     query = select(ComparisonRow).where(
         ComparisonRow.project_id == project_id, deletion.marked(ComparisonRow, are_deleted=are_deleted)
     )
+    if not with_details:
+        query = query.where(ComparisonRow.id.not_in(details()))
     return listed(session, query, ComparisonRow.id, window)
+
+
+def details() -> Select[int]:
+    """Numbers of comparisons that were asked on the page of another one which is still there."""
+    other = aliased(ComparisonRow)
+    join = select(ComparisonRow.id).join(other, other.id == ComparisonRow.detail_of_id)
+    return join.where(other.deleted.is_(None))
 
 
 def running(session: Session, window: Window = EVERYTHING) -> Listed[ComparisonRow]:

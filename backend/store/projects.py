@@ -6,7 +6,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from kinscape.backend.contracts.problems import Conflict
-from kinscape.backend.store import deletion
+from kinscape.backend.store import comparisons, deletion
 from kinscape.backend.store.pages import EVERYTHING, Listed, Window, listed
 from kinscape.backend.store.tables import CheckpointRow, ComparisonRow, ProjectRow
 
@@ -56,13 +56,13 @@ def all_with_counts(
     Args:
         only: the number of the only project that is asked for.
     """
-    checkpoints, comparisons = (
+    checkpoints, asked = (
         select(func.count())
-        .where(kind.project_id == ProjectRow.id, kind.deleted.is_not_distinct_from(ProjectRow.deleted))
+        .where(kind.project_id == ProjectRow.id, kind.deleted.is_not_distinct_from(ProjectRow.deleted), *more)
         .scalar_subquery()
-        for kind in (CheckpointRow, ComparisonRow)
+        for kind, more in ((CheckpointRow, ()), (ComparisonRow, (ComparisonRow.id.not_in(comparisons.details()),)))
     )
-    query = select(ProjectRow, checkpoints, comparisons).where(deletion.marked(ProjectRow, are_deleted=are_deleted))
+    query = select(ProjectRow, checkpoints, asked).where(deletion.marked(ProjectRow, are_deleted=are_deleted))
     if only is not None:
         query = query.where(ProjectRow.id == only)
     return listed(session, query, ProjectRow.id, window)
@@ -75,10 +75,14 @@ def names(session: Session, ids: set[int]) -> dict[int, str]:
 
 
 def newest_comparisons(session: Session, ids: Sequence[int]) -> dict[int, ComparisonRow]:
-    """The comparison that was asked for last, by project; deleted ones do not count."""
+    """The comparison that was asked for last, by project; neither deleted ones count nor details of others."""
     query = (
         select(ComparisonRow)
-        .where(ComparisonRow.project_id.in_(ids), ComparisonRow.deleted.is_(None))
+        .where(
+            ComparisonRow.project_id.in_(ids),
+            ComparisonRow.deleted.is_(None),
+            ComparisonRow.id.not_in(comparisons.details()),
+        )
         .distinct(ComparisonRow.project_id)
         .order_by(ComparisonRow.project_id, ComparisonRow.id.desc())
     )

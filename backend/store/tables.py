@@ -160,6 +160,8 @@ class ComparisonRow(Deletable, Base):
     version: Mapped[int] = mapped_column(server_default="0")
     finished: Mapped[dt.datetime | None]
     notes: Mapped[str] = mapped_column(server_default="")
+    # Asked on the page of this one, for more of what it shows: not listed beside it.
+    detail_of_id: Mapped[int | None] = mapped_column(ForeignKey("comparisons.id", ondelete="SET NULL"), index=True)
 
 
 class StudyRow(Key, Base):

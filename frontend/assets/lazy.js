@@ -36,7 +36,7 @@
       if (!isThere) bring().then(() => { if (isWanted) tell(true); });
       return () => { isWanted = false; };
     }, []);
-    if (!isThere) return window.React.createElement("div", { className: "skeleton side-skeleton", "aria-busy": "true" });
+    if (!isThere) return window.React.createElement("div", { className: "skeleton", style: props.style, "aria-busy": "true" });
     return window.React.createElement(real.AgGrid, props);
   }
 

@@ -56,6 +56,11 @@ export function Head({ onShare }: { onShare: () => void }) {
             {comparison.project_name}
           </a>
         )}
+        {!store.place.isShared && comparison.detail_of && (
+          <a class="quiet" href={`/comparison/${comparison.detail_of}`}>
+            Back to what it was asked from
+          </a>
+        )}
         <div class="buttons">
           {!store.place.isShared && state === "running" && (
             <button class="button" onClick={() => void act(store, "cancel")}>

@@ -64,6 +64,7 @@ export interface Comparison {
   log: string[];
   notes: string;
   study?: number | null;
+  detail_of?: number | null;
   created: string;
 }
 

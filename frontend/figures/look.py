@@ -53,6 +53,8 @@ GROUPS = [
     "#d8b4a0",
 ]
 
+# Columns of numbers of single models; the lighter part, on which dark text can be read.
+COLUMN = [[i / 3, c] for i, c in enumerate(("#f4f5f8", "#ccd3df", "#9aa9c6", "#6d83b4"))]
 # Groups of one model.
 ALONE = "#9aa3b2"
 
@@ -97,6 +99,11 @@ def span_of(card: Card, values: list[float]) -> tuple[float, float]:
 def short(text: str, most: int = 24) -> str:
     """A label that fits; the whole name is in the hover text."""
     return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def both_ends(text: str, most: int = 24, tail: int = 9) -> str:
+    """A label that fits, where names that begin alike differ at their end: by layer, by parameter."""
+    return text if len(text) <= most else f"{text[: most - tail - 1]}…{text[-tail:]}"
 
 
 def margin(labels: Sequence[str]) -> int:

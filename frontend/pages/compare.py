@@ -21,7 +21,7 @@ from kinscape.frontend.access import Access
 from kinscape.frontend.components.words import nothing, trouble
 from kinscape.frontend.pages import ask_settings
 from kinscape.frontend.pages.filtered import passing
-from kinscape.frontend.pages.library import GRID, row_of
+from kinscape.frontend.pages.library import GRID, SHORT, row_of
 from kinscape.frontend.pages.measure_choice import FIRST_MEASURES, chips, question_list, set_buttons, sets_of, toggled
 from kinscape.frontend.wiring import on
 
@@ -32,6 +32,16 @@ FIELDS = ("probe", "train", "layers", "reduction", "pairs", "precision", "seed")
 EVERY_SETTING = {"setting": ALL, "name": ALL}
 # Where the settings stand among the inputs of the callback that asks.
 SETTINGS_AT = 3
+
+
+# What tells checkpoints apart where they are chosen.
+WHO = [
+    {"field": "name", "minWidth": 150, "flex": 2, "tooltipField": "name"},
+    {"field": "group", "minWidth": 90, "flex": 1},
+    {"field": "lineage", "headerName": "Made from", "width": 130, "tooltipField": "lineage"},
+    {"field": "tagged", "headerName": "Tags", "width": 150, "tooltipField": "tagged"},
+    {"field": "accuracy", "width": 95, "type": "rightAligned", "valueFormatter": SHORT},
+]
 
 
 class Start(NamedTuple):
@@ -73,7 +83,7 @@ def page(client: Client, project: Project, start: Start) -> Any:
     usual = [c.slug for c in cards if c.slug in FIRST_MEASURES]
     chosen = usual if before is None else [m.slug for m in before.measures]
     on_what = _on_what(choices_of(probes), layers_of(checkpoints), held_out=held_out, train=train, before=before)
-    rows = [row_of(c) for c in reversed(checkpoints)]
+    rows = [{**row_of(c), "lineage": _made_from(c)} for c in reversed(checkpoints)]
     on_what += [ask_settings.of_all(before), *_settings(cards, chosen, ask_settings.asked_before(before), rows)]
     measures = [html.H2("Measures"), set_buttons(cards), question_list(cards, chosen)]
     columns = [
@@ -82,6 +92,8 @@ def page(client: Client, project: Project, start: Start) -> Any:
         html.Section(measures, className="column wide"),
     ]
     told = strangers(rows, start)
+    if start.like and before is None:
+        told = f"There is no comparison {start.like[:20]} to begin with; this is a new one. {told}"
     return html.Div(
         [html.H1("New comparison"), trouble(told) if told else None, _asked(), html.Div(columns, className="columns")],
         className="compare",
@@ -109,6 +121,13 @@ def strangers(rows: list[dict[str, Any]], start: Start) -> str:
         f"The address names {counted(len(unknown), 'checkpoints')} that this project does not have, or that are not "
         f"ready ({some}); the others are chosen."
     )
+
+
+def _made_from(checkpoint: Checkpoint) -> str:
+    """Its relatives in a few words."""
+    run = checkpoint.run and f"run {checkpoint.run}" + ("" if checkpoint.step is None else f", step {checkpoint.step}")
+    named = (("copy of", checkpoint.parent), ("student of", checkpoint.teacher), ("starts like", checkpoint.init_of))
+    return "; ".join([*(f"{how} {name}" for how, name in named if name), *([run] if run else [])])
 
 
 def choices_of(probes: list[Probe]) -> list[dict[str, str]]:
@@ -216,7 +235,7 @@ def _who(rows: list[dict[str, Any]], chosen: list[dict[str, Any]]) -> Any:
                 rowData=rows,
                 selectedRows=chosen,
                 getRowId="params.data.key",
-                columnDefs=[{"field": "name", "flex": 2}, {"field": "group", "flex": 1}],
+                columnDefs=WHO,
                 dashGridOptions=GRID,
                 style={"height": "440px"},
             ),

@@ -9,6 +9,7 @@ import dash_mantine_components as dmc
 from dash import Dash, Input, Output, State, dcc, html, no_update
 
 from kinscape.backend.contracts.checkpoints import Checkpoint
+from kinscape.backend.contracts.filtering import misunderstood
 from kinscape.backend.contracts.probes import Probe
 from kinscape.backend.contracts.words import counted
 from kinscape.client import ClientError, Project
@@ -19,6 +20,7 @@ from kinscape.frontend.pages import checkpoint_panel, groups_of_library, lineage
 from kinscape.frontend.pages.filtered import count, passing
 from kinscape.frontend.wiring import on
 
+SHORT = {"function": "params.value == null ? '' : d3.format('.3f')(params.value)"}
 COLUMNS = [
     {"field": "name", "pinned": "left", "minWidth": 170, "flex": 2},
     {"field": "group", "minWidth": 110, "flex": 1},
@@ -35,7 +37,7 @@ COLUMNS = [
         "field": "accuracy",
         "type": "rightAligned",
         "width": 100,
-        "valueFormatter": {"function": "params.value == null ? '' : d3.format('.3f')(params.value)"},
+        "valueFormatter": SHORT,
     },
     {"field": "state", "width": 115},
     {"field": "reason", "headerName": "Note", "minWidth": 160, "flex": 2, "tooltipField": "reason"},
@@ -189,7 +191,8 @@ def _size(rows: list[dict[str, Any]], probes: list[Probe] | None, wanted: str | 
     """How many checkpoints there are and are shown, and how many probe sets."""
     shown = f"{count(rows, wanted)} of " if wanted else ""
     beside = "" if probes is None else f", {counted(len(probes), 'probe sets')}"
-    return f"{shown}{counted(len(rows), 'checkpoints')}{beside}"
+    told = misunderstood(rows, wanted or "")
+    return f"{shown}{counted(len(rows), 'checkpoints')}{beside}{' · ' if told else ''}{told[:120]}"
 
 
 def _table(rows: list[dict[str, Any]], wanted: str | None = "") -> Any:

@@ -38,6 +38,7 @@ class Asked(TypedDict):
     precision: NotRequired[str]
     seed: NotRequired[int]
     name: NotRequired[str]
+    detail_of: NotRequired[int]
 
 
 class Project:

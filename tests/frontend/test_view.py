@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kinscape import measures
-from kinscape.backend.contracts.filtering import matches
+from kinscape.backend.contracts.filtering import matches, misunderstood
 from kinscape.backend.contracts.words import interval, number
 from kinscape.frontend.figures import look, samples
 from kinscape.frontend.pages.filtered import count, passing
@@ -152,3 +152,20 @@ def test_every_set_of_measures_is_of_known_ones_and_is_taken_back_whole() -> Non
     assert chosen[:2] == ["accuracy", "rankme"]
     assert set(offered["Calibration"]) <= set(chosen)
     assert toggled(chosen, offered["Calibration"]) == ["rankme"]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", ""),
+        ("sam group:g acc>0.5 seed=3", ""),
+        ("acc>>", "acc> needs a number, not >"),
+        ("acc>high", "acc> needs a number, not high"),
+        ("colour:red", "no checkpoint has colour"),
+        (">0.5", ">0.5 is not understood: write it as group:sam, name~pruned or acc>0.9"),
+    ],
+)
+def test_a_filter_that_nothing_can_fit_says_why(text: str, told: str) -> None:
+    row = {"name": "sam-1", "group": "g", "accuracy": 0.9, "tags": {"seed": "3"}, "metrics": {}}
+    assert misunderstood([row, {"name": "x", "accuracy": None}], text) == told
+    assert misunderstood([], "colour:red") == ""

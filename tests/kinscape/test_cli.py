@@ -51,6 +51,25 @@ def test_from_files_to_a_link_on_the_command_line(
     assert "does not fit the pattern" in capsys.readouterr().err
     Client(server.url).project(name).checkpoint(third.id).delete()
     asked = ["--measure", "disagreement", "--measure", "linear-cka", "--layer", "features.3"]
+    prune = [
+        "make",
+        "prune",
+        "--project",
+        name,
+        "--of",
+        "net_seed0_sgd",
+        "--set",
+        "share=0.5",
+        "--set",
+        "per_layer=yes",
+    ]
+    assert main([*to, *prune, "--name", "half"]) == 0
+    assert "half ready" in said(capsys)
+    assert main([*to, *prune, "--name", "half"]) == 1
+    assert main([*to, "make", "quantise", "--project", name, "--of", "half", "--set", "bits=x", "--name", "q"]) == 1
+    assert "bits" in capsys.readouterr().err
+    assert main([*to, "delete", "half", "--project", name]) == 0
+    capsys.readouterr()
     assert main([*to, "compare", "--project", name, "--probe", "digits", *asked, "--json"]) == 0
     found = json.loads(said(capsys))
     assert found["status"] == "done"

@@ -72,4 +72,5 @@ def layers_of_pair(page: OpenedComparison, a: int, b: int) -> Asked:
         "measures": ["linear-cka"],
         "layers": both[:60],
         "layer_pairs": "all",
+        "detail_of": page.comparison.id,
     }

@@ -250,3 +250,36 @@ def test_another_seed_asks_anew_only_where_something_is_drawn(
     assert again.counts == {"new": 2, "reused": 3}
     drawn = [c.table(["corruption-accuracy"]).values for c in (first, again)]
     assert not np.array_equal(*drawn)
+
+
+def test_a_detail_of_a_comparison_is_not_listed_beside_it(
+    client: Client, project: Project, networks: list[Path], probe_file: Path
+) -> None:
+    models = uploaded(project, networks, 2)
+    probe = project.upload_probe(probe_file)
+    whole = project.compare(checkpoints=models, probe=probe, measures=["disagreement"])
+    layers = {"checkpoints": models, "probe": probe, "measures": ["linear-cka"], "layer_pairs": "all"}
+    detail = project.compare(**layers, detail_of=whole.id)
+    of_detail = project.compare(checkpoints=models, probe=probe, measures=["nll"], detail_of=detail.id)
+    for one in (whole, detail, of_detail):
+        one.wait(timeout_s=60)
+    assert detail.details.detail_of == of_detail.details.detail_of == whole.id
+    assert [c.id for c in project.comparisons()] == [whole.id]
+    listed = next(p for p in client.projects() if p.id == project.id).details
+    assert (listed.comparisons, listed.newest and listed.newest.id) == (1, whole.id)
+    # Put away with its page gone, it is found again.
+    whole.delete()
+    assert {c.id for c in project.comparisons()} == {detail.id, of_detail.id}
+    client.restore_comparison(whole.id)
+    # Asked for its own sake it is listed.
+    again = project.compare(**layers)
+    assert again.id == detail.id
+    assert [c.id for c in project.comparisons()] == [detail.id, whole.id]
+    other = client.create_project(f"other than {project.name}")
+    with pytest.raises(ClientError, match="another project"):
+        other.compare(
+            checkpoints=[other.upload_checkpoint(networks[0], architecture="lenet", arguments={"classes": 10})],
+            probe=other.upload_probe(probe_file),
+            measures=["accuracy"],
+            detail_of=whole.id,
+        )

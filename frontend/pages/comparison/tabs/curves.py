@@ -196,6 +196,7 @@ def plane_of(page: OpenedComparison, three: Sequence[int]) -> Asked:
         "probe": details.probe,
         "train_probe": details.train_probe,
         "measures": [{"slug": "loss-plane", "references": list(three)}],
+        "detail_of": page.comparison.id,
     }
 
 
