@@ -12,6 +12,7 @@ from kinscape.client.study import COLUMNS
 from kinscape.frontend.access import Access
 from kinscape.frontend.components.frame import link
 from kinscape.frontend.components.words import state_badge, trouble
+from kinscape.frontend.pages import study_edit
 from kinscape.frontend.pages.effects import answered
 from kinscape.frontend.wiring import on
 
@@ -35,7 +36,7 @@ def page(client: Client, number_of: int, *, scheme: str = "light") -> Any:
 def _stamp(d: Described) -> str:
     """What changes whenever the page would."""
     registered = "" if d.registration is None else d.registration.hash
-    return json.dumps([d.id, d.state, d.name, registered, len(d.changes)])
+    return json.dumps([d.id, d.state, d.name, d.notes, registered, len(d.changes)])
 
 
 def _body(study: Study, scheme: str) -> list[Any]:
@@ -58,8 +59,12 @@ def _head(d: Described) -> Any:
     return html.Div(
         [
             html.Div(crumbs, className="crumbs quiet"),
-            html.Div([html.H1(d.name), state_badge(d.state.value), *_buttons(d)], className="bar study-head"),
+            html.Div(
+                [html.H1(d.name), state_badge(d.state.value), *_buttons(d), study_edit.folded(d)],
+                className="bar study-head",
+            ),
             html.P(d.template.question, className="lead"),
+            html.P(d.notes, className="notes quiet") if d.notes else None,
         ]
     )
 
@@ -179,6 +184,7 @@ def _bibtex(d: Described) -> str:
 def register(app: Dash, access: Access) -> None:
     """What the buttons do, and numbers that come in."""
     _register_buttons(app, access)
+    study_edit.register(app, access)
 
     @on(
         app,

@@ -55,6 +55,12 @@ def test_from_the_library_to_a_verdict(page: Page, school: Project) -> None:
     expect(page.locator("h1")).to_contain_text("Study: Do they learn?")
     page.goto(address)
     expect(page.locator("h1")).to_have_text("Do they learn?")
+    page.locator(".study-head summary", has_text="Edit").click()
+    page.get_by_label("Notes").fill("Asked once.")
+    page.get_by_label("Name", exact=True).fill("They learn")
+    page.get_by_label("Name", exact=True).press("Enter")
+    expect(page.locator("h1")).to_have_text("They learn")
+    expect(page.locator(".notes")).to_have_text("Asked once.")
 
 
 def test_a_draft_waits_and_is_deleted(page: Page, school: Project) -> None:
