@@ -98,7 +98,7 @@ def _register_pages(app: Dash, access: Access) -> None:
         client = access.client(path)
         drawn = "dark" if scheme == "dark" else "light"
         try:
-            return _home(client) if path.strip("/") == "" else _page(client, path, query or "", drawn)
+            return _home(client) if path.strip("/") == "" else _page(access, client, path, query or "", drawn)
         except ClientError as error:
             return _missing(path, error)
 
@@ -137,6 +137,7 @@ def _register_pages(app: Dash, access: Access) -> None:
 class Visit(NamedTuple):
     """An address that somebody opened: whose eyes see it, its numbers and its query."""
 
+    access: Access
     client: Client
     path: str
     number: int
@@ -155,7 +156,7 @@ PAGES: dict[str, Callable[[Visit], Any]] = {
     r"/new": lambda v: projects.new(),
     r"/comparison/[^/]+": lambda v: comparison.shell(v.client, v.path),
     r"/shared/[^/]+": lambda v: comparison.shell(v.client, v.path),
-    r"/checkpoint/(\d{1,18})": lambda v: checkpoint.page(v.client, v.number),
+    r"/checkpoint/(\d{1,18})": lambda v: checkpoint.page(v.access, v.client, v.number, scheme=v.scheme),
     r"/study/(\d{1,18})": lambda v: study.page(v.client, v.number, scheme=v.scheme),
     r"/projects/(\d{1,18})": lambda v: library.page(v.project, library.filter_of(v.query)),
     r"/projects/(\d{1,18})/compare": lambda v: compare.page(v.client, v.project, compare.Start.of(v.query)),
@@ -178,13 +179,13 @@ def _missing(path: str, error: ClientError) -> Any:
     return trouble(str(error))
 
 
-def _page(client: Client, path: str, query: str, scheme: str) -> Any:
+def _page(access: Access, client: Client, path: str, query: str, scheme: str) -> Any:
     named = dict(parse_qsl(query.lstrip("?")))
     whole = "/" + "/".join(p for p in path.split("/") if p)
     for pattern, draw in PAGES.items():
         found = re.fullmatch(pattern, whole, re.ASCII)
         if found:
-            return draw(Visit(client, path, int(found[1]) if found.groups() else 0, named, scheme))
+            return draw(Visit(access, client, path, int(found[1]) if found.groups() else 0, named, scheme))
     return nothing(
         "There is nothing here",
         "The address is not one of this dashboard's pages.",

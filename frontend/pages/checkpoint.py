@@ -12,15 +12,21 @@ from kinscape.backend.contracts.checkpoints import Checkpoint, Level
 from kinscape.backend.contracts.portraits import Appearance, Neighbourhood, OwnNumber, Portrait, StoredTensor
 from kinscape.backend.contracts.words import counted, number
 from kinscape.client import Client
+from kinscape.frontend.access import Access
 from kinscape.frontend.components.frame import link
 from kinscape.frontend.components.words import fact, kind_badge, nothing, state_badge
+from kinscape.frontend.pages.comparison.opened import OpenedComparison
+from kinscape.frontend.pages.comparison.tabs.curves import of_one
+from kinscape.frontend.view import View
 
 # Longer lists are folded.
 FEW_TENSORS = 12
 FEW_RELATIVES = 8
+# Comparisons in which curves are looked for.
+FEW_COMPARISONS = 3
 
 
-def page(client: Client, id: int) -> Any:
+def page(access: Access, client: Client, id: int, *, scheme: str) -> Any:
     """The whole page."""
     found = client.checkpoint(id).portrait()
     cards = {card.slug: card for card in client.measures()} if found.numbers or found.neighbourhoods else {}
@@ -29,7 +35,13 @@ def page(client: Client, id: int) -> Any:
             _head(found),
             html.Div(
                 [
-                    html.Section([*_numbers(found.numbers, cards, found.checkpoint), *_tensors(found.tensors)]),
+                    html.Section(
+                        [
+                            *_numbers(found.numbers, cards, found.checkpoint),
+                            *_curves(access, client, found, scheme),
+                            *_tensors(found.tensors),
+                        ]
+                    ),
                     html.Aside(
                         [
                             *_about(found),
@@ -122,6 +134,19 @@ def _numbers(numbers: Sequence[OwnNumber], cards: Mapping[str, Card], one: Check
         body += [_number(own, cards, one) for own in mine]
     table = html.Table([html.Thead(head), html.Tbody(body)], className="numbers effects")
     return [html.H2("Numbers"), _scrolled(table, "Numbers")]
+
+
+def _curves(access: Access, client: Client, found: Portrait, scheme: str) -> list[Any]:
+    """Reliability, spectrum and what else stands behind its numbers, from the newest comparison that has any."""
+    for number_of in list(dict.fromkeys(own.comparison for own in found.numbers))[:FEW_COMPARISONS]:
+        comparison = client.comparison(number_of)
+        path = f"/comparison/{number_of}"
+        opened = OpenedComparison(access, client, comparison, View(a=found.checkpoint.id), path)
+        made = of_one(opened, found.checkpoint.id, scheme)
+        if made:
+            told = ["From ", link(comparison.name or f"comparison {number_of}", _view(number_of, tab="curves"))]
+            return [html.H2("Curves"), html.P(told, className="quiet"), html.Div(made, className="curves")]
+    return []
 
 
 def _scrolled(table: Any, name: str) -> Any:

@@ -11,7 +11,6 @@ from kinscape.frontend.access import Access
 from kinscape.frontend.components.words import trouble
 from kinscape.frontend.wiring import on
 
-
 # Beyond every count of the interval that follows the study, so that it is read anew.
 NEWS = 10**9
 

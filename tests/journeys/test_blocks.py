@@ -20,7 +20,7 @@ def asked(client: Client, networks: list[Path], probe_file: Path) -> Comparison:
         for k, path in enumerate(networks)
     ]
     probe = project.upload_probe(probe_file)
-    measures = ["disagreement", "linear-cka", "accuracy"]
+    measures = ["disagreement", "linear-cka", "accuracy", "ece"]
     return project.compare(checkpoints=models, probe=probe, measures=measures).wait(timeout_s=60)
 
 
@@ -133,6 +133,7 @@ def test_a_checkpoint_has_a_page_of_its_own(page: Page, asked: Comparison) -> No
     expect(page.locator(".menu summary").first).to_contain_text("blocks")
     expect(shown).to_contain_text(re.compile(r"Accuracy\s*0\.\d+"))
     expect(shown).to_contain_text("features.0.weight")
+    expect(shown.locator("#curve-ece .main-svg").first).to_be_visible()
     shown.locator("aside table a").first.click()
     expect(shown.locator("h1")).not_to_have_text("n0")
     shown.locator("aside li a").last.click()

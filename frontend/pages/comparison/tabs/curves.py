@@ -167,6 +167,12 @@ MAKERS: tuple[Maker, ...] = (
 )
 
 
+def of_one(page: OpenedComparison, model: int, scheme: str) -> list[Any]:
+    """What this comparison has behind the numbers of one model."""
+    made = [maker(page, [model], scheme) for maker in MAKERS if maker is not _plane]
+    return [part for part in made if part is not None]
+
+
 def _plane_form(page: OpenedComparison) -> Any:
     """Three networks to span a plane, as a comparison of its own."""
     if page.is_shared or len(page.checkpoints) < 3:
