@@ -72,7 +72,21 @@
     tell();
   }
 
+  /* A large library comes with its newest checkpoints; the others are asked for when these are there. */
+  function askForOthers() {
+    const page = document.getElementById("page");
+    if (!page) return void setTimeout(askForOthers, 60);
+    let asked = null;
+    new MutationObserver(() => {
+      const told = page.querySelector("#library-count[data-others]");
+      if (told === null || told === asked) return;
+      asked = told;
+      setTimeout(() => setProps("library-changed", { data: Date.now() }), 50);
+    }).observe(page, { childList: true, subtree: true });
+  }
+
   followScheme();
   followTitle();
+  askForOthers();
   window.kinscape = Object.assign(window.kinscape || {}, { setProps: setProps });
 })();

@@ -44,6 +44,8 @@ COLUMNS = [
 ]
 # Of a filter in an address; a longer list of sentences is folded, and is for the command line.
 LONGEST_FILTER = 200
+# Checkpoints that come with the page; the others come when these are drawn.
+AT_FIRST = 300
 FEW_TOLD, MOST_TOLD = 3, 12
 GRID = {
     "theme": {
@@ -108,7 +110,9 @@ def page(project: Project, wanted: str = "") -> Any:
         wanted: the filter that its address names.
     """
     probes = project.probes()
-    rows = [row_of(c) for c in project.checkpoints()]
+    rows = [row_of(c) for c in project.checkpoints(newest=AT_FIRST)]
+    others = project.details.checkpoints - len(rows)
+    size = f"the newest {len(rows)}; {others} more are on their way" if others > 0 else _size(rows, probes, wanted)
     return html.Div(
         [
             dcc.Store(id="library-rows", data=rows),
@@ -116,9 +120,11 @@ def page(project: Project, wanted: str = "") -> Any:
                 [
                     html.H1("Library"),
                     html.Span(
-                        _size(rows, probes, wanted),
+                        size,
                         className="quiet",
                         id="library-count",
+                        # What asks for the others when these are drawn: ``assets/app.js``.
+                        **({"data-others": str(others)} if others > 0 else {}),
                     ),
                     dmc.TextInput(
                         id="library-filter",
@@ -134,9 +140,9 @@ def page(project: Project, wanted: str = "") -> Any:
                 className="bar",
             ),
             html.Div(id="upload-sheet", className="upload-sheet", **{"data-project": str(project.id)}),
-            html.Div(told(project), id="library-told"),
-            html.Div(groups_of_library.listed(rows, project.id), id="library-groups"),
-            html.Div(lineage.picture(rows), id="library-lineage"),
+            html.Div(None if others > 0 else told(project), id="library-told"),
+            html.Div(None if others > 0 else groups_of_library.listed(rows, project.id), id="library-groups"),
+            html.Div(None if others > 0 else lineage.picture(rows), id="library-lineage"),
             html.Div([_empty(rows), _table(rows, wanted)], id="library-body"),
             dcc.Store(id="library-shown", data=[]),
             html.Div(id="library-selected"),
@@ -299,9 +305,10 @@ def _register_digits(app: Dash, access: Access) -> None:
         State("library-changed", "data"),
         prevent_initial_call=True,
     )
-    def digits(clicks: int | None, path: str, before: int) -> tuple[int, Any]:
+    def digits(clicks: int | None, path: str, before: int) -> tuple[Any, Any]:
         if not clicks:
-            return before, None
+            # A page that is drawn asks too; nothing of the library has changed by that.
+            return no_update, no_update
         project = access.client(path).project_numbered(int(path.split("/")[2]))
         try:
             project.add_digits(name="digits-held-out", role="held-out")

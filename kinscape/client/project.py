@@ -166,8 +166,11 @@ class Project:
         """One checkpoint."""
         return Checkpoint.of(self._http, self._http.get(f"/checkpoints/{number}"))
 
-    def checkpoints(self) -> list[Checkpoint]:
-        """All checkpoints, newest first."""
+    def checkpoints(self, *, newest: int | None = None) -> list[Checkpoint]:
+        """All checkpoints, newest first; or so many of them alone."""
+        if newest is not None:
+            some = self._http.get(f"/projects/{self.id}/checkpoints", limit=newest)
+            return [Checkpoint.of(self._http, c) for c in some]
         return [Checkpoint.of(self._http, c) for c in self._http.every(f"/projects/{self.id}/checkpoints")]
 
     def deleted_checkpoints(self) -> list[Checkpoint]:
