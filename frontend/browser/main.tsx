@@ -92,7 +92,7 @@ function App({ rooms }: { rooms: Rooms }) {
     document.getElementById("comparison")?.setAttribute("data-sides", sides);
     document.getElementById("comparison")?.setAttribute("data-exports", store.place.mayExport ? "yes" : "no");
     const isPhone = matchMedia("(max-width: 760px)").matches;
-    rooms.right.classList.toggle("sheet", isPhone && (store.view.a > 0 || store.view.block !== ""));
+    rooms.right.classList.toggle("sheet", isPhone && tab.selection && (store.view.a > 0 || store.view.block !== ""));
   });
   return (
     <>
