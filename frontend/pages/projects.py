@@ -35,9 +35,8 @@ def home(client: Client) -> Any:
     """All projects with their newest comparison, and those that can be restored."""
     return html.Div(
         [
-            html.H1("Projects"),
+            html.Div([html.H1("Projects"), link("New project", "/new", className="button")], className="bar"),
             html.Div(_listed(client), id="project-list"),
-            link("New project", "/new", className="button"),
         ]
     )
 
