@@ -170,10 +170,10 @@ PAGES: dict[str, Callable[[Visit], Any]] = {
 
 def _missing(path: str, error: ClientError) -> Any:
     """A page in place of one that is not there, or that its visitor may not see."""
-    if path.startswith("/shared/") and error.status in (0, 401, 403, 404):
+    if path.startswith("/shared/") and error.status in (401, 403, 404):
         told = "It is wrong, has expired, or was revoked. Whoever sent it can make a new one."
         return nothing("This link does not open anything", told, heading=html.H1)
-    if error.status in (0, 404, 410):
+    if error.status in (404, 410):
         start = frame.link("Start page", "/", className="button")
         return nothing("There is nothing here", str(error), start, heading=html.H1)
     return trouble(str(error))

@@ -82,7 +82,7 @@
 
   function close() {
     const node = document.getElementById("upload-sheet");
-    files.forEach((one) => one.upload && one.upload.abort());
+    files.forEach((one) => { one.state = "closed"; if (one.upload) one.upload.abort(); });
     files = [];
     node.classList.remove("open");
     node.replaceChildren();
@@ -250,7 +250,7 @@
     one.pause.remove();
     one.cancel.remove();
     const path = (isProbe(one) ? "/api/v1/probes/" : "/api/v1/checkpoints/") + one.id;
-    for (let tries = 0; one.row.isConnected; tries++) {
+    for (let tries = 0; one.state === "inspecting"; tries++) {
       const found = await fetch(path).then((a) => (a.status === 404 ? { state: "refused", reason: "Deleted while it was inspected" } : a.ok ? a.json() : {})).catch(() => ({}));
       if (found.state === "ready") {
         one.state = "ready";

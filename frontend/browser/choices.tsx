@@ -229,7 +229,7 @@ function Exports() {
           </a>
         ))}
         <SaveTable name={`comparison-${store.place.comparison}-${measure.slug}-pairs`} table={() => pairsTable(store)} without="csv" />
-        {["matrix", "summary"].includes(store.tab().key) && (
+        {store.tab().key === "matrix" && (
           <Saves names={FIGURES} save={(format) => saveMatrix(store, format as FigureFormat)} />
         )}
         <a class="chip" href={`${API}${store.path}/export/archive`} title="Everything as one zip archive, with a manifest">

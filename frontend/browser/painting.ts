@@ -4,7 +4,7 @@ import type { Column, Matrix } from "./arrays";
 import { between, COLUMN, css, inkOn, type Rgb, type Scale } from "./colour";
 import { fence, number, rankOf } from "./numbers";
 import { SvgContext } from "./svg";
-import { paintClusters, paintStrips, paintTree, stripsWidth, paintReason } from "./painting_around";
+import { paintClusters, paintReason, paintStrips, paintTree, stripsWidth } from "./painting_around";
 import type { Strip } from "./strips";
 import type { Band } from "./types";
 import type { Window } from "./view";

@@ -2,6 +2,7 @@
 
 import { rgb } from "./colour";
 import { LOOKS, type Look } from "./painting";
+import { escaped } from "./svg";
 
 export interface Picture {
   /* The content of an SVG element of this size. */
@@ -110,8 +111,4 @@ function inLight(canvas: HTMLCanvasElement): string {
   }
   context.putImageData(image, 0, 0);
   return copy.toDataURL();
-}
-
-export function escaped(text: string): string {
-  return text.replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c] as string);
 }

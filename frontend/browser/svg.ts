@@ -2,7 +2,7 @@
 
 type Point = [number, number];
 
-const escape = (text: string): string =>
+export const escaped = (text: string): string =>
   text.replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c] as string);
 const ANCHOR: Record<string, string> = { left: "start", right: "end", center: "middle", start: "start", end: "end" };
 
@@ -93,7 +93,7 @@ export class SvgContext {
     const bold = this.font.startsWith("bold") || this.font.startsWith("600") ? ' font-weight="600"' : "";
     this.parts.push(
       `<text x="${px}" y="${py}" font-size="${size}" text-anchor="${ANCHOR[this.textAlign]}"${middle}${bold}${turned} ` +
-        `fill="${this.fillStyle}">${escape(text)}</text>`,
+        `fill="${this.fillStyle}">${escaped(text)}</text>`,
     );
   }
 
@@ -101,7 +101,7 @@ export class SvgContext {
   document(width: number, height: number, paper: string, title: string): string {
     return (
       `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" ` +
-      `font-family="Inter, Helvetica, Arial, sans-serif"><title>${escape(title)}</title>` +
+      `font-family="Inter, Helvetica, Arial, sans-serif"><title>${escaped(title)}</title>` +
       `<rect width="100%" height="100%" fill="${paper}"/>${this.parts.join("")}</svg>`
     );
   }

@@ -4,10 +4,11 @@ import { ALONE, groupColours } from "./colour";
 import { chosenColumns, drawnOf } from "./drawn";
 import { figurePng, figureSvg, saveAs, wrapped, type Caption } from "./figure";
 import { LOOKS, type Look } from "./painting";
-import { escaped, pictureOf, type Picture } from "./pictures";
+import { pictureOf, type Picture } from "./pictures";
 import { provenance } from "./provenance";
 import type { Store } from "./store";
 import { GROUP } from "./strips";
+import { escaped } from "./svg";
 import type { Table } from "./table_files";
 import { writers } from "./writers";
 
@@ -154,7 +155,7 @@ export function aboutFile(store: Store, ...more: string[]): Record<string, strin
   };
 }
 
-/* The pairs of the matrix that is shown, a row each; in a paper as the matrix. */
+/* The pairs of the matrix that is shown, a row each. */
 export function pairsTable(store: Store): Table | null {
   const asked = store.measure;
   const matrix = asked && store.matrixOf(asked, store.layerOf(asked)).value;

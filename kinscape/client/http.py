@@ -79,6 +79,10 @@ class Http:
                     time.sleep(0.5 * 2**attempt)
                     continue
                 raise ClientError(f"The server at {self.url} does not answer ({error}).") from error
+            except ValueError as error:
+                if json is None:
+                    raise
+                raise ClientError("NaN and infinity cannot be sent; give numbers that are finite.") from error
             if answer.status_code == 503 and attempt + 1 < TRIES and method in ("GET", "HEAD"):
                 time.sleep(0.5 * 2**attempt)
                 continue

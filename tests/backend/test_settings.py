@@ -38,3 +38,14 @@ def test_a_token_stands_in_a_file_or_is_refused(tmp_path: Path) -> None:
         WebSettings(**{**given, "host": "127.0.0.1"}, token_file=tmp_path / "token")
     (tmp_path / "token").write_text("a-token-that-is-long-enough\n")
     assert WebSettings(**given, token_file=tmp_path / "token").given_token == "a-token-that-is-long-enough"
+
+
+@pytest.mark.parametrize(
+    "frames", ["wiki.example.org", "https://a.org; script-src *", "https://a.org https://b.org/path", "javascript:"]
+)
+def test_frames_are_origins(frames: str, tmp_path: Path) -> None:
+    given = {"database_url": "postgresql://x", "broker_url": "redis://x", "files": tmp_path}
+    with pytest.raises(ValidationError, match="KINSCAPE_FRAMES takes origins"):
+        WebSettings(**given, frames=frames)
+    good = "https://wiki.example.org https://*.lab.org:8443 http://127.0.0.1:* 'self'"
+    assert WebSettings(**given, frames=good).frames == good

@@ -61,6 +61,10 @@ def test_from_the_library_to_a_verdict(page: Page, school: Project) -> None:
     page.get_by_label("Name", exact=True).press("Enter")
     expect(page.locator("h1")).to_have_text("They learn")
     expect(page.locator(".notes")).to_have_text("Asked once.")
+    page.locator(".study-head summary", has_text="Edit").click()
+    page.get_by_label("Name", exact=True).fill("They do")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator("h1")).to_have_text("They do")
 
 
 def test_a_draft_waits_and_is_deleted(page: Page, school: Project) -> None:

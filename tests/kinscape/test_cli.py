@@ -66,6 +66,8 @@ def test_from_files_to_a_link_on_the_command_line(
     assert main([*to, *prune, "--name", "half"]) == 0
     assert "half ready" in said(capsys)
     assert main([*to, *prune, "--name", "half"]) == 1
+    assert main([*to, "make", "prune", "--project", name, "--of", "half", "--set", "share=nan", "--name", "q"]) == 1
+    assert "finite" in capsys.readouterr().err
     assert main([*to, "make", "quantise", "--project", name, "--of", "half", "--set", "bits=x", "--name", "q"]) == 1
     assert "bits" in capsys.readouterr().err
     assert main([*to, "delete", "half", "--project", name]) == 0

@@ -15,7 +15,7 @@ def comparison_of(client: Client, path: str) -> int:
     """The number of the comparison that a path shows; a shared path says it by its link."""
     parts = path.strip("/").split("/")
     if len(parts) != 2 or not parts[1].isdecimal():
-        raise ClientError("There is nothing at this address.")
+        raise ClientError("There is nothing at this address.", status=404)
     if parts[0] == "shared":
         return client.opened_share().comparison
     return int(parts[1])
