@@ -3,6 +3,7 @@
 import asyncio
 import contextvars
 import functools
+import hashlib
 import logging
 import secrets
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import Any, TypeVar
 
 from dash import Dash, no_update
 from dash.exceptions import PreventUpdate
+from plotly.io.json import to_json_plotly
 
 # A callback waits for requests to the API of this same process, so no request may ever need one of these threads
 # (docs/decisions/0013). More of them would draw no sooner: they share one interpreter, and each that draws makes
@@ -42,6 +44,11 @@ def on(app: Dash, *wires: Any, **options: Any) -> Callable[[Body], Body]:
 async def in_a_thread(call: Callable[[], T]) -> T:
     """What a call gives that waits for the API, run where waiting stops nobody."""
     return await asyncio.get_running_loop().run_in_executor(_threads, call)
+
+
+def digest(drawn: Any) -> str:
+    """A short text for what was drawn: equal where drawing it anew would change nothing."""
+    return hashlib.sha256(to_json_plotly(drawn).encode()).hexdigest()
 
 
 def on_error(error: Exception) -> Any:

@@ -18,7 +18,7 @@ from kinscape.frontend.components.frame import link
 from kinscape.frontend.components.words import nothing, trouble
 from kinscape.frontend.pages import checkpoint_panel, groups_of_library, lineage, probe_sets
 from kinscape.frontend.pages.filtered import count, passing
-from kinscape.frontend.wiring import on
+from kinscape.frontend.wiring import digest, on
 
 SHORT = {"function": "params.value == null ? '' : d3.format('.3f')(params.value)"}
 COLUMNS = [
@@ -110,12 +110,15 @@ def page(project: Project, wanted: str = "") -> Any:
         wanted: the filter that its address names.
     """
     probes = project.probes()
+    deleted = probe_sets.deleted(project)
     rows = [row_of(c) for c in project.checkpoints(newest=AT_FIRST)]
     others = project.details.checkpoints - len(rows)
+    words = None if others > 0 else told(project)
     size = f"the newest {len(rows)}; {others} more are on their way" if others > 0 else _size(rows, probes, wanted)
     return html.Div(
         [
             dcc.Store(id="library-rows", data=rows),
+            dcc.Store(id="library-seen", data=_seen(probe_sets.listed(probes), deleted, words)),
             html.Div(
                 [
                     html.H1("Library"),
@@ -140,7 +143,7 @@ def page(project: Project, wanted: str = "") -> Any:
                 className="bar",
             ),
             html.Div(id="upload-sheet", className="upload-sheet", **{"data-project": str(project.id)}),
-            html.Div(None if others > 0 else told(project), id="library-told"),
+            html.Div(words, id="library-told"),
             html.Div(None if others > 0 else groups_of_library.listed(rows, project.id), id="library-groups"),
             html.Div(None if others > 0 else lineage.picture(rows), id="library-lineage"),
             html.Div([_empty(rows), _table(rows, wanted)], id="library-body"),
@@ -148,7 +151,7 @@ def page(project: Project, wanted: str = "") -> Any:
             html.Div(id="library-selected"),
             html.Div(id="checkpoint-trouble"),
             *_probe_sets(probes),
-            html.Div(probe_sets.deleted(project), id="library-deleted"),
+            html.Div(deleted, id="library-deleted"),
         ],
         className="library",
         id="drop-target",
@@ -173,6 +176,11 @@ def _probe_sets(probes: list[Probe]) -> list[Any]:
             className="bar",
         ),
     ]
+
+
+def _seen(*drawn: Any) -> list[str]:
+    """What a page shows of the project's probe sets, of what was deleted and of what it holds twice."""
+    return [digest(one) for one in drawn]
 
 
 def told(project: Project) -> Any:
@@ -276,13 +284,17 @@ def _register_uploads(app: Dash, access: Access) -> None:
         Output("library-groups", "children"),
         Output("library-lineage", "children"),
         Output("library-deleted", "children"),
+        Output("library-seen", "data"),
         Input("library-changed", "data"),
         State("address", "pathname"),
         State("library-filter", "value"),
         State("library-rows", "data"),
+        State("library-seen", "data"),
         prevent_initial_call=True,
     )
-    def changed(_: int, path: str, wanted: str | None, before: list[dict[str, Any]]) -> tuple[Any, ...]:
+    def changed(
+        _: int, path: str, wanted: str | None, before: list[dict[str, Any]], seen: list[str]
+    ) -> tuple[Any, ...]:
         project = access.client(path).project_numbered(int(path.split("/")[2]))
         probes = project.probes()
         rows = [row_of(c) for c in project.checkpoints()]
@@ -292,7 +304,11 @@ def _register_uploads(app: Dash, access: Access) -> None:
         overview: tuple[Any, ...] = (groups_of_library.listed(rows, project.id), lineage.picture(rows))
         if rows == before:
             table, overview = (no_update,) * len(table), (no_update,) * len(overview)
-        return *table, probe_sets.listed(probes), size, told(project), *overview, probe_sets.deleted(project)
+        # Lists that are drawn anew fold what a reader has opened and forget what was typed.
+        drawn = (probe_sets.listed(probes), probe_sets.deleted(project), told(project))
+        now = _seen(*drawn)
+        sets, gone, words = (no_update if a == b else new for a, b, new in zip(now, seen, drawn, strict=True))
+        return *table, sets, size, words, *overview, gone, now
 
 
 def _register_digits(app: Dash, access: Access) -> None:
