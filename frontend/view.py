@@ -17,7 +17,9 @@ SCALES = ("fixed", "rank", "fit", "full")
 READINGS = ("raw", "above-chance", "against-seeds")
 CONTROLS = ("raw", "held")
 SURE = ("", "width", "fade", "seeds")
-TEXTS = ("measure", "layer", "g", "h", "single", "outcome", "columns", "strips", "x", "y")
+WAYS = ("down", "up")
+INTERVALS = ("shown", "hidden")
+TEXTS = ("measure", "layer", "g", "h", "single", "outcome", "columns", "strips", "x", "y", "find")
 NUMBERS = ("a", "b", "c", "d", "skip")
 # What opens where an address names no view at all.
 FIRST = "summary"
@@ -28,6 +30,8 @@ BLOCK = re.compile(r"[0-9]+(,[0-9]+)*;[0-9]+(,[0-9]+)*")
 CUT = re.compile(r"[2-9]|[1-9][0-9]")
 WHICH = re.compile(r"only-a|only-b|both-wrong|[0-9]{1,5}-[0-9]{1,5}")
 WINDOW = re.compile(r"[0-9]+-[0-9]+,[0-9]+-[0-9]+")
+PLACE = r"-?[0-9]{1,12}(\.[0-9]{1,12})?"
+FRAME = re.compile(rf"{PLACE},{PLACE},{PLACE}")
 # A parameter of an address that is longer is not one of ours.
 LONGEST = 300
 LONGEST_LIST = 4000
@@ -41,12 +45,17 @@ class View:
         tab: which picture.
         measure, layer: what the picture is of; empty means the comparison's first.
         order: how rows are sorted; ``alike`` is the seriated order, ``by:`` a measure that of its numbers.
+        way: whether an order by anything but the dendrogram begins with its first or with its last.
         scale: whether colours have one fixed scale with a robust end, are spread evenly over the values by rank, or
             span the values, or the whole range.
         reading: whether numbers are shown raw, above chance, or against independent seeds.
         sure: how certain the numbers are: not shown, as width below the diagonal, by fading, or by dots on cells that
             cannot be told from pairs of independent seeds.
-        columns: which measures of single models stand beside the matrix: a family, ``all``, ``none``, or the key ones.
+        columns: which measures of single models stand beside the matrix: a family, ``all``, ``none``, the key ones, or
+            columns by their names with semicolons: ``accuracy;layer-norms@fc1``.
+        intervals: whether tables show 95 % intervals.
+        find: words that a checkpoint's name, group or tags must have to stand in the table.
+        frame: what is seen of the map: its middle, and how many times it is enlarged: ``0.1,-0.2,4``.
         aside: checkpoints that are left out of the picture, as numbers with commas.
         zoom: rows and columns that are shown, as positions.
         block: selected rows and columns, as numbers of checkpoints: ``1,2;3,4``.
@@ -68,10 +77,14 @@ class View:
     measure: str = ""
     layer: str = ""
     order: str = "alike"
+    way: str = "down"
     scale: str = "fixed"
     reading: str = "raw"
     sure: str = ""
     columns: str = ""
+    intervals: str = "shown"
+    find: str = ""
+    frame: str = ""
     aside: str = ""
     zoom: str = ""
     block: str = ""
@@ -117,7 +130,24 @@ class View:
         return replace(self, **changes)
 
 
-ALLOWED = {"tab": TABS, "scale": SCALES, "reading": READINGS, "held": CONTROLS, "sure": SURE}
+ALLOWED = {
+    "tab": TABS,
+    "scale": SCALES,
+    "reading": READINGS,
+    "held": CONTROLS,
+    "sure": SURE,
+    "way": WAYS,
+    "intervals": INTERVALS,
+}
+# What a part looks like, and how long it may be.
+WRITTEN = {
+    "aside": (LIST, LONGEST_LIST),
+    "block": (BLOCK, 2 * LONGEST_LIST),
+    "cut": (CUT, LONGEST),
+    "which": (WHICH, LONGEST),
+    "zoom": (WINDOW, LONGEST),
+    "frame": (FRAME, LONGEST),
+}
 
 
 def _fits(key: str, value: str) -> bool:
@@ -125,14 +155,7 @@ def _fits(key: str, value: str) -> bool:
         return value in ALLOWED[key]
     if key == "order":
         return value in ORDERS or (value.startswith(BY) and len(value) <= LONGEST)
-    if key == "aside":
-        return len(value) <= LONGEST_LIST and LIST.fullmatch(value) is not None
-    if key == "block":
-        return len(value) <= 2 * LONGEST_LIST and BLOCK.fullmatch(value) is not None
-    if key == "cut":
-        return CUT.fullmatch(value) is not None
-    if key == "which":
-        return WHICH.fullmatch(value) is not None
-    if key == "zoom":
-        return len(value) <= LONGEST and WINDOW.fullmatch(value) is not None
-    return key in TEXTS and len(value) <= LONGEST
+    if key in WRITTEN:
+        pattern, longest = WRITTEN[key]
+        return len(value) <= longest and pattern.fullmatch(value) is not None
+    return key in TEXTS and len(value) <= (LONGEST_LIST if key == "columns" else LONGEST)

@@ -12,6 +12,7 @@ import numpy as np
 from kinscape import cli_derive, cli_housekeeping, cli_import, cli_studies, cli_upkeep
 from kinscape.backend.contracts.comparisons import ComparisonState
 from kinscape.backend.contracts.probes import Layout, Scale
+from kinscape.backend.contracts.shares import ShareScope
 from kinscape.backend.contracts.uploads import State
 from kinscape.client import Checkpoint, Client, ClientError, Comparison, Project
 from kinscape.client.file_names import described_by
@@ -122,6 +123,11 @@ def _comparisons(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     share.add_argument("comparison", type=int)
     share.add_argument("--days", type=int, default=30)
     share.add_argument("--view", default="", help="query string of the view to open")
+    share.add_argument(
+        "--scope", choices=list(ShareScope), default=ShareScope.COMPARISON, help="matrix: no other measure"
+    )
+    share.add_argument("--by", default="", metavar="NAME", help="who sends it, as its visitors read it")
+    share.add_argument("--masked", action="store_true", help="hide all names; without export")
 
 
 def port(text: str) -> int:
@@ -325,7 +331,8 @@ def talk(given: argparse.Namespace) -> int:
         if given.verb in cli_studies.VERBS:
             return cli_studies.talk(client, given, pairs)
         if given.verb == "share":
-            link = client.comparison(given.comparison).share(view=given.view, expires_in_days=given.days)
+            options = {"masked": given.masked, "scope": given.scope, "made_by": given.by}
+            link = client.comparison(given.comparison).share(view=given.view, expires_in_days=given.days, **options)
             print(link.url)
     return 0
 

@@ -19,6 +19,10 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     renamed = project.add_parser("rename", help="give a project another name")
     renamed.add_argument("name")
     renamed.add_argument("new")
+    noted = project.add_parser("change", help="give a project another name, or notes")
+    noted.add_argument("name")
+    noted.add_argument("--name", dest="new", metavar="NAME")
+    noted.add_argument("--notes")
     project.add_parser("delete", help="delete a project with all that is in it").add_argument("name")
     project.add_parser("restore", help="bring a deleted project back").add_argument("name")
     _add_comparisons(verbs)
@@ -130,6 +134,11 @@ def _rename(client: Client, given: argparse.Namespace) -> int:
     return 0
 
 
+def _change_project(client: Client, given: argparse.Namespace) -> int:
+    client.project(given.name).change(name=given.new, notes=given.notes)
+    return 0
+
+
 def _delete_project(client: Client, given: argparse.Namespace) -> int:
     client.project(given.name).delete()
     print(f"{given.name} is deleted; for seven days: kinscape project restore {given.name!r}")
@@ -149,6 +158,7 @@ PROJECT: dict[str, Callable[[Client, argparse.Namespace], int]] = {
     "create": _create,
     "list": _list,
     "rename": _rename,
+    "change": _change_project,
     "delete": _delete_project,
     "restore": _restore_project,
 }

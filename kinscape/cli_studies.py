@@ -14,7 +14,7 @@ from kinscape.backend.contracts.words import counted
 from kinscape.client import Checkpoint, Client, ClientError, Project
 
 Pairs = Callable[[Sequence[str]], dict[str, str]]
-FIELDS = ("group", "parent", "init_of", "teacher", "run", "step")
+FIELDS = ("group", "parent", "init_of", "teacher", "run", "step", "notes")
 # These need no server.
 OFFLINE = ("verify",)
 VERBS = ("study", "describe", "check", "reproduce")

@@ -58,7 +58,7 @@ def change(session: Session, id: int, wanted: CheckpointChange) -> Checkpoint:
         row.group_name = wanted.group
     if wanted.tags is not None:
         row.tags = wanted.tags
-    for field in ("run", "step", "metrics"):
+    for field in ("notes", "run", "step", "metrics"):
         value = getattr(wanted, field)
         if value is not None:
             setattr(row, field, value)
@@ -172,6 +172,7 @@ def _described(row: CheckpointRow, names: dict[int, str]) -> Checkpoint:
         name=row.name,
         group=row.group_name,
         tags=row.tags,
+        notes=row.notes,
         parent=name(row.parent_id),
         init_of=name(row.init_of_id),
         teacher=name(row.teacher_id),

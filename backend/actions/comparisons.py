@@ -19,6 +19,7 @@ from kinscape.backend.contracts.comparisons import (
 from kinscape.backend.contracts.jobs import ENDED, OPEN, JobKind, JobState
 from kinscape.backend.contracts.plans import Plan
 from kinscape.backend.contracts.problems import Conflict, Unprocessable
+from kinscape.backend.contracts.shares import Share, ShareScope
 from kinscape.backend.store import cards, checkpoints, comparisons, deletion, jobs, probes, projects, questions, studies
 from kinscape.backend.store.files import LEAST_FREE_BYTES, Files
 from kinscape.backend.store.jobs import Tally
@@ -135,6 +136,14 @@ def retry(session: Session, id: int) -> Comparison:
     row.state = ComparisonState.RUNNING
     row.version += 1
     return get(session, id)
+
+
+def as_opened(asked: Comparison, share: Share | None) -> Comparison:
+    """A comparison as a link opens it; by one to a single matrix, its measure alone."""
+    if share is None or share.scope is ShareScope.COMPARISON:
+        return asked
+    measures = [m for m in asked.measures if m.key == share.measure]
+    return asked.model_copy(update={"measures": measures, "log": [], "study": None, "notes": "", "detail_of": None})
 
 
 def change(session: Session, id: int, wanted: ComparisonChange) -> Comparison:

@@ -34,6 +34,7 @@ def add_digits(session: Session, project: int, description: ProbeDescription) ->
     row = ProbeRow(
         project_id=project,
         name=description.name,
+        notes=description.notes,
         role=description.role,
         normalisation=description.normalisation,
         facts=ProbeFacts(),
@@ -51,6 +52,7 @@ def described(row: ProbeRow) -> Probe:
     return Probe(
         id=row.id,
         name=row.name,
+        notes=row.notes,
         role=row.role,
         samples=facts.samples,
         shape=facts.shape,

@@ -4,15 +4,18 @@ from collections.abc import Sequence
 
 from sqlalchemy.orm import Session
 
-from kinscape.backend.contracts.projects import NewestComparison, Project
+from kinscape.backend.contracts.projects import NewestComparison, Project, ProjectChange, ProjectCreate
 from kinscape.backend.store import projects, studies
 from kinscape.backend.store.pages import EVERYTHING, Listed, Window
 from kinscape.backend.store.tables import ProjectRow
 
 
-def create(session: Session, name: str) -> Project:
+def create(session: Session, wanted: ProjectCreate) -> Project:
     """A new project."""
-    return _described(projects.add(session, name))
+    row = projects.add(session, wanted.name)
+    row.notes = wanted.notes
+    session.flush()
+    return _described(row)
 
 
 def list_all(session: Session, window: Window = EVERYTHING, *, are_deleted: bool = False) -> Listed[Project]:
@@ -37,13 +40,17 @@ def get(session: Session, id: int) -> Project:
     return _with_newest(session, projects.all_with_counts(session, only=id).rows)[0]
 
 
-def rename(session: Session, id: int, name: str) -> Project:
-    """The project under another name.
+def change(session: Session, id: int, wanted: ProjectChange) -> Project:
+    """The project under another name, or with other notes.
 
     Raises:
-        Conflict: another project has it.
+        Conflict: another project has the name.
     """
-    projects.rename(session, id, name)
+    if wanted.name is not None:
+        projects.rename(session, id, wanted.name)
+    if wanted.notes is not None:
+        projects.get(session, id).notes = wanted.notes
+        session.flush()
     return get(session, id)
 
 
@@ -53,6 +60,7 @@ def _described(
     return Project(
         id=row.id,
         name=row.name,
+        notes=row.notes,
         created=row.created,
         checkpoints=checkpoints,
         comparisons=comparisons,

@@ -141,8 +141,10 @@ def _free_name(session: Session, row: CheckpointRow, name: str) -> str:
 
 
 def change_probe(session: Session, id: int, wanted: ProbeChange) -> Probe:
-    """Rename a probe set, or give it another role while nothing asks about it."""
+    """Rename a probe set, write notes, or give it another role while nothing asks about it."""
     row = probes.get(session, id)
+    if wanted.notes is not None:
+        row.notes = wanted.notes
     if wanted.name is not None and wanted.name != row.name:
         if probes.named(session, row.project_id, wanted.name):
             raise Conflict(f"A probe set named {short(wanted.name)} exists already; choose another name.")

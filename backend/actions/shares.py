@@ -2,16 +2,22 @@
 
 import datetime as dt
 import secrets
+from urllib.parse import parse_qsl, urlencode
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from kinscape.backend.actions.comparisons import get as describe_comparison
 from kinscape.backend.actions.masks import view_without_names
+from kinscape.backend.contracts.cards import Arity
 from kinscape.backend.contracts.problems import Conflict, NotFound, Unprocessable
-from kinscape.backend.contracts.shares import NewShare, Share, ShareCreate
+from kinscape.backend.contracts.shares import NewShare, Share, ShareCreate, ShareScope
 from kinscape.backend.store import comparisons, shares
 from kinscape.backend.store.pages import EVERYTHING, Listed, Window
 from kinscape.backend.store.tables import ShareRow
+
+# Pictures that need the numbers of one measure alone.
+TABS_OF_ONE_MEASURE = ("matrix", "map")
 
 
 def describe(row: ShareRow) -> Share:
@@ -26,6 +32,8 @@ def describe(row: ShareRow) -> Share:
         revoked=row.revoked is not None,
         may_export=row.may_export,
         masked=row.masked,
+        scope=row.scope,
+        made_by=row.made_by,
         results_version=row.results_version,
     )
 
@@ -35,19 +43,39 @@ def create(session: Session, comparison: int, wanted: ShareCreate, *, public_url
     opened = comparisons.get(session, comparison)
     if wanted.masked and wanted.may_export:
         raise Unprocessable("A link that hides names has no export: files hold names. Ask for it without export.")
+    view = view_without_names(wanted.view) if wanted.masked else wanted.view.lstrip("?")
+    if wanted.scope is ShareScope.MATRIX:
+        view = _of_one_measure(session, comparison, view)
     token = secrets.token_urlsafe(32)
     row = ShareRow(
         comparison_id=comparison,
         token_hash=shares.token_hash(token),
-        view=view_without_names(wanted.view) if wanted.masked else wanted.view.lstrip("?"),
+        view=view,
         expires=dt.datetime.now(dt.UTC) + dt.timedelta(days=wanted.expires_in_days),
         may_export=wanted.may_export,
         masked=wanted.masked,
+        scope=wanted.scope,
+        made_by=wanted.made_by,
         results_version=opened.version,
     )
     session.add(row)
     session.flush()
     return NewShare(**describe(row).model_dump(), url=f"{public_url}/s/{token}")
+
+
+def _of_one_measure(session: Session, comparison: int, view: str) -> str:
+    """The view of a link that opens one measure: it names one of pairs of the comparison, and a tab that draws it.
+
+    Raises:
+        Unprocessable: the comparison has no such measure.
+    """
+    named = dict(parse_qsl(view))
+    asked = [m.key for m in describe_comparison(session, comparison).measures if m.arity is Arity.PAIR]
+    measure = named.get("measure") or (asked[0] if asked else "")
+    if measure not in asked:
+        raise Unprocessable("A link to one matrix needs a view that names a measure of pairs of this comparison.")
+    tab = named.get("tab", "matrix")
+    return urlencode({**named, "tab": tab if tab in TABS_OF_ONE_MEASURE else "matrix", "measure": measure})
 
 
 def open_with(session: Session, token: str) -> Share:

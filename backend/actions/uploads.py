@@ -295,6 +295,7 @@ def _new_probe(session: Session, upload: UploadRow, digest: str) -> int:
     row = ProbeRow(
         project_id=upload.project_id,
         name=text.name,
+        notes=text.notes,
         role=text.role,
         normalisation=text.normalisation,
         upload_hash=digest,
@@ -336,6 +337,7 @@ def _new_checkpoint(session: Session, files: Files, upload: UploadRow, digest: s
         name=text.name,
         group_name=text.group,
         tags=text.tags,
+        notes=text.notes,
         parent_id=parent,
         init_of_id=number(text.init_of),
         teacher_id=number(text.teacher),

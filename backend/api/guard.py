@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from kinscape.backend.api.answers import plain_problem, problem_response
 from kinscape.backend.api.guesses import Guesses
 from kinscape.backend.api.owner import Owner
-from kinscape.backend.contracts.shares import Share
+from kinscape.backend.contracts.shares import Share, ShareScope
 from kinscape.backend.settings import LOOPBACK, WebSettings
 
 OWNER_COOKIE = "kinscape_owner"
@@ -265,13 +265,23 @@ def shared_may(scope: Scope, share: Share | None) -> bool:
     if DASHBOARD.fullmatch(path) or path in ("/api/v1/measures", "/api/v1/shared"):
         return True
     if path == f"/page/{share.comparison}":
-        return share.may_export
+        return share.may_export and share.scope is ShareScope.COMPARISON
     own = f"/api/v1/comparisons/{share.comparison}"
+    if share.scope is ShareScope.MATRIX and not _is_of_measure(scope, path.removeprefix(own), share.measure):
+        return False
     if path.startswith(f"{own}/shares"):
         return False
     if path.startswith(f"{own}/export"):
         return share.may_export
     return bool(path == own or path.startswith(f"{own}/"))
+
+
+def _is_of_measure(scope: Scope, part: str, measure: str) -> bool:
+    """Whether a part of a comparison is of one measure, or of none."""
+    if part in ("", "/checkpoints", "/progress", "/events"):
+        return True
+    asked = HTTPConnection(scope).query_params.getlist("measure")
+    return part in ("/matrix", "/block", "/export") and bool(asked) and set(asked) == {measure}
 
 
 def _host_of(address: str) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from kinscape.backend.contracts.cards import Setting
-from kinscape.backend.contracts.projects import Id, Name, Number, TagName, Tags, TagValue
+from kinscape.backend.contracts.projects import Id, Name, Notes, Number, TagName, Tags, TagValue
 from kinscape.backend.contracts.recordings import Recorded
 from kinscape.backend.contracts.uploads import State
 
@@ -69,6 +69,7 @@ class CheckpointDescription(BaseModel):
     name: Name
     group: Annotated[str, Field(max_length=100)] = ""
     tags: Tags = Field(default_factory=dict)
+    notes: Notes = ""
     parent: Name | None = None
     init_of: Name | None = None
     teacher: Name | None = None
@@ -102,6 +103,7 @@ class CheckpointChange(BaseModel):
     name: Name | None = None
     group: Annotated[str, Field(max_length=100)] | None = None
     tags: Tags | None = None
+    notes: Notes | None = None
     architecture: Annotated[str, Field(max_length=64)] | None = None
     arguments: Annotated[dict[str, Setting], Field(max_length=20)] | None = None
     parent: Relative | None = None
@@ -191,6 +193,7 @@ class Checkpoint(BaseModel):
     name: str
     group: str
     tags: dict[str, str]
+    notes: str = ""
     parent: str | None
     init_of: str | None
     teacher: str | None

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from kinscape.backend.contracts.cards import Arity, Slug
-from kinscape.backend.contracts.projects import Id, printable, written
+from kinscape.backend.contracts.projects import Id, Notes, printable
 
 PENULTIMATE = "penultimate"
 OUTPUT = "output"
@@ -130,7 +130,7 @@ class ComparisonChange(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     name: Annotated[str, Field(max_length=200), AfterValidator(printable)] | None = None
-    notes: Annotated[str, Field(max_length=20_000), AfterValidator(written)] | None = None
+    notes: Notes | None = None
 
 
 class ComparisonState(enum.StrEnum):

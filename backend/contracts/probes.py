@@ -5,7 +5,7 @@ import enum
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from kinscape.backend.contracts.projects import Id, Name
+from kinscape.backend.contracts.projects import Id, Name, Notes
 from kinscape.backend.contracts.uploads import State
 
 
@@ -36,6 +36,7 @@ class ProbeDescription(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     name: Name
+    notes: Notes = ""
     role: ProbeRole = ProbeRole.HELD_OUT
     normalisation: dict[str, list[float]] | None = None
     scale: Scale = Field(default=Scale.UNIT, description="unit divides images of bytes by 255, raw keeps them.")
@@ -49,6 +50,7 @@ class ProbeChange(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     name: Name | None = None
+    notes: Notes | None = None
     role: ProbeRole | None = None
 
 
@@ -70,6 +72,7 @@ class Probe(BaseModel):
 
     id: Id
     name: str
+    notes: str = ""
     role: ProbeRole
     samples: int | None
     shape: list[int]

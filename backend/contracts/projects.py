@@ -31,6 +31,7 @@ def _clean(text: str) -> str:
 
 Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_clean)]
 Id = Annotated[int, Field(ge=1, le=2**63 - 1)]
+Notes = Annotated[str, Field(max_length=20_000), AfterValidator(written)]
 TagName = Annotated[str, Field(min_length=1, max_length=60), AfterValidator(_clean)]
 TagValue = Annotated[str, Field(max_length=200)]
 Tags = Annotated[dict[TagName, TagValue], Field(max_length=50)]
@@ -41,6 +42,15 @@ class ProjectCreate(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     name: Name
+    notes: Notes = ""
+
+
+class ProjectChange(BaseModel):
+    """What may be changed of a project."""
+
+    model_config = ConfigDict(extra="forbid")
+    name: Name | None = None
+    notes: Notes | None = None
 
 
 class NewestComparison(BaseModel):
@@ -57,6 +67,7 @@ class Project(BaseModel):
 
     id: Id
     name: str
+    notes: str = ""
     created: dt.datetime
     checkpoints: int = 0
     comparisons: int = 0

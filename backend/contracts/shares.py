@@ -1,21 +1,36 @@
 """Shares: links that open one view of one comparison, read only."""
 
 import datetime as dt
+import enum
 from typing import Annotated
+from urllib.parse import parse_qsl
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from kinscape.backend.contracts.projects import Id
+from kinscape.backend.contracts.projects import Id, printable
+
+
+class ShareScope(enum.StrEnum):
+    """How much a link opens: everything of its comparison, or the numbers of one measure of pairs alone."""
+
+    COMPARISON = "comparison"
+    MATRIX = "matrix"
 
 
 class ShareCreate(BaseModel):
     """A link to make."""
 
     model_config = ConfigDict(extra="forbid")
-    view: Annotated[str, Field(max_length=4000)] = ""
+    view: Annotated[str, Field(max_length=16_000)] = ""
     expires_in_days: Annotated[int, Field(ge=1, le=3650)] = 30
     may_export: bool = True
     masked: bool = Field(default=False, description="Whether names are hidden; such a link has no export.")
+    scope: ShareScope = Field(
+        default=ShareScope.COMPARISON, description="matrix opens the measure of pairs that the view names, no other."
+    )
+    made_by: Annotated[str, Field(max_length=100), AfterValidator(printable)] = Field(
+        default="", description="Who sends it; its visitors read it, unless names are hidden."
+    )
 
 
 class ShareExtend(BaseModel):
@@ -37,7 +52,14 @@ class Share(BaseModel):
     revoked: bool
     may_export: bool
     masked: bool = False
+    scope: ShareScope = ShareScope.COMPARISON
+    made_by: str = ""
     results_version: int
+
+    @property
+    def measure(self) -> str:
+        """The measure that its view names."""
+        return dict(parse_qsl(self.view)).get("measure", "")
 
 
 class NewShare(Share):

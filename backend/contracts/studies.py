@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from kinscape.backend.contracts.cards import Slug
 from kinscape.backend.contracts.comparisons import MeasureRequest
-from kinscape.backend.contracts.projects import Id, Name, printable, written
+from kinscape.backend.contracts.projects import Id, Name, Notes, printable
 
 # The two readings of an association.
 RAW = "raw"
@@ -73,7 +73,7 @@ class StudyChange(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     name: Annotated[str, Field(max_length=200), AfterValidator(printable)] | None = None
-    notes: Annotated[str, Field(max_length=20_000), AfterValidator(written)] | None = None
+    notes: Notes | None = None
     roles: Annotated[dict[Slug, Selector], Field(max_length=30)] | None = None
     level: Level | None = None
 

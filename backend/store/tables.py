@@ -13,6 +13,7 @@ from kinscape.backend.contracts.checkpoints import CheckpointFacts, Level
 from kinscape.backend.contracts.comparisons import ComparisonState, Specification
 from kinscape.backend.contracts.jobs import JOB, Job, JobKind, JobState
 from kinscape.backend.contracts.probes import ProbeFacts, ProbeRole
+from kinscape.backend.contracts.shares import ShareScope
 from kinscape.backend.contracts.studies import Change, Registration, StudySpecification
 from kinscape.backend.contracts.uploads import State, UploadKind
 from kinscape.backend.store.types import EnumText, Record
@@ -62,6 +63,7 @@ class ProjectRow(Deletable, Base):
     __tablename__ = "projects"
     __table_args__ = (Index("uq_projects_name", "name", unique=True, postgresql_where=THERE),)
     name: Mapped[str]
+    notes: Mapped[str] = mapped_column(server_default="")
 
 
 class CheckpointRow(Deletable, Base):
@@ -76,6 +78,7 @@ class CheckpointRow(Deletable, Base):
     project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"), index=True)
     name: Mapped[str]
     group_name: Mapped[str] = mapped_column(server_default="")
+    notes: Mapped[str] = mapped_column(server_default="")
     tags: Mapped[dict[str, Any]] = mapped_column(server_default=EMPTY)
     parent_id: Mapped[int | None] = mapped_column(ForeignKey("checkpoints.id", ondelete="SET NULL"))
     init_of_id: Mapped[int | None] = mapped_column(ForeignKey("checkpoints.id", ondelete="SET NULL"))
@@ -121,6 +124,7 @@ class ProbeRow(Deletable, Base):
     __table_args__ = (Index("uq_probes_project_id", "project_id", "name", unique=True, postgresql_where=THERE),)
     project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"), index=True)
     name: Mapped[str]
+    notes: Mapped[str] = mapped_column(server_default="")
     role: Mapped[ProbeRole] = mapped_column(EnumText(ProbeRole))
     normalisation: Mapped[dict[str, Any] | None]
     upload_hash: Mapped[str | None]
@@ -351,6 +355,8 @@ class ShareRow(Key, Base):
     last_used: Mapped[dt.datetime | None]
     may_export: Mapped[bool]
     masked: Mapped[bool] = mapped_column(server_default=text("false"))
+    made_by: Mapped[str] = mapped_column(server_default="")
+    scope: Mapped[ShareScope] = mapped_column(EnumText(ShareScope), server_default=ShareScope.COMPARISON.value)
     results_version: Mapped[int]
 
 

@@ -3,26 +3,21 @@
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { API, queryOf } from "./api";
-import { FAMILIES } from "./families";
+import { Beside, ColumnTicks } from "./column_choice";
 import { useStore } from "./hooks";
 import { FIGURES, Saves, SaveTable } from "./saves";
+import { Order, Setting } from "./settings";
 import type { Store } from "./store";
 import { GROUP, tagNames, wantedStrips } from "./strips";
 import { pairsTable, saveMatrix, type FigureFormat } from "./take_away";
 import type { AskedMeasure } from "./types";
-import { BY, query, type View } from "./view";
+import { query } from "./view";
 import { Named, ViewLink } from "./words";
 
 const READINGS: [string, string][] = [
   ["raw", "Raw"],
   ["above-chance", "Above chance"],
   ["against-seeds", "Against seeds"],
-];
-const ORDERS: [string, string][] = [
-  ["alike", "Clustered"],
-  ["group", "Group"],
-  ["name", "Name"],
-  ["added", "As added"],
 ];
 const SCALES: [string, string][] = [
   ["fixed", "Fixed scale"],
@@ -42,27 +37,6 @@ const MOST_TAGS = 12;
 /* A longer list is searched. */
 const MANY = 12;
 
-/* One setting of the view among several. */
-function Setting<K extends keyof View>(props: { title: string; of: K; names: [View[K] & string, string][]; more?: ComponentChildren }) {
-  const store = useStore();
-  return (
-    <label class="setting">
-      {props.title}
-      <select
-        class="select"
-        name={props.of}
-        value={store.view[props.of] as string}
-        onChange={(event) => store.show({ [props.of]: (event.currentTarget as HTMLSelectElement).value })}
-      >
-        {props.names.map(([key, name]) => (
-          <option value={key}>{name}</option>
-        ))}
-        {props.more}
-      </select>
-    </label>
-  );
-}
-
 function Section({ title, children }: { title: string; children: ComponentChildren }) {
   return (
     <section class="choice-section">
@@ -78,39 +52,25 @@ export function Choices() {
   const tab = store.tab();
   if (!tab.sides) return null;
   const isMatrix = ["matrix", "multiples", "summary"].includes(tab.key);
-  const isByColumn = store.view.order.startsWith(BY);
   return (
     <>
       {store.pairwise.length > 0 && (
         <div class="settings">
           {tab.readings && !store.place.isOffline && <Setting title="Values" of="reading" names={READINGS} />}
-          {isMatrix && (
-            <Setting
-              title="Order"
-              of="order"
-              names={ORDERS}
-              more={isByColumn && <option value={store.view.order}>{orderTitle(store)}</option>}
-            />
-          )}
+          {isMatrix && <Order />}
           {isMatrix && <Setting title="Colours" of="scale" names={SCALES} />}
           {tab.key === "matrix" && <Setting title="Certainty" of="sure" names={SURE} />}
           {tab.key === "matrix" && <Setting title="Clusters" of="cut" names={cuts(store)} />}
-          {tab.key === "matrix" && store.single.length > 0 && (
-            <Setting title="Beside" of="columns" names={families(store)} />
-          )}
+          {tab.key === "matrix" && store.single.length > 0 && <Beside />}
         </div>
       )}
+      {tab.key === "matrix" && <ColumnTicks />}
       {tab.key === "matrix" && <StripChoice />}
       <Layers />
       <Measures />
       <Exports />
     </>
   );
-}
-
-function families(store: Store): [string, string][] {
-  const present = new Set(store.single.map((m) => store.cards.get(m.slug)?.family));
-  return FAMILIES.filter(([key]) => ["", "all", "none"].includes(key) || present.has(key));
 }
 
 /* Into how many clusters the dendrogram may be cut. */
@@ -143,12 +103,6 @@ function StripChoice() {
       </div>
     </Section>
   );
-}
-
-export function orderTitle(store: Store): string {
-  const id = store.view.order.slice(BY.length);
-  const column = store.models.value?.columns.find((one) => one.id === id);
-  return column ? store.columnTitle(column) : id;
 }
 
 function Layers() {
@@ -232,12 +186,16 @@ function Exports() {
         {store.tab().key === "matrix" && (
           <Saves names={FIGURES} save={(format) => saveMatrix(store, format as FigureFormat)} />
         )}
-        <a class="chip" href={`${API}${store.path}/export/archive`} title="Everything as one zip archive, with a manifest">
-          ZIP
-        </a>
-        <a class="chip" href={`/page/${store.place.comparison}${query(store.view)}`} title="One file with all matrices that opens without a server, at this view">
-          Page
-        </a>
+        {!store.place.isOneMatrix && (
+          <>
+            <a class="chip" href={`${API}${store.path}/export/archive`} title="Everything as one zip archive, with a manifest">
+              ZIP
+            </a>
+            <a class="chip" href={`/page/${store.place.comparison}${query(store.view)}`} title="One file with all matrices that opens without a server, at this view">
+              Page
+            </a>
+          </>
+        )}
       </div>
     </Section>
   );

@@ -8,6 +8,7 @@ import { Groups } from "./matrix_tab";
 import { Axes, EDGE, type Spans } from "./scatter";
 import type { Quantity } from "./quantities";
 import type { Column } from "./arrays";
+import { FigureVerbs } from "./saves";
 
 export function DistributionPicture({ of }: { of: Quantity }) {
   const store = useStore();
@@ -47,6 +48,7 @@ export function DistributionPicture({ of }: { of: Quantity }) {
             ))}
           </svg>
         )}
+        <FigureVerbs />
       </div>
       <p class="quiet">
         {curves.map((curve) => `${curve.group || "all"} (${curve.values.length})`).join(", ")}.{" "}

@@ -3,6 +3,7 @@
 import type { Column, Matrix } from "./arrays";
 import { groupColours, offDiagonal, scaleOf, type Scale } from "./colour";
 import { clustersOf } from "./clusters";
+import { FAMILIES } from "./families";
 import { branches } from "./order";
 import { LOOKS, type Drawn, type Look } from "./painting";
 import type { Part, Store } from "./store";
@@ -33,6 +34,8 @@ const KEY = ["hessian-trace", "hessian-top-eigenvalue", "sam-sharpness", "ece-de
 const NARROW = 520;
 const MOST_KEY = 6;
 const MOST_BESIDE = 42;
+/* Between the names of columns; names of measures have commas. */
+export const BETWEEN = ";";
 
 export function chosenColumns(store: Store): Column[] {
   const all = store.models.value?.columns ?? [];
@@ -51,11 +54,18 @@ export function chosenColumns(store: Store): Column[] {
   return ranked.slice(0, MOST_KEY);
 }
 
-/* All columns of the kind that the view asks for. */
+/* All columns of the kind that the view asks for, or those that it names, as it names them. */
 export function fittingColumns(store: Store): Column[] {
   const all = store.models.value?.columns ?? [];
   const wanted = store.view.columns;
-  return wanted === "all" ? all : all.filter((column) => store.cards.get(column.slug)?.family === wanted);
+  if (wanted === "all") return all;
+  if (FAMILIES.some(([key]) => key === wanted)) return all.filter((column) => store.cards.get(column.slug)?.family === wanted);
+  return wanted.split(BETWEEN).flatMap((id) => all.filter((column) => column.id === id));
+}
+
+/* The address of columns that are chosen one by one. */
+export function namedColumns(ids: string[]): string {
+  return ids.join(BETWEEN) || "none";
 }
 
 export function drawnOf(store: Store, asked: AskedMeasure, matrix: Matrix, columns: Column[]): Drawn {

@@ -1,11 +1,11 @@
 /* The head of a comparison: its name, how far it is, what can be done; and the tabs. */
 
 import { useEffect, useState } from "preact/hooks";
-import { change } from "./api";
+import { change, get } from "./api";
 import { useStore } from "./hooks";
 import type { Store } from "./store";
 import { strangeParts } from "./strange";
-import type { Comparison, Progress } from "./types";
+import type { Comparison, Progress, Share } from "./types";
 import { Trouble, ViewLink } from "./words";
 
 const COLOURS: Record<string, string> = { done: "good", running: "busy", failed: "bad", cancelled: "quiet" };
@@ -49,7 +49,7 @@ export function Head({ onShare }: { onShare: () => void }) {
         </span>
         {store.place.isShared ? (
           <span class="quiet">
-            {store.place.isOffline ? "A file without a server" : "Shared with you, read only"} · results {comparison.progress.version} of {comparison.created.slice(0, 10)}
+            {store.place.isOffline ? "A file without a server" : `Shared ${store.place.madeBy ? `by ${store.place.madeBy}` : "with you"}, read only`} · results {comparison.progress.version} of {comparison.created.slice(0, 10)}
           </span>
         ) : (
           <a class="quiet" href={`/projects/${comparison.project}`}>
@@ -153,6 +153,14 @@ function Edit({ comparison, onDone }: { comparison: Comparison; onDone: () => vo
   const [name, call] = useState(comparison.name);
   const [notes, note] = useState(comparison.notes);
   const [error, fail] = useState("");
+  const [links, count] = useState(0);
+  useEffect(() => {
+    // What depends on it is said before it goes; without an answer the list of links says it.
+    get<Share[]>(`${store.path}/shares`).then(
+      (all) => count(all.filter((one) => !one.revoked && Date.parse(one.expires) > Date.now()).length),
+      () => undefined,
+    );
+  }, []);
   const save = async (): Promise<void> => {
     try {
       await change("PATCH", store.path, { name, notes });
@@ -208,10 +216,10 @@ function Edit({ comparison, onDone }: { comparison: Comparison; onDone: () => vo
           type="button"
           class="button"
           id="comparison-delete"
-          title="Its links close; for seven days the list of comparisons can restore it"
+          title={`${links ? `${links} open link${links === 1 ? "" : "s"} to it close` : "No link to it is open"}; for seven days the list of comparisons can restore it`}
           onClick={() => void remove()}
         >
-          Delete
+          {links ? `Delete, with ${links} open link${links === 1 ? "" : "s"}` : "Delete"}
         </button>
       </div>
       {error && <Trouble>{error}</Trouble>}

@@ -9,7 +9,10 @@ import { Groups, Outliers } from "./matrix_tab";
 import { provenance } from "./provenance";
 import { number } from "./numbers";
 import { runsOf } from "./runs";
+import { frameOf, frameText } from "./framing";
 import { Scatter, type Point } from "./scatter";
+import { distances } from "./seriation";
+import { faithfulness, stressOf } from "./stress";
 import type { Card, Checkpoint } from "./types";
 import { Named, Trouble } from "./words";
 
@@ -46,7 +49,12 @@ function Places({ matrix, card }: { matrix: Matrix; card: Card }) {
   const colours = groupColours(groups);
   const runs = runsOf(matrix.header.ids.flatMap((id) => store.checkpoints.get(id) ?? []));
   const paths = runs.map((run, k) => ({ ids: run.ids, colour: GROUPS[k % GROUPS.length] as string }));
-  const faith = useMemo(() => faithfulness(matrix), [matrix]);
+  const { stress, faith } = useMemo(() => {
+    const shown = matrix.header.places.map((_, i) => i).filter((i) => !aside.has(i));
+    const places = shown.map((i) => matrix.header.places[i] as number[]);
+    const wanted = distances(matrix, card, shown);
+    return { stress: stressOf(places, wanted), faith: faithfulness(places, wanted) };
+  }, [matrix, store.view.aside]);
   const points: Point[] = matrix.header.places.flatMap((place, i) =>
     aside.has(i)
       ? []
@@ -76,60 +84,24 @@ function Places({ matrix, card }: { matrix: Matrix; card: Card }) {
         isSquare
         label="Map of the checkpoints"
         paths={paths}
+        frame={frameOf(store.view.frame)}
+        onFrame={(frame) => store.show({ frame: frameText(frame) }, "replace")}
       />
       {runs.length > 0 && <p class="quiet">Lines follow training runs, arrows point to later steps.</p>}
       <p class="quiet">
-        Distances on the map follow the numbers with a rank correlation of {number(faith)}: {" "}
-        {faith > 0.95 ? "it can be read as it looks." : faith > 0.8 ? "read it roughly." : "two dimensions are too few; read the matrix."}
+        Stress {number(stress)} (Kruskal's stress-1); distances on the map follow the numbers with a rank correlation of {number(faith)}:{" "}
+        {readAs(stress)}
       </p>
     </>
   );
 }
 
+/* Kruskal's words for stress: 0.1 is fair, 0.2 poor. */
+function readAs(stress: number): string {
+  return stress < 0.1 ? "it can be read as it looks." : stress < 0.2 ? "read it roughly." : "two dimensions are too few; read the matrix.";
+}
+
 function toldOf(one: Checkpoint | undefined, group: string): string[] {
   const isStep = one?.run && one.step !== null && one.step !== undefined;
   return [group || "no group", ...(isStep ? [`${one.run}, step ${one.step}`] : [])];
-}
-
-/* Rank correlation between distances on the map and how unlike the pairs are. */
-export function faithfulness(matrix: Matrix): number {
-  const { places } = matrix.header;
-  const far: number[] = [];
-  const unlike: number[] = [];
-  for (let i = 0; i < matrix.rows; i++) {
-    for (let j = i + 1; j < matrix.rows; j++) {
-      const value = matrix.values[i * matrix.columns + j] as number;
-      if (!Number.isFinite(value)) continue;
-      const [p, q] = [places[i] as number[], places[j] as number[]];
-      far.push(Math.hypot((p[0] as number) - (q[0] as number), (p[1] as number) - (q[1] as number)));
-      unlike.push(value);
-    }
-  }
-  return Math.abs(correlation(ranks(far), ranks(unlike)));
-}
-
-/* Ranks with ties at their mean. */
-export function ranks(values: number[]): number[] {
-  const order = values.map((_, i) => i).sort((i, j) => (values[i] as number) - (values[j] as number));
-  const out = new Array<number>(values.length);
-  for (let start = 0; start < order.length; ) {
-    let end = start;
-    while (end + 1 < order.length && values[order[end + 1] as number] === values[order[start] as number]) end++;
-    for (let k = start; k <= end; k++) out[order[k] as number] = (start + end) / 2;
-    start = end + 1;
-  }
-  return out;
-}
-
-export function correlation(x: number[], y: number[]): number {
-  const mean = (v: number[]): number => v.reduce((sum, one) => sum + one, 0) / v.length;
-  const [mx, my] = [mean(x), mean(y)];
-  let [xy, xx, yy] = [0, 0, 0];
-  x.forEach((one, i) => {
-    const [dx, dy] = [one - mx, (y[i] as number) - my];
-    xy += dx * dy;
-    xx += dx * dx;
-    yy += dy * dy;
-  });
-  return xx && yy ? xy / Math.sqrt(xx * yy) : 0;
 }

@@ -5,7 +5,8 @@ import type { Drawn, Plan } from "./painting";
 import { cellAt, paint, paintOver, planOf } from "./painting";
 import { useStore, useWidth } from "./hooks";
 import { number } from "./numbers";
-import { blockFrom, blockText, BY, type Window } from "./view";
+import { blockRuns } from "./block_runs";
+import { blockText, BY, type Window } from "./view";
 import { panned, zoomed, zoomText } from "./zoom";
 
 const LEAST_HEIGHT = 420;
@@ -50,7 +51,7 @@ function toldColumn(drawn: Drawn, at: Pointed, i: number, label: (position: numb
   const column = drawn.columns[at.beside];
   const title = drawn.titles[at.beside] as string;
   if (!column) return [];
-  if (at.row < 0) return [title, "Click to order by it."];
+  if (at.row < 0) return [title, "Click to order by it, again to turn the order round."];
   const value = column.values[i] as number;
   if (Number.isNaN(value)) return [label(i), title, column.reasons.get(i)?.sentence ?? "Not computed."];
   const lines = [label(i), `${title} ${number(value)}`];
@@ -113,7 +114,7 @@ export function MatrixView({ drawn, title, least = LEAST_HEIGHT }: { drawn: Draw
     paint(sized(cells.current, plan), drawn, plan);
     const { header } = drawn.matrix;
     const layer = header.layer ? `@${header.layer}` : "";
-    cells.current.dataset.drawn = `${header.measure}${layer} ${store.view.order} ${header.version}`;
+    cells.current.dataset.drawn = `${header.measure}${layer} ${store.view.order}${store.view.way === "up" ? ":up" : ""} ${header.version}`;
     cells.current.dataset.tree = String(drawn.tree.length);
     cells.current.dataset.colours = `${drawn.scale.kind} ${store.view.reading} ${drawn.sure}`;
   }, [plan, drawn]);
@@ -127,7 +128,7 @@ export function MatrixView({ drawn, title, least = LEAST_HEIGHT }: { drawn: Draw
       selected: both.filter(isSeen).map(([y, x]) => [y - row, x - column]),
       rows: a && !b && place(a) >= row ? [place(a) - row] : [],
       cursor,
-      blocks: drag ? [blockOf(drag.from, drag.to)] : corner && cursor ? [blockOf(corner, cursor)] : runsOf(drawn, block),
+      blocks: drag ? [blockOf(drag.from, drag.to)] : corner && cursor ? [blockOf(corner, cursor)] : blockRuns(block, ids, drawn.order, drawn.window),
     });
     over.current.dataset.selected = `${a} ${b}`;
     over.current.dataset.block = block;
@@ -137,7 +138,7 @@ export function MatrixView({ drawn, title, least = LEAST_HEIGHT }: { drawn: Draw
     ids[drawn.order[drawn.window[axis][0] + position] as number] as number;
 
   const choose = (at: Pointed): void => {
-    if (at.beside >= 0 && at.row < 0) return store.show({ order: BY + (drawn.columns[at.beside]?.id ?? "") });
+    if (at.beside >= 0 && at.row < 0) return store.show(store.orderedBy(BY + (drawn.columns[at.beside]?.id ?? "")));
     const row = at.row >= 0 ? idAt(at.row, "rows") : idAt(at.column, "columns");
     const column = at.row >= 0 && at.column >= 0 ? idAt(at.column, "columns") : 0;
     const [first, second] = row === column ? [row, 0] : [row, column];
@@ -304,24 +305,4 @@ export function MatrixView({ drawn, title, least = LEAST_HEIGHT }: { drawn: Draw
 function blockOf(from: Cell, to: Cell): Window {
   const span = (one: number, other: number): [number, number] => [Math.min(one, other), Math.max(one, other) + 1];
   return { rows: span(from[0], to[0]), columns: span(from[1], to[1]) };
-}
-
-/* Rows and columns of a selected block that stand together in this window, as windows of its places. */
-function runsOf(drawn: Drawn, text: string): Window[] {
-  const block = blockFrom(text);
-  if (!block) return [];
-  const runs = (ids: number[], axis: "rows" | "columns"): [number, number][] => {
-    const [first, last] = drawn.window[axis];
-    const chosen = new Set(ids.map((id) => drawn.matrix.header.ids.indexOf(id)));
-    const out: [number, number][] = [];
-    for (let at = first; at < last; at++) {
-      if (!chosen.has(drawn.order[at] as number)) continue;
-      const run = out[out.length - 1];
-      if (run && run[1] === at - first) run[1]++;
-      else out.push([at - first, at - first + 1]);
-    }
-    return out;
-  };
-  const across = runs(block.columns, "columns");
-  return runs(block.rows, "rows").flatMap((rows) => across.map((columns) => ({ rows, columns })));
 }

@@ -70,7 +70,7 @@ function Picture({ asked, matrix, card }: { asked: AskedMeasure; matrix: Matrix;
   const columns = chosenColumns(store);
   const drawn = useMemo(
     () => drawnOf(store, asked, matrix, columns),
-    [matrix, seedsOf(store, asked, matrix).value, columns.map((c) => c.id).join(), columns[0], view.order, view.scale, view.sure, view.aside, view.zoom, view.cut, view.strips, store.checkpoints, store.scheme],
+    [matrix, seedsOf(store, asked, matrix).value, columns.map((c) => c.id).join(), columns[0], view.order, view.way, view.scale, view.sure, view.aside, view.zoom, view.cut, view.strips, store.checkpoints, store.scheme],
   );
   const seeds = seedsOf(store, asked, matrix);
   const isRunning = store.comparison?.progress.state === "running";

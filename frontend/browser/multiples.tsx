@@ -8,8 +8,12 @@ import { cellColour, type Drawn } from "./painting";
 import { rgb } from "./colour";
 import type { AskedMeasure } from "./types";
 import { FigureVerbs } from "./saves";
-import { windowOf } from "./view";
+import { blockRuns } from "./block_runs";
+import { windowOf, type Window } from "./view";
 import { Named, ViewLink } from "./words";
+
+/* A block that lies in more parts is seen well enough by these. */
+const MOST_FRAMES = 40;
 
 export function Multiples({ most }: { most?: number }) {
   const store = useStore();
@@ -55,6 +59,7 @@ function Miniature({ asked, layer, order }: { asked: AskedMeasure; layer: string
       <ViewLink className="mini-link" to={{ tab: "matrix", measure: asked.key, layer: layer ?? "" }}>
         <div class="mini">
           {part.value ? <Thumb asked={asked} matrix={part.value} order={order} /> : <div class="skeleton" />}
+          {part.value && <Lit ids={part.value.header.ids} order={order} />}
           {part.error && <span class="quiet mini-trouble">{part.error}</span>}
         </div>
         <span class="mini-title">
@@ -63,6 +68,30 @@ function Miniature({ asked, layer, order }: { asked: AskedMeasure; layer: string
         <span class="quiet mini-layer">{layer ?? ""}</span>
       </ViewLink>
     </div>
+  );
+}
+
+/* The selected checkpoint, pair or block, framed where it stands in every small matrix. */
+function Lit({ ids, order }: { ids: number[]; order: number[] }) {
+  const { a, b, block } = useStore().view;
+  const place = (id: number): number => order.indexOf(ids.indexOf(id));
+  const whole: [number, number] = [0, order.length];
+  const frames: Window[] = blockRuns(block, ids, order, { rows: whole, columns: whole });
+  const [first, second] = [a ? place(a) : -1, b ? place(b) : -1];
+  const one = (at: number): [number, number] => [at, at + 1];
+  if (first >= 0 && second >= 0) {
+    frames.push({ rows: one(first), columns: one(second) }, { rows: one(second), columns: one(first) });
+  } else if (first >= 0) frames.push({ rows: one(first), columns: whole }, { rows: whole, columns: one(first) });
+  const share = (v: number): string => `${(100 * v) / order.length}%`;
+  return (
+    <>
+      {frames.slice(0, MOST_FRAMES).map(({ rows, columns }) => (
+        <i
+          class="lit"
+          style={{ top: share(rows[0]), left: share(columns[0]), height: share(rows[1] - rows[0]), width: share(columns[1] - columns[0]) }}
+        />
+      ))}
+    </>
   );
 }
 

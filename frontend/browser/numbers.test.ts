@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { decode, unpack } from "./arrays";
-import { correlation, ranks } from "./map";
+import { correlation, ranks } from "./stress";
 import { fence, inTex, number, quantile, rankOf } from "./numbers";
 import { ticks } from "./scatter";
 

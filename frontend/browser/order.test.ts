@@ -4,7 +4,7 @@ import type { Column, Matrix } from "./arrays";
 import { branches, outliers, positions, type Ordering } from "./order";
 
 const base: Ordering = {
-  order: "alike", ids: [10, 20, 30], labels: ["c", "a", "b"], groups: ["y", "x", "x"], aside: [], columns: [],
+  order: "alike", way: "down", ids: [10, 20, 30], labels: ["c", "a", "b"], groups: ["y", "x", "x"], aside: [], columns: [],
 };
 const matrix = (order: number[]): Matrix => ({ header: { order } }) as unknown as Matrix;
 
@@ -20,6 +20,13 @@ test("an order by a column puts the largest first and those without a number las
   const column = { id: "trace", values: Float64Array.from([1, NaN, 5]) } as Column;
   assert.deepEqual(positions({ ...base, order: "by:trace", columns: [column] }, null), [2, 0, 1]);
   assert.deepEqual(positions({ ...base, order: "by:gone", columns: [column] }, null), [0, 1, 2]);
+});
+
+test("an order turned round keeps those without a number last, and leaves the dendrogram", () => {
+  const column = { id: "trace", values: Float64Array.from([1, NaN, 5]) } as Column;
+  assert.deepEqual(positions({ ...base, way: "up", order: "by:trace", columns: [column] }, null), [0, 2, 1]);
+  assert.deepEqual(positions({ ...base, way: "up", order: "name" }, null), [0, 2, 1]);
+  assert.deepEqual(positions({ ...base, way: "up" }, matrix([2, 0, 1])), [2, 0, 1]);
 });
 
 test("who is set aside is left out, and the order of the others stays", () => {

@@ -5,6 +5,8 @@ import { BY } from "./view";
 
 export interface Ordering {
   order: string;
+  /* "up" where the order begins with its last; the dendrogram's does not turn. */
+  way: string;
   ids: number[];
   labels: string[];
   groups: string[];
@@ -19,10 +21,17 @@ export function positions(wanted: Ordering, matrix: Matrix | null): number[] {
   const { ids, labels, groups } = wanted;
   const aside = new Set(wanted.aside);
   const everyone = ids.map((_, i) => i);
-  const order = sorted(everyone);
+  const order = wanted.way === "up" && wanted.order !== "alike" ? turned(sorted(everyone)) : sorted(everyone);
   const left = order.filter((i) => !aside.has(ids[i] as number));
   // A picture of nobody helps nobody.
   return left.length ? left : order;
+
+  /* The other way round, but for those without a number: they stay last. */
+  function turned(some: number[]): number[] {
+    const column = wanted.order.startsWith(BY) ? wanted.columns.find((one) => one.id === wanted.order.slice(BY.length)) : undefined;
+    const lacks = (i: number): boolean => column !== undefined && Number.isNaN(column.values[i] ?? NaN);
+    return [...some.filter((i) => !lacks(i)).reverse(), ...some.filter(lacks)];
+  }
 
   function sorted(some: number[]): number[] {
     const byName = (i: number, j: number): number => compare(labels[i] as string, labels[j] as string);

@@ -2,8 +2,9 @@
 
 import type { Column, Matrix } from "./arrays";
 import { between, COLUMN, css, inkOn, type Rgb, type Scale } from "./colour";
-import { fence, number, rankOf } from "./numbers";
+import { fence, number } from "./numbers";
 import { SvgContext } from "./svg";
+import { paintColumns } from "./painting_columns";
 import { paintClusters, paintReason, paintStrips, paintTree, stripsWidth } from "./painting_around";
 import type { Strip } from "./strips";
 import type { Band } from "./types";
@@ -22,11 +23,12 @@ export const LOOKS: Record<string, Look> = {
   light: { ink: "#1d2430", quiet: "#5c677a", line: "#dfe3ea", paper: "#ffffff", blank: "#eef0f4", accent: "#d4472c" },
   dark: { ink: "#d7dce4", quiet: "#98a2b3", line: "#333b49", paper: "#161b23", blank: "#2a313d", accent: "#ff8a6b" },
 };
-const FONT = "Inter, system-ui, -apple-system, 'Segoe UI', sans-serif";
+export const FONT = "Inter, system-ui, -apple-system, 'Segoe UI', sans-serif";
 export const STRIP = 8;
 export const GAP = 4;
 export const TREE = 56;
-const COLUMN_WIDTH = 20;
+/* A column of single models is as wide as there is room, from a mark to a number with its interval. */
+const COLUMN_WIDTH = { least: 20, most: 56 };
 const LABEL = 11;
 const LONGEST_LABEL = 24;
 /* On a phone. */
@@ -34,7 +36,7 @@ const NARROW = 520;
 const SHORT_LABEL = 13;
 /* Smaller cells have no lines between them, still smaller ones no marks. */
 export const LINED = 7;
-const MARKED = 5;
+export const MARKED = 5;
 /* What the cells have of the width however many columns stand beside them. */
 const LEAST_SHARE = 0.5;
 /* So few cells are drawn larger. */
@@ -54,6 +56,8 @@ export interface Plan {
   /* Left edge of the first column of single models. */
   beside: number;
   count: number;
+  /* Width of such a column. */
+  step: number;
   hasTree: boolean;
   /* Longest name that is written. */
   letters: number;
@@ -98,14 +102,18 @@ export function planOf(drawn: Drawn, room: { width: number; height: number }, me
   const strips = stripsWidth(drawn);
   const x = margin + strips + GAP;
   const y = (hasTree ? TREE + GAP : 0) + strips + GAP;
-  const wide = drawn.columns.length ? drawn.columns.length * COLUMN_WIDTH + 14 : 0;
+  const count = drawn.columns.length;
+  const least = count ? count * COLUMN_WIDTH.least + 14 : 0;
   const below = Math.max(margin, heads);
   const side = Math.max(columns, rows);
   // Columns beside may make the picture wider than its room, which then scrolls, but never the cells too small to see.
-  const beside = Math.max(room.width - x - wide - 4, Math.min(room.width - x - 4, LEAST_SHARE * room.width));
+  const beside = Math.max(room.width - x - least - 4, Math.min(room.width - x - 4, LEAST_SHARE * room.width));
   const space = Math.min(beside, room.height - y - below);
   const fitted = Math.max(120, space) / side;
   const cell = fitted >= 3 ? Math.min(side <= FEW ? LARGE : 46, Math.floor(fitted)) : fitted;
+  const free = Math.floor((room.width - x - cell * columns - 18) / Math.max(1, count));
+  const step = Math.max(COLUMN_WIDTH.least, Math.min(COLUMN_WIDTH.most, free));
+  const wide = count ? count * step + 14 : 0;
   return {
     width: Math.ceil(x + cell * columns + wide + 4),
     height: Math.ceil(y + cell * rows + below),
@@ -115,7 +123,8 @@ export function planOf(drawn: Drawn, room: { width: number; height: number }, me
     rows,
     columns,
     beside: x + cell * columns + 14,
-    count: drawn.columns.length,
+    count,
+    step,
     hasTree,
     letters: most,
   };
@@ -125,7 +134,7 @@ export function planOf(drawn: Drawn, room: { width: number; height: number }, me
 export function cellAt(plan: Plan, px: number, py: number): { row: number; column: number; beside: number } | null {
   const row = Math.floor((py - plan.y) / plan.cell);
   const column = Math.floor((px - plan.x) / plan.cell);
-  const beside = Math.floor((px - plan.beside) / COLUMN_WIDTH);
+  const beside = Math.floor((px - plan.beside) / plan.step);
   const isRow = row >= 0 && row < plan.rows;
   if (isRow && column >= 0 && column < plan.columns) return { row, column, beside: -1 };
   if (isRow && beside >= 0 && beside < plan.count) return { row, column: -1, beside };
@@ -286,40 +295,6 @@ export function isLikeSeeds({ seeds, matrix }: Pick<Drawn, "seeds" | "matrix">, 
   return to >= seeds.low && from <= seeds.high;
 }
 
-/* Place of a value among those of its column, 0 … 1 within the fence. */
-function placeIn(column: Column, order: number[]): (value: number) => { place: number; isBeyond: boolean } {
-  const sorted = Float64Array.from(order, (i) => column.values[i] as number).filter((v) => !Number.isNaN(v)).sort();
-  const { low, high } = fence(sorted);
-  return (value) => ({
-    place: high > low ? (value - low) / (high - low) : rankOf(sorted, value)[0] ? 1 : 0.5,
-    isBeyond: value < low || value > high,
-  });
-}
-
-function paintColumns(context: CanvasRenderingContext2D, drawn: Drawn, plan: Plan): void {
-  drawn.columns.forEach((column, k) => {
-    const place = placeIn(column, drawn.order);
-    const left = plan.beside + k * COLUMN_WIDTH;
-    for (let i = 0; i < plan.rows; i++) {
-      const value = column.values[drawn.order[drawn.window.rows[0] + i] as number] as number;
-      const top = plan.y + i * plan.cell;
-      const tall = Math.max(0.5, plan.cell - (plan.cell >= LINED ? 1 : 0));
-      if (Number.isNaN(value)) {
-        context.fillStyle = drawn.look.blank;
-        context.fillRect(left, top, COLUMN_WIDTH - 2, tall);
-        continue;
-      }
-      const found = place(value);
-      context.fillStyle = css(between(COLUMN, found.place));
-      context.fillRect(left, top, COLUMN_WIDTH - 2, tall);
-      if (found.isBeyond && plan.cell >= MARKED) {
-        context.fillStyle = "#1d2430";
-        context.fillRect(left + COLUMN_WIDTH - 5, top + 1, 3, Math.min(3, tall - 1));
-      }
-    }
-  });
-}
-
 /* A name as it is drawn, cut to so many letters, with its mark. */
 function named(drawn: Drawn, i: number, letters: number): string {
   return short(drawn.labels[i] as string, letters) + (drawn.marks[i] ?? "");
@@ -346,7 +321,7 @@ function paintLabels(context: CanvasRenderingContext2D, drawn: Drawn, plan: Plan
     const name = named(drawn, drawn.order[drawn.window.columns[0] + j] as number, plan.letters);
     upright(name, plan.x + (j + 0.5) * plan.cell);
   }
-  drawn.titles.forEach((title, k) => upright(short(title, plan.letters), plan.beside + (k + 0.45) * COLUMN_WIDTH));
+  drawn.titles.forEach((title, k) => upright(short(title, plan.letters), plan.beside + (k + 0.45) * plan.step));
 }
 
 export interface Marked {

@@ -1,6 +1,7 @@
 /* Points with groups, intervals and a selection: the map, and one number of models against another. */
 
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { framed, stepped, type Frame } from "./framing";
 import { useStore, useWidth } from "./hooks";
 import { number } from "./numbers";
 import { FigureVerbs } from "./saves";
@@ -38,6 +39,8 @@ const LETTER = 6.4;
 const CROWD = 150;
 /* On a phone. */
 const NARROW = 480;
+/* Pixels of a wheel that are one step. */
+const NOTCH = 40;
 /* Pixels of a step that has room for a head. */
 const LONG = 26;
 
@@ -50,14 +53,20 @@ export function Scatter(props: {
   isSquare?: boolean;
   label: string;
   paths?: Path[];
+  frame?: Frame | null;
+  onFrame?: (frame: Frame | null) => void;
 }) {
   const store = useStore();
   const [room, width] = useWidth<HTMLDivElement>();
   const [pointed, point] = useState<Point | null>(null);
-  const { points, height } = props;
+  const { height, onFrame } = props;
+  const frame = props.frame ?? null;
   const edge = props.x.isShown ? EDGE : { left: 14, right: 14, top: 12, bottom: 12 };
   const inner = { width: Math.max(80, width - edge.left - edge.right), height: height - edge.top - edge.bottom };
-  const spans = spansOf(points, props.isSquare ? inner : null);
+  const whole = spansOf(props.points, props.isSquare ? inner : null);
+  const spans = frame ? { x: framed(whole.x, frame.x, frame.zoom), y: framed(whole.y, frame.y, frame.zoom) } : whole;
+  const isSeen = (one: Point): boolean => !frame || (within(one.x, spans.x) && within(one.y, spans.y));
+  const points = props.points.filter(isSeen);
   const px = (v: number): number => edge.left + ((v - spans.x[0]) / (spans.x[1] - spans.x[0])) * inner.width;
   const py = (v: number): number => edge.top + inner.height - ((v - spans.y[0]) / (spans.y[1] - spans.y[0])) * inner.height;
   const { a, b } = store.view;
@@ -66,15 +75,17 @@ export function Scatter(props: {
     if (one.pair) store.show({ a: one.pair[0], b: one.pair[1] });
     else store.show(one.id === a && !b ? { a: 0, b: 0 } : { a: one.id, b: 0 });
   };
+  const zoom = (at: { x: number; y: number } | null, inward: boolean): void => onFrame?.(stepped(frame, whole, at, inward));
+  useFraming(room, { frame, spans, edge, inner, zoom, onFrame });
   const size = points.length > CROWD ? 3 : 5;
   const named = points.length <= MOST_NAMED ? labelled(points, px, py) : new Set<number>();
   return (
     <div class="scatter" ref={room} style={{ height: `${height}px` }}>
       {width > 0 && (
-        <svg width={width} height={height} role="group" aria-label={props.label}>
+        <svg width={width} height={height} role="group" aria-label={props.label} style={frame ? { overflow: "hidden" } : {}}>
           {props.x.isShown && <Axes spans={spans} px={px} py={py} titles={[props.x.title, props.y.title]} size={{ width, height }} />}
           {(props.paths ?? []).map((path) => (
-            <Trail path={path} points={points} px={px} py={py} />
+            <Trail path={path} points={props.points} px={px} py={py} />
           ))}
           {points.map((one) => (
             <g class="bars">
@@ -113,6 +124,21 @@ export function Scatter(props: {
         </svg>
       )}
       <FigureVerbs />
+      {onFrame && (
+        <div class="frame-verbs" role="group" aria-label="Enlarge">
+          <button type="button" class="chip" aria-label="Nearer" title="Nearer; Ctrl and the wheel too" onClick={() => zoom(null, true)}>
+            +
+          </button>
+          <button type="button" class="chip" aria-label="Farther" disabled={!frame} onClick={() => zoom(null, false)}>
+            −
+          </button>
+          {frame && (
+            <button type="button" class="chip" onClick={() => onFrame(null)}>
+              Whole map ({points.length} of {props.points.length} seen)
+            </button>
+          )}
+        </div>
+      )}
       {pointed && (
         <div class="hover-card" style={{ left: `${Math.min(px(pointed.x) + 12, Math.max(0, width - 220))}px`, top: `${py(pointed.y) + 12}px` }}>
           <b>{pointed.label}</b>
@@ -123,6 +149,49 @@ export function Scatter(props: {
       )}
     </div>
   );
+}
+
+const within = (v: number, [low, high]: [number, number]): boolean => v >= low && v <= high;
+
+interface Framing {
+  frame: Frame | null;
+  spans: Spans;
+  edge: { left: number; top: number };
+  inner: { width: number; height: number };
+  zoom: (at: { x: number; y: number } | null, inward: boolean) => void;
+  onFrame?: (frame: Frame | null) => void;
+}
+
+/* Ctrl and the wheel enlarge about the pointer; an enlarged picture is dragged. */
+function useFraming(room: { current: HTMLDivElement | null }, framing: Framing): void {
+  const rolled = useRef(0);
+  useEffect(() => {
+    const holder = room.current;
+    const { frame, spans, edge, inner, zoom, onFrame } = framing;
+    if (!holder || !onFrame) return undefined;
+    const unit = { x: (spans.x[1] - spans.x[0]) / inner.width, y: (spans.y[1] - spans.y[0]) / inner.height };
+    const onWheel = (event: WheelEvent): void => {
+      if (!event.ctrlKey && !event.metaKey) return;
+      event.preventDefault();
+      rolled.current += event.deltaY;
+      if (Math.abs(rolled.current) < NOTCH) return;
+      const isBack = rolled.current < 0;
+      rolled.current = 0;
+      const box = holder.getBoundingClientRect();
+      const x = spans.x[0] + (event.clientX - box.left - edge.left) * unit.x;
+      zoom({ x, y: spans.y[1] - (event.clientY - box.top - edge.top) * unit.y }, isBack);
+    };
+    const onMove = (event: PointerEvent): void => {
+      if (!frame || event.buttons !== 1 || !(event.movementX || event.movementY)) return;
+      onFrame({ ...frame, x: frame.x - event.movementX * unit.x, y: frame.y + event.movementY * unit.y });
+    };
+    holder.addEventListener("wheel", onWheel, { passive: false });
+    holder.addEventListener("pointermove", onMove);
+    return () => {
+      holder.removeEventListener("wheel", onWheel);
+      holder.removeEventListener("pointermove", onMove);
+    };
+  });
 }
 
 function sameTwo([p, q]: [number, number], a: number, b: number): boolean {

@@ -73,7 +73,7 @@ function Picture({ all, x, y }: { all: Quantity[]; x: Quantity; y: Quantity | nu
   );
 }
 
-function Axis(props: {
+export function Axis(props: {
   title: string;
   all: Quantity[];
   shown: Quantity | null;

@@ -36,6 +36,8 @@ export function Selected() {
 function Pair({ first, second }: { first: Checkpoint; second: Checkpoint }) {
   const store = useStore();
   const isApart = store.tab().selection;
+  // A file and a link to one matrix have the numbers of matrices alone.
+  const isHeld = store.place.isOffline || store.place.isOneMatrix;
   const { view } = store;
   return (
     <>
@@ -47,13 +49,13 @@ function Pair({ first, second }: { first: Checkpoint; second: Checkpoint }) {
           ×
         </ViewLink>
       </div>
-      {isApart && !store.place.isOffline && (
+      {isApart && !isHeld && (
         <ViewLink className="button" to={{ tab: "pair" }}>
           Open the pair
         </ViewLink>
       )}
-      {!store.place.isOffline && <Reference />}
-      {isApart && (store.place.isOffline ? <HeldNumbers a={view.a} b={view.b} /> : <PairNumbers a={view.a} b={view.b} />)}
+      {!isHeld && <Reference />}
+      {isApart && (isHeld ? <HeldNumbers a={view.a} b={view.b} /> : <PairNumbers a={view.a} b={view.b} />)}
       {[first, second].map((one) => (
         <Who checkpoint={one} />
       ))}
@@ -225,6 +227,7 @@ function Who({ checkpoint, isAlone }: { checkpoint: Checkpoint; isAlone?: boolea
       {checkpoint.parent && <Fact name="Parent">{checkpoint.parent}</Fact>}
       {checkpoint.teacher && <Fact name="Teacher">{checkpoint.teacher}</Fact>}
       {tags.length > 0 && <Fact name="Tags">{tags.join(" ")}</Fact>}
+      {checkpoint.notes && <p class="notes quiet">{checkpoint.notes}</p>}
     </>
   );
 }

@@ -3,9 +3,13 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { change, get } from "./api";
 import { useStore } from "./hooks";
+import type { Store } from "./store";
 import type { Share } from "./types";
 import { query } from "./view";
 import { Trouble } from "./words";
+
+/* What this browser remembers of who makes links. */
+const MADE_BY = "kinscape-made-by";
 
 export function ShareDialog({ isOpen, onClose }: { isOpen: boolean; onClose: () => void }) {
   const dialog = useRef<HTMLDialogElement>(null);
@@ -26,6 +30,8 @@ function Links({ onClose }: { onClose: () => void }) {
   const [days, last] = useState("30");
   const [mayExport, allow] = useState(true);
   const [isMasked, mask] = useState(false);
+  const [scope, limit] = useState("comparison");
+  const [name, call] = useState(localStorage.getItem(MADE_BY) ?? "");
   const [made, show] = useState("");
   const [isCopied, copied] = useState(false);
   const [error, fail] = useState("");
@@ -41,7 +47,8 @@ function Links({ onClose }: { onClose: () => void }) {
   useEffect(() => void guarded(async () => undefined), []);
   const make = (): Promise<void> =>
     guarded(async () => {
-      const wanted = { view: query(store.view).slice(1), expires_in_days: Number(days), may_export: mayExport && !isMasked, masked: isMasked };
+      const wanted = { view: viewOf(store, scope), expires_in_days: Number(days), may_export: mayExport && !isMasked, masked: isMasked, scope, made_by: name.trim() };
+      localStorage.setItem(MADE_BY, name.trim());
       const share = await change<Share>("POST", `${store.path}/shares`, wanted);
       show(share?.url ?? "");
       copied(false);
@@ -87,6 +94,29 @@ function Links({ onClose }: { onClose: () => void }) {
             onInput={(event) => last((event.currentTarget as HTMLInputElement).value)}
           />
         </label>
+        <label>
+          It opens
+          <select
+            id="share-scope"
+            class="select"
+            value={scope}
+            onChange={(event) => limit((event.currentTarget as HTMLSelectElement).value)}
+          >
+            <option value="comparison">the whole comparison</option>
+            {store.pairwise.length > 0 && <option value="matrix">{`${store.measure ? store.titleOf(store.measure) : "this matrix"} alone`}</option>}
+          </select>
+        </label>
+        <label title={isMasked ? "Hidden with all names" : "Who opens the link reads it"}>
+          Your name
+          <input
+            id="share-by"
+            maxLength={100}
+            placeholder="optional"
+            disabled={isMasked}
+            value={isMasked ? "" : name}
+            onInput={(event) => call((event.currentTarget as HTMLInputElement).value)}
+          />
+        </label>
         <label class="switch">
           <input
             id="share-export"
@@ -125,9 +155,11 @@ function Links({ onClose }: { onClose: () => void }) {
         {links?.map((link) => (
           <div class="share-row">
             <span>
-              #{link.id} {viewName(link.view)}, made {link.created.slice(0, 10)},{" "}
+              #{link.id} {viewName(link.view)}, made {link.created.slice(0, 10)}
+              {link.made_by && ` by ${link.made_by}`} of results {link.results_version},{" "}
               {link.revoked ? "revoked" : `until ${link.expires.slice(0, 10)}`},{" "}
               {link.last_used ? `last opened ${link.last_used.slice(0, 16).replace("T", " ")}` : "not opened yet"}
+              {link.scope === "matrix" ? ", this matrix alone" : ""}
               {link.masked ? ", names hidden" : link.may_export ? "" : ", no export"}
             </span>
             {!link.revoked && (
@@ -149,6 +181,12 @@ function Links({ onClose }: { onClose: () => void }) {
       </div>
     </>
   );
+}
+
+/* The view that a link opens; one to a matrix alone names it. */
+function viewOf(store: Store, scope: string): string {
+  const measure = scope === "matrix" ? (store.measure?.key ?? "") : store.view.measure;
+  return query({ ...store.view, measure }).slice(1);
 }
 
 /* What a link opens, in a few words. */

@@ -23,6 +23,9 @@ export interface Place {
   view?: string;
   tabs: Tab[];
   mayExport: boolean;
+  /* Whether the link opens one measure alone, and who sent it. */
+  isOneMatrix?: boolean;
+  madeBy?: string;
 }
 
 export interface Part<T> {
@@ -113,12 +116,14 @@ export class Store {
   show(changes: Partial<View>, how: "push" | "replace" = "push"): void {
     const before = query(this.view);
     const isReordered =
-      "order" in changes || "aside" in changes || ("measure" in changes && this.view.order === "alike");
+      "order" in changes || "way" in changes || "aside" in changes || ("measure" in changes && this.view.order === "alike");
     // The same places would be other networks.
     const zoom = isReordered && !("zoom" in changes) ? { zoom: "" } : {};
     // Another pair has other samples.
     const skip = "a" in changes || "b" in changes ? { skip: 0 } : {};
-    this.view = { ...this.view, ...skip, ...changes, ...zoom };
+    // Another order begins with its first.
+    const way = "order" in changes && !("way" in changes) ? { way: "down" } : {};
+    this.view = { ...this.view, ...skip, ...way, ...changes, ...zoom };
     const after = query(this.view);
     if (after === before && location.pathname === this.place.path) return;
     this.notice = "";
@@ -292,6 +297,8 @@ export class Store {
   }
 
   get models(): Part<ModelTable> {
+    // A comparison of pairs alone has no such table, nor has a link to one matrix.
+    if (this.comparison && !this.single.length) return { value: null, error: "" };
     return this.part("models", async () => modelTable(await get<ModelTableDocument>(`${this.path}/models`)));
   }
 
@@ -353,12 +360,18 @@ export class Store {
     return this.comparison?.checkpoints.map((id) => this.checkpoints.get(id)?.group ?? "") ?? [];
   }
 
+  /* What orders by this, and the other way round where that is so already. */
+  orderedBy(order: string): Partial<View> {
+    const isTurned = this.view.order === order && this.view.way === "down";
+    return { order, way: isTurned ? "up" : "down" };
+  }
+
   /* Positions of the models in the order of the view; that of the measure shown, for all panels. */
   order(matrix: Matrix | null): number[] {
     const { checkpoints: ids, labels } = this.comparison as Comparison;
     const columns = this.view.order.startsWith(BY) ? (this.models.value?.columns ?? []) : [];
     return positions(
-      { order: this.view.order, ids, labels, groups: this.groups, aside: numbersOf(this.view.aside), columns, seriated: this.seriated(matrix) },
+      { order: this.view.order, way: this.view.way, ids, labels, groups: this.groups, aside: numbersOf(this.view.aside), columns, seriated: this.seriated(matrix) },
       matrix,
     );
   }

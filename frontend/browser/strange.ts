@@ -1,5 +1,6 @@
 /* What an address names that its comparison does not have. */
 
+import { BETWEEN } from "./drawn";
 import { FAMILIES } from "./families";
 import { DISTRIBUTION, quantitiesOf } from "./quantities";
 import type { Store } from "./store";
@@ -19,7 +20,7 @@ export function strangeParts(store: Store): string[] {
   const checks: [string, boolean][] = [
     ["measure", view.measure !== "" && !store.pairwise.some((m) => m.key === view.measure)],
     ["layer", view.layer !== "" && !store.pairwise.some((m) => store.layersOf(m).includes(view.layer))],
-    ["columns", !FAMILIES.some(([key]) => key === view.columns)],
+    ["columns", !FAMILIES.some(([key]) => key === view.columns) && isThere && view.columns.split(BETWEEN).some((id) => !columns?.some((c) => c.id === id))],
     ["a", view.a > 0 && !known.has(view.a)],
     ["b", view.b > 0 && !known.has(view.b)],
     ["aside", numbersOf(view.aside).some((id) => !known.has(id))],

@@ -1,5 +1,6 @@
 /* Taking pictures and tables away as files that say what they show. */
 
+import type { Column, Matrix } from "./arrays";
 import { ALONE, groupColours } from "./colour";
 import { chosenColumns, drawnOf } from "./drawn";
 import { figurePng, figureSvg, saveAs, wrapped, type Caption } from "./figure";
@@ -10,6 +11,7 @@ import type { Store } from "./store";
 import { GROUP } from "./strips";
 import { escaped } from "./svg";
 import type { Table } from "./table_files";
+import type { AskedMeasure } from "./types";
 import { writers } from "./writers";
 
 export type FigureFormat = "svg" | "pdf" | "png";
@@ -22,14 +24,26 @@ const LINE = 15;
 const DOTS = 3;
 const FONT = "Inter, Helvetica, Arial, sans-serif";
 
-/* The matrix that is shown, as a file. */
-export async function saveMatrix(store: Store, format: FigureFormat): Promise<void> {
+/* A matrix, what it is of, and what stands beside it. */
+export interface Shown {
+  asked: AskedMeasure;
+  matrix: Matrix;
+  columns: Column[];
+}
+
+function shownOf(store: Store): Shown | null {
   const asked = store.measure;
   const matrix = asked && store.matrixOf(asked, store.layerOf(asked)).value;
+  return asked && matrix ? { asked, matrix, columns: chosenColumns(store) } : null;
+}
+
+/* The matrix that is shown, as a file. */
+export async function saveMatrix(store: Store, format: FigureFormat, shown = shownOf(store)): Promise<void> {
   const comparison = store.comparison;
-  if (!asked || !matrix || !comparison) return;
+  if (!shown || !comparison) return;
+  const { asked, matrix, columns } = shown;
   const card = store.card(asked);
-  const drawn = { ...drawnOf(store, asked, matrix, chosenColumns(store)), look: LOOKS.light as Look };
+  const drawn = { ...drawnOf(store, asked, matrix, columns), look: LOOKS.light as Look };
   const colours = drawn.strips.flatMap((strip) =>
     [...strip.colours]
       .filter(([, colour]) => colour !== ALONE)

@@ -73,6 +73,7 @@ export interface Checkpoint {
   name: string;
   group: string;
   tags: Record<string, string>;
+  notes?: string;
   parent: string | null;
   init_of: string | null;
   teacher: string | null;
@@ -189,6 +190,8 @@ export interface Share {
   revoked: boolean;
   may_export: boolean;
   masked: boolean;
+  scope: string;
+  made_by: string;
   results_version: number;
   url?: string;
 }

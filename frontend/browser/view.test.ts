@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { DEFAULT, ORDERS, parse, query, READINGS, SCALES, SURE, windowOf, type View } from "./view";
+import { DEFAULT, INTERVALS, ORDERS, parse, query, READINGS, SCALES, SURE, WAYS, windowOf, type View } from "./view";
 
 const TABS = ["summary", "matrix", "map", "pair"];
 
@@ -28,7 +28,11 @@ test("any view survives its address", () => {
       scale: pick(SCALES),
       reading: pick(READINGS),
       sure: pick(SURE),
-      columns: text(),
+      columns: pick(["", "all", "accuracy;ece-debiased", "layer-norms@a/b;x".repeat(60)]),
+      way: pick(WAYS),
+      intervals: pick(INTERVALS),
+      find: text(),
+      frame: pick(["", "0,0,2", "-0.25,1.5,12.5"]),
       aside: pick(["", "1", "3,12,500"]),
       zoom: pick(["", "0-4,2-9"]),
       block: pick(["", "1;2", "1,2;3,4,5"]),

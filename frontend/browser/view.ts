@@ -5,10 +5,14 @@ export interface View {
   measure: string;
   layer: string;
   order: string;
+  way: string;
   scale: string;
   reading: string;
   sure: string;
   columns: string;
+  intervals: string;
+  find: string;
+  frame: string;
   aside: string;
   zoom: string;
   block: string;
@@ -34,10 +38,14 @@ export const DEFAULT: View = {
   measure: "",
   layer: "",
   order: "alike",
+  way: "down",
   scale: "fixed",
   reading: "raw",
   sure: "",
   columns: "",
+  intervals: "shown",
+  find: "",
+  frame: "",
   aside: "",
   zoom: "",
   block: "",
@@ -61,6 +69,8 @@ export const DEFAULT: View = {
 export const ORDERS = ["alike", "group", "name", "added"];
 export const SCALES = ["fixed", "rank", "fit", "full"];
 export const READINGS = ["raw", "above-chance", "against-seeds"];
+export const WAYS = ["down", "up"];
+export const INTERVALS = ["shown", "hidden"];
 export const SURE = ["", "width", "fade", "seeds"];
 /* An order by a column of single models is called after it. */
 export const BY = "by:";
@@ -72,12 +82,15 @@ const ALLOWED: Partial<Record<keyof View, string[]>> = {
   reading: READINGS,
   sure: SURE,
   held: ["raw", "held"],
+  way: WAYS,
+  intervals: INTERVALS,
 };
 const NUMBERS: (keyof View)[] = ["a", "b", "c", "d", "skip"];
 const LISTS = /^\d+(,\d+)*$/;
 const BLOCK = /^\d+(,\d+)*;\d+(,\d+)*$/;
 const CUT = /^([2-9]|[1-9]\d)$/;
 const WHICH = /^(only-a|only-b|both-wrong|\d{1,5}-\d{1,5})$/;
+const FRAME = /^(-?\d{1,12}(\.\d{1,12})?,){2}-?\d{1,12}(\.\d{1,12})?$/;
 const WINDOW = /^\d+-\d+,\d+-\d+$/;
 
 function fits(key: keyof View, value: string, tabs: string[]): boolean {
@@ -88,6 +101,8 @@ function fits(key: keyof View, value: string, tabs: string[]): boolean {
   if (key === "cut") return CUT.test(value);
   if (key === "which") return WHICH.test(value);
   if (key === "zoom") return value.length <= LONGEST && WINDOW.test(value);
+  if (key === "frame") return FRAME.test(value);
+  if (key === "columns") return value.length <= LONGEST_LIST;
   const allowed = ALLOWED[key];
   return allowed ? allowed.includes(value) : value.length <= LONGEST;
 }

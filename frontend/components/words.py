@@ -23,6 +23,8 @@ STATE_LOOKS = {
 }
 # Differences below it are rounding, and shown as 0.
 ROUNDING = 1e-12
+# Letters of notes that stand in a row.
+LONGEST_LINE = 120
 
 
 def estimate(cell: Cell) -> Any:
@@ -55,6 +57,18 @@ def difference(gap: Difference) -> Any:
         className="interval differs" if apart else "interval",
         title=f"95 % interval, {gap.method}",
     )
+
+
+def notes_field(id: str | dict[str, int], value: str) -> Any:
+    """Where notes are written, over several lines."""
+    return dmc.Textarea(id=id, label="Notes", value=value, size="xs", autosize=True, minRows=1, maxRows=8, w=320)
+
+
+def first_line(notes: str) -> Any:
+    """The first line of notes beside a name, all of them when pointed at; nothing where there are none."""
+    line = notes.split("\n", 1)[0]
+    short = line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE - 1]}…"
+    return html.Span(short, className="quiet first-line", title=notes) if notes else None
 
 
 def state_badge(state: str) -> Any:

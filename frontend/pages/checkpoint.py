@@ -72,6 +72,7 @@ def _head(found: Portrait) -> Any:
             html.Div(crumbs, className="crumbs quiet"),
             html.Div([html.H1(one.name), *badges], className="bar study-head"),
             *[html.P(note, className="quiet") for note in notes],
+            html.P(one.notes, className="notes") if one.notes else None,
         ]
     )
 

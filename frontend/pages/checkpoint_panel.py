@@ -10,7 +10,7 @@ from kinscape.backend.contracts.checkpoints import Level
 from kinscape.client import Checkpoint, ClientError, Project
 from kinscape.frontend.access import Access
 from kinscape.frontend.components.frame import link
-from kinscape.frontend.components.words import fact, kind_badge, state_badge, trouble
+from kinscape.frontend.components.words import fact, kind_badge, notes_field, state_badge, trouble
 from kinscape.frontend.pages import operations, several_checkpoints
 from kinscape.frontend.pages.tags import tags_of
 from kinscape.frontend.wiring import on
@@ -32,6 +32,7 @@ LABELS = {
     "teacher": "Teacher",
     "run": "Run",
     "step": "Step",
+    "notes": "Notes",
 }
 HINTS = {
     "group": "seeds",
@@ -95,12 +96,13 @@ def _fields(checkpoint: Described) -> list[Any]:
         "run": checkpoint.run,
         "step": "" if checkpoint.step is None else str(checkpoint.step),
     }
-    return [
+    fields: list[Any] = [
         dmc.TextInput(
             id=f"checkpoint-{name}", label=LABELS[name], value=value, placeholder=HINTS.get(name, ""), size="xs"
         )
         for name, value in values.items()
     ]
+    return [*fields, notes_field("checkpoint-notes", checkpoint.notes)]
 
 
 def _proposals(checkpoint: Described) -> Any:

@@ -162,12 +162,12 @@ def _asked_before(client: Client, like: str) -> Described | None:
 
 
 def _members(rows: list[dict[str, Any]], before: Described | None, start: Start) -> list[dict[str, Any]]:
-    """Who is chosen at first: as asked before, as the address says, or all."""
-    if before is not None:
-        return [row for row in rows if row["id"] in before.checkpoints]
+    """Who is chosen at first: as the address says, as asked before, or all."""
     if start.checkpoints:
         wanted = set(start.checkpoints.split(","))
         return [row for row in rows if str(row["id"]) in wanted]
+    if before is not None:
+        return [row for row in rows if row["id"] in before.checkpoints]
     return [row for row in rows if matches(row, start.filter)]
 
 

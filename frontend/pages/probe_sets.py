@@ -9,7 +9,7 @@ from kinscape.backend.contracts.probes import Probe, ProbeRole
 from kinscape.backend.contracts.uploads import State as Uploaded
 from kinscape.client import Checkpoint, ClientError, Project
 from kinscape.frontend.access import Access
-from kinscape.frontend.components.words import kind_badge, state_badge, trouble
+from kinscape.frontend.components.words import first_line, kind_badge, notes_field, state_badge, trouble
 from kinscape.frontend.wiring import on
 
 # Longer ago is for the command line.
@@ -38,6 +38,7 @@ def _row(p: Probe) -> Any:
             state_badge(p.state.value),
             html.Span(text),
             html.Span(", ".join(extras), className="quiet"),
+            first_line(p.notes),
             html.Details([html.Summary("Edit"), _form(p)], className="inline-edit"),
         ],
         className="probe",
@@ -56,6 +57,7 @@ def _form(p: Probe) -> Any:
                 size="xs",
                 allowDeselect=False,
             ),
+            notes_field({"probe-notes": p.id}, p.notes),
             dmc.Button("Save", id={"probe-save": p.id}, size="xs"),
             dmc.Button("Delete", id={"probe-delete": p.id}, size="xs", variant="default"),
         ],
@@ -102,13 +104,14 @@ def register(app: Dash, access: Access) -> None:
         Input({"undo-checkpoint": ALL}, "n_clicks"),
         State({"probe-name": ALL}, "value"),
         State({"probe-role": ALL}, "value"),
+        State({"probe-notes": ALL}, "value"),
         State({"probe-name": ALL}, "id"),
         State("address", "pathname"),
         State("library-changed", "data"),
         prevent_initial_call=True,
     )
     def change(*given: Any) -> tuple[Any, ...]:
-        names, roles, ids, path, before = given[5:]
+        names, roles, notes, ids, path, before = given[5:]
         asked = ctx.triggered_id
         # Rows that are drawn anew trigger without a click.
         if not isinstance(asked, dict) or not any(t["value"] for t in ctx.triggered):
@@ -124,7 +127,7 @@ def register(app: Dash, access: Access) -> None:
                 project.restore_checkpoint(number)
             else:
                 place = [one["probe-name"] for one in ids].index(number)
-                project.edit_probe(number, name=names[place], role=roles[place])
+                project.edit_probe(number, name=names[place], role=roles[place], notes=notes[place] or "")
         except ClientError as error:
             return no_update, trouble(str(error)), no_update
         return (before or 0) + 1, None, None

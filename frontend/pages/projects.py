@@ -9,7 +9,7 @@ from kinscape.backend.contracts.words import counted
 from kinscape.client import Client, ClientError, Project
 from kinscape.frontend.access import Access
 from kinscape.frontend.components.frame import link
-from kinscape.frontend.components.words import state_badge, trouble
+from kinscape.frontend.components.words import first_line, notes_field, state_badge, trouble
 from kinscape.frontend.wiring import on
 
 # A list that fits a page; the menu and the command line have the others.
@@ -61,7 +61,8 @@ def _row(project: Project) -> Any:
     form = html.Div(
         [
             dmc.TextInput(id={"project-name": project.id}, value=project.name, label="Name", size="xs"),
-            dmc.Button("Rename", id={"project-rename": project.id}, size="xs"),
+            notes_field({"project-notes": project.id}, project.details.notes),
+            dmc.Button("Save", id={"project-save": project.id}, size="xs"),
             dmc.Button("Delete", id={"project-delete": project.id}, size="xs", variant="default"),
             html.Span(
                 f"Deleting takes {size} and all links along; seven days long it can be undone.", className="quiet"
@@ -75,6 +76,7 @@ def _row(project: Project) -> Any:
             link(project.name, f"/projects/{project.id}", className="study-name"),
             *more,
             html.Span(size, className="quiet"),
+            first_line(project.details.notes),
             html.Details([html.Summary("Edit"), form], className="inline-edit"),
         ],
         className="study",
@@ -116,16 +118,17 @@ def register(app: Dash, access: Access) -> None:
     @on(
         app,
         Output("project-list", "children"),
-        Input({"project-rename": ALL}, "n_clicks"),
+        Input({"project-save": ALL}, "n_clicks"),
         Input({"project-delete": ALL}, "n_clicks"),
         Input({"project-restore": ALL}, "n_clicks"),
         State({"project-name": ALL}, "value"),
+        State({"project-notes": ALL}, "value"),
         State({"project-name": ALL}, "id"),
         State("address", "pathname"),
         prevent_initial_call=True,
     )
     def change(*given: Any) -> Any:
-        names, ids, path = given[3:]
+        names, notes, ids, path = given[3:]
         asked = ctx.triggered_id
         if not isinstance(asked, dict) or not any(t["value"] for t in ctx.triggered):
             return no_update
@@ -138,7 +141,7 @@ def register(app: Dash, access: Access) -> None:
                 client.project_numbered(number).delete()
             else:
                 place = [one["project-name"] for one in ids].index(number)
-                client.project_numbered(number).rename(names[place])
+                client.project_numbered(number).change(name=names[place], notes=notes[place] or "")
         except ClientError as error:
             return [trouble(str(error)), *_listed(client)]
         return _listed(client)

@@ -59,7 +59,7 @@ class Checkpoint(contract.Checkpoint):
         return Portrait.model_validate(self._http.get(f"/checkpoints/{self.id}/portrait"))
 
     def edit(self, **changes: Any) -> "Checkpoint":
-        """The checkpoint with another name, group, tags, run, step, metrics, parent, init_of or teacher.
+        """The checkpoint with another name, group, tags, notes, run, step, metrics, parent, init_of or teacher.
 
         Relatives are given by name; an empty one takes a relative away.
         """

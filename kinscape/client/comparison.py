@@ -331,7 +331,13 @@ class Comparison:
         return answer.text
 
     def share(
-        self, *, view: str = "", expires_in_days: int = 30, may_export: bool = True, masked: bool = False
+        self,
+        *,
+        view: str = "",
+        expires_in_days: int = 30,
+        may_export: bool = True,
+        masked: bool = False,
+        **more: str,
     ) -> Share:
         """A link that opens this comparison, read only, without an account.
 
@@ -339,12 +345,15 @@ class Comparison:
             view: the address of the view without its question mark; empty for the summary.
             may_export: whether its visitors may take numbers away; never where names are hidden.
             masked: whether names of checkpoints, groups, probe sets and the project are hidden.
+            **more: ``scope="matrix"`` opens the measure of pairs that the view names and nothing else; ``made_by`` is
+                the name of who sends it, which its visitors read.
         """
         body = {
             "view": view,
             "expires_in_days": expires_in_days,
             "may_export": may_export and not masked,
             "masked": masked,
+            **more,
         }
         return Share(self._http, self._http.post(f"/comparisons/{self.id}/shares", json=body))
 

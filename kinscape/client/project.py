@@ -65,9 +65,12 @@ class Project:
 
     def rename(self, name: str) -> None:
         """Give the project another name."""
-        self._data = ProjectData.model_validate(
-            self._http.request("PATCH", f"/projects/{self.id}", json={"name": name}).json()
-        )
+        self.change(name=name)
+
+    def change(self, *, name: str | None = None, notes: str | None = None) -> None:
+        """Give the project another name, or other notes."""
+        wanted = {k: v for k, v in (("name", name), ("notes", notes)) if v is not None}
+        self._data = ProjectData.model_validate(self._http.request("PATCH", f"/projects/{self.id}", json=wanted).json())
 
     def delete(self) -> None:
         """Delete the project with all that is in it; for seven days it can be restored."""

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from kinscape.backend.contracts.shares import ShareScope
 from kinscape.client.http import Http
 
 
@@ -18,6 +19,9 @@ class Share:
         self.last_used: str | None = data["last_used"]
         self.revoked: bool = data["revoked"]
         self.may_export: bool = data["may_export"]
+        self.masked: bool = data["masked"]
+        self.scope = ShareScope(data["scope"])
+        self.made_by: str = data["made_by"]
 
     def extend(self, days: int) -> None:
         """Let the link work for so many days from now; one that has expired opens again.

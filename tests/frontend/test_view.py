@@ -1,5 +1,8 @@
 """The view and its address, filters, figures: pure parts of the dashboard."""
 
+import json
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +13,7 @@ from kinscape.backend.contracts.words import interval, number
 from kinscape.frontend.figures import look, samples
 from kinscape.frontend.pages.filtered import count, passing
 from kinscape.frontend.pages.measure_choice import SETS, sets_of, toggled
-from kinscape.frontend.view import CONTROLS, ORDERS, SCALES, SURE, TABS, View
+from kinscape.frontend.view import CONTROLS, INTERVALS, ORDERS, SCALES, SURE, TABS, WAYS, View
 
 CARDS = measures()
 VIEWS = st.builds(
@@ -19,6 +22,10 @@ VIEWS = st.builds(
     measure=st.text(max_size=60),
     layer=st.text(max_size=60),
     order=st.sampled_from([*ORDERS, "by:hessian-trace", "by:rankme@features.3"]),
+    way=st.sampled_from(WAYS),
+    intervals=st.sampled_from(INTERVALS),
+    find=st.text(max_size=60),
+    frame=st.sampled_from(["", "0,0,2", "-0.25,1.5,12.5"]),
     scale=st.sampled_from(SCALES),
     sure=st.sampled_from(SURE),
     columns=st.text(max_size=60),
@@ -47,38 +54,13 @@ def test_any_address_is_some_view(query: str) -> None:
     assert View.of(View.of(query).query()) == View.of(query)
 
 
-ROW = {
-    "name": "sam-0 pruned",
-    "group": "sam",
-    "tags": {"seed": "3"},
-    "metrics": {"accuracy": 0.93},
-    "parameters": 21386,
-}
+# Cases that the browser's filter has to meet too: frontend/browser/filtering.test.ts.
+FILTERS = json.loads((Path(__file__).parent / "filters.json").read_text())
 
 
-@pytest.mark.parametrize(
-    ("text", "fits"),
-    [
-        ("", True),
-        ("sam", True),
-        ("SAM pruned", True),
-        ("sgd", False),
-        ("group:sam acc>0.9", True),
-        ("acc>0.95", False),
-        ("seed=3", True),
-        ("seed=30", False),
-        ("params<=21386", True),
-        ('name~"sam-0 pr"', True),
-        ('name:"sam-0 pr"', False),
-        ('name:"sam-0 pruned"', True),
-        ("group:sa", False),
-        ("group~sa", True),
-        ("nothing:here", False),
-        ("group>3", False),
-    ],
-)
+@pytest.mark.parametrize(("text", "fits"), FILTERS["cases"])
 def test_filters_keep_what_they_say(text: str, fits: bool) -> None:  # noqa: FBT001
-    assert matches(ROW, text) is fits
+    assert matches(FILTERS["row"], text) is fits
 
 
 def test_dark_means_alike_whichever_way_a_measure_runs() -> None:
@@ -136,7 +118,7 @@ def test_a_sample_becomes_a_picture_only_when_it_is_one() -> None:
 
 
 def test_a_filter_hides_rows_and_keeps_them() -> None:
-    rows = [{**ROW, "id": 7}, {**ROW, "id": 8, "group": "sgd"}]
+    rows = [{**FILTERS["row"], "id": 7}, {**FILTERS["row"], "id": 8, "group": "sgd"}]
     options = passing(rows, "group:sam")
     assert options["doesExternalFilterPass"]["function"] == "isAmong(params.data.id, '7')"
     assert passing(rows, "")["isExternalFilterPresent"]["function"] == "false"

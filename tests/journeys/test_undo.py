@@ -47,7 +47,8 @@ def test_a_project_is_renamed_deleted_and_restored_from_the_start_page(page: Pag
     expect(row).to_contain_text("undo on the start page")
     row.locator("summary").click()
     row.locator("input").fill("renamed there")
-    row.get_by_role("button", name="Rename").click()
+    row.get_by_role("textbox", name="Notes").fill("what it is for\nand more")
+    row.get_by_role("button", name="Save").click()
     expect(page.locator("#project-list > .study").first).to_contain_text("renamed there")
     row.locator("summary").click()
     expect(row).to_contain_text("Deleting takes 0 checkpoints, 0 comparisons and all links along")
@@ -55,4 +56,5 @@ def test_a_project_is_renamed_deleted_and_restored_from_the_start_page(page: Pag
     gone = page.locator("#project-list > .study", has_text="renamed there").last
     gone.get_by_role("button", name="Restore").click()
     expect(page.locator("#project-list > .study").first.locator("a").first).to_have_text("renamed there")
-    assert client.project_numbered(project.id).name == "renamed there"
+    found = client.project_numbered(project.id)
+    assert (found.name, found.details.notes) == ("renamed there", "what it is for\nand more")

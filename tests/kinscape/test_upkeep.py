@@ -206,7 +206,7 @@ def test_changes_say_who_did_what(
     newest = client.changes()[:5]
     assert [(e.action, e.name) for e in newest[:4]] == [
         ("projects.delete", "audited twice"),
-        ("projects.rename", "audited twice"),
+        ("projects.change", "audited twice"),
         ("checkpoints.restore", "seen"),
         ("checkpoints.delete", "seen"),
     ]

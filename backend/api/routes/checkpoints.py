@@ -1,6 +1,6 @@
 """Checkpoints."""
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 
 from kinscape.backend.actions import checkpoints, derivations, portraits, removal, repeats
 from kinscape.backend.api.parts import Deleted, Paged, RowId, Transaction
@@ -14,6 +14,7 @@ from kinscape.backend.contracts.checkpoints import (
 from kinscape.backend.contracts.fingerprints import Repeats
 from kinscape.backend.contracts.operations import DerivationRequest
 from kinscape.backend.contracts.portraits import Portrait
+from kinscape.backend.contracts.shares import ShareScope
 
 router = APIRouter(tags=["library"])
 
@@ -43,9 +44,13 @@ def derive(session: Transaction, project: RowId, wanted: DerivationRequest) -> C
 
 
 @router.get("/comparisons/{comparison}/checkpoints")
-def of_comparison(session: Transaction, comparison: RowId) -> list[Checkpoint]:
-    """The checkpoints of a comparison in its order."""
-    return checkpoints.of_comparison(session, comparison)
+def of_comparison(session: Transaction, request: Request, comparison: RowId) -> list[Checkpoint]:
+    """The checkpoints of a comparison in its order; to who comes with a link to one matrix, without other numbers."""
+    found = checkpoints.of_comparison(session, comparison)
+    share = request.state.principal.share
+    if share is None or share.scope is ShareScope.COMPARISON:
+        return found
+    return [c.model_copy(update={"metrics": {}, "notes": ""}) for c in found]
 
 
 @router.get("/checkpoints/{checkpoint}")

@@ -68,9 +68,9 @@ def running(session: Transaction, page: Paged) -> list[Comparison]:
 
 
 @router.get("/comparisons/{comparison}")
-def get(session: Transaction, parts: Opened, comparison: RowId) -> Comparison:
-    """One comparison with its progress."""
-    asked = comparisons.get(session, comparison)
+def get(session: Transaction, parts: Opened, request: Request, comparison: RowId) -> Comparison:
+    """One comparison with its progress; to who comes with a link, what the link opens of it."""
+    asked = comparisons.as_opened(comparisons.get(session, comparison), request.state.principal.share)
     return asked.model_copy(update={"progress": comparisons.waiting_for_room(asked.progress, parts.files)})
 
 

@@ -4,7 +4,7 @@ from fastapi import APIRouter, Response
 
 from kinscape.backend.actions import projects, removal
 from kinscape.backend.api.parts import Deleted, Paged, RowId, Transaction
-from kinscape.backend.contracts.projects import Project, ProjectCreate
+from kinscape.backend.contracts.projects import Project, ProjectChange, ProjectCreate
 
 router = APIRouter(tags=["library"])
 
@@ -18,13 +18,13 @@ def list_all(session: Transaction, page: Paged, *, deleted: Deleted = False) -> 
 @router.post("/projects", status_code=201)
 def create(session: Transaction, wanted: ProjectCreate) -> Project:
     """Make a project."""
-    return projects.create(session, wanted.name)
+    return projects.create(session, wanted)
 
 
 @router.patch("/projects/{project}")
-def rename(session: Transaction, project: RowId, wanted: ProjectCreate) -> Project:
-    """Give a project another name."""
-    return projects.rename(session, project, wanted.name)
+def change(session: Transaction, project: RowId, wanted: ProjectChange) -> Project:
+    """Give a project another name, or write notes."""
+    return projects.change(session, project, wanted)
 
 
 @router.get("/projects/{project}")

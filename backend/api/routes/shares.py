@@ -33,7 +33,7 @@ def opened(request: Request) -> Share:
     share: Share | None = request.state.principal.share
     if share is None:
         raise NotFound("This visitor came without a link.")
-    return share
+    return share.model_copy(update={"made_by": ""}) if share.masked else share
 
 
 @router.post("/shares/{share}/extend")

@@ -112,6 +112,10 @@ class OpenedComparison:
 
     def order(self) -> list[int]:
         """Positions of the models by group or name where the view says so, else as they were added."""
+        order = self._order()
+        return order[::-1] if self.view.way == "up" and self.view.order != "alike" else order
+
+    def _order(self) -> list[int]:
         details = self.comparison.details
         everyone = list(range(len(details.checkpoints)))
         groups = [self.checkpoints[i].group if i in self.checkpoints else "" for i in details.checkpoints]

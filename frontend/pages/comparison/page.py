@@ -6,6 +6,7 @@ from typing import Any
 
 from dash import Dash, Input, Output, State, dcc, html, no_update
 
+from kinscape.backend.contracts.shares import ShareScope
 from kinscape.client import Client, ClientError
 from kinscape.frontend.access import Access
 from kinscape.frontend.components.words import trouble
@@ -14,6 +15,8 @@ from kinscape.frontend.pages.comparison.opened import OpenedComparison, comparis
 from kinscape.frontend.pages.comparison.tab import tabs
 from kinscape.frontend.wiring import on
 
+# Pictures that need the numbers of one measure alone.
+OF_ONE_MEASURE = ("matrix", "map")
 log = logging.getLogger("kinscape.frontend")
 
 
@@ -27,12 +30,15 @@ def shell(client: Client, path: str) -> Any:
     """
     is_shared = path.startswith("/shared/")
     share = client.opened_share() if is_shared else None
+    is_one = share is not None and share.scope is ShareScope.MATRIX
     place = {
         "comparison": comparison_of(client, path) if share is None else share.comparison,
         "path": path,
         "isShared": is_shared,
         "mayExport": share is None or share.may_export,
-        "tabs": [tab.told() for tab in tabs().values()],
+        "isOneMatrix": is_one,
+        "madeBy": share.made_by if share is not None and not share.masked else "",
+        "tabs": [tab.told() for tab in tabs().values() if not is_one or tab.key in OF_ONE_MEASURE],
     }
     middle = html.Section(
         [html.Div(**_room("picture")), html.Div(id="picture"), dcc.Store(id="served-view")], className="middle"

@@ -310,7 +310,7 @@ def test_what_is_done_on_a_page_is_its_visitors(guarded: Server) -> None:
         access.client_of(asked).project(project.name).rename("renamed on a page")
         access.close()
         newest = owner.changes()[0]
-        assert (newest.action, newest.client) == ("projects.rename", "203.0.113.7")
+        assert (newest.action, newest.client) == ("projects.change", "203.0.113.7")
 
 
 @pytest.mark.fault("the owner's token is known to somebody: it is changed while the server runs")

@@ -1,0 +1,93 @@
+"""Notes on projects, checkpoints and probe sets; links that say who sent them and open one measure alone."""
+
+from pathlib import Path
+
+import pytest
+
+from kinscape import Client
+from kinscape.cli import main
+from kinscape.client import ClientError, Comparison, Project
+from kinscape.client.share import Share
+from tests.conftest import Server
+
+
+def test_notes_are_written_changed_and_taken_away(project: Project, networks: list[Path], probe_file: Path) -> None:
+    project.change(notes=" first line\nsecond line ")
+    assert (project.details.notes, project.name) == ("first line\nsecond line", project.details.name)
+    checkpoint = project.upload_checkpoint(networks[0], notes="trained twice")
+    assert checkpoint.notes == "trained twice"
+    assert checkpoint.edit(notes="once").notes == "once"
+    assert checkpoint.edit(group="a").notes == "once"
+    assert checkpoint.edit(notes="").notes == ""
+    probe = project.upload_probe(probe_file, name="p", notes="of the second session")
+    assert probe.notes == "of the second session"
+    assert project.edit_probe(probe, notes="of the third").notes == "of the third"
+    assert project.edit_probe(probe, name="q").notes == "of the third"
+
+
+@pytest.mark.parametrize("notes", ["x" * 20_001, "a\x00b", "\x1b[31mred"])
+def test_notes_that_are_too_long_or_no_text_are_refused(project: Project, notes: str) -> None:
+    with pytest.raises(ClientError):
+        project.change(notes=notes)
+    assert project.details.notes == ""
+
+
+def test_notes_are_written_from_the_command_line(
+    server: Server, project: Project, networks: list[Path], tmp_path: Path, client: Client
+) -> None:
+    project.upload_checkpoint(networks[0], name="net")
+    table = tmp_path / "notes.csv"
+    table.write_text("name,notes\nnet,from a table\n")
+    there = ["--url", server.url]
+    assert main([*there, "describe", str(table), "--project", project.name]) == 0
+    assert project.checkpoints()[0].notes == "from a table"
+    assert main([*there, "project", "change", project.name, "--notes", "what it is for"]) == 0
+    assert client.project_numbered(project.id).details.notes == "what it is for"
+
+
+@pytest.fixture
+def asked(project: Project, networks: list[Path], probe_file: Path) -> Comparison:
+    """Two networks with notes, by two measures of pairs and one of single models."""
+    two = [project.upload_checkpoint(f, notes="secret", metrics={"accuracy": 0.5}) for f in networks[:2]]
+    probe = project.upload_probe(probe_file)
+    return project.compare(checkpoints=two, probe=probe, measures=["disagreement", "js-divergence", "accuracy"]).wait()
+
+
+def _visitor(server: Server, share: Share) -> Client:
+    assert share.url is not None
+    return Client(server.url, headers={"Kinscape-Share": share.url.rsplit("/", 1)[1]})
+
+
+def test_a_link_to_one_matrix_names_a_measure_of_pairs(asked: Comparison) -> None:
+    share = asked.share(view="tab=pair&a=1&b=2", scope="matrix", made_by="  Ada ")
+    assert share.view == "tab=matrix&a=1&b=2&measure=disagreement"
+    assert (share.scope, share.made_by) == ("matrix", "Ada")
+    for wrong in ("measure=accuracy", "measure=nothing"):
+        with pytest.raises(ClientError, match="names a measure of pairs of this comparison"):
+            asked.share(view=wrong, scope="matrix")
+    with pytest.raises(ClientError):
+        asked.share(scope="everything")
+    with pytest.raises(ClientError):
+        asked.share(made_by="a\x07b")
+
+
+def test_the_other_numbers_are_refused_whatever_the_address(server: Server, asked: Comparison) -> None:
+    share = asked.share(view="tab=matrix&measure=js-divergence", scope="matrix")
+    visitor = _visitor(server, share)
+    opened = visitor.comparison(asked.id)
+    assert [m.key for m in opened.details.measures] == ["js-divergence"]
+    assert opened.matrix("js-divergence").values.shape == (2, 2)
+    for refused in (
+        lambda: opened.matrix("disagreement"),
+        lambda: opened.table(["accuracy"]),
+        lambda: visitor.comparison(asked.id).shares(),
+    ):
+        with pytest.raises(ClientError, match="This link does not open that"):
+            refused()
+
+
+def test_a_masked_link_does_not_say_who_made_it(server: Server, asked: Comparison) -> None:
+    share = asked.share(masked=True, made_by="Ada", scope="matrix")
+    visitor = _visitor(server, share)
+    assert visitor.opened_share().made_by == ""
+    assert _visitor(server, asked.share(made_by="Ada")).opened_share().made_by == "Ada"
