@@ -1,11 +1,13 @@
 /* Uploads: drop files, watch each, pause, cancel, confirm what they are. Resumable by tus 1.0. */
 (function () {
   "use strict";
-  const PIECE = 8 * 1024 * 1024;
+  const PIECE = window.kinscape.uploadWords.PIECE;
   const LEVELS = { weights: "weights only", recorded: "recorded", program: "program", network: "" };
   let files = [];
   let fields = null;
   let architectures = [];
+  /* The project whose rows these are. */
+  let shown = null;
 
   function project() {
     const target = document.getElementById("drop-target");
@@ -23,7 +25,8 @@
     return node;
   }
 
-  const { valuesIn, describedBy } = window.kinscape;
+  const { valuesIn, describedBy, sheetMemory } = window.kinscape;
+  const { checksum, sentence, described } = window.kinscape.uploadWords;
   /* What can be said of all files at once, and of one of them. */
   const LABELS = { group: "Group", parent: "Parent", init_of: "Starts like", teacher: "Teacher", run: "Run" };
   const RELATIVES = ["parent", "init_of", "teacher"];
@@ -38,6 +41,9 @@
     const node = document.getElementById("upload-sheet");
     if (node && !node.classList.contains("open")) {
       node.classList.add("open");
+      const typed = shown === project() ? sheetMemory.valuesOf(fields) : null;
+      if (!typed) files = [];
+      shown = project();
       fields = {
         ...textFields(),
         pattern: make("input", { placeholder: "resnet20_seed{seed}_step{step}", oninput: preview,
@@ -45,6 +51,7 @@
         architecture: make("select", {}, [make("option", { value: "", text: "propose from the file" })]),
         preview: make("span", { class: "quiet" }),
       };
+      sheetMemory.fill(fields, typed);
       node.append(make("div", { class: "upload-fields" }, [
         make("label", { text: "Group" }, [fields.group]),
         make("label", { text: "Tags and lineage from file names" }, [fields.pattern]),
@@ -69,6 +76,7 @@
 
   function offer(select) {
     for (const card of architectures) select.append(make("option", { value: card.name, text: card.name, title: card.summary }));
+    if (select.dataset.wanted) select.value = select.dataset.wanted;
   }
 
   /* What holds for one file alone, folded below it. */
@@ -81,6 +89,7 @@
   }
 
   function close() {
+    sheetMemory.keep(project(), null, []);
     const node = document.getElementById("upload-sheet");
     files.forEach((one) => { one.state = "closed"; if (one.upload) one.upload.abort(); });
     files = [];
@@ -113,25 +122,69 @@
     if (!project()) return;
     for (const given of list) {
       const { file, name } = given instanceof File ? { file: given, name: stem(given.name) } : given;
-      const one = { file: file, label: name, paused: false, state: "waiting" };
-      one.bar = make("progress", { max: "1", value: "0" });
-      one.speed = make("span", { class: "quiet" });
-      one.says = make("span", { class: "says", text: "waiting" });
-      one.kind = make("select", { "aria-label": "What " + file.name + " is", onchange: preview }, [
-        make("option", { value: "checkpoint", text: "checkpoint" }),
-        make("option", { value: "probe", text: "probe set" }),
-      ]);
-      one.kind.value = looksLikeProbe(file) ? "probe" : "checkpoint";
-      one.pause = make("button", { text: "Pause", onclick: () => togglePause(one) });
-      one.cancel = make("button", { text: "Cancel", onclick: () => cancel(one) });
-      one.name = make("input", { value: name, maxlength: "200", "aria-label": "Name of " + file.name, class: "name" });
-      one.own = own(one);
-      one.row = make("div", { class: "upload-row", "data-file": file.name }, [
-        make("span", { class: "named" }, [one.name, one.kind]), one.bar, one.speed, one.says,
-        make("span", { class: "verbs" }, [one.pause, one.cancel]), one.own,
-      ]);
-      sheet().append(one.row);
-      files.push(one);
+      const known = files.find((one) => one.state === "missing" && one.file.name === file.name && one.file.size === file.size);
+      if (known) found(known, file);
+      else show({ file: file, label: name, paused: false, state: "waiting" }, looksLikeProbe(file) ? "probe" : "checkpoint");
+    }
+    preview();
+    countWaiting();
+  }
+
+  /* A file of a row that was remembered without it. */
+  function found(one, file) {
+    one.file = file;
+    one.state = "waiting";
+    one.says.textContent = "waiting";
+    one.row.classList.remove("missing");
+    one.pause.hidden = false;
+  }
+
+  function show(one, kind) {
+    const file = one.file;
+    one.bar = make("progress", { max: "1", value: "0", "aria-label": "Sent of " + file.name });
+    one.speed = make("span", { class: "quiet" });
+    one.says = make("span", { class: "says", text: "waiting" });
+    one.kind = make("select", { "aria-label": "What " + file.name + " is", onchange: preview }, [
+      make("option", { value: "checkpoint", text: "checkpoint" }),
+      make("option", { value: "probe", text: "probe set" }),
+    ]);
+    one.kind.value = kind;
+    one.pause = make("button", { text: "Pause", onclick: () => togglePause(one) });
+    one.cancel = make("button", { text: "Cancel", onclick: () => cancel(one) });
+    one.name = make("input", { value: one.label, maxlength: "200", "aria-label": "Name of " + file.name, class: "name" });
+    one.own = own(one);
+    one.row = make("div", { class: "upload-row", "data-file": file.name }, [
+      make("span", { class: "named" }, [one.name, one.kind]), one.bar, one.speed, one.says,
+      make("span", { class: "verbs" }, [one.pause, one.cancel]), one.own,
+    ]);
+    sheet().append(one.row);
+    files.push(one);
+  }
+
+  /* A page that is loaded anew, or come back to, has its rows again; what was sent goes on from where it was. */
+  function remember() {
+    const node = document.getElementById("upload-sheet");
+    if (!node || node.classList.contains("open")) return;
+    const here = project();
+    if (shown === here && files.some(sheetMemory.isOpen)) {
+      sheet().append(...files.map((one) => one.row));
+      preview();
+      return countWaiting();
+    }
+    files = [];
+    const kept = sheetMemory.take(here);
+    if (!kept) return;
+    sheet();
+    sheetMemory.fill(fields, kept.fields);
+    for (const row of kept.rows) {
+      const one = { file: row.file, label: row.label, paused: false, state: "missing", id: row.id };
+      show(one, row.kind);
+      one.name.value = row.name;
+      sheetMemory.fill(one.typed, row.typed);
+      if (row.id) { one.over = new Promise((done) => { one.end = done; }); inspect(one); continue; }
+      one.row.classList.add("missing");
+      one.says.textContent = "choose this file again, or drop it here: it goes on where it stopped";
+      one.pause.hidden = true;
     }
     preview();
     countWaiting();
@@ -173,17 +226,6 @@
     const about = { name: one.name.value.trim() || one.label, ...saidOf(one) };
     const architecture = one.typed.architecture.value || fields.architecture.value;
     return architecture ? { ...about, architecture: architecture } : about;
-  }
-
-  async function checksum(file, offset) {
-    const piece = await file.slice(offset, Math.min(offset + PIECE, file.size)).arrayBuffer();
-    const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", piece));
-    return "sha256 " + btoa(String.fromCharCode(...digest));
-  }
-
-  function sentence(error) {
-    const answer = error.originalResponse;
-    try { return JSON.parse(answer.getBody()).detail; } catch (_) { return "The upload stopped: " + (answer ? answer.getStatus() : "no answer"); }
   }
 
   function start(one) {
@@ -268,13 +310,6 @@
     one.end();
   }
 
-  /* An architecture with the arguments in which it differs from the others that fit; alone, with all. */
-  function described(proposal, all) {
-    const alike = all.filter((other) => other !== proposal && other.architecture === proposal.architecture);
-    const told = Object.entries(proposal.arguments).filter(([k, v]) => !alike.length || alike.some((other) => other.arguments[k] !== v));
-    return proposal.architecture + "(" + told.map(([k, v]) => k + "=" + v).join(", ") + ")";
-  }
-
   /* Every architecture that fits is offered; one choice holds for all files that have the same ones. */
   function propose(one, found) {
     one.says.textContent = found.reason;
@@ -344,9 +379,12 @@
     document.body.append(input);
     input.click();
   });
-  /* Files that wait or are on their way are not known to the next page. */
+  window.addEventListener("pagehide", () => { if (shown) sheetMemory.keep(shown, fields, files); });
+  /* Pages are drawn without being loaded. */
+  new MutationObserver(remember).observe(document.documentElement, { childList: true, subtree: true });
+  /* Files that wait or are on their way have to be chosen again on the next page. */
   window.addEventListener("beforeunload", (event) => {
-    if (files.some((one) => ["waiting", "next", "sending"].includes(one.state))) event.preventDefault();
+    if (files.some((one) => ["waiting", "next", "sending"].includes(one.state) && one.file instanceof File)) event.preventDefault();
   });
   window.kinscape = Object.assign(window.kinscape || {}, { addFiles: add });
 })();
