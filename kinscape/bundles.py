@@ -275,12 +275,14 @@ def _relatives_first(some: Iterable[BundledCheckpoint]) -> list[BundledCheckpoin
 
 def _study(manifest: Manifest, room: Project) -> Study:
     train = manifest.study.train_probe
-    measures: list[dict[str, Any]] = [{"slug": m.slug, "parameters": m.parameters} for m in manifest.measures]
+    own = [m for m in manifest.measures if not m.probe]
+    measures: list[dict[str, Any]] = [{"slug": m.slug, "parameters": m.parameters} for m in own]
     return room.study(
         manifest.study.template.name,
         roles=dict(manifest.roles),
         probe=manifest.study.probe,
         train_probe=train,
+        also_on=manifest.study.also_on,
         measures=measures,
         match=manifest.study.match,
         level=manifest.study.level,

@@ -109,6 +109,9 @@ def _comparisons(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     compare.add_argument("--project", required=True)
     compare.add_argument("--probe", required=True)
     compare.add_argument("--train-probe")
+    compare.add_argument(
+        "--also-on", action="append", default=[], metavar="PROBE", help="another probe set; several times"
+    )
     compare.add_argument("--measure", action="append", required=True, help="may be given several times")
     compare.add_argument("--layer", action="append", default=[])
     compare.add_argument("--group", action="append", default=[], help="only checkpoints of these groups")
@@ -269,6 +272,7 @@ def compare(client: Client, given: argparse.Namespace) -> int:
         checkpoints=chosen,
         probe=given.probe,
         train_probe=given.train_probe,
+        also_on=given.also_on,
         measures=given.measure,
         layers=given.layer,
     )

@@ -33,6 +33,7 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     run.add_argument("--project", required=True)
     run.add_argument("--probe", required=True)
     run.add_argument("--train-probe")
+    run.add_argument("--also-on", action="append", default=[], metavar="PROBE", help="another probe set; several times")
     run.add_argument("--role", action="append", default=[], metavar="ROLE=FILTER", help="such as teacher=group:teacher")
     run.add_argument("--measure", action="append", default=[], help="instead of the study's own; several times")
     run.add_argument("--match", default="seed", help="tag that pairs networks where lineage does not (seed)")
@@ -138,6 +139,7 @@ def study(client: Client, given: argparse.Namespace, pairs: Pairs) -> int:
         roles=dict(pairs(given.role)),
         probe=given.probe,
         train_probe=given.train_probe,
+        also_on=given.also_on,
         measures=given.measure or None,
         match=given.match,
         level=given.level,

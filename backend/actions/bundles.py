@@ -58,9 +58,7 @@ def written(session: Session, files: Files, id: int, *, has_files: bool) -> IO[b
     if row.state is ComparisonState.RUNNING:
         raise Conflict("This study is still being computed; bundle it when its numbers are there.")
     people = _with_relatives(session, row.specification.checkpoints)
-    sets = [
-        probes.get(session, i) for i in dict.fromkeys([row.specification.probe, row.specification.train_probe]) if i
-    ]
+    sets = [probes.get(session, i) for i in sorted(row.specification.probes)]
     cells = list(_cells(session, row))
     bundled = [_checkpoint(session, c) for c in people]
     names = {c.id: c.name for c in people}
@@ -174,6 +172,7 @@ def _measure(session: Session, asked: SpecifiedMeasure, names: dict[int, str]) -
         version=asked.version,
         parameters=asked.parameters,
         references=[names.get(i, str(i)) for i in asked.references],
+        probe="" if asked.probe is None else probes.get(session, asked.probe).name,
         tolerance=card.tolerance,
         is_symmetric=card.symmetric,
     )

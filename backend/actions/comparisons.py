@@ -226,7 +226,7 @@ def _described(session: Session, rows: Sequence[ComparisonRow]) -> list[Comparis
     tallies = jobs.tallies(session, [r.id for r in rows])
     arities = {slug: card.arity for slug, card in cards.measures(session).items()}
     names = checkpoints.names(session, {i for r in rows for i in r.specification.checkpoints})
-    sets = {i for r in rows for i in (r.specification.probe, r.specification.train_probe) if i is not None}
+    sets = {i for r in rows for i in r.specification.probes}
     probe_names = probes.names(session, sets)
     answered = studies.newest_of(session, {r.id for r in rows})
     project_names = projects.names(session, {r.project_id for r in rows})
@@ -244,7 +244,7 @@ def _described(session: Session, rows: Sequence[ComparisonRow]) -> list[Comparis
                 labels=[names[i] for i in ids],
                 probe=probe_names[asked.probe],
                 train_probe=None if asked.train_probe is None else probe_names[asked.train_probe],
-                measures=_asked(session, row, arities),
+                measures=_asked(session, row, arities, probe_names),
                 layers=asked.layers,
                 layer_pairs=asked.layer_pairs,
                 reduction=asked.reduction,
@@ -262,7 +262,9 @@ def _described(session: Session, rows: Sequence[ComparisonRow]) -> list[Comparis
     return out
 
 
-def _asked(session: Session, row: ComparisonRow, arities: dict[str, Arity]) -> list[AskedMeasure]:
+def _asked(
+    session: Session, row: ComparisonRow, arities: dict[str, Arity], probe_names: dict[int, str]
+) -> list[AskedMeasure]:
     layers: dict[str, list[tuple[str, str]]] = {}
     roles: dict[str, str] = {}
     for name, question in questions.of_comparison(session, row.id):
@@ -279,6 +281,7 @@ def _asked(session: Session, row: ComparisonRow, arities: dict[str, Arity]) -> l
             arity=arities.get(m.slug, Arity.PAIR),
             layers=layers.get(m.name, []),
             references=m.references,
+            probe="" if m.probe is None else probe_names[m.probe],
             role=roles.get(m.name, ""),
         )
         for m in row.specification.measures

@@ -40,14 +40,14 @@ class Costs:
         cls,
         session: Session,
         models: Sequence[CheckpointRow],
-        probes: Sequence[ProbeRow | None],
+        probes: Sequence[ProbeRow],
         questions: Sequence[Question],
     ) -> "Costs":
         """Of what is asked for."""
         keys = [timings.key_of(q.slug, q.parameters) for q in questions]
         return cls(
             {m.id: timings.parameters_of(m) for m in models},
-            {p.id: p.facts.samples or ZOO_SAMPLES for p in probes if p is not None},
+            {p.id: p.facts.samples or ZOO_SAMPLES for p in probes},
             timings.rates(session, keys),
         )
 

@@ -91,7 +91,7 @@ class Mask:
         """A JSON document without names."""
         # What a person wrote is a text; numbers beside a cell, which have the same key, are a dictionary.
         is_of_cell = key == "notes" and isinstance(value, dict)
-        if key in FIXED and value is not None and not is_of_cell:
+        if key in FIXED and value not in (None, "") and not is_of_cell:
             return FIXED[key]
         if key == "train_probe" and value is not None:
             return "train probe set"

@@ -43,6 +43,7 @@ class CheckedMeasure:
     card: Card
     settings: dict[str, int | float | str]
     references: list[int]
+    probe: ProbeRow | None = None
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,7 @@ class CheckedRequest:
                     parameters=m.settings,
                     name=m.name,
                     references=m.references,
+                    probe=None if m.probe is None else m.probe.id,
                 )
                 for m in self.measures
             ],
@@ -84,6 +86,12 @@ class CheckedRequest:
             seed=self.request.seed,
             pairs=self.pairs,
         )
+
+    @property
+    def probes(self) -> list[ProbeRow]:
+        """Every probe set, each once."""
+        every = [self.probe, self.train, *(m.probe for m in self.measures)]
+        return list({p.id: p for p in every if p is not None}.values())
 
     @property
     def pairs(self) -> list[tuple[int, int]]:
@@ -108,7 +116,7 @@ class CheckedRequest:
         card, request = measure.card, self.request
         role, probe = Role.NONE, None
         if card.role is not Role.NONE:
-            role, probe = Role.HELD_OUT, self.probe
+            role, probe = Role.HELD_OUT, measure.probe or self.probe
             if card.role is Role.TRAIN and self.train is not None:
                 role, probe = Role.TRAIN, self.train
             if card.role is Role.BOTH:
@@ -162,9 +170,6 @@ def check(session: Session, project: int, request: ComparisonCreate) -> CheckedR
     probe = _probe(session, project, request.probe)
     train = None if request.train_probe is None else _probe(session, project, request.train_probe)
     references = checkpoints.by_ids(session, sorted({i for a in measures for i in a.references}))
-    for each, checkpoint in product((probe, train), [*models, *references]):
-        if each is not None and checkpoint.level.runs:
-            check_fit(checkpoint, each)
     layers = list(dict.fromkeys(request.layers)) or [PENULTIMATE]
     if request.reduction is Reduction.POSITIONS:
         _check_positions(measures, cards.measures(session))
@@ -177,6 +182,9 @@ def check(session: Session, project: int, request: ComparisonCreate) -> CheckedR
                     f"its layers: {', '.join(checkpoint.layers[:40])}."
                 )
     checked = CheckedRequest(models, probe, train, measures, layers, request)
+    for each, checkpoint in product(checked.probes, [*models, *references]):
+        if checkpoint.level.runs:
+            check_fit(checkpoint, each)
     _check_size(checked)
     return checked
 
@@ -205,18 +213,45 @@ def _measures(session: Session, project: int, request: ComparisonCreate) -> list
     if not known:
         raise Unavailable("No worker has offered its measures yet; repeat the request when one has started.")
     asked: list[CheckedMeasure] = []
-    slugs = [m if isinstance(m, str) else m.slug for m in request.measures]
-    for given in request.measures:
-        wanted = MeasureRequest(slug=given) if isinstance(given, str) else given
+    given = [MeasureRequest(slug=m) if isinstance(m, str) else m for m in request.measures]
+    slugs = [m.slug for m in given if m.probe in (None, request.probe)]
+    for wanted in [*given, *_also_on(request, given, known)]:
         card = known.get(wanted.slug)
         if card is None:
             raise Unprocessable(f"Unknown measure {wanted.slug!r}; known: {', '.join(known)}.")
         settings = card.settings(wanted.parameters)
         references = _references(session, project, card, wanted)
         name = _name(card, settings, references, slugs)
+        probe = None if wanted.probe in (None, request.probe) else _own_probe(session, project, card, wanted.probe)
+        if probe is not None:
+            name = _on(name, probe)
         if all(a.name != name for a in asked):
-            asked.append(CheckedMeasure(name, card, settings, references))
+            asked.append(CheckedMeasure(name, card, settings, references, probe))
     return asked
+
+
+def _also_on(
+    request: ComparisonCreate, given: list[MeasureRequest], known: dict[str, Card]
+) -> Iterator[MeasureRequest]:
+    """What is asked on other probe sets too: measures of outputs and features of held-out samples."""
+    for probe in dict.fromkeys(request.also_on):
+        for measure in given:
+            card = known.get(measure.slug)
+            takes = card is not None and card.role is Role.HELD_OUT and card.input in (Input.OUTPUTS, Input.FEATURES)
+            if takes and measure.probe is None and probe != request.probe:
+                yield measure.model_copy(update={"probe": probe})
+
+
+def _own_probe(session: Session, project: int, card: Card, probe: int) -> ProbeRow:
+    if card.role not in (Role.HELD_OUT, Role.BOTH):
+        raise Unprocessable(f"{card.slug} is not about held-out samples, so it takes no probe set of its own.")
+    return _probe(session, project, probe)
+
+
+def _on(name: str, probe: ProbeRow) -> str:
+    """The name of a measure on a probe set of its own: told by its content, which is the same on every server."""
+    own = f"probe={(probe.content_hash or str(probe.id))[:8]}"
+    return f"{name.removesuffix(')')},{own})" if name.endswith(")") else f"{name}({own})"
 
 
 def _check_positions(measures: list[CheckedMeasure], known: dict[str, Card]) -> None:
@@ -270,7 +305,7 @@ def plan(session: Session, wanted: CheckedRequest) -> MissingWork:
     work = MissingWork()
     every = wanted.questions()
     numbers = questions.ids_by_key(session, [q.key for q in every])
-    costs = Costs.of(session, wanted.checkpoints, (wanted.probe, wanted.train), every)
+    costs = Costs.of(session, wanted.checkpoints, wanted.probes, every)
     runnable = [c.id for c in wanted.checkpoints if c.level.runs]
     for measure in wanted.measures:
         card = measure.card

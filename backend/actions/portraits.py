@@ -9,6 +9,7 @@ from kinscape.backend.actions import checkpoints as seen
 from kinscape.backend.actions import matrices, measures, model_tables
 from kinscape.backend.actions.matrices import MatrixArrays
 from kinscape.backend.contracts.cards import Arity, Card, Role
+from kinscape.backend.contracts.comparisons import OWN_SET
 from kinscape.backend.contracts.matrices import ModelTable
 from kinscape.backend.contracts.portraits import (
     Appearance,
@@ -33,7 +34,7 @@ def portrait(session: Session, id: int) -> Portrait:
     """Everything that is known of a checkpoint; numbers come from the newest comparisons that show it."""
     row = checkpoints.get(session, id)
     shown = checkpoints.comparisons_of(session, row)
-    sets = {i for c in shown for i in (c.specification.probe, c.specification.train_probe) if i is not None}
+    sets = {i for c in shown for i in c.specification.probes}
     names = probes.names(session, sets)
     # Of a reference there is no row in the pictures.
     within = [c for c in shown if id in c.specification.checkpoints][:MOST_READ]
@@ -83,16 +84,17 @@ def _numbers(session: Session, id: int, shown: Sequence[ComparisonRow], probe_na
     found: dict[tuple[str, str | None, int], OwnNumber] = {}
     for comparison in shown:
         table = model_tables.models(session, comparison.id)
-        probe = comparison.specification.probe
+        asked = {m.name: m.probe for m in comparison.specification.measures}
         for k in range(len(table.columns)):
             column = table.columns[k]
-            key = (column.measure, column.layer, probe)
+            probe = asked.get(column.measure) or comparison.specification.probe
+            key = (OWN_SET.sub("", column.measure), column.layer, probe)
             if key not in found:
-                found[key] = _own(table, k, id, comparison, probe_names)
+                found[key] = _own(table, k, id, comparison, _probe_of(column.role, comparison, probe, probe_names))
     return list(found.values())
 
 
-def _own(table: ModelTable, k: int, id: int, comparison: ComparisonRow, probe_names: dict[int, str]) -> OwnNumber:
+def _own(table: ModelTable, k: int, id: int, comparison: ComparisonRow, probe: str) -> OwnNumber:
     column, row = table.columns[k], table.ids.index(id)
     values, low, high = (part.array()[:, k] for part in (table.values, table.low, table.high))
     known = np.isfinite(values)
@@ -100,7 +102,7 @@ def _own(table: ModelTable, k: int, id: int, comparison: ComparisonRow, probe_na
     missing = next((m.sentence for m in table.missing if (m.row, m.column) == (row, k)), "Not computed.")
     return OwnNumber(
         comparison=comparison.id,
-        probe=_probe_of(column.role, comparison, probe_names),
+        probe=probe,
         measure=column.measure,
         slug=column.slug,
         layer=column.layer,
@@ -113,10 +115,10 @@ def _own(table: ModelTable, k: int, id: int, comparison: ComparisonRow, probe_na
     )
 
 
-def _probe_of(role: str, comparison: ComparisonRow, names: dict[int, str]) -> str:
+def _probe_of(role: str, comparison: ComparisonRow, held_out: int, names: dict[int, str]) -> str:
     """Names of the probe sets that a number was computed on; nothing for numbers of weights."""
     asked = comparison.specification
-    held, train = names.get(asked.probe, ""), names.get(asked.train_probe or 0, "")
+    held, train = names.get(held_out, ""), names.get(asked.train_probe or 0, "")
     if role == Role.NONE:
         return ""
     if role == Role.BOTH:

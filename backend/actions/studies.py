@@ -253,6 +253,7 @@ def _specified(session: Session, project: int, wanted: StudyCreate) -> tuple[Stu
         chosen_by=how,
         probe=_probe(session, project, wanted.probe).id,
         train_probe=None if train is None else train.id,
+        also_on=list(dict.fromkeys(_probe(session, project, which).id for which in wanted.also_on)),
         measures=asked,
         layers=list(template.layers),
         match=wanted.match,
@@ -269,6 +270,8 @@ def _check_measures(session: Session, template: Template, asked: Sequence[Measur
         if card is not None and card.arity not in template.reads:
             what = "pairs of networks" if card.arity is Arity.PAIR else "single networks"
             raise Unprocessable(f"{card.title} is about {what}, which the study {template.name} does not read.")
+        if measure.probe is not None:
+            raise Unprocessable("A study names other probe sets as also_on, for all its measures at once.")
 
 
 def _probe(session: Session, project: int, which: int | str) -> ProbeRow:
@@ -306,6 +309,7 @@ def _request(session: Session, asked: StudySpecification, cast: Cast, *, name: s
         checkpoints=[c.id for c in cast.everyone],
         probe=asked.probe,
         train_probe=asked.train_probe,
+        also_on=asked.also_on,
         measures=wanted,
         layers=asked.layers,
         pairs=pairs,
@@ -360,7 +364,7 @@ def _described(session: Session, row: StudyRow) -> Study:
     cast = _cast(session, row)
     comparison = _comparison(session, row)
     state = StudyState.DRAFT if row.registration is None else StudyState.REGISTERED
-    sets = probes.names(session, {i for i in (asked.probe, asked.train_probe) if i is not None})
+    sets = probes.names(session, asked.probes)
     return Study(
         id=row.id,
         project=row.project_id,
@@ -372,6 +376,7 @@ def _described(session: Session, row: StudyRow) -> Study:
         chosen_by=asked.chosen_by,
         probe=sets.get(asked.probe, ""),
         train_probe=None if asked.train_probe is None else sets.get(asked.train_probe),
+        also_on=[sets.get(i, "") for i in asked.also_on],
         measures=[m.slug for m in asked.measures],
         level=asked.level,
         match=asked.match,

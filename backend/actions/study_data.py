@@ -1,6 +1,7 @@
 """The numbers of a comparison as the analyses of a study read them."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,10 +11,12 @@ from kinscape.backend.actions import matrices, measures
 from kinscape.backend.actions.measures import AskedQuestion
 from kinscape.backend.contracts.cards import Arity
 from kinscape.backend.contracts.cells import Estimate
+from kinscape.backend.contracts.comparisons import OWN_SET
+from kinscape.backend.store import comparisons, probes, questions
 from kinscape.backend.store import matrices as stored
-from kinscape.backend.store import questions
 from kinscape.backend.studies.cast import Cast
 from kinscape.backend.studies.data import PairColumn, SingleColumn, StudyData
+from kinscape.backend.studies.several_sets import with_means
 
 Floats = npt.NDArray[np.float64]
 NOTHING = np.empty(0)
@@ -21,32 +24,38 @@ NOTHING = np.empty(0)
 
 def study_data(session: Session, comparison: int, cast: Cast) -> StudyData:
     """Every number of a comparison, question by question."""
+    asked_of = {m.name: m for m in comparisons.get(session, comparison).specification.measures}
+    sets = probes.names(session, {m.probe for m in asked_of.values() if m.probe is not None})
     pairs: list[PairColumn] = []
     singles: list[SingleColumn] = []
     for name, question in questions.of_comparison(session, comparison):
         if question.layer_a != question.layer_b:
             continue
         asked = measures.find(session, comparison, name, layer=question.layer_a)
+        about = _about(asked, sets.get(asked_of[name].probe or 0, ""))
         if question.arity is Arity.PAIR:
-            pairs.append(_pair_column(session, asked))
+            pairs.append(_pair_column(session, asked, about))
         else:
-            singles.append(_single_column(session, asked))
-    return StudyData(cast, pairs, singles)
+            singles.append(_single_column(session, asked, about))
+    return with_means(StudyData(cast, pairs, singles))
 
 
-def _key(asked: AskedQuestion) -> str:
+def _about(asked: AskedQuestion, own_set: str) -> dict[str, Any]:
+    """How a column is called: by its measure, settings, layer and probe set where these tell it from others."""
+    base = OWN_SET.sub("", asked.name)
     layer = asked.question.layer_a
-    return f"{asked.name}@{layer}" if layer and layer != "penultimate" else asked.name
+    at = f"@{layer}" if layer and layer != "penultimate" else ""
+    settings = base.removeprefix(asked.card.slug)
+    title = asked.card.title + (f" {settings}" if settings else "") + (f" · {layer}" if layer else "")
+    return {
+        "key": asked.name + at,
+        "title": f"{title} on {own_set}" if own_set else title,
+        "base": base + at,
+        "own_set": own_set,
+    }
 
 
-def _title(asked: AskedQuestion) -> str:
-    """The measure's title, with its settings and layer where they tell it from others of the same comparison."""
-    settings = asked.name.removeprefix(asked.card.slug)
-    layer = asked.question.layer_a
-    return asked.card.title + (f" {settings}" if settings else "") + (f" · {layer}" if layer else "")
-
-
-def _pair_column(session: Session, asked: AskedQuestion) -> PairColumn:
+def _pair_column(session: Session, asked: AskedQuestion, about: dict[str, Any]) -> PairColumn:
     cells = measures.cells_of(session, asked, with_replicates=True)
     index = matrices.index_of(asked, cells)
     place = {id: k for k, id in enumerate(asked.ids)}
@@ -58,8 +67,7 @@ def _pair_column(session: Session, asked: AskedQuestion) -> PairColumn:
         return found[np.isfinite(found)]
 
     return PairColumn(
-        key=_key(asked),
-        title=_title(asked),
+        **about,
         card=asked.card,
         ids=asked.ids,
         values=np.append(cells.values, np.nan)[index],
@@ -78,12 +86,11 @@ def _series(session: Session, asked: AskedQuestion) -> Callable[[int, int], Mapp
     return read
 
 
-def _single_column(session: Session, asked: AskedQuestion) -> SingleColumn:
+def _single_column(session: Session, asked: AskedQuestion, about: dict[str, Any]) -> SingleColumn:
     cells = stored.cells_of_models(session, asked.question.id, asked.ids, with_replicates=True)
     known = {id: cell for id, cell in cells.items() if isinstance(cell, Estimate)}
     return SingleColumn(
-        key=_key(asked),
-        title=_title(asked),
+        **about,
         card=asked.card,
         values={id: cell.value for id, cell in known.items() if cell.value is not None},
         layers={id: table for id, cell in known.items() if (table := _by_layer(cell))},

@@ -62,6 +62,7 @@ class BundledMeasure(BaseModel):
     version: int
     parameters: dict[str, int | float | str]
     references: list[str]
+    probe: str = Field(default="", description="Its own probe set; empty where it is the study's.")
     tolerance: float = Field(description="How far two correct computations may differ, relative above 1.")
     is_symmetric: bool = Field(description="Whether a pair has one number, whichever comes first.")
 

@@ -4,6 +4,7 @@ import datetime as dt
 import enum
 import hashlib
 import json
+import re
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -12,6 +13,8 @@ from kinscape.backend.contracts.cards import Arity, Slug
 from kinscape.backend.contracts.projects import Id, Notes, printable
 
 PENULTIMATE = "penultimate"
+# What a measure's name in a comparison says of a probe set of its own, by the first of its hash.
+OWN_SET = re.compile(r"\(probe=\w+\)|,probe=\w+(?=\)$)")
 OUTPUT = "output"
 
 
@@ -24,6 +27,7 @@ class MeasureRequest(BaseModel):
     references: Annotated[list[Id], Field(max_length=100)] = Field(
         default_factory=list, description="Checkpoints that the measure needs beside those that are compared."
     )
+    probe: Id | None = Field(default=None, description="Held-out samples of its own; the comparison's when left out.")
 
 
 class Reduction(enum.StrEnum):
@@ -58,6 +62,10 @@ class ComparisonCreate(BaseModel):
     checkpoints: Annotated[list[Id], Field(max_length=1000)]
     probe: Id
     train_probe: Id | None = None
+    also_on: Annotated[list[Id], Field(max_length=200)] = Field(
+        default_factory=list,
+        description="Other probe sets, such as shifted ones: every measure of outputs and features is asked there too.",
+    )
     measures: Annotated[list[MeasureRequest | Slug], Field(min_length=1, max_length=100)]
     layers: Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], Field(max_length=200)] = Field(
         default_factory=list, description="Module names; empty means the penultimate layer."
@@ -83,6 +91,7 @@ class SpecifiedMeasure(BaseModel):
     parameters: dict[str, int | float | str]
     name: str
     references: list[Id] = Field(default_factory=list)
+    probe: Id | None = None
 
 
 class Specification(BaseModel):
@@ -100,6 +109,11 @@ class Specification(BaseModel):
     seed: int
     pairs: list[tuple[Id, Id]] = Field(default_factory=list, description="Ascending; all pairs where empty.")
 
+    @property
+    def probes(self) -> set[int]:
+        """Every probe set that it asks about."""
+        return {i for i in (self.probe, self.train_probe, *(m.probe for m in self.measures)) if i is not None}
+
     def digest(self) -> str:
         """Equal for equal questions, whatever the order of the checkpoints."""
         fields = self.model_dump(mode="json")
@@ -107,6 +121,9 @@ class Specification(BaseModel):
             if not measure["references"]:
                 # Digests of comparisons that were asked before there were references stay what they are.
                 del measure["references"]
+            if measure["probe"] is None:
+                # As do those of before measures had probe sets of their own.
+                del measure["probe"]
         if not self.pairs:
             # As do those of comparisons of all pairs.
             del fields["pairs"]
@@ -115,7 +132,9 @@ class Specification(BaseModel):
 
     def extended(self, added: list[int], *, name: str) -> ComparisonCreate:
         """A request for the same with more checkpoints."""
-        measures: list[Any] = [m.model_dump(include={"slug", "parameters", "references"}) for m in self.measures]
+        measures: list[Any] = [
+            m.model_dump(include={"slug", "parameters", "references", "probe"}) for m in self.measures
+        ]
         return ComparisonCreate(
             name=name,
             checkpoints=list(dict.fromkeys([*self.checkpoints, *added])),
@@ -175,7 +194,7 @@ class AskedMeasure(BaseModel):
     references: list[Id] = Field(
         default_factory=list, description="Checkpoints that it needed beside those that are compared."
     )
-    probe: str = ""
+    probe: str = Field(default="", description="Its own probe set; empty where it is the comparison's.")
     role: str = ""
 
 

@@ -59,6 +59,10 @@ class StudyCreate(BaseModel):
     )
     probe: Id | Name
     train_probe: Id | Name | None = None
+    also_on: Annotated[list[Id | Name], Field(max_length=200)] = Field(
+        default_factory=list,
+        description="Other probe sets, such as shifted ones, on which measures of outputs and features are read too.",
+    )
     measures: Annotated[list[MeasureRequest | Slug], Field(max_length=60)] = Field(
         default_factory=list, description="The template's own when left out."
     )
@@ -106,15 +110,28 @@ class StudySpecification(BaseModel):
     chosen_by: dict[str, str] = Field(description="How each role was filled, in words.")
     probe: Id
     train_probe: Id | None
+    also_on: list[Id] = Field(default_factory=list)
     measures: list[MeasureRequest]
     layers: list[str]
     match: str
     level: float
     cast: list[CastMember] = Field(default_factory=list, description="Empty until the study is preregistered or run.")
 
+    @property
+    def probes(self) -> set[int]:
+        """Every probe set that it asks about."""
+        return {i for i in (self.probe, self.train_probe, *self.also_on) if i is not None}
+
     def digest(self) -> str:
         """Equal for equal studies."""
-        return hashlib.sha256(json.dumps(self.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()
+        fields = self.model_dump(mode="json")
+        # Studies that were frozen before there were other probe sets keep their hash.
+        if not self.also_on:
+            del fields["also_on"]
+        for measure in fields["measures"]:
+            if measure["probe"] is None:
+                del measure["probe"]
+        return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
 
 class Power(BaseModel):
@@ -180,6 +197,7 @@ class Study(BaseModel):
     chosen_by: dict[str, str]
     probe: str
     train_probe: str | None
+    also_on: list[str] = Field(default_factory=list)
     measures: list[str]
     level: float
     match: str

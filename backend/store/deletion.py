@@ -110,11 +110,7 @@ def users_of_probe(session: Session, row: ProbeRow) -> list[str]:
     out = [
         c.name or f"comparison {c.id}"
         for c in session.scalars(comparisons.order_by(ComparisonRow.id))
-        if row.id in (c.specification.probe, c.specification.train_probe)
+        if row.id in c.specification.probes
     ]
     studies = select(StudyRow).where(StudyRow.project_id == row.project_id).order_by(StudyRow.id)
-    return out + [
-        s.name or f"study {s.id}"
-        for s in session.scalars(studies)
-        if row.id in (s.specification.probe, s.specification.train_probe)
-    ]
+    return out + [s.name or f"study {s.id}" for s in session.scalars(studies) if row.id in s.specification.probes]

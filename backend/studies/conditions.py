@@ -20,6 +20,7 @@ from kinscape.backend.studies.effects import (
     mean_effect,
     two_groups,
 )
+from kinscape.backend.studies.several_sets import ON_SINGLE_SETS
 from kinscape.backend.studies.template import SINGLES, Design, Found, Pairs
 
 SUITES = {Topic.CALIBRATION: "safety", Topic.ROBUSTNESS: "safety"}
@@ -27,11 +28,12 @@ SUITES = {Topic.CALIBRATION: "safety", Topic.ROBUSTNESS: "safety"}
 
 def suite_of(column: SingleColumn) -> str:
     """The suite whose tests a measure is adjusted with."""
+    suite = SUITES.get(column.card.topic, "weights and representations")
     if column.card.direction is Direction.LOWER_IS_FLATTER:
-        return "sharpness"
-    if column.card.topic is Topic.LOSS_LANDSCAPE:
-        return "training"
-    return SUITES.get(column.card.topic, "weights and representations")
+        suite = "sharpness"
+    elif column.card.topic is Topic.LOSS_LANDSCAPE:
+        suite = "training"
+    return f"{suite} on {ON_SINGLE_SETS}" if column.is_detail else suite
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,9 @@ class PairColumn:
         values: ``(checkpoints, checkpoints)``; NaN where there is no number.
         replicates: leave-one-group-out values ``(groups,)`` of a pair of numbers of checkpoints; empty where none.
         series: curves of a pair's cell by name, such as layers and values.
+        base: the same measure on the study's own probe set; equal on all sets.
+        own_set: another probe set that it is of, by name; empty for the study's own.
+        is_detail: whether a mean over several sets stands for it in the questions of the study.
     """
 
     key: str
@@ -29,6 +32,9 @@ class PairColumn:
     values: Floats
     replicates: Callable[[int, int], Floats]
     series: Callable[[int, int], Mapping[str, Sequence[object]]]
+    base: str = ""
+    own_set: str = ""
+    is_detail: bool = False
 
     def value(self, a: int, b: int) -> float:
         """The number of a pair; NaN where there is none."""
@@ -43,6 +49,7 @@ class SingleColumn:
         values: by number of the checkpoint; who has none is left out.
         replicates: leave-one-group-out values ``(groups,)`` by number of the checkpoint, of those that have them.
         layers: numbers by layer, by number of the checkpoint; empty for measures without a table of layers.
+        base, own_set, is_detail: as of pairs.
     """
 
     key: str
@@ -51,6 +58,9 @@ class SingleColumn:
     values: Mapping[int, float]
     layers: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
     replicates: Mapping[int, Floats] = field(default_factory=dict)
+    base: str = ""
+    own_set: str = ""
+    is_detail: bool = False
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from kinscape.backend.studies.effects import (
     mean_effect,
     own_against_others,
 )
+from kinscape.backend.studies.several_sets import ON_SINGLE_SETS
 from kinscape.backend.studies.template import PAIRS, Design, Found, Pairs
 
 CLOSER = Hypothesis(-1, "closer", "farther")
@@ -156,7 +157,13 @@ class MatchedPairs:
 
     def _blank(self, column: PairColumn, contrast: str) -> Effect:
         return Effect(
-            measure=column.key, title=column.title, contrast=contrast, kind=EffectKind.MEAN, effect=None, unit=self.unit
+            suite=ON_SINGLE_SETS if column.is_detail else "",
+            measure=column.key,
+            title=column.title,
+            contrast=contrast,
+            kind=EffectKind.MEAN,
+            effect=None,
+            unit=self.unit,
         )
 
     def _contrast(

@@ -90,15 +90,17 @@ function Places({ matrix, card }: { matrix: Matrix; card: Card }) {
       {runs.length > 0 && <p class="quiet">Lines follow training runs, arrows point to later steps.</p>}
       <p class="quiet">
         Stress {number(stress)} (Kruskal's stress-1); distances on the map follow the numbers with a rank correlation of {number(faith)}:{" "}
-        {readAs(stress)}
+        {readAs(stress, faith)}
       </p>
     </>
   );
 }
 
-/* Kruskal's words for stress: 0.1 is fair, 0.2 poor. */
-function readAs(stress: number): string {
-  return stress < 0.1 ? "it can be read as it looks." : stress < 0.2 ? "read it roughly." : "two dimensions are too few; read the matrix.";
+/* Kruskal's words for stress are fair at 0.1 and poor at 0.2; a few far ones make it small whatever the others do, so
+   the ranks have a word too. */
+function readAs(stress: number, faith: number): string {
+  if (stress < 0.1 && faith > 0.95) return "it can be read as it looks.";
+  return stress < 0.2 && faith > 0.8 ? "read it roughly." : "two dimensions are too few; read the matrix.";
 }
 
 function toldOf(one: Checkpoint | undefined, group: string): string[] {

@@ -10,7 +10,7 @@ export function provenance(store: Store, matrix: Matrix, asked: AskedMeasure): s
   const band = header.band;
   return [
     header.n ? `N = ${header.n}` : "",
-    header.role && header.role !== "none" ? `${header.role} samples` : "",
+    header.role && header.role !== "none" ? `${header.role} samples${asked.probe ? ` of ${asked.probe}` : ""}` : "",
     header.layer ? `layer ${header.layer}` : "",
     settings.join(", "),
     header.method,

@@ -46,6 +46,8 @@ const PATIENCE_MS = 1000;
 const SHARE_OF_TIME = 10;
 const LONGEST_MS = 8000;
 const AGAIN_MS = 3000;
+/* What a key says of a probe set of its own. */
+const OWN_SET = /\(probe=\w+\)|,probe=\w+(?=\)$)/;
 
 export class Store {
   view: View;
@@ -340,9 +342,11 @@ export class Store {
   }
 
   titleOf(measure: AskedMeasure): string {
-    const card = this.cards.get(measure.slug);
-    const isOnlyOne = measure.key === measure.slug;
-    return isOnlyOne ? (card?.title ?? measure.key) : `${card?.title ?? measure.slug}${measure.key.slice(measure.slug.length)}`;
+    const title = this.cards.get(measure.slug)?.title ?? measure.slug;
+    // The probe set is told by name, not by its hash, unless several are called alike as behind a masked link.
+    const isTold = measure.probe && this.comparison?.measures.filter((m) => m.slug === measure.slug && m.probe === measure.probe).length === 1;
+    const settings = measure.key.slice(measure.slug.length);
+    return isTold ? `${title}${settings.replace(OWN_SET, "")} on ${measure.probe}` : title + settings;
   }
 
   columnTitle(column: Column): string {

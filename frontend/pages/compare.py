@@ -28,7 +28,7 @@ from kinscape.frontend.wiring import on
 # Of a part of an address: the numbers of a thousand checkpoints.
 LONGEST = 20_000
 # What a comparison is asked with beside checkpoints, measures and their parameters.
-FIELDS = ("probe", "train", "layers", "reduction", "pairs", "precision", "seed")
+FIELDS = ("probe", "train", "also", "layers", "reduction", "pairs", "precision", "seed")
 EVERY_SETTING = {"setting": ALL, "name": ALL}
 # Where the settings stand among the inputs of the callback that asks.
 SETTINGS_AT = 3
@@ -81,8 +81,11 @@ def page(client: Client, project: Project, start: Start) -> Any:
         held_out = named_probes.get(before.probe, held_out)
         train = named_probes.get(before.train_probe or "")
     usual = [c.slug for c in cards if c.slug in FIRST_MEASURES]
-    chosen = usual if before is None else [m.slug for m in before.measures]
-    on_what = _on_what(choices_of(probes), layers_of(checkpoints), held_out=held_out, train=train, before=before)
+    chosen = usual if before is None else list(dict.fromkeys(m.slug for m in before.measures))
+    also = [] if before is None else [str(p.id) for p in probes if p.name in {m.probe for m in before.measures}]
+    on_what = _on_what(
+        choices_of(probes), layers_of(checkpoints), held_out=held_out, train=train, before=before, also=also
+    )
     rows = [{**row_of(c), "lineage": _made_from(c)} for c in reversed(checkpoints)]
     on_what += [ask_settings.of_all(before), *_settings(cards, chosen, ask_settings.asked_before(before), rows)]
     measures = [html.H2("Measures"), set_buttons(cards), question_list(cards, chosen)]
@@ -178,6 +181,7 @@ def _on_what(
     held_out: Probe,
     train: Probe | None,
     before: Described | None,
+    also: list[str],
 ) -> list[Any]:
     return [
         html.H2("Probe sets and layers"),
@@ -195,6 +199,14 @@ def _on_what(
             data=choices,
             value=None if train is None else str(train.id),
             description="Sharpness is measured on it; without one, on the held-out set.",
+        ),
+        dmc.MultiSelect(
+            id="ask-also",
+            label="Also on",
+            data=choices,
+            value=also,
+            searchable=True,
+            description="Other probe sets, such as shifted ones: outputs and features are compared there too.",
         ),
         dmc.MultiSelect(
             id="ask-layers",
@@ -334,6 +346,7 @@ def _register_asking(app: Dash, access: Access) -> None:
             "checkpoints": sorted(r["id"] for r in rows or []),
             "probe": int(field["probe"]),
             "train_probe": int(field["train"]) if field["train"] else None,
+            "also_on": [int(one) for one in field["also"] or ()],
             "measures": ask_settings.requests(measures, cards, ask_settings.typed_in(ctx.inputs_list[SETTINGS_AT])),
             "layers": _layers_asked(field["layers"]),
             "layer_pairs": field["pairs"],

@@ -32,6 +32,7 @@ class Asked(TypedDict):
     probe: Probe | int | str
     measures: Sequence[str | dict[str, Any]]
     train_probe: NotRequired[Probe | int | str | None]
+    also_on: NotRequired[Sequence[Probe | int | str]]
     layers: NotRequired[Sequence[str]]
     layer_pairs: NotRequired[str]
     reduction: NotRequired[str]
@@ -234,7 +235,8 @@ class Project:
             template: its kind, such as ``distillation``; ``Client.study_templates`` lists them.
             roles: by role a filter as in the library (``group:teacher``), or checkpoints by value, number or name;
                 roles left out are filled from lineage, groups and tags.
-            options: probe, train_probe, measures, level, match (the tag that pairs networks), name.
+            options: probe, train_probe, also_on (other probe sets, such as shifted ones), measures, level, match (the
+                tag that pairs networks), name.
 
         Raises:
             ClientError: a role has too few, or something named is not there; the message says what to change.
@@ -262,6 +264,7 @@ class Project:
             "checkpoints": self._numbers(asked["checkpoints"], self.checkpoints, "checkpoint"),
             "probe": self._numbers([asked["probe"]], self.probes, "probe set")[0],
             "train_probe": None if train is None else self._numbers([train], self.probes, "probe set")[0],
+            "also_on": self._numbers(asked.get("also_on", ()), self.probes, "probe set"),
             "measures": list(asked["measures"]),
             "layers": list(asked.get("layers", ())),
         }

@@ -176,6 +176,8 @@ def asked(template: str, roles: dict[str, Any] | None, options: dict[str, Any]) 
     for key in ("probe", "train_probe"):
         if options.get(key) is not None and not isinstance(options[key], (int, str)):
             options[key] = options[key].id
+    if options.get("also_on") is not None:
+        options["also_on"] = [one if isinstance(one, (int, str)) else one.id for one in options["also_on"]]
     return {"template": template, "roles": named, **{k: v for k, v in options.items() if v is not None}}
 
 

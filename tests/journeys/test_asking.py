@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import numpy as np
 from playwright.sync_api import Page, expect
 
 from kinscape import Client
@@ -201,3 +202,33 @@ def test_an_upload_sheet_survives_a_reload_and_another_page(page: Page, client: 
     page.reload()
     expect(page.locator("#library-body")).to_contain_text("first")
     expect(page.locator(".upload-row")).to_have_count(0)
+
+
+def test_the_same_measures_are_asked_on_other_probe_sets(
+    page: Page, client: Client, networks: list[Path], probe_file: Path, tmp_path: Path
+) -> None:
+    project = client.create_project("several sets")
+    for i, file in enumerate(networks[:3]):
+        project.upload_checkpoint(file, name=f"n{i}", group="seeds", architecture="lenet", arguments={"classes": 10})
+    project.upload_probe(probe_file, name="clean")
+    with np.load(probe_file) as held:
+        np.savez(tmp_path / "fog.npz", x=np.clip(held["x"] * 0.5 + 0.3, 0, 1).astype(np.float32), y=held["y"])
+    project.upload_probe(tmp_path / "fog.npz", name="fog", role="shifted")
+    page.goto(f"/projects/{project.id}/compare")
+    expect(page.locator("#ask-plan")).to_contain_text("cells new")
+    page.locator("#ask-also").click()
+    page.get_by_role("option", name="fog").click()
+    page.keyboard.press("Escape")
+    page.click("#ask-run")
+    expect(page.locator("#tabs")).to_be_visible()
+    page.locator("#tabs").get_by_text("Matrix", exact=True).click()
+    page.locator(".choice-link", has_text="Disagreement on fog").click()
+    expect(page.locator("#matrix-cells")).to_have_attribute("data-drawn", re.compile(r"^disagreement\(probe="))
+    expect(page.locator(".provenance")).to_contain_text("held-out samples of fog")
+    page.goto(f"/projects/{project.id}/studies/new?template=seeds")
+    page.locator("#study-also").click()
+    page.get_by_role("option", name="fog").click()
+    page.keyboard.press("Escape")
+    page.click("#study-run")
+    expect(page.locator("main")).to_contain_text("Disagreement on fog")
+    expect(page.locator("main")).to_contain_text("outputs and features also on fog")

@@ -17,7 +17,10 @@ def draw(page: OpenedComparison, _scheme: str) -> Any:
         + (f", sharpness on {d.train_probe}" if d.train_probe else "")
         + ".",
         f"Layers: {', '.join(d.layers)}; reduction {d.reduction}; precision {d.precision}; seed {d.seed}.",
-        *[f"{m.key} version {m.version}: {settings_of(m) or 'no parameters'}" for m in d.measures],
+        *[
+            f"{m.key}{f' on {m.probe}' if m.probe else ''} version {m.version}: {settings_of(m) or 'no parameters'}"
+            for m in d.measures
+        ],
         f"{d.counts.new} cells computed, {d.counts.reused} known before.",
         *d.log,
     ]
