@@ -274,6 +274,27 @@ def prune(curves: Sequence[Curve], *, scheme: str) -> go.Figure:
     return figure
 
 
+def prune_accuracy(curves: Sequence[Curve], *, scheme: str) -> go.Figure:
+    """Accuracy against the share of weights pruned, with the share that was asked for."""
+    figure = go.Figure()
+    for curve, colour in zip(curves, COLOURS, strict=False):
+        figure.add_scatter(
+            x=curve.column("sparsity"),
+            y=curve.column("accuracy"),
+            mode="lines+markers",
+            marker={"size": 4},
+            line={"color": colour, "width": 2},
+            name=safe(curve.name),
+            hovertemplate="%{x:.0%} pruned: accuracy %{y:.3f}<extra></extra>",
+        )
+        if "share" in curve.notes:
+            figure.add_vline(x=curve.number("share"), line={"color": colour, "width": 1, "dash": "dash"})
+    framed(figure, scheme, x="share of weights pruned", y="accuracy", names=len(curves))
+    figure.update_xaxes(tickformat=".0%", range=[0, 1])
+    figure.update_yaxes(range=[0, 1.03])
+    return figure
+
+
 def bars(curves: Sequence[Curve], *, scheme: str, x: str) -> go.Figure:
     """One bar for each layer, first layer on top, with sampling intervals where there are any."""
     figure = go.Figure()

@@ -11,7 +11,11 @@ from torch import Tensor, nn
 
 from kinscape import build, measure
 from kinscape.backend.contracts.problems import Unprocessable
+from kinscape.worker.evaluation.intervals import row_groups
+from kinscape.worker.inputs.subject import Subject
+from kinscape.worker.measures.catalogue import catalogue
 from kinscape.worker.spectra.eigenvalues import _eigenvalues, _eigenvalues_on_card
+from kinscape.worker.spectra.layers import every_matrix
 from kinscape.worker.spectra.power_law import fit_power_law
 from kinscape.worker.spectra.pruning import safe_share
 
@@ -196,3 +200,28 @@ def test_small_layers_have_no_exponent_and_it_is_said() -> None:
     assert "1 of 4 matrices" in cell.warning
     with pytest.raises(Unprocessable, match="None of the matrices"):
         measure("alpha")({"small.weight": torch.randn(10, 5)})
+
+
+def test_accuracy_after_pruning_is_that_of_a_copy_made_by_hand() -> None:
+    torch.manual_seed(8)
+    net = torch.nn.Sequential(torch.nn.Linear(6, 12), torch.nn.ReLU(), torch.nn.Linear(12, 3))
+    x = torch.randn(240, 6)
+    y = net(x).argmax(1)
+    subject = Subject(net, x, y, groups=row_groups(240))
+    one = catalogue()["prune-accuracy"]
+
+    def by_hand(share: float) -> float:
+        flat = torch.cat([net[0].weight.flatten(), net[2].weight.flatten()]).detach().abs()
+        limit = flat.sort().values[round(share * len(flat)) - 1] if share else -1.0
+        copy = [torch.where(layer.weight.abs() > limit, layer.weight, 0.0) for layer in (net[0], net[2])]
+        logits = torch.relu(x @ copy[0].T + net[0].bias) @ copy[1].T + net[2].bias
+        return float((logits.argmax(1) == y).float().mean())
+
+    best = float(catalogue()["prune-optimum"].compute(every_matrix(subject.weights)).value)
+    found = one.compute(subject, share=0.0)
+    assert found.notes["share"] == best
+    assert found.value == pytest.approx(by_hand(best))
+    assert one.compute(subject, share=0.7).value == pytest.approx(by_hand(0.7))
+    assert found.series["accuracy"][0] == 1.0 == found.notes["unpruned_accuracy"]
+    assert found.series["accuracy"] == pytest.approx([by_hand(s) for s in found.series["sparsity"]])
+    assert one.compute(subject, share=1.0).value == pytest.approx(by_hand(1.0))

@@ -163,6 +163,7 @@ MAKERS: tuple[Maker, ...] = (
     _simple("layer-traces", drawing.bars, x="share of the Gauss-Newton trace"),
     _simple("layer-reset-random", drawing.bars, x="change of the outputs when the layer is reinitialised"),
     _simple("prune-curve", drawing.prune),
+    _simple("prune-accuracy", drawing.prune_accuracy),
     _plane,
 )
 
