@@ -83,6 +83,7 @@ class PlanePoint:
         x, y: of its nearest point there.
         distance: from the plane, in length of weights.
         is_corner: whether it is one of the three.
+        run, step: where it stands along training, if it does.
     """
 
     name: str
@@ -90,11 +91,23 @@ class PlanePoint:
     y: float
     distance: float
     is_corner: bool
+    run: str = ""
+    step: int | None = None
 
 
 def plane(curve: Curve, points: Sequence[PlanePoint], *, scheme: str) -> go.Figure:
     """Loss on the plane of three networks, with every network at its nearest point."""
     figure = go.Figure(_contour(*_square(curve, "loss")))
+    for name, along in _paths(points).items():
+        figure.add_scatter(
+            x=[p.x for p in along],
+            y=[p.y for p in along],
+            mode="lines",
+            line={"color": GROUPS[1], "width": 1.5},
+            opacity=0.7,
+            hoverinfo="skip",
+            name=safe(short(name)),
+        )
     for is_corner in (False, True):
         chosen = [p for p in points if p.is_corner is is_corner]
         figure.add_scatter(
@@ -117,6 +130,15 @@ def plane(curve: Curve, points: Sequence[PlanePoint], *, scheme: str) -> go.Figu
     figure.update_yaxes(scaleanchor="x", scaleratio=1, constrain="domain")
     figure.update_xaxes(constrain="domain")
     return figure
+
+
+def _paths(points: Sequence[PlanePoint]) -> dict[str, list[PlanePoint]]:
+    """The steps of each run in their order, of runs with two or more."""
+    runs: dict[str, list[PlanePoint]] = {}
+    for point in points:
+        if point.run and point.step is not None:
+            runs.setdefault(point.run, []).append(point)
+    return {name: sorted(of, key=lambda p: p.step or 0) for name, of in runs.items() if len(of) > 1}
 
 
 def corruption(curve: Curve, *, scheme: str) -> go.Figure:

@@ -24,17 +24,18 @@ def test_every_measure_is_drawn_along_training(page: Page, client: Client, tmp_p
 
     page.goto(f"/comparison/{asked.id}?tab=trajectories")
     pictures = page.locator(".curves.along .js-plotly-plot")
-    expect(pictures).to_have_count(6)
+    expect(pictures).to_have_count(8)
     expect(page.locator(".picture")).to_contain_text("north (3 steps), south (3 steps)")
     expect(page.locator(".curve").first).to_contain_text("to the run's last step")
     expect(page.locator(".curve").first).to_contain_text("north")
     page.locator(".choice-link", has_text="Linear CKA").click()
     expect(page.locator(".picture > h2").first).to_contain_text("Linear CKA")
     expect(page.locator(".picture > h2").nth(1)).to_contain_text("Measures of single models")
+    expect(page.locator(".picture > h2").nth(2)).to_contain_text("Layer by layer: L2 norm")
 
     masked = asked.share(masked=True, view="tab=trajectories")
     page.goto(masked.url)
-    expect(pictures).to_have_count(6)
+    expect(pictures).to_have_count(8)
     expect(page.locator(".picture")).to_contain_text("run 1 (3 steps), run 2 (3 steps)")
     assert "north" not in page.content()
 

@@ -148,6 +148,8 @@ def _plane(page: OpenedComparison, _shown: Sequence[int], scheme: str) -> Any:
             y=c.number("y"),
             distance=float(distance[i]),
             is_corner=(c.number("x"), c.number("y")) in corners,
+            run=page.checkpoints[i].run,
+            step=page.checkpoints[i].step,
         )
         for i, c in curves.items()
     ]
