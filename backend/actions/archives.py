@@ -12,6 +12,7 @@ from typing import IO
 from sqlalchemy.orm import Session
 
 from kinscape.backend.actions import checkpoints, comparisons, exports, matrices, measures, model_tables
+from kinscape.backend.actions.provenance import provenance
 from kinscape.backend.contracts.cards import Arity
 from kinscape.backend.store import cards, questions
 
@@ -54,13 +55,13 @@ def written(session: Session, id: int) -> IO[bytes]:
         if question.arity is not Arity.PAIR:
             continue
         asked = measures.find(session, id, name, layer=question.layer_a, other=question.layer_b)
-        whole = matrices.matrix(session, asked)
+        whole, about = matrices.matrix(session, asked), provenance(session, asked)
         layers = "_".join(dict.fromkeys([question.layer_a, question.layer_b]))
         stem = re.sub(r"[^\w.-]+", "-", f"{k:03d}_{name}_{layers}").strip("-_")
         if len(described.checkpoints) <= MOST_AS_CSV:
-            archive.add(f"matrices/{stem}.csv", exports.as_csv(whole))
+            archive.add(f"matrices/{stem}.csv", exports.as_csv(whole, about))
         else:
-            archive.add(f"matrices/{stem}.npz", exports.as_npz(whole))
+            archive.add(f"matrices/{stem}.npz", exports.as_npz(whole, about))
     known = cards.measures(session)
     manifest = {
         "comparison": described.model_dump(mode="json"),

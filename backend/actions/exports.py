@@ -12,18 +12,23 @@ from kinscape.backend.actions.matrices import MatrixArrays
 from kinscape.backend.contracts.matrices import CompactHeader, PackedHeader
 
 
-def as_csv(matrix: MatrixArrays) -> str:
-    """One line per cell, with interval; text that a spreadsheet would run is made harmless."""
+def as_csv(matrix: MatrixArrays, about: dict[str, Any]) -> str:
+    """One line per cell, with interval; text that a spreadsheet would run is made harmless.
+
+    Args:
+        about: what the numbers depend on; JSON in the last column of the first line.
+    """
     out = io.StringIO()
     writer = csv.writer(out)
-    writer.writerow(["measure", "layer", "a", "b", "value", "low", "high", "reason"])
-    header = matrix.header
+    writer.writerow(["measure", "layer", "a", "b", "value", "low", "high", "reason", "provenance"])
+    header, told = matrix.header, json.dumps(about)
     for (i, j), code in np.ndenumerate(matrix.told):
         a = header.labels[i]
         b = header.labels[j] if matrix.told.shape[1] > 1 else a
         numbers = [text(float(grid[i, j])) for grid in (matrix.values, matrix.low, matrix.high)]
         reason = "" if code < 0 else matrix.reasons[code].sentence
-        writer.writerow([header.measure, header.layer or "", *map(harmless, (a, b)), *numbers, harmless(reason)])
+        writer.writerow([header.measure, header.layer or "", *map(harmless, (a, b)), *numbers, harmless(reason), told])
+        told = ""
     return out.getvalue()
 
 
@@ -37,8 +42,8 @@ def harmless(text: str) -> str:
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 
-def as_json(matrix: MatrixArrays) -> str:
-    """Labels, and values with intervals as nested lists; null where there is no number."""
+def as_json(matrix: MatrixArrays, about: dict[str, Any]) -> str:
+    """Labels, values with intervals as nested lists, null where there is no number, and what they depend on."""
     header = matrix.header
 
     def plain(grid: np.ndarray[Any, Any]) -> list[list[float | None]]:
@@ -56,14 +61,20 @@ def as_json(matrix: MatrixArrays) -> str:
             "role": header.role,
             "method": header.method,
             "reasons": [m.model_dump() for m in matrix.document().missing],
+            "provenance": about,
         },
         indent=1,
     )
 
 
-def as_npz(matrix: MatrixArrays) -> bytes:
-    """Numpy's archive of ``values``, ``low``, ``high`` (float64), ``reasons`` (int32) and ``header`` (UTF-8 JSON)."""
-    header = PackedHeader(**dict(matrix.header), reasons=matrix.reasons).model_dump_json().encode()
+def as_npz(matrix: MatrixArrays, about: dict[str, Any] | None = None) -> bytes:
+    """Numpy's archive of ``values``, ``low``, ``high`` (float64), ``reasons`` (int32) and ``header`` (UTF-8 JSON).
+
+    Args:
+        about: what the numbers depend on; ``provenance`` of the header.
+    """
+    document = PackedHeader(**dict(matrix.header), reasons=matrix.reasons).model_dump(mode="json")
+    header = json.dumps(document | ({"provenance": about} if about else {})).encode()
     out = io.BytesIO()
     np.savez(
         out,

@@ -20,6 +20,7 @@ from kinscape.backend.actions import (
 )
 from kinscape.backend.actions import associations as summaries
 from kinscape.backend.actions import groups as grouped
+from kinscape.backend.actions.provenance import provenance
 from kinscape.backend.api.parts import Opened, RowId, Transaction
 from kinscape.backend.contracts.answers import Answer
 from kinscape.backend.contracts.associations import Agreements, Associations
@@ -243,14 +244,15 @@ def export(
     format: FileFormat = FileFormat.CSV,
 ) -> Response:
     """One matrix as a file."""
-    arrays = matrices.matrix(session, measures.find(session, comparison, measure, layer=layer))
+    asked = measures.find(session, comparison, measure, layer=layer)
+    arrays, about = matrices.matrix(session, asked), provenance(session, asked)
     name = f"comparison-{comparison}-{arrays.header.slug}.{format}"
     match format:
         case FileFormat.CSV:
-            answer = Response(exports.as_csv(arrays), media_type="text/csv")
+            answer = Response(exports.as_csv(arrays, about), media_type="text/csv")
         case FileFormat.JSON:
-            answer = Response(exports.as_json(arrays), media_type="application/json")
+            answer = Response(exports.as_json(arrays, about), media_type="application/json")
         case FileFormat.NPZ:
-            answer = _arrays(exports.as_npz(arrays))
+            answer = _arrays(exports.as_npz(arrays, about))
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return answer

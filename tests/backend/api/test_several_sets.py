@@ -1,6 +1,8 @@
 """Measures on several probe sets: in one comparison, in a study, in a bundle, behind a masked link."""
 
+import csv
 import hashlib
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -82,6 +84,20 @@ def test_a_measure_may_have_a_set_of_its_own(project: Project, sets: list[str], 
     with pytest.raises(ClientError, match="asked about this probe set"):
         project.delete_probe("fog")
     assert [n.probe for n in two[0].portrait().numbers] == ["clean", "fog"]
+
+
+def test_exports_say_what_their_numbers_depend_on(project: Project, sets: list[str], two: list[Checkpoint]) -> None:
+    made = project.compare(checkpoints=two, probe="clean", also_on=["fog"], measures=["disagreement"], seed=3).wait()
+    name = key(made, "disagreement", "fog")
+    fog = next(p for p in project.probes() if p.name == "fog")
+    lines = list(csv.DictReader(io.StringIO(made.export(name, format="csv"))))
+    told = json.loads(lines[0]["provenance"])
+    assert told["probe"] == {"name": "fog", "sha256": fog.content_hash}
+    assert (told["measure"], told["version"], told["role"]) == ("disagreement", 1, "held-out")
+    assert told["product"].startswith("kinscape ")
+    assert told["results"] == made.details.progress.version
+    assert all(line["provenance"] == "" for line in lines[1:])
+    assert json.loads(made.export(name, format="json"))["provenance"] == told
 
 
 def test_what_was_asked_before_keeps_its_digest() -> None:
