@@ -283,6 +283,7 @@ def _study(manifest: Manifest, room: Project) -> Study:
         probe=manifest.study.probe,
         train_probe=train,
         also_on=manifest.study.also_on,
+        contrasts=manifest.study.contrasts,
         measures=measures,
         match=manifest.study.match,
         level=manifest.study.level,

@@ -37,6 +37,14 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     run.add_argument("--role", action="append", default=[], metavar="ROLE=FILTER", help="such as teacher=group:teacher")
     run.add_argument("--measure", action="append", default=[], help="instead of the study's own; several times")
     run.add_argument("--match", default="seed", help="tag that pairs networks where lineage does not (seed)")
+    run.add_argument(
+        "--contrast",
+        action="append",
+        default=[],
+        nargs=2,
+        metavar=("FIRST", "SECOND"),
+        help="of two roles or conditions, beside the study's own; several times",
+    )
     run.add_argument("--level", type=float, default=0.05)
     run.add_argument("--name", default="")
     run.add_argument("--preregister", action="store_true", help="freeze what is asked before anything is computed")
@@ -140,6 +148,7 @@ def study(client: Client, given: argparse.Namespace, pairs: Pairs) -> int:
         probe=given.probe,
         train_probe=given.train_probe,
         also_on=given.also_on,
+        contrasts=given.contrast,
         measures=given.measure or None,
         match=given.match,
         level=given.level,

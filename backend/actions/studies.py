@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import func, select
@@ -240,6 +241,8 @@ def _specified(session: Session, project: int, wanted: StudyCreate) -> tuple[Stu
     projects.get(session, project)
     template = template_named(wanted.template)
     cast, how, left_out = study_roles.chosen(session, project, template, wanted.roles, match=wanted.match)
+    cast = replace(cast, contrasts=tuple(wanted.contrasts))
+    study_roles.check_contrasts(template, cast)
     train = None if wanted.train_probe is None else _probe(session, project, wanted.train_probe)
     if template.needs_train and train is None:
         raise Unprocessable(f"The study {template.name} needs a probe set of train samples: name it as train_probe.")
@@ -256,6 +259,7 @@ def _specified(session: Session, project: int, wanted: StudyCreate) -> tuple[Stu
         also_on=list(dict.fromkeys(_probe(session, project, which).id for which in wanted.also_on)),
         measures=asked,
         layers=list(template.layers),
+        contrasts=wanted.contrasts,
         match=wanted.match,
         level=wanted.level,
     )
@@ -377,6 +381,7 @@ def _described(session: Session, row: StudyRow) -> Study:
         probe=sets.get(asked.probe, ""),
         train_probe=None if asked.train_probe is None else sets.get(asked.train_probe),
         also_on=[sets.get(i, "") for i in asked.also_on],
+        contrasts=asked.contrasts,
         measures=[m.slug for m in asked.measures],
         level=asked.level,
         match=asked.match,

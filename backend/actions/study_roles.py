@@ -1,6 +1,7 @@
 """Who plays which role in a study: chosen by filters or one by one, else by lineage."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -53,7 +54,8 @@ def cast_of(session: Session, asked: StudySpecification) -> Cast:
     ids = [i for some in asked.roles.values() for i in some]
     there = {row.id: member_of(row) for row in checkpoints.by_ids(session, ids)}
     frozen = {m.id: m for m in asked.cast}
-    return filled(asked.roles, [candidate(frozen.get(i, m)) for i, m in there.items()], match=asked.match)
+    cast = filled(asked.roles, [candidate(frozen.get(i, m)) for i, m in there.items()], match=asked.match)
+    return replace(cast, contrasts=tuple(asked.contrasts))
 
 
 def frozen(session: Session, asked: StudySpecification) -> StudySpecification:
@@ -93,6 +95,22 @@ def check_fewest(template: Template, cast: Cast, how: Mapping[str, str]) -> None
                 f"The role {role.title.lower()} needs {role.fewest} or more and has {has} "
                 f"({how.get(role.name, 'nobody')}). Say who plays it, such as group:NAME: {role.help}."
             )
+
+
+def check_contrasts(template: Template, cast: Cast) -> None:
+    """Refuse contrasts of what a study does not have.
+
+    Raises:
+        Unprocessable: the sentence says what can be contrasted.
+    """
+    sides = template.sides(cast)
+    for first, second in cast.contrasts:
+        if not sides:
+            raise Unprocessable(f"The study {template.name} takes no contrasts of its own.")
+        unknown = [name for name in (first, second) if name not in sides]
+        if unknown or first == second:
+            wrong = f"{unknown[0]!r} is none of its conditions" if unknown else "a contrast needs two of them"
+            raise Unprocessable(f"{wrong[:1].upper()}{wrong[1:]}; this study can contrast {', '.join(sides)}.")
 
 
 def chosen(

@@ -20,6 +20,8 @@ Selector = Annotated[str, Field(max_length=500)] | Annotated[list[Id | Name], Fi
 # Below it, no exact test of sixteen units or fewer says anything.
 Level = Annotated[float, Field(ge=0.0001, le=0.5)]
 Tag = Annotated[str, Field(max_length=60)]
+# Two roles, or two conditions, of which the first is expected to be closer, better or flatter.
+Contrast = tuple[Annotated[str, Field(max_length=200)], Annotated[str, Field(max_length=200)]]
 
 
 class RoleCard(BaseModel):
@@ -65,6 +67,10 @@ class StudyCreate(BaseModel):
     )
     measures: Annotated[list[MeasureRequest | Slug], Field(max_length=60)] = Field(
         default_factory=list, description="The template's own when left out."
+    )
+    contrasts: Annotated[list[Contrast], Field(max_length=30)] = Field(
+        default_factory=list,
+        description="Contrasts beside the template's own: of two roles or conditions, the first against the second.",
     )
     match: Tag = Field(
         default="seed", description="Tag that says which networks of different conditions belong together."
@@ -113,6 +119,7 @@ class StudySpecification(BaseModel):
     also_on: list[Id] = Field(default_factory=list)
     measures: list[MeasureRequest]
     layers: list[str]
+    contrasts: list[Contrast] = Field(default_factory=list)
     match: str
     level: float
     cast: list[CastMember] = Field(default_factory=list, description="Empty until the study is preregistered or run.")
@@ -125,9 +132,10 @@ class StudySpecification(BaseModel):
     def digest(self) -> str:
         """Equal for equal studies."""
         fields = self.model_dump(mode="json")
-        # Studies that were frozen before there were other probe sets keep their hash.
-        if not self.also_on:
-            del fields["also_on"]
+        # Studies that were frozen before there were these keep their hash.
+        for name in ("also_on", "contrasts"):
+            if not fields[name]:
+                del fields[name]
         for measure in fields["measures"]:
             if measure["probe"] is None:
                 del measure["probe"]
@@ -198,6 +206,7 @@ class Study(BaseModel):
     probe: str
     train_probe: str | None
     also_on: list[str] = Field(default_factory=list)
+    contrasts: list[Contrast] = Field(default_factory=list, description="Beside those of the template.")
     measures: list[str]
     level: float
     match: str

@@ -38,10 +38,12 @@ class Cast:
     Attributes:
         roles: checkpoints by role; each has one role.
         match: the tag that says which checkpoints of different roles belong together.
+        contrasts: of roles or conditions, beside those of the template.
     """
 
     roles: Mapping[str, Sequence[Candidate]]
     match: str
+    contrasts: Sequence[tuple[str, str]] = ()
 
     def __getitem__(self, role: str) -> Sequence[Candidate]:
         return self.roles.get(role, ())

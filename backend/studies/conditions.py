@@ -70,10 +70,16 @@ class Conditions:
         most = max((len(other) + len(base) for other in units.values()), default=0)
         return Design(most if base else 0, "networks", least, is_paired=False)
 
+    def sides(self, cast: Cast) -> list[str]:
+        """The baseline and every condition."""
+        return list(self._units(cast))
+
     def find(self, data: StudyData) -> Found:
-        """Means of each condition and contrasts with the baseline."""
+        """Means of each condition and contrasts with the baseline, and of the contrasts that were asked for."""
         units = self._units(data.cast)
         base = self._base_name(data.cast)
+        own = [pair for pair in data.cast.contrasts if set(pair) <= set(units)]
+        contrasts = list(dict.fromkeys([*((condition, base) for condition in units if condition != base), *own]))
         rows, dots = [], []
         for column in data.singles:
             if column.card.slug in self.left_out:
@@ -86,11 +92,10 @@ class Conditions:
             for condition, of in values.items():
                 blank = self._blank(column, condition)
                 rows.append(for_other_samples(mean_effect(blank, of), of, left[condition]))
-                if condition != base:
-                    blank = self._blank(column, f"{condition} − {base}")
-                    found = self._tested(blank, column, of, values[base])
-                    apart = differences(of, values[base]), differences(left[condition], left[base])
-                    rows.append(for_other_samples(found, *apart) if found.effect.n == len(apart[0]) else found)
+            for one, two in contrasts:
+                found = self._tested(self._blank(column, f"{one} − {two}"), column, values[one], values[two])
+                apart = differences(values[one], values[two]), differences(left[one], left[two])
+                rows.append(for_other_samples(found, *apart) if found.effect.n == len(apart[0]) else found)
             dots.append(_dots(column, values))
         return Found(rows=rows, dots=dots)
 

@@ -71,6 +71,10 @@ class MatchedPairs:
             return Design(own, self.unit, smallest_p_of_assignments(own), is_paired=False)
         return Design.of_pairs(own, self.unit)
 
+    def sides(self, cast: Cast) -> list[str]:
+        """Roles that somebody plays."""
+        return [role for role, of_role in self._sources(cast).items() if of_role]
+
     def find(self, data: StudyData) -> Found:
         """Means of each role, and contrasts of roles, reference by reference."""
         sources = self._sources(data.cast)
@@ -89,7 +93,7 @@ class MatchedPairs:
                     differences(values[a], values[b]),
                     differences(left[a], left[b]),
                 )
-                for a, b in self.contrasts
+                for a, b in dict.fromkeys([*self.contrasts, *data.cast.contrasts])
                 if a in values and b in values
             ]
             dots.append(self._dots(column, values))

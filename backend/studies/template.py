@@ -5,7 +5,7 @@ import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from kinscape.backend.contracts.cards import Arity
 from kinscape.backend.contracts.comparisons import MeasureRequest
@@ -73,6 +73,14 @@ class Analysis(Protocol):
         """What the numbers say."""
 
 
+@runtime_checkable
+class Contrasting(Protocol):
+    """An analysis that also makes the contrasts of the cast."""
+
+    def sides(self, cast: Cast) -> list[str]:
+        """What it can contrast."""
+
+
 @dataclass(frozen=True)
 class Role:
     """A role, and who seems to play it."""
@@ -128,6 +136,11 @@ class Template:
     def reads(self) -> frozenset[Arity]:
         """Which measures its analyses read."""
         return frozenset().union(*(a.reads for a in self.analyses))
+
+    def sides(self, cast: Cast) -> list[str]:
+        """The roles or conditions that its analyses can contrast, in their order."""
+        found = [name for a in self.analyses if isinstance(a, Contrasting) for name in a.sides(cast)]
+        return list(dict.fromkeys(found))
 
     def pairs(self, cast: Cast) -> Pairs:
         """The pairs of checkpoints whose numbers the study reads."""

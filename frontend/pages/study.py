@@ -148,11 +148,13 @@ def _registered(d: Described) -> list[Any]:
 def _about(d: Described) -> list[Any]:
     train = f" and {d.train_probe}" if d.train_probe else ""
     also = f"; outputs and features also on {', '.join(d.also_on)}" if d.also_on else ""
+    own = ", ".join(f"{first} − {second}" for first, second in d.contrasts)
     return [
         html.H2("Pitfalls"),
         html.Ul([html.Li(p) for p in d.template.pitfalls]),
         html.H2("How it was done"),
         html.P(d.template.method),
+        html.P(f"Contrasts beside those of the template: {own}.", className="quiet") if own else None,
         html.P(f"On {d.probe}{train}{also}; measures: {', '.join(d.measures)}; level {d.level:g}.", className="quiet"),
         html.P(f"Source: {d.template.source}.", className="quiet"),
         html.H2("Cite and reproduce"),

@@ -100,6 +100,13 @@ def _on_what(template: TemplateCard, probes: list[Probe], client: Client) -> lis
             description="Where lineage does not say who belongs to whom.",
             debounce=400,
         ),
+        dmc.TextInput(
+            id="study-contrasts",
+            label="Further contrasts",
+            placeholder="augmentation+sam against augmentation; …",
+            description="Of two roles or conditions, beside the own ones; the first is expected to be better.",
+            debounce=400,
+        ),
         dmc.NumberInput(id="study-level", label="Level of the tests", value=0.05, min=0.0001, max=0.5, step=0.01),
         dmc.TextInput(id="study-name", label="Name", placeholder=template.title),
         html.Div(id="study-plan", className="study-plan", role="status"),
@@ -140,6 +147,7 @@ def register(app: Dash, access: Access) -> None:
         Input("study-measures", "value"),
         Input("study-match", "value"),
         Input("study-level", "value"),
+        Input("study-contrasts", "value"),
         State("study-name", "value"),
         State("study-template", "data"),
         State({"study-role": ALL}, "id"),
@@ -157,6 +165,7 @@ def register(app: Dash, access: Access) -> None:
         measures: list[str],
         match: str | None,
         level: Any,
+        contrasts: str | None,
         name: str | None,
         template: str,
         ids: list[dict[str, str]],
@@ -169,12 +178,19 @@ def register(app: Dash, access: Access) -> None:
             "also_on": [int(one) for one in also or ()],
             "measures": measures,
             "match": match or "seed",
+            "contrasts": _contrasts(contrasts or ""),
             "level": level if isinstance(level, (int, float)) else 0.05,
             "name": name or "",
         }
         clicked = {"study-run": run, "study-register": registered, "study-draft": draft}
         button = ctx.triggered_id if isinstance(ctx.triggered_id, str) and clicked.get(ctx.triggered_id) else ""
         return _answered(access.client(path), path, template, asked, [i["study-role"] for i in ids], button)
+
+
+def _contrasts(text: str) -> list[list[str]]:
+    """Pairs of names from what was typed; what names no two is sent as it is, for the server to say so."""
+    typed = [part.partition(" against ") for part in text.split(";") if part.strip()]
+    return [[first.strip(), second.strip()] for first, _, second in typed]
 
 
 def _answered(

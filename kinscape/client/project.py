@@ -236,7 +236,7 @@ class Project:
             roles: by role a filter as in the library (``group:teacher``), or checkpoints by value, number or name;
                 roles left out are filled from lineage, groups and tags.
             options: probe, train_probe, also_on (other probe sets, such as shifted ones), measures, level, match (the
-                tag that pairs networks), name.
+                tag that pairs networks), contrasts (pairs of roles or conditions, beside those of the template), name.
 
         Raises:
             ClientError: a role has too few, or something named is not there; the message says what to change.
