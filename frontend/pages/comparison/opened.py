@@ -1,5 +1,6 @@
 """A comparison that a visitor opened: its data, ready to be drawn in one order."""
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -124,6 +125,11 @@ class OpenedComparison:
         if self.view.order == "group":
             return sorted(everyone, key=lambda i: (groups[i], details.labels[i]))
         return everyone
+
+    def selected(self) -> set[int]:
+        """Numbers of the checkpoints that are selected, one, two or a block."""
+        ids = [int(i) for i in re.findall(r"[0-9]+", self.view.block)]
+        return {self.view.a, self.view.b, *ids} - {0}
 
     def href(self, view: View) -> str:
         """The address of a view of this comparison."""

@@ -16,6 +16,8 @@ from kinscape.frontend.pages.comparison.tab import Controls, Tab
 
 # Pixels of a row: one line of text.
 ROW = 26
+# Before the name of a selected checkpoint.
+MARK = "▸"
 
 
 def draw(page: OpenedComparison, scheme: str) -> Any:
@@ -39,7 +41,8 @@ def draw(page: OpenedComparison, scheme: str) -> Any:
     card = page.cards[found.slug]
     order = page.order()
     values, halves = found.values.array()[order], found.half_widths.array()[order]
-    labels = [found.labels[k] for k in order]
+    chosen = page.selected()
+    labels = [f"{MARK} {found.labels[k]}" if found.ids[k] in chosen else found.labels[k] for k in order]
     figure = surfaces.profile(values, halves, labels, found.layers, scheme=scheme)
     height = {"height": f"{190 + ROW * len(labels)}px", "minWidth": f"{220 + 62 * len(found.layers)}px"}
     note = f"{card.summary} Colours compare within a column: darker is larger."
