@@ -9,6 +9,7 @@ from itertools import count as count_up
 from typing import Any
 
 from kinscape.worker.door.canonical import ITEM_BYTES, NUMPY_TYPES, Tensor, count
+from kinscape.worker.door.kernel_layout import in_order_of_pytorch
 from kinscape.worker.door.refusal import Refusal, check_readable, quoted
 from kinscape.worker.door.zips import ZIP_ERRORS
 
@@ -64,7 +65,8 @@ def read(path: str) -> tuple[dict[str, Tensor], list[str]]:
     if not out:
         raise Refusal("The HDF5 file holds no weights; save it with model.save_weights(path).")
     names = ", ".join(quoted(n) for n in others[:MOST_TOLD])
-    return out, [f"Left out, as texts or records: {names}."] if others else []
+    turned, told = in_order_of_pytorch(out)
+    return turned, told + ([f"Left out, as texts or records: {names}."] if others else [])
 
 
 def unpacked(path: str, folder: str) -> str:

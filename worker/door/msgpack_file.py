@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from kinscape.worker.door.canonical import ITEM_BYTES, Tensor, count
+from kinscape.worker.door.kernel_layout import in_order_of_pytorch
 from kinscape.worker.door.refusal import Refusal, quoted
 
 DTYPES = {
@@ -70,7 +71,8 @@ def read(path: str) -> tuple[dict[str, Tensor], list[str]]:
     # Of a train state the weights are meant; what normalises is beside them.
     chosen = {k: tree[k] for k in ("params", "batch_stats") if isinstance(tree.get(k), dict)} or tree
     told = [f"Left out, as no weights: {', '.join(quoted(k) for k in tree if k not in chosen)}."]
-    return dict(_flat(chosen, ())), told if len(chosen) < len(tree) else []
+    turned, about = in_order_of_pytorch(dict(_flat(chosen, ())))
+    return turned, about + (told if len(chosen) < len(tree) else [])
 
 
 def _flat(tree: Any, path: tuple[str, ...]) -> Iterator[tuple[str, Tensor]]:

@@ -13,6 +13,9 @@ import pytest
 import torch
 from torch import nn
 
+from kinscape import measure
+from kinscape.worker.door.canonical import Tensor
+from kinscape.worker.door.kernel_layout import TOLD, in_order_of_pytorch
 from kinscape.worker.door.refusal import Refusal
 from tests.worker.door import other_frameworks as others
 from tests.worker.door.test_containers import opened, saved
@@ -282,3 +285,41 @@ def test_an_archive_of_keras_that_is_damaged_is_refused(tmp_path: Path) -> None:
         opened(tmp_path / "bomb.keras")
     with pytest.raises(Refusal, match="damaged or cut off"):
         opened(written(tmp_path / "cut.keras", path.read_bytes()[:-30]))
+
+
+KERNEL = torch.arange(2 * 3 * 4 * 5, dtype=torch.float32).reshape(2, 3, 4, 5)
+
+
+@pytest.mark.parametrize(
+    ("name", "stored", "read"),
+    [
+        ("conv2d.kernel", KERNEL, KERNEL.permute(3, 2, 0, 1)),
+        # Newer files number the variables of a layer.
+        ("conv2d.0", KERNEL, KERNEL.permute(3, 2, 0, 1)),
+        ("anything.kernel", KERNEL, KERNEL.permute(3, 2, 0, 1)),
+        ("Conv_0.kernel", KERNEL[0], KERNEL[0].permute(2, 1, 0)),
+        ("depthwise_conv2d.depthwise_kernel", KERNEL, KERNEL.permute(2, 3, 0, 1).reshape(20, 1, 2, 3)),
+        ("conv2d.kernel", KERNEL.half(), KERNEL.half().permute(3, 2, 0, 1)),
+        # What is no kernel of a convolution stays: matrices, projections of attention, embeddings of positions.
+        ("dense.kernel", KERNEL[0, 0], KERNEL[0, 0]),
+        ("attention.query.kernel", KERNEL[0], KERNEL[0]),
+        ("block.kernel", KERNEL[0], KERNEL[0]),
+        ("pos_embedding", KERNEL, KERNEL),
+        ("conv.weight", KERNEL, KERNEL),
+    ],
+)
+def test_kernels_are_read_in_the_order_of_pytorch(name: str, stored: torch.Tensor, read: torch.Tensor) -> None:
+    raw = Tensor({4: "F32", 2: "F16"}[stored.element_size()], tuple(stored.shape), memoryview(stored.numpy().tobytes()))
+    found, told = in_order_of_pytorch({name: raw})
+    assert found[name].shape == tuple(read.shape)
+    assert bytes(found[name].data) == read.contiguous().numpy().tobytes()
+    assert (told != []) is (read.shape != stored.shape)
+
+
+def test_a_convolution_of_keras_has_the_rank_of_the_same_one_of_pytorch(tmp_path: Path) -> None:
+    weight = torch.randn(6, 4, 3, 3, generator=torch.Generator().manual_seed(1))
+    path = others.keras(tmp_path / "m.h5", {"conv2d.kernel": weight.permute(2, 3, 1, 0).contiguous()})
+    tensors, manifest = opened(path)
+    assert manifest.told == [TOLD]
+    (read,) = tensors.values()
+    assert measure("effective-rank")({"w": read}).value == pytest.approx(measure("effective-rank")({"w": weight}).value)
