@@ -5,6 +5,7 @@ import hashlib
 import html
 import json
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -15,6 +16,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from kinscape.backend.contracts.cards import Arity
 from kinscape.backend.contracts.comparisons import ComparisonState
+from kinscape.backend.contracts.shares import TABS_OF_ONE_MEASURE, ShareScope
 from kinscape.client import Client, ClientError, Comparison
 from kinscape.frontend.access import Access
 from kinscape.frontend.pages.comparison.tab import tabs
@@ -89,16 +91,26 @@ def _embedded(client: Client, request: Request, nonce: str) -> str:
     asked = {k: v for k, v in request.query_params.items() if k != "only"}
     is_bare = request.query_params.get("only") == "picture"
     view = urlencode(asked) or share.view
-    return written(client, share.comparison, view=view, nonce=nonce, kind="embedded bare" if is_bare else "embedded")
+    kind = "embedded bare" if is_bare else "embedded"
+    return written(client, share.comparison, view=view, nonce=nonce, kind=kind, scope=share.scope)
 
 
-def written(client: Client, number: int, *, view: str = "", nonce: str = "", kind: str = "") -> str:
+def written(
+    client: Client,
+    number: int,
+    *,
+    view: str = "",
+    nonce: str = "",
+    kind: str = "",
+    scope: ShareScope = ShareScope.COMPARISON,
+) -> str:
     """The whole file.
 
     Args:
         view: the view with which it opens, as the query of an address.
         nonce: what lets its script run where a policy for its content is sent along.
         kind: class of its body; ``bare`` shows the picture alone.
+        scope: how much of the comparison the visitor's link opens.
 
     Raises:
         ClientError: the visitor may not see the comparison, it is still running, or the file would be too large.
@@ -107,9 +119,11 @@ def written(client: Client, number: int, *, view: str = "", nonce: str = "", kin
     details = comparison.details
     if details.progress.state is ComparisonState.RUNNING:
         raise ClientError("This comparison is still running; take its page away when it is done.", status=409)
-    answers = _answers(client, comparison)
+    is_one = scope is ShareScope.MATRIX
+    answers = _answers(client, comparison, () if is_one else ("/models", "/answer"))
     digest = hashlib.sha256(json.dumps(answers, sort_keys=True).encode()).hexdigest()
-    shown = [tab.told() for tab in tabs().values() if tab.draw is None]
+    drawn = [tab for tab in tabs().values() if tab.draw is None]
+    shown = [tab.told() for tab in drawn if not is_one or tab.key in TABS_OF_ONE_MEASURE]
     place = {
         "comparison": number,
         "path": "",
@@ -117,6 +131,7 @@ def written(client: Client, number: int, *, view: str = "", nonce: str = "", kin
         "isOffline": True,
         "view": view,
         "mayExport": False,
+        "isOneMatrix": is_one,
         "tabs": shown,
     }
     title = details.name or f"Comparison {number}"
@@ -134,12 +149,16 @@ def written(client: Client, number: int, *, view: str = "", nonce: str = "", kin
     )
 
 
-def _answers(client: Client, comparison: Comparison) -> dict[str, Any]:
-    """What the page would ask the server for, by path: JSON, or bytes as base64."""
+def _answers(client: Client, comparison: Comparison, parts: Sequence[str]) -> dict[str, Any]:
+    """What the page would ask the server for, by path: JSON, or bytes as base64.
+
+    Args:
+        parts: of the comparison, beside itself, its checkpoints and its matrices.
+    """
     place = f"/comparisons/{comparison.id}"
     slugs = {m.slug for m in comparison.details.measures}
     found: dict[str, Any] = {"/measures": [c for c in client.http.get("/measures") if c["slug"] in slugs]}
-    for path in (place, f"{place}/checkpoints", f"{place}/models", f"{place}/answer"):
+    for path in (place, f"{place}/checkpoints", *(f"{place}{part}" for part in parts)):
         found[path] = client.http.get(path)
     size = 0
     for path in _matrix_paths(comparison):

@@ -11,13 +11,10 @@ from kinscape.backend.actions.comparisons import get as describe_comparison
 from kinscape.backend.actions.masks import view_without_names
 from kinscape.backend.contracts.cards import Arity
 from kinscape.backend.contracts.problems import Conflict, NotFound, Unprocessable
-from kinscape.backend.contracts.shares import NewShare, Share, ShareCreate, ShareScope
+from kinscape.backend.contracts.shares import TABS_OF_ONE_MEASURE, NewShare, Share, ShareCreate, ShareScope
 from kinscape.backend.store import comparisons, shares
 from kinscape.backend.store.pages import EVERYTHING, Listed, Window
 from kinscape.backend.store.tables import ShareRow
-
-# Pictures that need the numbers of one measure alone.
-TABS_OF_ONE_MEASURE = ("matrix", "map")
 
 
 def describe(row: ShareRow) -> Share:

@@ -17,6 +17,10 @@ class ShareScope(enum.StrEnum):
     MATRIX = "matrix"
 
 
+# Pictures that need the numbers of one measure alone.
+TABS_OF_ONE_MEASURE = ("matrix", "map")
+
+
 class ShareCreate(BaseModel):
     """A link to make."""
 

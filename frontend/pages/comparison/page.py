@@ -6,7 +6,7 @@ from typing import Any
 
 from dash import Dash, Input, Output, State, dcc, html, no_update
 
-from kinscape.backend.contracts.shares import ShareScope
+from kinscape.backend.contracts.shares import TABS_OF_ONE_MEASURE, ShareScope
 from kinscape.client import Client, ClientError
 from kinscape.frontend.access import Access
 from kinscape.frontend.components.words import trouble
@@ -15,8 +15,6 @@ from kinscape.frontend.pages.comparison.opened import OpenedComparison, comparis
 from kinscape.frontend.pages.comparison.tab import tabs
 from kinscape.frontend.wiring import on
 
-# Pictures that need the numbers of one measure alone.
-OF_ONE_MEASURE = ("matrix", "map")
 log = logging.getLogger("kinscape.frontend")
 
 
@@ -38,7 +36,7 @@ def shell(client: Client, path: str) -> Any:
         "mayExport": share is None or share.may_export,
         "isOneMatrix": is_one,
         "madeBy": share.made_by if share is not None and not share.masked else "",
-        "tabs": [tab.told() for tab in tabs().values() if not is_one or tab.key in OF_ONE_MEASURE],
+        "tabs": [tab.told() for tab in tabs().values() if not is_one or tab.key in TABS_OF_ONE_MEASURE],
     }
     middle = html.Section(
         [html.Div(**_room("picture")), html.Div(id="picture"), dcc.Store(id="served-view")], className="middle"

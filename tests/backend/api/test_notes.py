@@ -1,7 +1,9 @@
 """Notes on projects, checkpoints and probe sets; links that say who sent them and open one measure alone."""
 
+import json
 from pathlib import Path
 
+import httpx
 import pytest
 
 from kinscape import Client
@@ -54,8 +56,7 @@ def asked(project: Project, networks: list[Path], probe_file: Path) -> Compariso
 
 
 def _visitor(server: Server, share: Share) -> Client:
-    assert share.url is not None
-    return Client(server.url, headers={"Kinscape-Share": share.url.rsplit("/", 1)[1]})
+    return Client(server.url, headers={"Kinscape-Share": page_token(share)})
 
 
 def test_a_link_to_one_matrix_names_a_measure_of_pairs(asked: Comparison) -> None:
@@ -84,6 +85,24 @@ def test_the_other_numbers_are_refused_whatever_the_address(server: Server, aske
     ):
         with pytest.raises(ClientError, match="This link does not open that"):
             refused()
+
+
+def test_an_embedded_link_to_one_matrix_holds_that_alone(server: Server, asked: Comparison) -> None:
+    share = asked.share(view="tab=map&measure=js-divergence", scope="matrix")
+    page = httpx.get(f"{share.url}/embed")
+    assert page.status_code == 200
+    held = json.loads(page.text.split('id="offline">', 1)[1].split("</script>", 1)[0])
+    assert sorted(path.split("?")[0].rsplit("/", 1)[1] for path in held) == sorted(
+        ["measures", str(asked.id), "checkpoints", "matrix"]
+    )
+    assert [m["key"] for m in held[f"/comparisons/{asked.id}"]["measures"]] == ["js-divergence"]
+    assert not any("disagreement" in path for path in held)
+    assert httpx.get(f"{server.url}/page/{asked.id}", headers={"Kinscape-Share": page_token(share)}).status_code == 403
+
+
+def page_token(share: Share) -> str:
+    """The token of a link that was just made."""
+    return (share.url or "").rsplit("/", 1)[1]
 
 
 def test_a_masked_link_does_not_say_who_made_it(server: Server, asked: Comparison) -> None:
