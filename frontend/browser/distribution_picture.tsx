@@ -4,6 +4,7 @@ import { ALONE, groupColours } from "./colour";
 import { setAside } from "./aside";
 import { curvesOf, stepsOf, type Curve } from "./distribution";
 import { useStore, useWidth } from "./hooks";
+import { familiesOf } from "./kinship";
 import { Groups } from "./matrix_tab";
 import { Axes, EDGE, type Spans } from "./scatter";
 import type { Quantity } from "./quantities";
@@ -14,7 +15,8 @@ export function DistributionPicture({ of }: { of: Quantity }) {
   const store = useStore();
   const [room, width] = useWidth<HTMLDivElement>();
   const column = of.column as Column;
-  const curves = curvesOf(column.values, store.groups, new Set(setAside(store)));
+  const families = familiesOf((store.comparison?.checkpoints ?? []).map((id) => store.checkpoints.get(id)));
+  const curves = curvesOf(column.values, store.groups, new Set(setAside(store)), families);
   if (!curves.length) return <p class="quiet">Fewer than two checkpoints have this number.</p>;
   const height = Math.max(380, Math.min(640, window.innerHeight - 300));
   const all = curves.flatMap((curve) => curve.values);
@@ -51,11 +53,17 @@ export function DistributionPicture({ of }: { of: Quantity }) {
         <FigureVerbs />
       </div>
       <p class="quiet">
-        {curves.map((curve) => `${curve.group || "all"} (${curve.values.length})`).join(", ")}.{" "}
+        {curves.map((curve) => `${curve.group || "all"} (${sizeOf(curve)})`).join(", ")}.{" "}
         {curves.some((curve) => curve.band > 0)
-          ? "Ribbons hold the whole curve with 95 % confidence (Dvoretzky, Kiefer, Wolfowitz), if the checkpoints are independent draws."
-          : "Five checkpoints of a group are needed for a band."}
+          ? "Ribbons hold the whole curve with 95 % confidence (Dvoretzky, Kiefer, Wolfowitz), if the families are independent draws."
+          : "Five independent checkpoints of a group are needed for a band."}
       </p>
     </>
   );
+}
+
+/* How many checkpoints a curve is of, and of how many families where some are related. */
+function sizeOf(curve: Curve): string {
+  const { length } = curve.values;
+  return curve.families === length ? String(length) : `${length} of ${curve.families} ${curve.families === 1 ? "family" : "families"}`;
 }
