@@ -39,7 +39,8 @@ class Access:
             own = f"{SHARE_COOKIE}_{(path or '').split('/')[2]}"
             headers["Kinscape-Share"] = request.cookies.get(own) or request.cookies.get(SHARE_COOKIE, "-")
         else:
-            for name in ("cookie", "authorization"):
+            # Whoever comes with a link stays who they are, whatever path they name.
+            for name in ("cookie", "authorization", "kinscape-share", "kinscape-shared-page"):
                 if name in request.headers:
                     headers[name] = request.headers[name]
         if request.client is not None:

@@ -69,7 +69,7 @@ def create_dashboard(server: FastAPI, access: Access, *, frames: str = "") -> Da
     app.layout = frame.layout()
     _register_pages(app, access)
     static_page.register(server, access, frames)
-    for room in (library, compare, comparison, comparisons, study_form, study, projects, measures):
+    for room in (library, compare, comparison, comparisons, studies, study_form, study, projects, measures):
         room.register(app, access)
     return app
 

@@ -31,7 +31,8 @@ CUT = re.compile(r"[2-9]|[1-9][0-9]")
 WHICH = re.compile(r"only-a|only-b|both-wrong|[0-9]{1,5}-[0-9]{1,5}")
 WINDOW = re.compile(r"[0-9]+-[0-9]+,[0-9]+-[0-9]+")
 PLACE = r"-?[0-9]{1,12}(\.[0-9]{1,12})?"
-FRAME = re.compile(rf"{PLACE},{PLACE},{PLACE}")
+# Enlarged at least once, and not a thousand times.
+FRAME = re.compile(rf"{PLACE},{PLACE},[1-9][0-9]{{0,2}}(\.[0-9]{{1,12}})?")
 # A parameter of an address that is longer is not one of ours.
 LONGEST = 300
 LONGEST_LIST = 4000

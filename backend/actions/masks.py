@@ -54,7 +54,9 @@ KEPT = {
 }
 # Parts of a query that name a group.
 ASKED = {"a", "b", "seeds"}
-STRANGER = "another network"
+STRANGER, STRANGER_GROUP = "another network", "no such group"
+# Parts of a view that hold names, or whatever its maker typed.
+WITH_NAMES = ("g", "h", "strips", "find", "columns", "x", "y")
 # A single letter is a word of every other sentence.
 FEWEST_LETTERS = 2
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -133,7 +135,9 @@ class Mask:
         """A query of a visitor, in which groups have the names that they were told."""
         told = {shown: name for name, shown in self.groups.items()}
         parts = parse_qsl(query, keep_blank_values=True)
-        return urlencode([(k, told.get(v, v) if k in ASKED else v) for k, v in parts])
+        # A name that was guessed is as unknown as any other word, so that nobody learns whether it is one.
+        real = {v: told.get(v, STRANGER_GROUP if v in self.groups else v) for _, v in parts}
+        return urlencode([(k, real[v] if k in ASKED else v) for k, v in parts])
 
 
 def of(session: Session, comparison: int) -> Mask:
@@ -148,8 +152,7 @@ def of(session: Session, comparison: int) -> Mask:
         if person.group_name and person.group_name not in groups:
             groups[person.group_name] = f"group {_letters(len(groups))}"
     asked = row.specification
-    sets = {i for i in (asked.probe, asked.train_probe) if i is not None}
-    secrets = dict.fromkeys(probes.names(session, sets).values(), "probe set")
+    secrets = dict.fromkeys(probes.names(session, asked.probes).values(), "probe set")
     secrets.update(dict.fromkeys(projects.names(session, {row.project_id}).values(), "project"))
     related = {i for p in people for i in (p.parent_id, p.init_of_id, p.teacher_id, p.root_id) if i is not None}
     references = {i for m in asked.measures for i in m.references}
@@ -170,5 +173,5 @@ def _letters(k: int) -> str:
 
 
 def view_without_names(view: str) -> str:
-    """A view's address without what names groups and tags."""
-    return urlencode([(k, v) for k, v in parse_qsl(view.lstrip("?")) if k not in ("g", "h", "strips")])
+    """A view's address without what names groups and tags, and without words that somebody typed."""
+    return urlencode([(k, v) for k, v in parse_qsl(view.lstrip("?")) if k not in WITH_NAMES])

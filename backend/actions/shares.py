@@ -16,6 +16,9 @@ from kinscape.backend.store import comparisons, shares
 from kinscape.backend.store.pages import EVERYTHING, Listed, Window
 from kinscape.backend.store.tables import ShareRow
 
+# Parts of a view that ask for other numbers than those of one matrix.
+OF_OTHER_NUMBERS = ("columns", "x", "y", "find", "single", "outcome", "g", "h", "c", "d", "which", "skip")
+
 
 def describe(row: ShareRow) -> Share:
     """A share as its owner sees it."""
@@ -72,7 +75,9 @@ def _of_one_measure(session: Session, comparison: int, view: str) -> str:
     if measure not in asked:
         raise Unprocessable("A link to one matrix needs a view that names a measure of pairs of this comparison.")
     tab = named.get("tab", "matrix")
-    return urlencode({**named, "tab": tab if tab in TABS_OF_ONE_MEASURE else "matrix", "measure": measure})
+    # What orders by, or stands beside, would be other numbers.
+    kept = {k: v for k, v in named.items() if k not in OF_OTHER_NUMBERS and not v.startswith("by:")}
+    return urlencode({**kept, "tab": tab if tab in TABS_OF_ONE_MEASURE else "matrix", "measure": measure})
 
 
 def open_with(session: Session, token: str) -> Share:

@@ -341,7 +341,7 @@ def _warnings(session: Session, asked: StudySpecification, template: Template, c
         elif card is not None and roles and not measure.references and not any(cast[role] for role in roles):
             titles = [r.title.lower() for r in template.roles if r.name in roles]
             told.append(f"{card.title} is left out: it needs controls ({', '.join(titles)}).")
-    return told + probe_roles.warnings(session, asked.probe, asked.train_probe)
+    return told + template.cautions(cast) + probe_roles.warnings(session, asked.probe, asked.train_probe)
 
 
 def _comparison(session: Session, row: StudyRow) -> ComparisonRow | None:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import enum
+import unicodedata
 from typing import Annotated
 from urllib.parse import parse_qsl
 
@@ -21,6 +22,13 @@ class ShareScope(enum.StrEnum):
 TABS_OF_ONE_MEASURE = ("matrix", "map")
 
 
+def visible(text: str) -> str:
+    """One line of text without marks that nobody sees, such as those that turn its direction."""
+    if any(unicodedata.category(c) == "Cf" for c in text):
+        raise ValueError("may not contain invisible marks")
+    return printable(text)
+
+
 class ShareCreate(BaseModel):
     """A link to make."""
 
@@ -32,7 +40,7 @@ class ShareCreate(BaseModel):
     scope: ShareScope = Field(
         default=ShareScope.COMPARISON, description="matrix opens the measure of pairs that the view names, no other."
     )
-    made_by: Annotated[str, Field(max_length=100), AfterValidator(printable)] = Field(
+    made_by: Annotated[str, Field(max_length=100), AfterValidator(visible)] = Field(
         default="", description="Who sends it; its visitors read it, unless names are hidden."
     )
 

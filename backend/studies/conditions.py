@@ -5,13 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kinscape.backend.contracts.cards import Arity, Direction, Topic
+from kinscape.backend.contracts.cards import Arity, Card, Direction, Topic
 from kinscape.backend.contracts.studies import Dots, Effect, EffectKind
 from kinscape.backend.statistics.paired import smallest_p_of_two
 from kinscape.backend.studies.cast import Candidate, Cast
 from kinscape.backend.studies.data import SingleColumn, StudyData
 from kinscape.backend.studies.effects import (
     WILCOXON,
+    Hypothesis,
     Row,
     better,
     contrast,
@@ -44,11 +45,13 @@ class Conditions:
         base: the role of the baseline.
         condition: the role of all conditions; each group in it is one.
         left_out: measures that are read by other analyses only.
+        rising: measures of which a study expects more in the conditions, though neither end is better by itself.
     """
 
     base: str
     condition: str
     left_out: tuple[str, ...] = ()
+    rising: tuple[str, ...] = ()
 
     @property
     def reads(self) -> frozenset[Arity]:
@@ -101,10 +104,13 @@ class Conditions:
 
     def _tested(self, blank: Effect, column: SingleColumn, of: Mapping[str, float], base: Mapping[str, float]) -> Row:
         if len(set(of) & set(base)) >= 2:
-            return contrast(blank, of, base, better(column.card), WILCOXON)
+            return contrast(blank, of, base, self._expected(column.card), WILCOXON)
         one, two = (np.array([v for v in side.values() if np.isfinite(v)]) for side in (of, base))
         unpaired = blank.model_copy(update={"unit": "networks"})
-        return two_groups(unpaired, one, two, better(column.card), noted=" (nothing pairs them)")
+        return two_groups(unpaired, one, two, self._expected(column.card), noted=" (nothing pairs them)")
+
+    def _expected(self, card: Card) -> Hypothesis:
+        return Hypothesis(1, "higher", "lower") if card.slug in self.rising else better(card)
 
     def _base_name(self, cast: Cast) -> str:
         groups = {c.group for c in cast[self.base]}

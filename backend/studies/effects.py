@@ -182,6 +182,23 @@ def two_groups_of_times(
     return Row(row.effect.model_copy(update={"effect": None, "sentence": told}))
 
 
+def in_both_directions(row: Row) -> Row:
+    """The same test without an expected direction: twice the smaller p, and the word of the side that it is on."""
+    effect = row.effect
+    if effect.p is None or effect.p_opposite is None or effect.smallest_p is None:
+        return row
+    is_expected = effect.p <= effect.p_opposite
+    update = {
+        "p": min(1.0, 2 * min(effect.p, effect.p_opposite)),
+        "p_opposite": None,
+        "smallest_p": min(1.0, 2 * effect.smallest_p),
+        "hypothesis": effect.hypothesis if is_expected else effect.opposite,
+        "opposite": "",
+        "test": effect.test.replace("one-sided", "two-sided"),
+    }
+    return replace(row, effect=effect.model_copy(update=update))
+
+
 def _told(expected: Hypothesis) -> dict[str, object]:
     return {
         "kind": EffectKind.CONTRAST,
@@ -262,7 +279,9 @@ def adjusted(rows: Sequence[Row]) -> list[Effect]:
     for places in suites.values():
         how, (expected, opposite) = _adjusted([rows[k] for k in places])
         for k, p, q in zip(places, expected, opposite, strict=True):
-            update = {"p_adjusted": float(p), "p_opposite_adjusted": min(1.0, 2 * float(q)), "adjustment": how}
+            # A test in both directions has no opposite one.
+            opposed = None if out[k].p_opposite is None else min(1.0, 2 * float(q))
+            update = {"p_adjusted": float(p), "p_opposite_adjusted": opposed, "adjustment": how}
             out[k] = out[k].model_copy(update=update)
     return out
 

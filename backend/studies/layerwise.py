@@ -49,14 +49,23 @@ class Layerwise:
         """Networks of different families."""
         return Design.of_pairs(len({cast.families[one.id] for one in cast[self.networks]}), "networks")
 
+    def cautions(self, cast: Cast) -> list[str]:
+        """How many networks have a start."""
+        networks, starts = cast[self.networks], self._starts(cast)
+        if not networks or len(starts) == len(networks):
+            return []
+        has = f"{len(starts)} of {counted(len(networks), 'networks')} have a start"
+        return [f"{has} (init_of, a step 0 of the run, or the matching tag): the reset to it is read for these alone."]
+
     def find(self, data: StudyData) -> Found:
         """For each metric: τ with either change, and whether one is larger than the other."""
-        changes = {TO_START: self._after_reset(data), TO_RANDOM: _by_name(data, data.single(self.random))}
+        networks, families = data.cast[self.networks], data.cast.families
+        changes = {TO_START: self._after_reset(data), TO_RANDOM: _by_name(networks, data.single(self.random))}
         rows, dots = [], []
         for column in data.singles:
             if column.card.slug == self.random or not column.layers:
                 continue
-            metric = _by_name(data, column)
+            metric = _by_name(networks, column)
             taus = {what: _taus(metric, change) for what, change in changes.items()}
             for what, of in taus.items():
                 rows += self._against_none(column, what, of)
@@ -66,7 +75,6 @@ class Layerwise:
             dots.append(_dots(column, {what: of for what, of in taus.items() if of}))
         missing = [what for what, of in changes.items() if not of]
         warnings = [f"No network has numbers by layer for: {what}." for what in missing]
-        networks, families = data.cast[self.networks], data.cast.families
         related = len(networks) - len({families[one.id] for one in networks})
         if related:
             warnings.append(f"{counted(related, 'networks')} related to others counted as independent: p is too small.")
@@ -115,8 +123,9 @@ def _start_of(one: Candidate, starts: Sequence[Candidate], cast: Cast) -> Candid
     return cast.owner_of(one, starts)
 
 
-def _by_name(data: StudyData, column: SingleColumn | None) -> dict[str, Layers]:
-    names = {c.id: c.name for c in data.cast.everyone}
+def _by_name(networks: Sequence[Candidate], column: SingleColumn | None) -> dict[str, Layers]:
+    """Numbers by layer of these networks: their starts have such numbers too, and are none of them."""
+    names = {c.id: c.name for c in networks}
     return {} if column is None else {names[i]: of for i, of in column.layers.items() if of and i in names}
 
 

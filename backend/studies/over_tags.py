@@ -49,11 +49,22 @@ class OverTags:
         """Nothing is tested."""
         return Design(0, "settings")
 
+    def cautions(self, cast: Cast) -> list[str]:
+        """Whether there are two tags to make a grid of."""
+        tags = self._tags(cast)
+        if len(tags) > 1:
+            return []
+        has = f"there is only {tags[0]}" if tags else "there is none"
+        return [
+            f"A grid needs two tags with several values each, such as load and temperature; beside {cast.match!r}, "
+            f"which pairs networks, {has}. Give the networks another one in the library."
+        ]
+
     def find(self, data: StudyData) -> Found:
         """A grid for each measure, and how it goes along either tag."""
         tags = self._tags(data.cast)
         if len(tags) < 2:
-            return Found(warnings=["A grid needs two tags with several values each, such as load and temperature."])
+            return Found(warnings=self.cautions(data.cast))
         some = self._placed(data.cast, tags)
         lost = len(data.cast[self.role]) - len(some)
         warnings = [f"{counted(lost, 'networks')} without both tags left out."] if lost else []

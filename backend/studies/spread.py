@@ -107,7 +107,7 @@ def _dots(column: SingleColumn, some: list[Candidate]) -> Dots:
         title=column.title,
         measure=column.key,
         unit="networks",
-        roles=["seeds"],
+        roles=["mean of seeds"],
         units=[c.name for c in some],
         values=[[v if v is not None and np.isfinite(v) else None for v in values]],
     )

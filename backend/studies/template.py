@@ -41,14 +41,16 @@ class Design:
     Attributes:
         units: how many independent units it has; 0 where nothing is tested.
         unit: what they are, in the plural.
-        smallest_p: no one-sided p of so many can be smaller.
+        smallest_p: no p of so many can be smaller.
         is_paired: whether it is a test of paired differences.
+        is_two_sided: whether no direction is expected.
     """
 
     units: int
     unit: str
     smallest_p: float = 1.0
     is_paired: bool = True
+    is_two_sided: bool = False
 
     @classmethod
     def of_pairs(cls, units: int, unit: str) -> "Design":
@@ -79,6 +81,14 @@ class Contrasting(Protocol):
 
     def sides(self, cast: Cast) -> list[str]:
         """What it can contrast."""
+
+
+@runtime_checkable
+class Cautious(Protocol):
+    """An analysis that knows before it is made what a cast lacks for it."""
+
+    def cautions(self, cast: Cast) -> list[str]:
+        """Sentences; none where nothing is lacking."""
 
 
 @dataclass(frozen=True)
@@ -141,6 +151,10 @@ class Template:
         """The roles or conditions that its analyses can contrast, in their order."""
         found = [name for a in self.analyses if isinstance(a, Contrasting) for name in a.sides(cast)]
         return list(dict.fromkeys(found))
+
+    def cautions(self, cast: Cast) -> list[str]:
+        """What its analyses lack with this cast, before anything is computed."""
+        return [told for a in self.analyses if isinstance(a, Cautious) for told in a.cautions(cast)]
 
     def pairs(self, cast: Cast) -> Pairs:
         """The pairs of checkpoints whose numbers the study reads."""

@@ -12,7 +12,7 @@ from kinscape.backend.statistics import paired
 from kinscape.backend.statistics.paired import smallest_p_of_two
 from kinscape.backend.studies.cast import Candidate, Cast
 from kinscape.backend.studies.data import SingleColumn, StudyData
-from kinscape.backend.studies.effects import Hypothesis, Row, two_groups_of_times
+from kinscape.backend.studies.effects import Hypothesis, Row, in_both_directions, two_groups_of_times
 from kinscape.backend.studies.template import SINGLES, Design, Found, Pairs
 
 TRAIN = "accuracy on train samples"
@@ -47,7 +47,8 @@ class Trajectories:
         sizes = sorted((len(names) for names in _by_group(_runs(cast[self.role])).values()), reverse=True)
         if len(sizes) < 2:
             return Design(0, "runs")
-        return Design(sizes[0] + sizes[1], "runs", smallest_p_of_two(sizes[0], sizes[1]), is_paired=False)
+        least = min(1.0, 2 * smallest_p_of_two(sizes[0], sizes[1]))
+        return Design(sizes[0] + sizes[1], "runs", least, is_paired=False, is_two_sided=True)
 
     def find(self, data: StudyData) -> Found:
         """Lines, delays, and whether groups of runs differ in them."""
@@ -174,7 +175,8 @@ def _compared(blank: Effect, a: str, b: str, known: Mapping[str, Mapping[str, De
     one, two = (np.array([d.steps for d in side]) for side in sides)
     seen = np.array([d.is_over for side in sides for d in side], dtype=bool)
     named = blank.model_copy(update={"contrast": f"{a} − {b}"})
-    return two_groups_of_times(named, one, two, seen, Hypothesis(-1, "shorter", "longer"))
+    # Nothing says which of the groups is expected to be sooner: their names are in alphabetical order.
+    return in_both_directions(two_groups_of_times(named, one, two, seen, Hypothesis(-1, "shorter", "longer")))
 
 
 def _last(

@@ -27,7 +27,7 @@ def power_of(design: Design, level: float) -> Power:
     if not units:
         return Power(units=0, unit=unit, smallest_p=None, sentence="Nothing is tested: this study describes.")
     size = paired.detectable(units, level) if design.is_paired else None
-    told = f"{counted(units, unit)}: the smallest one-sided p is {least:.3g}"
+    told = f"{counted(units, unit)}: the smallest {'two' if design.is_two_sided else 'one'}-sided p is {least:.3g}"
     if least > level:
         needed = next((n for n in range(units + 1, 17) if paired.smallest_p(n) <= level), None)
         told += f", above {level:g}. No difference can be found, however large"
@@ -61,7 +61,7 @@ def verdict(effects: Sequence[Effect], level: float) -> list[str]:
     told += [_along(e) for e in effects if e.suite == SETTINGS and e.effect is not None][:MOST]
     if not contrasts and not told:
         told += [_described(e) for e in effects if e.kind is EffectKind.MEAN and e.effect is not None][:MOST]
-    return told or ["None of its numbers is there."]
+    return told or ["Nothing that this study asks can be told from these numbers."]
 
 
 def is_found(effect: Effect, level: float) -> bool:
@@ -105,10 +105,11 @@ def _of_contrast(some: Sequence[Effect], level: float) -> list[str]:
         where = f" in {count}" if count else ""
         ruled_out = ""
         if first.equivalent_within:
-            ruled_out = (
-                f"; a mean difference beyond ±{number(first.equivalent_within)} is ruled out (two one-sided t tests)"
-            )
-        sentence = f"no difference beyond chance{where}. {first.title}: {_size(first)}, {why}{ruled_out}."
+            beyond = f"±{number(first.equivalent_within)}"
+            ruled_out = f"; a mean difference beyond {beyond} is ruled out (two one-sided t tests at 5 %)"
+        is_apart = first.low is not None and first.high is not None and (first.low > 0 or first.high < 0)
+        alone = " (the interval is of this measure alone, p is adjusted over all)" if is_apart else ""
+        sentence = f"no difference beyond chance{where}. {first.title}: {_size(first)}, {why}{ruled_out}{alone}."
         told.append(f"{first.contrast}: {sentence}")
     return told
 
@@ -159,7 +160,11 @@ def _associations(effects: Sequence[Effect], level: float) -> list[str]:
     if not raw and not held:
         return [f"None of {len(by_title)} associations of these measures is beyond chance (adjusted p ≥ {level:g})."]
     both = [t for t in raw if t in held]
-    told = f"{len(raw)} of {len(by_title)} associations are beyond chance as they are, {len(held)} at equal train loss"
+    told = f"{len(raw)} of {len(by_title)} associations are beyond chance as they are"
+    if any(HELD_STILL in of for of in by_title.values()):
+        told += f", {len(held)} at equal train loss"
+    else:
+        told += f": {_named([f'{t} (ρ = {by_title[t][RAW].effect or 0:.2f})' for t in raw])}"
     if both:
         strongest = max(both, key=lambda t: abs(by_title[t][RAW].effect or 0))
         of = by_title[strongest]

@@ -44,6 +44,14 @@
     history.replaceState(history.state, "", location.pathname + query);
   }
 
+  /* Another page begins at its top; the same page with another view, and the way back, stay where they are. */
+  let here = location.pathname;
+  window.addEventListener("popstate", () => { here = location.pathname; });
+  window.addEventListener("_dashprivate_pushstate", () => {
+    if (location.pathname !== here) window.scrollTo(0, 0);
+    here = location.pathname;
+  });
+
   document.addEventListener("input", (event) => {
     if (event.target.id === "find-measure") findMeasures();
     if (event.target.id === "library-filter") keepFilter(event.target.value);

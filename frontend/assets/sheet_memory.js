@@ -27,7 +27,7 @@
           if (!open.length) return sessionStorage.removeItem(key(project));
           const rows = open.map((one) => ({
             file: { name: one.file.name, size: one.file.size }, label: one.label, name: one.name.value, kind: one.kind.value,
-            typed: valuesOf(one.typed), id: one.id || null,
+            typed: valuesOf(one.typed), id: one.id || null, isBegun: Boolean(one.upload || one.isBegun),
           }));
           sessionStorage.setItem(key(project), JSON.stringify({ at: Date.now(), fields: valuesOf(fields), rows: rows }));
         } catch (_) { /* A full or forbidden store keeps nothing, as before. */ }

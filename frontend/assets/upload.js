@@ -177,13 +177,13 @@
     sheet();
     sheetMemory.fill(fields, kept.fields);
     for (const row of kept.rows) {
-      const one = { file: row.file, label: row.label, paused: false, state: "missing", id: row.id };
+      const one = { file: row.file, label: row.label, paused: false, state: "missing", id: row.id, isBegun: row.isBegun };
       show(one, row.kind);
       one.name.value = row.name;
       sheetMemory.fill(one.typed, row.typed);
       if (row.id) { one.over = new Promise((done) => { one.end = done; }); inspect(one); continue; }
       one.row.classList.add("missing");
-      one.says.textContent = "choose this file again, or drop it here: it goes on where it stopped";
+      one.says.textContent = "choose this file again, or drop it here" + (row.isBegun ? ": it goes on where it stopped" : "");
       one.pause.hidden = true;
     }
     preview();

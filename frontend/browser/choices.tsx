@@ -61,7 +61,7 @@ export function Choices() {
           {isMatrix && <Setting title="Colours" of="scale" names={SCALES} />}
           {tab.key === "matrix" && <Setting title="Certainty" of="sure" names={SURE} />}
           {tab.key === "matrix" && <Setting title="Clusters" of="cut" names={cuts(store)} />}
-          {tab.key === "matrix" && store.single.length > 0 && <Beside />}
+          {tab.key === "matrix" && store.hasNumbers && <Beside />}
         </div>
       )}
       {tab.key === "matrix" && <ColumnTicks />}

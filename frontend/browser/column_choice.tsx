@@ -19,7 +19,7 @@ export function isChosenSingly(store: Store): boolean {
 /* Kinds of columns that this comparison has. */
 export function Beside() {
   const store = useStore();
-  const present = new Set(store.single.map((m) => store.cards.get(m.slug)?.family));
+  const present = new Set((store.models.value?.columns ?? []).map((column) => store.familyOf(column)));
   const names = FAMILIES.filter(([key]) => ["", "all", "none"].includes(key) || present.has(key));
   return (
     <Setting
@@ -45,7 +45,9 @@ export function ColumnTicks({ shown }: { shown?: Column[] }) {
     <details class="column-ticks">
       <summary>
         Columns ({here.length} of {all.length})
+        {!here.length && store.view.columns === "" && ", no room for them here"}
       </summary>
+      <div class="ticks">
       {all.length > MANY && (
         <input
           class="find"
@@ -71,6 +73,7 @@ export function ColumnTicks({ shown }: { shown?: Column[] }) {
         ))}
       </ul>
       {fitting.length === 0 && <p class="quiet">No column fits.</p>}
+      </div>
     </details>
   );
 }

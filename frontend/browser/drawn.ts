@@ -42,7 +42,7 @@ export function chosenColumns(store: Store): Column[] {
   const wanted = store.view.columns;
   // On a phone the matrix needs the room.
   if (wanted === "" && window.innerWidth < NARROW) return [];
-  const family = (column: Column): string => store.cards.get(column.slug)?.family ?? "";
+  const family = (column: Column): string => store.familyOf(column);
   if (wanted === "none") return [];
   if (wanted !== "") return fittingColumns(store).slice(0, MOST_BESIDE);
   const ranked = KEY.flatMap((slug) => all.filter((column) => column.slug === slug).slice(0, 1));
@@ -59,7 +59,7 @@ export function fittingColumns(store: Store): Column[] {
   const all = store.models.value?.columns ?? [];
   const wanted = store.view.columns;
   if (wanted === "all") return all;
-  if (FAMILIES.some(([key]) => key === wanted)) return all.filter((column) => store.cards.get(column.slug)?.family === wanted);
+  if (FAMILIES.some(([key]) => key === wanted)) return all.filter((column) => store.familyOf(column) === wanted);
   return wanted.split(BETWEEN).flatMap((id) => all.filter((column) => column.id === id));
 }
 

@@ -6,6 +6,7 @@ export const FAMILIES: [string, string][] = [
   ["robustness", "Robustness"],
   ["weights", "Weights"],
   ["geometry", "Geometry"],
+  ["given", "Given"],
   ["all", "All"],
   ["none", "None"],
 ];

@@ -28,7 +28,9 @@ export type Context = CanvasRenderingContext2D | SvgContext;
 /* Lines that are not longer than a caption is wide. */
 export function wrapped(text: string, letters = LETTERS): string[] {
   const lines: string[] = [];
-  for (const word of text.split(" ")) {
+  // An address has no blanks, and is of use only when it is whole.
+  const words = text.split(" ").flatMap((word) => word.match(new RegExp(`.{1,${letters}}`, "gsu")) ?? [""]);
+  for (const word of words) {
     const last = lines[lines.length - 1];
     if (last !== undefined && last.length + word.length < letters) lines[lines.length - 1] = `${last} ${word}`;
     else lines.push(word);

@@ -19,7 +19,8 @@ import { OF_TWO, PairPicker } from "./pair_picker";
 import { followSaves } from "./saves";
 import { Selected } from "./selected";
 import { ShareDialog } from "./share";
-import { Store, type Place } from "./store";
+import type { Place } from "./place";
+import { Store } from "./store";
 import { Summary } from "./summary";
 import { query } from "./view";
 

@@ -76,7 +76,7 @@ function Picture({ asked, matrix, card }: { asked: AskedMeasure; matrix: Matrix;
   const isRunning = store.comparison?.progress.state === "running";
   const missing = useMemo(() => missingOf(matrix, drawn.order, isRunning), [matrix, drawn, isRunning]);
   const left = ["", "none"].includes(view.columns) ? 0 : fittingColumns(store).length - columns.length;
-  const isBeside = view.columns !== "none" && store.single.length > 0;
+  const isBeside = view.columns !== "none" && store.hasNumbers;
   return (
     <>
       <Top asked={asked} card={card} drawn={drawn} band={matrix.header.band} />

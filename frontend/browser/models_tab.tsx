@@ -24,7 +24,7 @@ const SPARE = 10;
 export function ModelsTab() {
   const store = useStore();
   const { value: table, error } = store.models;
-  if (!store.single.length) {
+  if (!store.hasNumbers) {
     return (
       <div class="empty">
         <h2>No measures of single models</h2>
@@ -66,7 +66,7 @@ function Table({ table }: { table: ModelTable }) {
       {trouble && <Trouble>{trouble}</Trouble>}
       <div class="table-verbs">
         <ColumnTicks shown={columns} />
-        <Ticked ids={[...chosen]} />
+        <Ticked ids={[...chosen]} shown={here} />
       </div>
       <div
         class="model-table"
@@ -120,7 +120,7 @@ function TableBar({ table, rows, columns }: { table: ModelTable; rows: number[];
   const store = useStore();
   const { view } = store;
   const families = FAMILIES.filter(
-    ([key]) => key === "all" || table.columns.some((column) => store.cards.get(column.slug)?.family === key),
+    ([key]) => key === "all" || table.columns.some((column) => store.familyOf(column) === key),
   );
   const kind = ["", "none"].includes(view.columns) ? "all" : view.columns;
   return (
@@ -167,14 +167,15 @@ function TableBar({ table, rows, columns }: { table: ModelTable; rows: number[];
 }
 
 /* What can be done with the ticked rows; they are the selected block of the matrix as well. */
-function Ticked({ ids }: { ids: number[] }) {
+function Ticked({ ids, shown }: { ids: number[]; shown: number[] }) {
   const store = useStore();
   const all = store.comparison?.checkpoints ?? [];
   const aside = all.filter((id) => !ids.includes(id));
+  const hidden = ids.filter((id) => !shown.includes(id)).length;
   return (
     <div class="bar ticked">
       <span class="quiet" aria-live="polite">
-        {ids.length ? `${ids.length} selected` : "Tick rows to compare them, or to light them in the matrix."}
+        {ids.length ? `${ids.length} selected${hidden ? `, ${hidden} not shown` : ""}` : "Tick rows to compare them, or to light them in the matrix."}
       </span>
       {ids.length > 1 && !store.place.isShared && !store.place.isOffline && (
         <a class="chip" href={`/projects/${store.comparison?.project}/compare?like=${store.comparison?.id}&checkpoints=${ids.join(",")}`}>

@@ -30,6 +30,8 @@ export const TREE = 56;
 /* A column of single models is as wide as there is room, from a mark to a number with its interval. */
 const COLUMN_WIDTH = { least: 20, most: 56 };
 const LABEL = 11;
+/* Columns so wide have room for two lines of their title. */
+const TWO_LINES = 26;
 const LONGEST_LABEL = 24;
 /* On a phone. */
 const NARROW = 520;
@@ -84,6 +86,13 @@ export interface Drawn {
   seeds: Band | null;
   look: Look;
   isSigned: boolean;
+}
+
+/* A title on one line or two, cut where even these are too short. */
+export function halved(text: string, most: number): string[] {
+  if (text.length <= most) return [text];
+  const at = text.lastIndexOf(" ", most);
+  return at > 0 ? [text.slice(0, at), short(text.slice(at + 1), most)] : [short(text, most)];
 }
 
 export function short(text: string, most = LONGEST_LABEL): string {
@@ -321,7 +330,10 @@ function paintLabels(context: CanvasRenderingContext2D, drawn: Drawn, plan: Plan
     const name = named(drawn, drawn.order[drawn.window.columns[0] + j] as number, plan.letters);
     upright(name, plan.x + (j + 0.5) * plan.cell);
   }
-  drawn.titles.forEach((title, k) => upright(short(title, plan.letters), plan.beside + (k + 0.45) * plan.step));
+  drawn.titles.forEach((title, k) => {
+    const lines = plan.step >= TWO_LINES ? halved(title, plan.letters) : [short(title, plan.letters)];
+    lines.forEach((line, at) => upright(line, plan.beside + (k + 0.45) * plan.step + (at - (lines.length - 1) / 2) * LABEL));
+  });
 }
 
 export interface Marked {

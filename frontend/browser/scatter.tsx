@@ -126,7 +126,7 @@ export function Scatter(props: {
       <FigureVerbs />
       {onFrame && (
         <div class="frame-verbs" role="group" aria-label="Enlarge">
-          <button type="button" class="chip" aria-label="Nearer" title="Nearer; Ctrl and the wheel too" onClick={() => zoom(null, true)}>
+          <button type="button" class="chip" aria-label="Nearer" title="Nearer; Ctrl and the wheel too" onClick={() => zoom(middleOf(points), true)}>
             +
           </button>
           <button type="button" class="chip" aria-label="Farther" disabled={!frame} onClick={() => zoom(null, false)}>
@@ -134,7 +134,7 @@ export function Scatter(props: {
           </button>
           {frame && (
             <button type="button" class="chip" onClick={() => onFrame(null)}>
-              Whole map ({points.length} of {props.points.length} seen)
+              Whole map ({points.length || "none"} of {props.points.length} seen)
             </button>
           )}
         </div>
@@ -149,6 +149,12 @@ export function Scatter(props: {
       )}
     </div>
   );
+}
+
+/* The median of what is seen, so that enlarging leads to where most points are; nothing where none is. */
+function middleOf(points: Point[]): { x: number; y: number } | null {
+  const median = (values: number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1] as number;
+  return points.length ? { x: median(points.map((p) => p.x)), y: median(points.map((p) => p.y)) } : null;
 }
 
 const within = (v: number, [low, high]: [number, number]): boolean => v >= low && v <= high;

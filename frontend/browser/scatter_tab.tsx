@@ -26,7 +26,7 @@ export function ScatterTab() {
   const all = quantitiesOf(store);
   const first = chosenColumns(store).map((column) => column.id);
   const chosen = chosenQuantities(all, store.view.x, store.view.y, first);
-  if (store.single.length && !store.models.value) {
+  if (store.hasNumbers && !store.models.value) {
     return store.models.error ? <Trouble>{store.models.error}</Trouble> : <div class="skeleton matrix-skeleton" aria-busy="true" />;
   }
   const lone = all.find((one) => one.id === store.view.x && !isOfPairs(one)) ?? all.find((one) => !isOfPairs(one));

@@ -258,7 +258,7 @@ function One({ checkpoint }: { checkpoint: Checkpoint }) {
         {aside.includes(checkpoint.id) ? "Show it again" : "Set aside"}
       </ViewLink>
       <Neighbours id={checkpoint.id} />
-      {store.single.length > 0 && <h2>Its numbers</h2>}
+      {store.hasNumbers && <h2>Its numbers</h2>}
       {error && <Trouble>{error}</Trouble>}
       {table && (
         <table class="numbers">

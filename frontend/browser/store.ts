@@ -3,30 +3,15 @@
 import { ApiError, askAsVisitor, get, getBytes, queryOf } from "./api";
 import { decode, modelTable, type Column, type Matrix, type ModelTable } from "./arrays";
 import { asRead } from "./colour";
+import { GIVEN, hasGiven, withGiven } from "./given";
 import { markOf } from "./marks";
+import type { Place } from "./place";
 import { positions } from "./order";
 import { setAside } from "./aside";
 import { treeOf } from "./seriation";
 import type { AskedMeasure, Card, Checkpoint, Comparison, ModelTableDocument, Progress, Tab } from "./types";
 import { short } from "./strange";
 import { BY, numbersOf, parse, query, type View } from "./view";
-
-/* What the page says about itself. */
-export interface Place {
-  comparison: number;
-  /* Address of the comparison's page, without its view. */
-  path: string;
-  isShared: boolean;
-  /* Whether this is a file without a server: its view lies behind the mark of its address. */
-  isOffline?: boolean;
-  /* The view with which such a file opens. */
-  view?: string;
-  tabs: Tab[];
-  mayExport: boolean;
-  /* Whether the link opens one measure alone, and who sent it. */
-  isOneMatrix?: boolean;
-  madeBy?: string;
-}
 
 export interface Part<T> {
   value: T | null;
@@ -298,10 +283,22 @@ export class Store {
     return this.part(path, async () => decode(await getBytes(path)));
   }
 
+  /* Numbers of single models: computed here, and given with the checkpoints. */
   get models(): Part<ModelTable> {
-    // A comparison of pairs alone has no such table, nor has a link to one matrix.
-    if (this.comparison && !this.single.length) return { value: null, error: "" };
-    return this.part("models", async () => modelTable(await get<ModelTableDocument>(`${this.path}/models`)));
+    const { comparison, checkpoints } = this;
+    // A comparison of pairs alone has no table to ask for, nor has a link to one matrix.
+    if (comparison && !this.single.length) return { value: withGiven(comparison, checkpoints, null), error: "" };
+    const part = this.part("models", async () => modelTable(await get<ModelTableDocument>(`${this.path}/models`)));
+    return comparison && part.value ? { value: withGiven(comparison, checkpoints, part.value), error: part.error } : part;
+  }
+
+  /* Whether there are, or will be, numbers of single models. */
+  get hasNumbers(): boolean {
+    return this.single.length > 0 || hasGiven(this.checkpoints);
+  }
+
+  familyOf(column: Column): string {
+    return column.slug ? (this.cards.get(column.slug)?.family ?? "") : GIVEN;
   }
 
   /* Measures of pairs, in the order asked. */
@@ -350,6 +347,7 @@ export class Store {
   }
 
   columnTitle(column: Column): string {
+    if (!column.slug) return `${column.measure} (given)`;
     const asked = this.single.find((m) => m.key === column.measure);
     const title = asked ? this.titleOf(asked) : column.measure;
     return column.layer ? `${title}, ${column.layer}` : title;

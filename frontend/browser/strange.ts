@@ -15,12 +15,13 @@ export function strangeParts(store: Store): string[] {
   if (!comparison) return [];
   const known = new Set(comparison.checkpoints);
   const columns = store.models.value?.columns;
-  const isThere = !store.single.length || !!columns;
+  const isThere = !store.hasNumbers || !!columns;
   const isUnknown = (id: string): boolean => id !== "" && isThere && !quantitiesOf(store).some((one) => one.id === id);
+  const lacking = view.columns.split(BETWEEN).filter((id) => !columns?.some((c) => c.id === id));
   const checks: [string, boolean][] = [
     ["measure", view.measure !== "" && !store.pairwise.some((m) => m.key === view.measure)],
     ["layer", view.layer !== "" && !store.pairwise.some((m) => store.layersOf(m).includes(view.layer))],
-    ["columns", !FAMILIES.some(([key]) => key === view.columns) && isThere && view.columns.split(BETWEEN).some((id) => !columns?.some((c) => c.id === id))],
+    [`columns (${short(lacking.join(", "))})`, !FAMILIES.some(([key]) => key === view.columns) && isThere && lacking.length > 0],
     ["a", view.a > 0 && !known.has(view.a)],
     ["b", view.b > 0 && !known.has(view.b)],
     ["aside", numbersOf(view.aside).some((id) => !known.has(id))],

@@ -120,8 +120,8 @@ function Steering({ asked, columns }: { asked: AskedMeasure; columns: Column[] }
         </select>
       </label>
       <Order />
-      {store.single.length > 0 && <Beside />}
-      {store.single.length > 0 && <ColumnTicks shown={columns} />}
+      {store.hasNumbers && <Beside />}
+      {store.hasNumbers && <ColumnTicks shown={columns} />}
     </div>
   );
 }

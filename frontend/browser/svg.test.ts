@@ -28,5 +28,6 @@ test("what is drawn is written, and text is no markup", () => {
 
 test("captions are broken between words, and long words stand alone", () => {
   assert.deepEqual(wrapped("aa bb cc", 6), ["aa bb", "cc"]);
-  assert.deepEqual(wrapped("x".repeat(9), 6), ["x".repeat(9)]);
+  assert.deepEqual(wrapped("x".repeat(9), 6), ["x".repeat(6), "x".repeat(3)]);
+  assert.deepEqual(wrapped(`from ${"x".repeat(9)}`, 6), ["from", "x".repeat(6), "x".repeat(3)]);
 });

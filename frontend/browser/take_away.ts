@@ -44,11 +44,13 @@ export async function saveMatrix(store: Store, format: FigureFormat, shown = sho
   const { asked, matrix, columns } = shown;
   const card = store.card(asked);
   const drawn = { ...drawnOf(store, asked, matrix, columns), look: LOOKS.light as Look };
-  const colours = drawn.strips.flatMap((strip) =>
-    [...strip.colours]
-      .filter(([, colour]) => colour !== ALONE)
-      .map(([name, colour]): [string, string] => [strip.title === GROUP ? name || "no group" : `${strip.title} ${name}`, colour]),
-  );
+  const colours = drawn.strips.flatMap((strip) => {
+    const named = [...strip.colours].filter(([, colour]) => colour !== ALONE);
+    const alone = strip.colours.size - named.length;
+    const called = (name: string): string => (strip.title === GROUP ? name || "no group" : `${strip.title} ${name}`);
+    const others: [string, string][] = alone ? [[`${alone} ${strip.title === GROUP ? "groups" : "values"} of one`, ALONE]] : [];
+    return [...named.map(([name, colour]): [string, string] => [called(name), colour]), ...others];
+  });
   const caption: Caption = {
     title: card.title,
     lines: [

@@ -74,6 +74,7 @@ export interface Checkpoint {
   group: string;
   tags: Record<string, string>;
   notes?: string;
+  metrics?: Record<string, number>;
   parent: string | null;
   init_of: string | null;
   teacher: string | null;

@@ -90,7 +90,7 @@ const LISTS = /^\d+(,\d+)*$/;
 const BLOCK = /^\d+(,\d+)*;\d+(,\d+)*$/;
 const CUT = /^([2-9]|[1-9]\d)$/;
 const WHICH = /^(only-a|only-b|both-wrong|\d{1,5}-\d{1,5})$/;
-const FRAME = /^(-?\d{1,12}(\.\d{1,12})?,){2}-?\d{1,12}(\.\d{1,12})?$/;
+const FRAME = /^(-?\d{1,12}(\.\d{1,12})?,){2}[1-9]\d{0,2}(\.\d{1,12})?$/;
 const WINDOW = /^\d+-\d+,\d+-\d+$/;
 
 function fits(key: keyof View, value: string, tabs: string[]): boolean {

@@ -35,7 +35,8 @@ export function ViewLink(props: {
 
 /* The name of a measure; pointing at it shows its card. */
 export function Named({ slug, children }: { slug: string; children: ComponentChildren }) {
-  return <span data-card={slug}>{children}</span>;
+  // What was given has no card.
+  return slug ? <span data-card={slug}>{children}</span> : <span>{children}</span>;
 }
 
 export function Fact({ name, children }: { name: string; children: ComponentChildren }) {

@@ -67,7 +67,7 @@ def notes_field(id: str | dict[str, int], value: str) -> Any:
 def first_line(notes: str) -> Any:
     """The first line of notes beside a name, all of them when pointed at; nothing where there are none."""
     line = notes.split("\n", 1)[0]
-    short = line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE - 1]}…"
+    short = line if line == notes and len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE - 1]}…"
     return html.Span(short, className="quiet first-line", title=notes) if notes else None
 
 

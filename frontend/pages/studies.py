@@ -2,12 +2,16 @@
 
 from typing import Any
 
-from dash import html
+from dash import ALL, Dash, Input, Output, State, ctx, html, no_update
 
+from kinscape.backend.contracts import uploads
 from kinscape.backend.contracts.studies import TemplateCard
-from kinscape.client import Client, Project, Study
+from kinscape.client import Client, ClientError, Project, Study
+from kinscape.frontend.access import Access
 from kinscape.frontend.components.frame import link
-from kinscape.frontend.components.words import nothing, state_badge
+from kinscape.frontend.components.words import nothing, state_badge, trouble
+from kinscape.frontend.pages.study_form import usual_sets
+from kinscape.frontend.wiring import on
 
 
 def page(client: Client, project: Project) -> Any:
@@ -28,6 +32,7 @@ def page(client: Client, project: Project) -> Any:
             ),
             html.Div(made, id="study-list"),
             html.H2("New study"),
+            html.Div(id="studies-trouble"),
             html.Div(kinds, className="kinds"),
         ],
         className="studies",
@@ -49,8 +54,46 @@ def _study(study: Study) -> Any:
 
 
 def _kind(template: TemplateCard, project: int) -> Any:
-    return link(
-        [html.Strong(template.title), html.Span(template.question)],
-        f"/projects/{project}/studies/new?template={template.name}",
-        className="kind",
+    return html.Div(
+        [
+            link(
+                [html.Strong(template.title), html.Span(template.question)],
+                f"/projects/{project}/studies/new?template={template.name}",
+                className="kind",
+            ),
+            html.Button(
+                "Run as proposed",
+                id={"study-now": template.name},
+                className="button small",
+                title="Roles from lineage, groups and tags; the template's measures; the first held-out and train sets",
+            ),
+        ],
+        className="kind-and-verb",
     )
+
+
+def register(app: Dash, access: Access) -> None:
+    """Running a study as the form would propose it."""
+
+    @on(
+        app,
+        Output("address", "href", allow_duplicate=True),
+        Output("studies-trouble", "children"),
+        Input({"study-now": ALL}, "n_clicks"),
+        State("address", "pathname"),
+        prevent_initial_call=True,
+    )
+    def run_now(_: list[int | None], path: str) -> tuple[Any, Any]:
+        if not isinstance(ctx.triggered_id, dict) or not any(t["value"] for t in ctx.triggered):
+            return no_update, no_update
+        name = ctx.triggered_id["study-now"]
+        try:
+            project = access.client(path).project_numbered(int(path.split("/")[2]))
+            probes = [p for p in project.probes() if p.state is uploads.State.READY]
+            if not probes:
+                return no_update, trouble("A study needs a probe set: add one in the library.")
+            held_out, train = usual_sets(probes)
+            made = project.study(name, probe=held_out.id, train_probe=None if train is None else train.id)
+            return f"/study/{made.run().id}", None
+        except ClientError as error:
+            return no_update, trouble(str(error))

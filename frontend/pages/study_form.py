@@ -64,9 +64,14 @@ def _role(role: RoleCard) -> Any:
     )
 
 
-def _on_what(template: TemplateCard, probes: list[Probe], client: Client) -> list[Any]:
+def usual_sets(probes: list[Probe]) -> tuple[Probe, Probe | None]:
+    """The held-out and the train set that a study is asked on unless others are chosen; at least one is there."""
     held_out = next((p for p in probes if p.role is ProbeRole.HELD_OUT), probes[0])
-    train = next((p for p in probes if p.role is ProbeRole.TRAIN), None)
+    return held_out, next((p for p in probes if p.role is ProbeRole.TRAIN), None)
+
+
+def _on_what(template: TemplateCard, probes: list[Probe], client: Client) -> list[Any]:
+    held_out, train = usual_sets(probes)
     slugs = [m.slug for m in template.measures]
     known = sorted({*slugs, *(c.slug for c in client.measures())})
     return [

@@ -1,7 +1,7 @@
 """A project: checkpoints, probe sets and comparisons."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict, Unpack
 
@@ -184,6 +184,28 @@ class Project:
     def tag(self, name: str, values: dict[int, str]) -> None:
         """Give checkpoints one tag, its value by number of the checkpoint; an empty value takes it away."""
         self._http.post(f"/projects/{self.id}/checkpoints/tag", json={"tag": name, "values": values})
+
+    def upload_values(self, values: Mapping[int | str, Mapping[str, float]]) -> list[Checkpoint]:
+        """Numbers that were computed elsewhere, such as with the library on a larger machine.
+
+        They stand beside the computed ones in tables, columns and scatters of comparisons, marked as given.
+
+        Args:
+            values: by checkpoint (its number or name), numbers by name; others that were given before stay.
+
+        Returns:
+            the checkpoints as they are now.
+
+        Raises:
+            ClientError: a checkpoint is not there, or a number is not finite.
+        """
+        numbers = self._numbers(list(values), self.checkpoints, "checkpoint")
+        there = {c.id: c for c in self.checkpoints()}
+        out = []
+        for number, given in zip(numbers, values.values(), strict=True):
+            known = there.get(number) or self.checkpoint(number)
+            out.append(known.edit(metrics={**known.metrics, **{name: float(v) for name, v in given.items()}}))
+        return out
 
     def repeats(self) -> Repeats:
         """Equal files, shared tensors, and steps of runs that are not what their names say."""

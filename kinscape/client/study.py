@@ -34,6 +34,8 @@ COLUMNS = (
     "unit",
     "test",
     "sentence",
+    "equivalent_within",
+    "adjustment",
 )
 
 

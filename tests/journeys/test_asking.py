@@ -59,6 +59,8 @@ def test_lineage_comes_from_names_and_differs_by_file(page: Page, client: Client
     page.click("#upload-all")
     # The teacher comes first, though it stands below.
     expect(page.locator(".upload-row .says", has_text="until its architecture is confirmed")).to_have_count(2)
+    # Its student after it.
+    expect(row.locator(".says")).to_contain_text("ready")
     found = {c.name: c for c in project.checkpoints()}
     taught, early, late = (found[name] for name in FAMILY)
     assert (taught.group, taught.teacher, taught.run, taught.tags) == ("kd", "sam-s3-200", "alone", {})

@@ -237,7 +237,7 @@ def test_an_address_by_hand_shows_what_it_can_and_says_so(page: Page, asked: Com
     matrix(page, asked, "&" + "k" * 500 + "=1")
     expect(page.locator(".notice")).to_contain_text("kkk…")
     matrix(page, asked, "&a=999999&order=by:nothing&layer=nowhere&columns=what")
-    expect(page.locator(".notice")).to_contain_text("nothing that this address calls layer, columns, a")
+    expect(page.locator(".notice")).to_contain_text("nothing that this address calls layer, columns (what), a")
     page.goto(f"/comparison/{asked.id}?tab=matrix&constructor=1&__proto__=x")
     expect(page.locator(".notice")).to_contain_text("constructor")
     page.goto(f"/comparison/{asked.id}?" + "x" * 60_000)

@@ -24,6 +24,7 @@ def asked(client: Client, networks: list[Path], probe_file: Path) -> Comparison:
         project.upload_checkpoint(f, name=f"n{i}", group="one" if i < 3 else "two", notes=f"note {i}", **kind)
         for i, f in enumerate(networks[:6])
     ]
+    project.upload_values({f"n{i}": {"epochs": 10 - i} for i in range(5)})
     return project.compare(checkpoints=ids, probe=project.upload_probe(probe_file), measures=MEASURES).wait(
         timeout_s=60
     )
@@ -50,7 +51,7 @@ def test_the_first_answer_is_steered_and_its_address_brings_it_back(page: Page, 
     for k in range(ticks.count()):
         ticks.nth(k).set_checked(checked=False)
     page.locator(".column-ticks label", has_text="L2").click()
-    expect(page.locator(".column-ticks summary")).to_contain_text("Columns (1 of 3)")
+    expect(page.locator(".column-ticks summary")).to_contain_text("Columns (1 of 4)")
     across, up = page.get_by_label("Across"), page.get_by_label("Up", exact=True)
     before = (across.input_value(), up.input_value())
     across.select_option("l2-norm")
@@ -64,7 +65,7 @@ def test_the_first_answer_is_steered_and_its_address_brings_it_back(page: Page, 
     page.goto("about:blank")
     page.goto(address)
     cells(page, "^js-divergence name:up")
-    expect(page.locator(".column-ticks summary")).to_contain_text("Columns (1 of 3)")
+    expect(page.locator(".column-ticks summary")).to_contain_text("Columns (1 of 4)")
     expect(page.get_by_label("Across")).to_have_value("accuracy")
     with page.expect_download() as saved:
         page.locator(".summary-matrix").get_by_role("button", name="SVG").click()
@@ -95,6 +96,14 @@ def test_rows_of_models_are_filtered_ticked_and_lit_in_the_matrix(page: Page, as
     expect(names(page)).to_have_count(3)
     page.get_by_role("button", name="Checkpoint").click()
     page.get_by_role("button", name="Checkpoint").click()
+    expect(names(page).first).to_have_text("n2")
+    # What was given stands beside what was computed, is filtered and sorted like it, and says what it is.
+    page.get_by_label("Filter checkpoints").fill("given:epochs>7")
+    expect(page.locator(".trouble")).to_be_visible()
+    page.get_by_role("button", name="epochs (given)").click()
+    page.get_by_label("Filter checkpoints").fill("group:one l2-norm>0")
+    expect(names(page)).to_have_text(["n0", "n1", "n2"])
+    page.get_by_role("button", name="epochs (given)").click()
     expect(names(page).first).to_have_text("n2")
     page.get_by_label("95 % intervals").click()
     expect(page.locator(".model-table small")).to_have_count(0)

@@ -110,3 +110,14 @@ def test_a_pruned_copy_is_made_in_the_library(page: Page, client: Client, networ
     expect(page.locator(".ag-row", has_text="whole pruned").first).to_be_visible()
     found = {c.name: c for c in project.checkpoints()}["whole pruned"]
     assert (found.parent, found.tags) == ("whole", {"made-by": "prune(share=0.9)"})
+
+
+def test_a_study_is_run_by_one_click_or_says_what_it_lacks(page: Page, school: Project) -> None:
+    page.goto(f"/projects/{school.id}/studies")
+    kind = page.locator(".kind-and-verb", has_text="Grokking")
+    kind.get_by_role("button", name="Run as proposed").click()
+    expect(page.locator("#studies-trouble")).to_contain_text("needs 2 or more and has 0 checkpoints")
+    page.locator(".kind-and-verb", has_text="Distillation").get_by_role("button", name="Run as proposed").click()
+    page.wait_for_url(re.compile(r"/study/\d+"))
+    expect(page.locator("main")).to_contain_text("What was found")
+    assert page.evaluate("scrollY") == 0

@@ -1,14 +1,21 @@
 """Which layers a network cannot do without, and whether its weights tell."""
 
+import re
 from collections.abc import Sequence
 
 from kinscape.backend.studies.cast import Candidate
 from kinscape.backend.studies.layerwise import Layerwise
 from kinscape.backend.studies.template import Role, Template
 
+STARTS = re.compile(r"(at-)?init([-_ ]?\d+)?|start([-_ ]?\d+)?|untrained.*|(init|start)[-_].*", re.IGNORECASE)
+
 
 def _is_start(one: Candidate, _: Sequence[Candidate]) -> bool:
-    return one.teacher_id is None and (one.step == 0 or one.is_called("untrained", "init-", "at-init", "start-"))
+    """A network before training, by its step or by how it is called; who starts like another was trained."""
+    if one.teacher_id is not None or one.parent_id is not None:
+        return False
+    called = (one.name, one.group, one.tag("condition"), one.tag("role"))
+    return one.step == 0 or (one.init_of_id is None and any(STARTS.fullmatch(word) for word in called))
 
 
 def _is_network(one: Candidate, everyone: Sequence[Candidate]) -> bool:

@@ -28,7 +28,8 @@ TEMPLATE = Template(
         "prune-accuracy",
     ),
     analyses=(
-        Conditions("base", "condition"),
+        # What allows more to be pruned has a larger optimum and heavier tails.
+        Conditions("base", "condition", rising=("prune-optimum", "prune-safe", "kurtosis", "sparsity")),
         GoesWith(predictors=("kurtosis", "kurtosis-of-kurtoses"), outcomes=("prune-optimum", "prune-safe")),
     ),
     pitfalls=(

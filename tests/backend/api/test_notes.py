@@ -68,8 +68,11 @@ def test_a_link_to_one_matrix_names_a_measure_of_pairs(asked: Comparison) -> Non
             asked.share(view=wrong, scope="matrix")
     with pytest.raises(ClientError):
         asked.share(scope="everything")
-    with pytest.raises(ClientError):
-        asked.share(made_by="a\x07b")
+    for hidden in ("a\x07b", "\u202eevil", "\u200b"):
+        with pytest.raises(ClientError):
+            asked.share(made_by=hidden)
+    ordered = asked.share(view="tab=matrix&order=by:accuracy&columns=accuracy&x=accuracy&cut=2", scope="matrix")
+    assert ordered.view == "tab=matrix&cut=2&measure=disagreement"
 
 
 def test_the_other_numbers_are_refused_whatever_the_address(server: Server, asked: Comparison) -> None:
@@ -103,6 +106,27 @@ def test_an_embedded_link_to_one_matrix_holds_that_alone(server: Server, asked: 
 def page_token(share: Share) -> str:
     """The token of a link that was just made."""
     return (share.url or "").rsplit("/", 1)[1]
+
+
+def test_a_masked_link_keeps_no_words_and_confirms_no_names(
+    project: Project, networks: list[Path], probe_file: Path, server: Server
+) -> None:
+    for k, file in enumerate(networks[:4]):
+        project.upload_checkpoint(file, name=f"secret {k}", group=("ours", "theirs")[k // 2])
+    made = project.compare(
+        checkpoints=project.checkpoints(), probe=project.upload_probe(probe_file), measures=["disagreement"]
+    )
+    share = made.wait().share(
+        masked=True, view="tab=models&find=secret group:ours&columns=secret&g=ours&x=ours&order=name"
+    )
+    assert share.view == "tab=models&order=name"
+    place = f"{server.url}/api/v1/comparisons/{made.id}/contrast?measure=disagreement"
+    asked = {
+        name: httpx.get(f"{place}&a={name}&b=group B", headers={"Kinscape-Share": page_token(share)})
+        for name in ("ours", "nobody", "group A")
+    }
+    assert asked["group A"].status_code == 200
+    assert asked["ours"].status_code == asked["nobody"].status_code == 404
 
 
 def test_a_masked_link_does_not_say_who_made_it(server: Server, asked: Comparison) -> None:

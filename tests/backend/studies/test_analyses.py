@@ -271,6 +271,9 @@ def test_layers_are_ranked_network_by_network() -> None:
     ids = [*range(1, 6), *range(11, 16)]
     metric = {i: dict(zip(layers, (40.0, 30.0, 20.0, 10.0), strict=True)) for i in range(1, 6)}
     random = {i: dict(zip(layers, (1.0, 2.0, 2.5, 0.5 * i), strict=True)) for i in range(1, 6)}
+    # Starts have numbers by layer as well: they are no networks that the study asks about.
+    metric |= {i: dict(zip(layers, (1.0, 2.0, 3.0, 4.0), strict=True)) for i in range(11, 16)}
+    random |= {i: dict(zip(layers, (1.0, 2.0, 3.0, 4.0), strict=True)) for i in range(11, 16)}
     data = StudyData(
         Cast({"network": networks, "start": starts}, "seed"),
         [column("reset", ids, {}, series=series)],
@@ -284,6 +287,7 @@ def test_layers_are_ranked_network_by_network() -> None:
     to_start = only(effects, contrast=f"τ with {TO_START}")
     assert (to_start.effect, to_start.p) == (1.0, 1 / 32)
     to_random = only(effects, contrast=f"τ with {TO_RANDOM}", kind="contrast")
+    assert to_random.n == to_start.n == 5
     assert to_random.effect is not None
     assert to_random.effect < 0
     assert found.warnings == []
@@ -329,7 +333,10 @@ def test_delays_are_counted_from_learning_to_generalising() -> None:
     assert only(effects, measure="delay", contrast="svd").effect == 150.0
     tested = only(effects, measure="delay", contrast="dense − svd")
     # The censored run was watched for 300 steps, longer than either of the others took.
-    assert tested.p_opposite == pytest.approx(1 / 6)
+    # No group is expected to be sooner: twice the smaller p, and the word of its side.
+    assert tested.p == pytest.approx(2 / 6)
+    assert (tested.hypothesis, tested.p_opposite, tested.p_opposite_adjusted) == ("longer", None, None)
+    assert "two-sided" in tested.test
     assert tested.effect is None
     assert "not known" in tested.sentence
     assert any("Censored" in w and "a2" in w for w in found.warnings)
@@ -349,7 +356,7 @@ def test_a_run_that_was_watched_too_shortly_says_nothing() -> None:
     ]
     found = Trajectories("run").find(StudyData(Cast({"run": everyone}, "seed"), [], columns))
     tested = only(adjusted(found.rows), measure="delay", contrast="long − short")
-    assert (tested.p, tested.p_opposite) == (1.0, 1.0)
+    assert (tested.p, tested.p_opposite) == (1.0, None)
 
 
 def test_runs_of_one_name_in_two_groups_are_two_runs() -> None:

@@ -3,8 +3,10 @@
 import pytest
 
 from kinscape.backend.contracts.problems import NotFound
-from kinscape.backend.contracts.studies import Effect
+from kinscape.backend.contracts.studies import Effect, EffectKind
 from kinscape.backend.studies.cast import Candidate, Cast, filled
+from kinscape.backend.studies.data import SingleColumn, StudyData
+from kinscape.backend.studies.effects import adjusted
 from kinscape.backend.studies.template import Design, Template, catalogue, template_named
 from kinscape.backend.studies.verdicts import is_found, power_of, verdict
 from kinscape.worker.measures.catalogue import catalogue as measures
@@ -115,3 +117,43 @@ def test_settings_are_described() -> None:
         kind="association", suite="settings", contrast="along load", effect=0.9, p=None, unit="settings", n=6
     )
     assert verdict([along], 0.05) == ["Measure, along load: Spearman's ρ = 0.90 over 6 settings."]
+
+
+@pytest.mark.parametrize(
+    ("one", "is_start"),
+    [
+        (Candidate(1, "init-3"), True),
+        (Candidate(1, "untrained"), True),
+        (Candidate(1, "net", step=0, run="r"), True),
+        (Candidate(1, "net", group="init"), True),
+        # Trained networks that start like another, or are called after how they began.
+        (Candidate(1, "same-init-other-order", init_of_id=2), False),
+        (Candidate(1, "other-init-same-order"), False),
+        (Candidate(1, "distilled-same-init", teacher_id=2), False),
+        (Candidate(1, "init-3 pruned", parent_id=2), False),
+        (Candidate(1, "initech"), False),
+    ],
+)
+def test_who_seems_to_be_a_network_before_training(one: Candidate, is_start: bool) -> None:  # noqa: FBT001
+    start = next(role for role in template_named("critical-layers").roles if role.name == "start")
+    assert start.suggests is not None
+    assert start.suggests(one, [one]) is is_start
+
+
+def test_a_good_prune_is_one_that_takes_more() -> None:
+    conditions = template_named("good-prune").analyses[0]
+    base = [Candidate(i, f"a{i}", group="sgd", tags={"seed": str(i)}) for i in range(1, 7)]
+    other = [Candidate(10 + i, f"b{i}", group="wd", tags={"seed": str(i)}) for i in range(1, 7)]
+    optimum = {c.id: 0.8 + (0.05 if c.group == "wd" else 0.0) + c.id % 10 / 1000 for c in (*base, *other)}
+    card = measures()["prune-optimum"].card
+    column = SingleColumn("prune-optimum", card.title, card, optimum)
+    found = adjusted(conditions.find(StudyData(Cast({"base": base, "condition": other}, "seed"), [], [column])).rows)
+    (more,) = [e for e in found if e.kind is EffectKind.CONTRAST]
+    assert (more.contrast, more.sign, more.hypothesis, more.p) == ("wd − sgd", 1, "higher", 1 / 64)
+
+
+def test_a_grid_without_two_tags_is_told_before_it_is_computed() -> None:
+    some = [Candidate(i, f"n{i}", tags={"seed": str(i), "load": str(i)}) for i in range(1, 5)]
+    (told,) = template_named("population").cautions(Cast({"network": some}, "seed"))
+    assert "two tags" in told
+    assert "there is only load" in told
