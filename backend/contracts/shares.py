@@ -14,7 +14,7 @@ from kinscape.backend.contracts.projects import Id, printable
 class ShareScope(enum.StrEnum):
     """How much a link opens: everything of its comparison, or the numbers of one measure of pairs alone."""
 
-    COMPARISON = "comparison"
+    COMPARISON = "whole"
     MATRIX = "matrix"
 
 

@@ -30,7 +30,7 @@ function Links({ onClose }: { onClose: () => void }) {
   const [days, last] = useState("30");
   const [mayExport, allow] = useState(true);
   const [isMasked, mask] = useState(false);
-  const [scope, limit] = useState("comparison");
+  const [scope, limit] = useState("whole");
   const [name, call] = useState(localStorage.getItem(MADE_BY) ?? "");
   const [made, show] = useState("");
   const [isCopied, copied] = useState(false);
@@ -102,7 +102,7 @@ function Links({ onClose }: { onClose: () => void }) {
             value={scope}
             onChange={(event) => limit((event.currentTarget as HTMLSelectElement).value)}
           >
-            <option value="comparison">the whole comparison</option>
+            <option value="whole">the whole comparison</option>
             {store.pairwise.length > 0 && <option value="matrix">{`${store.measure ? store.titleOf(store.measure) : "this matrix"} alone`}</option>}
           </select>
         </label>

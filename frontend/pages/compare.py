@@ -200,14 +200,7 @@ def _on_what(
             value=None if train is None else str(train.id),
             description="Sharpness is measured on it; without one, on the held-out set.",
         ),
-        dmc.MultiSelect(
-            id="ask-also",
-            label="Also on",
-            data=choices,
-            value=also,
-            searchable=True,
-            description="Other probe sets, such as shifted ones: outputs and features are compared there too.",
-        ),
+        _also_on(choices, also),
         dmc.MultiSelect(
             id="ask-layers",
             label="Layers",
@@ -230,6 +223,17 @@ def _on_what(
         ),
         dmc.TextInput(id="ask-name", label="Name", placeholder="Optional"),
     ]
+
+
+def _also_on(choices: list[dict[str, str]], also: list[str]) -> Any:
+    return dmc.MultiSelect(
+        id="ask-also",
+        label="Also on",
+        data=choices,
+        value=also,
+        searchable=True,
+        description="Other probe sets, such as shifted ones: outputs and features are compared there too.",
+    )
 
 
 def _who(rows: list[dict[str, Any]], chosen: list[dict[str, Any]]) -> Any:

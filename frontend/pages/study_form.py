@@ -18,6 +18,8 @@ from kinscape.frontend.wiring import on
 
 # Names that fit two lines.
 MOST_NAMED = 12
+# What a study is asked with beside its roles and its name.
+FIELDS = ("probe", "train", "also", "measures", "match", "level", "contrasts")
 
 
 def page(client: Client, project: Project, name: str) -> Any:
@@ -90,13 +92,7 @@ def _on_what(template: TemplateCard, probes: list[Probe], client: Client) -> lis
             value=None if train is None else str(train.id),
             clearable=True,
         ),
-        dmc.MultiSelect(
-            id="study-also",
-            label="Also on",
-            description="Other probe sets, such as shifted ones: outputs and features are read there too.",
-            data=choices_of(probes),
-            searchable=True,
-        ),
+        _also_on(probes),
         dmc.MultiSelect(id="study-measures", label="Measures", data=known, value=slugs, searchable=True),
         dmc.TextInput(
             id="study-match",
@@ -105,13 +101,7 @@ def _on_what(template: TemplateCard, probes: list[Probe], client: Client) -> lis
             description="Where lineage does not say who belongs to whom.",
             debounce=400,
         ),
-        dmc.TextInput(
-            id="study-contrasts",
-            label="Further contrasts",
-            placeholder="augmentation+sam against augmentation; …",
-            description="Of two roles or conditions, beside the own ones; the first is expected to be better.",
-            debounce=400,
-        ),
+        _contrasts_field(),
         dmc.NumberInput(id="study-level", label="Level of the tests", value=0.05, min=0.0001, max=0.5, step=0.01),
         dmc.TextInput(id="study-name", label="Name", placeholder=template.title),
         html.Div(id="study-plan", className="study-plan", role="status"),
@@ -124,6 +114,26 @@ def _on_what(template: TemplateCard, probes: list[Probe], client: Client) -> lis
             className="bar",
         ),
     ]
+
+
+def _also_on(probes: list[Probe]) -> Any:
+    return dmc.MultiSelect(
+        id="study-also",
+        label="Also on",
+        description="Other probe sets, such as shifted ones: outputs and features are read there too.",
+        data=choices_of(probes),
+        searchable=True,
+    )
+
+
+def _contrasts_field() -> Any:
+    return dmc.TextInput(
+        id="study-contrasts",
+        label="Further contrasts",
+        placeholder="augmentation+sam against augmentation; …",
+        description="Of two roles or conditions, beside the own ones; the first is expected to be better.",
+        debounce=400,
+    )
 
 
 def _pitfalls(template: TemplateCard) -> list[Any]:
@@ -146,13 +156,7 @@ def register(app: Dash, access: Access) -> None:
         Input("study-register", "n_clicks"),
         Input("study-draft", "n_clicks"),
         Input({"study-role": ALL}, "value"),
-        Input("study-probe", "value"),
-        Input("study-train", "value"),
-        Input("study-also", "value"),
-        Input("study-measures", "value"),
-        Input("study-match", "value"),
-        Input("study-level", "value"),
-        Input("study-contrasts", "value"),
+        *[Input(f"study-{field}", "value") for field in FIELDS],
         State("study-name", "value"),
         State("study-template", "data"),
         State({"study-role": ALL}, "id"),
@@ -164,32 +168,28 @@ def register(app: Dash, access: Access) -> None:
         registered: int | None,
         draft: int | None,
         filters: list[str | None],
-        probe: str,
-        train: str | None,
-        also: list[str] | None,
-        measures: list[str],
-        match: str | None,
-        level: Any,
-        contrasts: str | None,
-        name: str | None,
-        template: str,
-        ids: list[dict[str, str]],
-        path: str,
+        *rest: Any,
     ) -> tuple[Any, list[Any], Any]:
-        asked: dict[str, Any] = {
-            "roles": {i["study-role"]: f for i, f in zip(ids, filters, strict=True) if f and f.strip()},
-            "probe": int(probe),
-            "train_probe": int(train) if train else None,
-            "also_on": [int(one) for one in also or ()],
-            "measures": measures,
-            "match": match or "seed",
-            "contrasts": _contrasts(contrasts or ""),
-            "level": level if isinstance(level, (int, float)) else 0.05,
-            "name": name or "",
-        }
+        *typed, name, template, ids, path = rest
+        roles = {i["study-role"]: f for i, f in zip(ids, filters, strict=True) if f and f.strip()}
+        asked = {"roles": roles, "name": name or "", **_asked(dict(zip(FIELDS, typed, strict=True)))}
         clicked = {"study-run": run, "study-register": registered, "study-draft": draft}
         button = ctx.triggered_id if isinstance(ctx.triggered_id, str) and clicked.get(ctx.triggered_id) else ""
         return _answered(access.client(path), path, template, asked, [i["study-role"] for i in ids], button)
+
+
+def _asked(field: dict[str, Any]) -> dict[str, Any]:
+    """What was chosen beside roles and name, as a study is asked for with."""
+    level = field["level"]
+    return {
+        "probe": int(field["probe"]),
+        "train_probe": int(field["train"]) if field["train"] else None,
+        "also_on": [int(one) for one in field["also"] or ()],
+        "measures": field["measures"],
+        "match": field["match"] or "seed",
+        "contrasts": _contrasts(field["contrasts"] or ""),
+        "level": level if isinstance(level, (int, float)) else 0.05,
+    }
 
 
 def _contrasts(text: str) -> list[list[str]]:

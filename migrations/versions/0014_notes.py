@@ -17,7 +17,7 @@ def upgrade() -> None:
     for table in NOTED:
         op.add_column(table, sa.Column("notes", sa.String(), server_default="", nullable=False))
     op.add_column("shares", sa.Column("made_by", sa.String(), server_default="", nullable=False))
-    op.add_column("shares", sa.Column("scope", sa.String(), server_default="comparison", nullable=False))
+    op.add_column("shares", sa.Column("scope", sa.String(), server_default="whole", nullable=False))
 
 
 def downgrade() -> None:

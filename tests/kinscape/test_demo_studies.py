@@ -59,11 +59,16 @@ def test_copies_keep_their_parents_function_by_kind(server: Server, client: Clie
     assert own.p_adjusted < 0.05
 
 
-def test_metrics_foretell_a_reset_to_the_start_and_not_to_random_weights(server: Server, client: Client) -> None:
+def test_metrics_foretell_a_reset_to_the_start_better_than_one_to_random_weights(
+    server: Server, client: Client
+) -> None:
     study = answered(server, client, "critical-layers")
     tests = [e for e in study.found.effects if e.kind is EffectKind.CONTRAST and e.p_adjusted is not None]
-    found = {e.contrast for e in tests if min(e.p_adjusted or 1, e.p_opposite_adjusted or 1) <= 0.05}
-    assert found == {"τ with reset to the start"}
+    found = [e.contrast for e in tests if min(e.p_adjusted or 1, e.p_opposite_adjusted or 1) <= 0.05]
+    to_start, to_random = (found.count(f"τ with reset to {what}") for what in ("the start", "random weights"))
+    assert to_start >= 2 > to_random
+    # Of seven networks, not of these and their starts.
+    assert {e.n for e in tests} == {7}
 
 
 def test_more_weight_decay_generalises_sooner(server: Server, client: Client) -> None:
