@@ -28,6 +28,8 @@ from kinscape.client import Comparison, Project
 
 PAIRS = ["disagreement", "linear-cka", "js-divergence"]
 SINGLE = ["accuracy", "ece", "nll"]
+# What is asked of a thousand checkpoints, which are computed in minutes then: one of each kind.
+QUICK_PAIRS, QUICK_SINGLE = PAIRS[:1], SINGLE[:1]
 GROUPS = 5
 TURNS = 5
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -62,7 +64,7 @@ class Table:
         return "\n".join(["| | measured | aim |", "|---|---|---|", *lines])
 
 
-def filled(client: Client, folder: Path, count: int) -> Comparison:
+def filled(client: Client, folder: Path, count: int, measures: list[str]) -> Comparison:
     """A finished comparison of so many perceptrons."""
     project: Project = client.create_project(f"dashboard {count}")
     x, y = samples()
@@ -72,7 +74,7 @@ def filled(client: Client, folder: Path, count: int) -> Comparison:
     print(f"  {count} files in {seconds:.0f} s", flush=True)
     for k, number in enumerate(ids):
         client.http.patch(f"/checkpoints/{number}", {"group": f"group {k % GROUPS}"})
-    comparison = project.compare(checkpoints=ids, probe=probe, measures=[*PAIRS, *SINGLE])
+    comparison = project.compare(checkpoints=ids, probe=probe, measures=measures)
     return comparison.wait(show=False)
 
 
@@ -122,7 +124,7 @@ def spread(values: list[float], unit: str = "s", digits: int = 2) -> str:
     return f"{median(values):.{digits}f} {unit} (worst {max(values):.{digits}f})"
 
 
-def changes(page: Page, table: Table, count: int) -> None:
+def changes(page: Page, table: Table, count: int, *, is_quick: bool) -> None:
     """Times of what a reader does on an open page, in milliseconds."""
     aim = "150 ms" if count <= 100 else "400 ms"
 
@@ -143,7 +145,8 @@ def changes(page: Page, table: Table, count: int) -> None:
         )
 
     page.wait_for_selector("select[name=order]")
-    timed("measure", [(drawn(PAIRS[1]), click("Linear CKA, unbiased")), (drawn(PAIRS[0]), click("Disagreement"))])
+    if not is_quick:
+        timed("measure", [(drawn(PAIRS[1]), click("Linear CKA, unbiased")), (drawn(PAIRS[0]), click("Disagreement"))])
     timed(
         "order",
         [(drawn(PAIRS[0], "group"), choose("order", "group")), (drawn(PAIRS[0], "alike"), choose("order", "alike"))],
@@ -188,6 +191,7 @@ def changes(page: Page, table: Table, count: int) -> None:
 
 def requests(comparison: Comparison, table: Table, count: int, pid: int) -> None:
     """What the server takes for a matrix, groups, and for others meanwhile."""
+    pairs = [m.key for m in comparison.details.measures if m.key in PAIRS]
     base = comparison.url.rsplit("/comparison/", 1)[0]
     place = f"{base}/api/v1/comparisons/{comparison.id}"
 
@@ -195,7 +199,7 @@ def requests(comparison: Comparison, table: Table, count: int, pid: int) -> None
         out = []
         for k in range(times):
             began = time.perf_counter()
-            httpx.get(f"{place}/{path.format(PAIRS[k % len(PAIRS)])}", timeout=120).raise_for_status()
+            httpx.get(f"{place}/{path.format(pairs[k % len(pairs)])}", timeout=120).raise_for_status()
             out.append(time.perf_counter() - began)
         return out
 
@@ -247,10 +251,11 @@ def web_process(port: int) -> int:
     raise RuntimeError("no web process was found")
 
 
-def measured(browser: Browser, client: Client, folder: Path, count: int, port: int) -> Table:
+def measured(browser: Browser, client: Client, folder: Path, count: int, port: int, *, is_quick: bool) -> Table:
     """All lines for one number of checkpoints."""
     table = Table()
-    comparison = filled(client, folder, count)
+    measures = [*QUICK_PAIRS, *QUICK_SINGLE] if is_quick else [*PAIRS, *SINGLE]
+    comparison = filled(client, folder, count, measures)
     url = f"{comparison.url}?tab=matrix"
     first = "2.0 s" if count <= 100 else "1.5 s"
     cold = [opening(browser, url, is_warm=False) for _ in range(3)]
@@ -267,7 +272,7 @@ def measured(browser: Browser, client: Client, folder: Path, count: int, port: i
     page = context.new_page()
     page.goto(url)
     page.wait_for_selector("#matrix-cells[data-drawn]")
-    changes(page, table, count)
+    changes(page, table, count, is_quick=is_quick)
     context.close()
     requests(comparison, table, count, web_process(port))
     return table
@@ -314,6 +319,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--models", type=int, nargs="*", default=[24, 100, 500])
     parser.add_argument("--library", type=int, default=0, help="checkpoints of a library; 0 leaves it out")
+    parser.add_argument("--quick", action="store_true", help=f"{QUICK_PAIRS[0]} and {QUICK_SINGLE[0]} alone")
     parser.add_argument("--port", type=int, default=8097)
     given = parser.parse_args()
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -323,7 +329,8 @@ def main() -> None:
             for count in given.models:
                 folder = Path(name) / str(count)
                 folder.mkdir()
-                print(measured(browser, client, folder, count, given.port).markdown(), flush=True)
+                table = measured(browser, client, folder, count, given.port, is_quick=given.quick)
+                print(table.markdown(), flush=True)
             if given.library:
                 folder = Path(name) / "library"
                 folder.mkdir()

@@ -42,7 +42,7 @@
     if (node && !node.classList.contains("open")) {
       node.classList.add("open");
       const typed = shown === project() ? sheetMemory.valuesOf(fields) : null;
-      if (!typed) files = [];
+      if (!typed) leave();
       shown = project();
       fields = {
         ...textFields(),
@@ -161,6 +161,12 @@
     files.push(one);
   }
 
+  /* Rows of another project are remembered for when it is come back to; what is on its way goes on meanwhile. */
+  function leave() {
+    if (shown && shown !== project()) sheetMemory.keep(shown, fields, files);
+    files = [];
+  }
+
   /* A page that is loaded anew, or come back to, has its rows again; what was sent goes on from where it was. */
   function remember() {
     const node = document.getElementById("upload-sheet");
@@ -171,7 +177,7 @@
       preview();
       return countWaiting();
     }
-    files = [];
+    leave();
     const kept = sheetMemory.take(here);
     if (!kept) return;
     sheet();
