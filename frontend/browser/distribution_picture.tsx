@@ -65,5 +65,5 @@ export function DistributionPicture({ of }: { of: Quantity }) {
 /* How many checkpoints a curve is of, and of how many families where some are related. */
 function sizeOf(curve: Curve): string {
   const { length } = curve.values;
-  return curve.families === length ? String(length) : `${length} of ${curve.families} ${curve.families === 1 ? "family" : "families"}`;
+  return curve.families === length ? String(length) : `${length}, of ${curve.families} ${curve.families === 1 ? "family" : "families"}`;
 }

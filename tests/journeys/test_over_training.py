@@ -65,7 +65,7 @@ def test_every_measure_is_drawn_along_training(page: Page, client: Client, tmp_p
     page.goto(f"/comparison/{asked.id}?tab=scatter")
     page.get_by_label("Up", exact=True).select_option("distribution")
     expect(page.locator(".distribution polyline")).to_have_count(1)
-    expect(page.locator(".picture")).to_contain_text("all (6)")
+    expect(page.locator(".picture")).to_contain_text("all (6, of 2 families)")
     page.get_by_label("Up", exact=True).select_option("l2-norm")
     expect(page.locator(".scatter .point")).to_have_count(6)
 
