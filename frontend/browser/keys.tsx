@@ -105,14 +105,39 @@ export function Palette({ isOpen, onClose, actions }: { isOpen: boolean; onClose
   );
 }
 
+const SETTLED_MS = 200;
+
+/* What can be done now: parts of a page may come, or be replaced, while the palette is open. */
+function useActions(actions: () => Action[]): Action[] {
+  const [all, collect] = useState(actions);
+  useEffect(() => {
+    let waiting = 0;
+    const changed = new MutationObserver(() => {
+      waiting ||= window.setTimeout(() => {
+        waiting = 0;
+        collect(actions());
+      }, SETTLED_MS);
+    });
+    changed.observe(document.body, { childList: true, subtree: true });
+    return () => {
+      changed.disconnect();
+      window.clearTimeout(waiting);
+    };
+  }, []);
+  return all;
+}
+
+const keyOf = (one: Action | undefined): string => (one ? `${one.kind} ${one.name}` : "");
+
 function Search({ actions, onClose }: { actions: () => Action[]; onClose: () => void }) {
-  const [all] = useState(actions);
+  const all = useActions(actions);
   const [wanted, want] = useState("");
-  const [at, go] = useState(0);
+  const [marked, mark] = useState("");
   const words = wanted.toLowerCase().split(/\s+/).filter(Boolean);
   const fitting = all
     .filter((one) => words.every((word) => `${one.name} ${one.kind}`.toLowerCase().includes(word)))
     .slice(0, MOST_SHOWN);
+  const at = Math.max(0, fitting.findIndex((one) => keyOf(one) === marked));
   const run = (one: Action | undefined): void => {
     if (!one) return;
     onClose();
@@ -122,7 +147,7 @@ function Search({ actions, onClose }: { actions: () => Action[]; onClose: () => 
     const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (by) {
       event.preventDefault();
-      go((at + by + fitting.length) % Math.max(1, fitting.length));
+      mark(keyOf(fitting[(at + by + fitting.length) % Math.max(1, fitting.length)]));
     } else if (event.key === "Enter") {
       event.preventDefault();
       run(fitting[at]);
@@ -143,7 +168,7 @@ function Search({ actions, onClose }: { actions: () => Action[]; onClose: () => 
         ref={(input) => input?.focus()}
         onInput={(event) => {
           want((event.currentTarget as HTMLInputElement).value);
-          go(0);
+          mark("");
         }}
         onKeyDown={onKey}
       />

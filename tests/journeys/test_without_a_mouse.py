@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from kinscape import Client
 from tests.conftest import save_networks
@@ -179,3 +179,26 @@ def test_everything_on_a_page_is_found_by_name(page: Page, client: Client) -> No
         page.keyboard.press("Enter")
         page.wait_for_url(re.compile(pattern))
         page.locator("#page h1").first.wait_for()
+
+
+def test_what_comes_while_the_palette_is_open_is_found(page: Page, client: Client) -> None:
+    project = client.create_project("found late")
+    waiting: list[Route] = []
+
+    def hold(route: Route) -> None:
+        if "..header.children." in (route.request.post_data or ""):
+            waiting.append(route)
+        else:
+            route.continue_()
+
+    page.route("**/_dash-update-component*", hold)
+    page.goto(f"/projects/{project.id}")
+    page.locator("#choose-files").wait_for()
+    page.keyboard.press("Control+k")
+    page.keyboard.type("new project")
+    expect(page.get_by_text("Nothing here is called that.")).to_be_visible()
+    for route in waiting:
+        route.continue_()
+    expect(page.locator("#palette-0")).to_be_visible()
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("/new$"))
