@@ -202,9 +202,11 @@ def results(session: Session, id: int) -> StudyResults:
     warnings += study_roles.drift(session, row.specification)
     if comparison.state is not ComparisonState.DONE:
         warnings.insert(0, INCOMPLETE[comparison.state])
+    headline = template.answer(effects, row.specification.level)
     return StudyResults(
         study=row.id,
-        verdict=verdict(effects, row.specification.level),
+        verdict=[*headline, *verdict(effects, row.specification.level)],
+        headline=headline,
         effects=effects,
         dots=[d for f in found for d in f.dots],
         lines=[line for f in found for line in f.lines],

@@ -309,7 +309,10 @@ class StudyResults(BaseModel):
     """What a study found."""
 
     study: Id
-    verdict: list[str] = Field(description="What was found, each sentence with its effect, interval and test.")
+    verdict: list[str] = Field(
+        description="What was found: the headline, then sentences with effect, interval and test."
+    )
+    headline: list[str] = Field(default_factory=list, description="The first sentences of it: the answer in short.")
     effects: list[Effect]
     dots: list[Dots] = Field(default_factory=list)
     lines: list[Lines] = Field(default_factory=list)

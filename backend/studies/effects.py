@@ -123,7 +123,7 @@ def contrast(
 ) -> Row:
     """The mean difference of two roles over the units that both have, with its test in both directions."""
     units = [u for u in one if u in two and np.isfinite(one[u]) and np.isfinite(two[u])]
-    told = {"kind": EffectKind.CONTRAST, "hypothesis": expected.words, "opposite": expected.opposite, "n": len(units)}
+    told = {**_told(expected), "n": len(units)}
     if not units:
         sentence = f"None of the {blank.unit} has both numbers."
         return Row(blank.model_copy(update={**told, "effect": None, "sentence": sentence}))
@@ -148,7 +148,6 @@ def contrast(
         "p_opposite": opposite,
         "smallest_p": tested.smallest,
         "test": f"{which} {by.name} over {over}, one-sided",
-        "sign": expected.sign,
     }
     return Row(blank.model_copy(update=update), dict(zip(units, signed.tolist(), strict=True)))
 

@@ -19,6 +19,9 @@ FEWEST_LAYERS = 3
 TO_START = "reset to the start"
 TO_RANDOM = "reset to random weights"
 Layers = Mapping[str, float]
+BY_LAYER = "change layer by layer"
+# More layers than that are a table, not a picture.
+MOST_DRAWN = 40
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,10 @@ class Layerwise:
         networks, families = data.cast[self.networks], data.cast.families
         changes = {TO_START: self._after_reset(data), TO_RANDOM: _by_name(networks, data.single(self.random))}
         rows, dots = [], []
+        for what, change in changes.items():
+            if change:
+                rows += _changes(what, change)
+                dots += _changes_drawn(what, change)
         for column in data.singles:
             if column.card.slug == self.random or not column.layers:
                 continue
@@ -151,6 +158,40 @@ def _blank(column: SingleColumn, contrast: str) -> Effect:
         effect=None,
         unit="networks",
     )
+
+
+def _layers(change: Mapping[str, Layers]) -> dict[str, dict[str, float]]:
+    """Changes by layer and network, in the order of the layers."""
+    found: dict[str, dict[str, float]] = {}
+    for name, of in change.items():
+        for layer, value in of.items():
+            if np.isfinite(value):
+                found.setdefault(layer, {})[name] = value
+    return found
+
+
+def _changes(what: str, change: Mapping[str, Layers]) -> list[Row]:
+    """How much outputs change without each layer: the mean over networks with its interval."""
+    blank = Effect(
+        suite=BY_LAYER,
+        measure=what,
+        title=f"Change of outputs, {what}",
+        contrast="",
+        kind=EffectKind.MEAN,
+        effect=None,
+        unit="networks",
+    )
+    return [mean_effect(blank.model_copy(update={"contrast": layer}), of) for layer, of in _layers(change).items()]
+
+
+def _changes_drawn(what: str, change: Mapping[str, Layers]) -> list[Dots]:
+    layers = _layers(change)
+    if len(layers) > MOST_DRAWN:
+        return []
+    units = sorted(change)
+    table = [[of.get(unit) for unit in units] for of in layers.values()]
+    title = f"Change of outputs, {what}"
+    return [Dots(title=title, measure=what, unit="networks", roles=list(layers), units=units, values=table)]
 
 
 def _dots(column: SingleColumn, taus: Mapping[str, Mapping[str, float]]) -> Dots:

@@ -26,6 +26,9 @@ from kinscape.backend.studies.template import PAIRS, Design, Found, Pairs
 
 CLOSER = Hypothesis(-1, "closer", "farther")
 MORE = Hypothesis(1, "higher", "lower")
+# Kinds that one role holds are described beside the tests of the role.
+BY_GROUP = "group by group"
+MOST_GROUPS = 12
 # Networks behind the number of each unit: (the other one, the reference).
 Sources = Mapping[str, Sequence[tuple[int, int]]]
 
@@ -96,6 +99,7 @@ class MatchedPairs:
                 for a, b in dict.fromkeys([*self.contrasts, *data.cast.contrasts])
                 if a in values and b in values
             ]
+            rows += self._by_group(column, data.cast, sources)
             dots.append(self._dots(column, values))
         return Found(rows=rows, dots=dots, warnings=self._warnings(data.cast))
 
@@ -103,12 +107,7 @@ class MatchedPairs:
         references, families = cast[self.reference], cast.families
         found: dict[str, Sources] = {}
         for role in self.roles:
-            own: dict[str, list[tuple[int, int]]] = {}
-            for one in cast[role]:
-                owner = cast.owner_of(one, references)
-                if owner is not None:
-                    own.setdefault(owner.name, []).append((one.id, owner.id))
-            found[role] = own
+            found[role] = _with_owners(cast, cast[role], references)
         strangers: Sequence[Candidate] = cast[self.unrelated] or references
         found[self.unrelated] = {
             reference.name: pairs
@@ -116,6 +115,23 @@ class MatchedPairs:
             if (pairs := [(s.id, reference.id) for s in strangers if families[s.id] != families[reference.id]])
         }
         return found
+
+    def _by_group(self, column: PairColumn, cast: Cast, sources: Mapping[str, Sources]) -> list[Row]:
+        """The groups of roles that hold several, such as strengths of pruning: described, not tested."""
+        rows: list[Row] = []
+        unrelated = sources[self.unrelated]
+        for role in [] if column.is_detail else self.roles:
+            groups = sorted({c.group for c in cast[role] if c.group})
+            for group in groups if 1 < len(groups) <= MOST_GROUPS else []:
+                some = [c for c in cast[role] if c.group == group]
+                label = f"{role}: {group}"
+                own = {label: _with_owners(cast, some, cast[self.reference]), self.unrelated: unrelated}
+                values = {name: _values(column, of) for name, of in own.items()}
+                both = [Row(mean_effect(self._blank(column, label), values[label]).effect)]
+                if values[label] and values[self.unrelated]:
+                    both.append(self._contrast(column, (label, self.unrelated), values, own))
+                rows += [Row(row.effect.model_copy(update={"suite": BY_GROUP})) for row in both]
+        return rows
 
     def _with_all(self, cast: Cast, role: str) -> dict[str, dict[str, list[tuple[int, int]]]]:
         """The networks of each unit (own reference) with every reference that has networks of this role."""
@@ -201,6 +217,18 @@ class MatchedPairs:
         return Dots(
             title=column.title, measure=column.key, unit=self.unit, roles=list(values), units=units, values=table
         )
+
+
+def _with_owners(
+    cast: Cast, some: Sequence[Candidate], references: Sequence[Candidate]
+) -> dict[str, list[tuple[int, int]]]:
+    """Each with the reference that it belongs to, by the name of the reference."""
+    own: dict[str, list[tuple[int, int]]] = {}
+    for one in some:
+        owner = cast.owner_of(one, references)
+        if owner is not None:
+            own.setdefault(owner.name, []).append((one.id, owner.id))
+    return own
 
 
 def _nearer(column: PairColumn) -> Hypothesis:

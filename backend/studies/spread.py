@@ -13,6 +13,8 @@ from kinscape.backend.studies.data import PairColumn, SingleColumn, StudyData
 from kinscape.backend.studies.effects import Row
 from kinscape.backend.studies.template import PAIRS, SINGLES, Design, Found, Pairs
 
+BETWEEN, OF_SEEDS = "between two seeds", "mean of seeds"
+
 
 @dataclass(frozen=True)
 class Spread:
@@ -56,7 +58,7 @@ class Spread:
         table = np.where(np.isfinite(table), table, table.T)
         numbers = table[np.triu_indices(len(some), 1)]
         numbers = numbers[np.isfinite(numbers)]
-        blank = self._blank(column.key, column.title, "between two seeds", len(some))
+        blank = self._blank(column.key, column.title, BETWEEN, len(some))
         if not len(numbers):
             return blank.model_copy(update={"sentence": "No pair of them has this number."})
         low, high = groups.bootstrap_within(table) or (None, None)
@@ -78,13 +80,17 @@ class Spread:
 
     def _single(self, column: SingleColumn, some: list[Candidate]) -> Effect:
         numbers = np.array([column.values[c.id] for c in some if c.id in column.values])
-        blank = self._blank(column.key, column.title, "mean of seeds", len(numbers))
+        blank = self._blank(column.key, column.title, OF_SEEDS, len(numbers))
         if not len(numbers):
             return blank.model_copy(update={"sentence": "None of them has this number."})
         low, high = paired.mean_interval(numbers) or (None, None)
         told = f"Single networks lie between {numbers.min():.3g} and {numbers.max():.3g}"
         if len(numbers) > 1:
-            told += f" (standard deviation {numbers.std(ddof=1):.3g})"
+            apart = paired.apart_by_chance(numbers)
+            told += (
+                f" (standard deviation {numbers.std(ddof=1):.3g}); two of them differ by less than {apart:.3g} in 95 "
+                "cases of 100, were they normal"
+            )
         return blank.model_copy(
             update={
                 "effect": float(numbers.mean()),
@@ -107,7 +113,7 @@ def _dots(column: SingleColumn, some: list[Candidate]) -> Dots:
         title=column.title,
         measure=column.key,
         unit="networks",
-        roles=["mean of seeds"],
+        roles=[OF_SEEDS],
         units=[c.name for c in some],
         values=[[v if v is not None and np.isfinite(v) else None for v in values]],
     )

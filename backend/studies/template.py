@@ -10,17 +10,19 @@ from typing import Protocol, runtime_checkable
 from kinscape.backend.contracts.cards import Arity
 from kinscape.backend.contracts.comparisons import MeasureRequest
 from kinscape.backend.contracts.problems import NotFound
-from kinscape.backend.contracts.studies import Dots, Grid, Lines, RoleCard, TemplateCard
+from kinscape.backend.contracts.studies import Dots, Effect, Grid, Lines, RoleCard, TemplateCard
 from kinscape.backend.statistics.paired import smallest_p
 from kinscape.backend.studies.cast import Candidate, Cast
 from kinscape.backend.studies.data import StudyData
 from kinscape.backend.studies.effects import Row
+from kinscape.backend.studies.headlines.reading import Reading
 
 Pairs = set[tuple[int, int]]
 PAIRS = frozenset({Arity.PAIR})
 SINGLES = frozenset({Arity.MODEL})
 # Whether a checkpoint seems to play a role, by what is known of it and of all others.
 Suggests = Callable[[Candidate, Sequence[Candidate]], bool]
+Headline = Callable[[Reading], list[str]]
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,7 @@ class Template:
 
     Attributes:
         references: by measure, the roles whose checkpoints it needs beside those that are compared.
+        headline: the answer in a few sentences, from the effects.
     """
 
     name: str
@@ -126,6 +129,7 @@ class Template:
     layers: Sequence[str] = ()
     needs_train: bool = False
     references: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    headline: Headline | None = None
 
     def card(self) -> TemplateCard:
         """What a reader is told of it."""
@@ -141,6 +145,10 @@ class Template:
             needs_train=self.needs_train,
             pitfalls=tuple(self.pitfalls),
         )
+
+    def answer(self, effects: Sequence[Effect], level: float) -> list[str]:
+        """The question answered in short."""
+        return [] if self.headline is None else self.headline(Reading(effects, level))
 
     @property
     def reads(self) -> frozenset[Arity]:

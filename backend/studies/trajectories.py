@@ -12,13 +12,15 @@ from kinscape.backend.statistics import paired
 from kinscape.backend.statistics.paired import smallest_p_of_two
 from kinscape.backend.studies.cast import Candidate, Cast
 from kinscape.backend.studies.data import SingleColumn, StudyData
-from kinscape.backend.studies.effects import Hypothesis, Row, in_both_directions, two_groups_of_times
+from kinscape.backend.studies.effects import Hypothesis, Row, in_both_directions, mean_effect, two_groups_of_times
 from kinscape.backend.studies.template import SINGLES, Design, Found, Pairs
 
 TRAIN = "accuracy on train samples"
 # Beyond training, chance and rounding decide (Power et al. 2022 use the same).
 TRAIN_LIMIT = 0.99
 HELD_OUT_LIMIT = 0.95
+DELAY = "delay"
+BETWEEN = "from learning to generalising"
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,9 @@ class Trajectories:
             )
         delays = {name: _delay(of, train, held_out.values) for name, of in runs.items()}
         dots, rows = _delays(runs, delays)
+        moments = {name: _moments(of, train, held_out.values) for name, of in runs.items()}
+        others = [c for c in data.singles if c.card.slug not in (self.accuracy, self.gap)]
+        rows += _between(runs, moments, others)
         rows += [Row(e) for e in _last(runs, data.singles, skip=(self.gap,))]
         return Found(rows=rows, dots=dots, lines=lines, warnings=[*warnings, *_censored(delays)])
 
@@ -91,13 +96,26 @@ def first_passage(steps: Sequence[int], values: Sequence[float], limit: float) -
     return next((s for s, v in zip(steps, values, strict=True) if np.isfinite(v) and v >= limit), None)
 
 
-def _delay(run: Sequence[Candidate], train: Mapping[int, float], held_out: Mapping[int, float]) -> Delay | None:
+def _moments(
+    run: Sequence[Candidate], train: Mapping[int, float], held_out: Mapping[int, float]
+) -> tuple[Candidate, Candidate | None] | None:
+    """The checkpoints at which a run has learned and generalised; None where it never did."""
     steps = [c.step or 0 for c in run]
+    at = {c.step or 0: c for c in run}
     learned = first_passage(steps, [train.get(c.id, np.nan) for c in run], TRAIN_LIMIT)
     if learned is None:
         return None
     general = first_passage(steps, [held_out.get(c.id, np.nan) for c in run], HELD_OUT_LIMIT)
-    return Delay(float((steps[-1] if general is None else general) - learned), general is not None)
+    return at[learned], None if general is None else at[general]
+
+
+def _delay(run: Sequence[Candidate], train: Mapping[int, float], held_out: Mapping[int, float]) -> Delay | None:
+    moments = _moments(run, train, held_out)
+    if moments is None:
+        return None
+    learned, general = moments
+    end = run[-1] if general is None else general
+    return Delay(float((end.step or 0) - (learned.step or 0)), general is not None)
 
 
 def _runs(some: Sequence[Candidate]) -> dict[str, list[Candidate]]:
@@ -138,8 +156,8 @@ def _delays(
     groups = _by_group(runs)
     known = {g: {n: d for n in names if (d := delays[n]) is not None} for g, names in groups.items()}
     blank = Effect(
-        suite="delay",
-        measure="delay",
+        suite=DELAY,
+        measure=DELAY,
         title="Delay of generalisation",
         contrast="",
         kind=EffectKind.MEAN,
@@ -161,7 +179,7 @@ def _delays(
     table = [[(d.steps if (d := of.get(u)) and d.is_over else None) for u in units] for of in known.values()]
     dots = Dots(
         title="Delay in steps, of runs that were seen to end",
-        measure="delay",
+        measure=DELAY,
         unit="runs",
         roles=list(known),
         units=units,
@@ -177,6 +195,34 @@ def _compared(blank: Effect, a: str, b: str, known: Mapping[str, Mapping[str, De
     named = blank.model_copy(update={"contrast": f"{a} − {b}"})
     # Nothing says which of the groups is expected to be sooner: their names are in alphabetical order.
     return in_both_directions(two_groups_of_times(named, one, two, seen, Hypothesis(-1, "shorter", "longer")))
+
+
+def _between(
+    runs: Mapping[str, Sequence[Candidate]],
+    moments: Mapping[str, tuple[Candidate, Candidate | None] | None],
+    columns: Sequence[SingleColumn],
+) -> list[Row]:
+    """How much every number changes from learning to generalising, over the runs of a group that did both."""
+    found = []
+    for column in columns:
+        for group, names in _by_group(runs).items():
+            changes = {}
+            for name in names:
+                learned, general = moments[name] or (None, None)
+                if learned is not None and general is not None:
+                    one, two = (column.values.get(c.id, np.nan) for c in (learned, general))
+                    changes[name] = two - one
+            blank = Effect(
+                suite=BETWEEN,
+                measure=column.key,
+                title=column.title,
+                contrast=group,
+                kind=EffectKind.MEAN,
+                effect=None,
+                unit="runs",
+            )
+            found.append(mean_effect(blank, changes))
+    return found
 
 
 def _last(

@@ -3,22 +3,16 @@
 from collections.abc import Sequence
 
 from kinscape.backend.contracts.studies import HELD_STILL, RAW, Effect, EffectKind, Power
-from kinscape.backend.contracts.words import counted, interval, number
+from kinscape.backend.contracts.words import counted, number
 from kinscape.backend.statistics import paired
+from kinscape.backend.studies.headlines.reading import direction, p_in_words, sized
+from kinscape.backend.studies.matched import BY_GROUP
 from kinscape.backend.studies.over_tags import SETTINGS
 from kinscape.backend.studies.template import Design
 
 # More sentences are a table, which stands below them.
 MOST = 12
 MOST_NAMED = 4
-FINEST_P = 0.001
-
-
-def p_in_words(p: float | None) -> str:
-    """A p-value as it is written in papers."""
-    if p is None:
-        return "–"
-    return "p < .001" if p < FINEST_P else "p = " + f"{p:.3f}".removeprefix("0")
 
 
 def power_of(design: Design, level: float) -> Power:
@@ -55,7 +49,7 @@ def verdict(effects: Sequence[Effect], level: float) -> list[str]:
     told += _associations(effects, level)
     untested: dict[tuple[str, str], list[Effect]] = {}
     for e in contrasts:
-        if e.p is None and e.effect is not None:
+        if e.p is None and e.effect is not None and e.suite != BY_GROUP:
             untested.setdefault((e.suite, e.contrast), []).append(e)
     told += [_untested(some) for some in untested.values()][:MOST]
     told += [_along(e) for e in effects if e.suite == SETTINGS and e.effect is not None][:MOST]
@@ -66,23 +60,14 @@ def verdict(effects: Sequence[Effect], level: float) -> list[str]:
 
 def is_found(effect: Effect, level: float) -> bool:
     """Whether a difference in either direction is below the level after adjustment."""
-    return _direction(effect, level) != ""
-
-
-def _direction(effect: Effect, level: float) -> str:
-    """What was found of an effect: the word of its hypothesis, or of the opposite; empty for neither."""
-    if effect.p_adjusted is not None and effect.p_adjusted <= level:
-        return effect.hypothesis
-    if effect.p_opposite_adjusted is not None and effect.p_opposite_adjusted <= level:
-        return effect.opposite
-    return ""
+    return direction(effect, level) != ""
 
 
 def _of_contrast(some: Sequence[Effect], level: float) -> list[str]:
     """One sentence for each direction in which measures of a contrast differ, and one for those that do not."""
     by_word: dict[str, list[Effect]] = {}
     for effect in some:
-        by_word.setdefault(_direction(effect, level), []).append(effect)
+        by_word.setdefault(direction(effect, level), []).append(effect)
     among = f" of {some[0].suite}" if some[0].suite else ""
     told = []
     for word, of in sorted(by_word.items(), key=lambda entry: entry[0] == ""):
@@ -95,7 +80,7 @@ def _of_contrast(some: Sequence[Effect], level: float) -> list[str]:
             where = f" in {count}" if count else ""
             p = first.p_opposite_adjusted if against else first.p_adjusted
             how = f"{first.test}, adjusted {p_in_words(p)}"
-            size = f"{first.title} differs by {_size(first)}" if first.effect is not None else first.title
+            size = f"{first.title} differs by {sized(first)}" if first.effect is not None else first.title
             told.append(f"{first.contrast}: {word}{where}{against}. {size}; {how}.{also}")
             continue
         least = min((first.p_adjusted or 1.0, first.p_opposite_adjusted or 1.0))
@@ -109,7 +94,7 @@ def _of_contrast(some: Sequence[Effect], level: float) -> list[str]:
             ruled_out = f"; a mean difference beyond {beyond} is ruled out (two one-sided t tests at 5 %)"
         is_apart = first.low is not None and first.high is not None and (first.low > 0 or first.high < 0)
         alone = " (the interval is of this measure alone, p is adjusted over all)" if is_apart else ""
-        sentence = f"no difference beyond chance{where}. {first.title}: {_size(first)}, {why}{ruled_out}{alone}."
+        sentence = f"no difference beyond chance{where}. {first.title}: {sized(first)}, {why}{ruled_out}{alone}."
         told.append(f"{first.contrast}: {sentence}")
     return told
 
@@ -122,23 +107,16 @@ def _named(titles: Sequence[str]) -> str:
     return shown[0] if len(shown) == 1 else " and ".join(filter(None, (", ".join(shown[:-1]), *shown[-1:])))
 
 
-def _size(effect: Effect) -> str:
-    value = "–" if effect.effect is None else number(effect.effect)
-    if effect.low is None or effect.high is None:
-        return value
-    return f"{value} (95 % {interval(effect.low, effect.high)})"
-
-
 def _untested(some: Sequence[Effect]) -> str:
     """Effects of one contrast that nothing tests, and why."""
-    sizes = "; ".join(f"{e.title} {_size(e)}" for e in some[:MOST_NAMED])
+    sizes = "; ".join(f"{e.title} {sized(e)}" for e in some[:MOST_NAMED])
     more = f"; {len(some) - MOST_NAMED} more in the table" if len(some) > MOST_NAMED else ""
     return f"{some[0].contrast}: {sizes}{more}. {some[0].sentence}".strip()
 
 
 def _described(effect: Effect) -> str:
     return (
-        f"{effect.title}, {effect.contrast}: {_size(effect)} over {effect.n} {effect.unit}. {effect.sentence}".strip()
+        f"{effect.title}, {effect.contrast}: {sized(effect)} over {effect.n} {effect.unit}. {effect.sentence}".strip()
     )
 
 
@@ -168,8 +146,8 @@ def _associations(effects: Sequence[Effect], level: float) -> list[str]:
     if both:
         strongest = max(both, key=lambda t: abs(by_title[t][RAW].effect or 0))
         of = by_title[strongest]
-        held_still = _size(of[HELD_STILL])
-        told += f"; {strongest}: ρ = {_size(of[RAW])} raw and {held_still} controlling for train loss"
+        held_still = sized(of[HELD_STILL])
+        told += f"; {strongest}: ρ = {sized(of[RAW])} raw and {held_still} controlling for train loss"
     return [f"{told}."]
 
 

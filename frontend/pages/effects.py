@@ -10,6 +10,8 @@ from kinscape.frontend.components.words import trouble
 from kinscape.frontend.figures import studies as figures
 from kinscape.frontend.pages.comparison.graphs import graph
 
+# More sentences than that hide the pictures.
+MOST_OPEN = 4
 TITLES = (
     "",
     "Effect",
@@ -32,15 +34,25 @@ TOLD = {
 
 def answered(found: StudyResults, power: Power, level: float, scheme: str) -> list[Any]:
     """All of it, ready for a page."""
-    sentences = [html.Li(html.Span(s, className="answer")) for s in found.verdict]
+    tested = found.verdict[len(found.headline) :]
     return [
-        html.Ul(sentences, className="answers"),
         *[trouble(w) for w in found.warnings],
+        html.Div([html.P(s) for s in found.headline], className="headline") if found.headline else None,
+        *_tested(tested, is_open=len(tested) <= MOST_OPEN or not found.headline),
         html.P(power.sentence, className="quiet power"),
         *_pictures(found, scheme),
         html.H2("All effects"),
         *_tables(found, level),
     ]
+
+
+def _tested(sentences: list[str], *, is_open: bool) -> list[Any]:
+    """Contrast by contrast, folded where that is long."""
+    if not sentences:
+        return []
+    listed = html.Ul([html.Li(html.Span(s, className="answer")) for s in sentences], className="answers")
+    title = f"Test by test ({len(sentences)})"
+    return [html.Details([html.Summary(title), listed], open=is_open, className="suite")]
 
 
 def _pictures(found: StudyResults, scheme: str) -> list[Any]:
@@ -84,19 +96,24 @@ def _tables(found: StudyResults, level: float) -> list[Any]:
 
 
 def _table(effects: list[Effect], level: float) -> Any:
-    head = html.Tr([html.Th(t, title=TOLD.get(t, "")) for t in TITLES])
+    """Effects row by row; a column that nothing fills is left out."""
+    cells = [_cells(e, level) for e in effects]
+    shown = [k for k in range(len(TITLES)) if any(of[k].children not in ("", None) for of in cells) or k == 0]
+    head = html.Tr([html.Th(TITLES[k], title=TOLD.get(TITLES[k], "")) for k in shown])
     rows: list[Any] = []
     before = ""
-    for e in effects:
+    for e, of in zip(effects, cells, strict=True):
         if e.title != before:
-            rows.append(html.Tr(html.Th(e.title, colSpan=len(TITLES), className="group-row", scope="rowgroup")))
+            rows.append(html.Tr(html.Th(e.title, colSpan=len(shown), className="group-row", scope="rowgroup")))
             before = e.title
-        rows.append(_row(e, level))
+        rows.append(html.Tr([of[k] for k in shown], className=e.kind))
     table = html.Table([html.Thead(head), html.Tbody(rows)], className="numbers effects")
     return html.Div(table, className="scroll", tabIndex=0, role="region", **{"aria-label": "Effects"})
 
 
-def _row(e: Effect, level: float) -> Any:
+def _cells(e: Effect, level: float) -> list[Any]:
+    """One cell for each title."""
+
     def cell(value: float | None, *, is_p: bool = False) -> Any:
         if value is None:
             return html.Td("")
@@ -108,7 +125,7 @@ def _row(e: Effect, level: float) -> Any:
         for low, high in ((e.low, e.high), (e.low_both, e.high_both))
     )
     test = " ".join(filter(None, (e.test, f"({e.adjustment})" if e.adjustment else "", e.sentence)))
-    cells = [
+    return [
         html.Th(e.contrast, scope="row"),
         cell(e.effect),
         html.Td(low_high),
@@ -119,6 +136,5 @@ def _row(e: Effect, level: float) -> Any:
         cell(e.p_opposite_adjusted, is_p=True),
         cell(e.equivalent_within),
         html.Td(counted(e.n, e.unit) if e.n else ""),
-        html.Td(test, className="quiet"),
+        html.Td(test, className="quiet test"),
     ]
-    return html.Tr(cells, className=e.kind)

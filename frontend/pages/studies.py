@@ -5,7 +5,7 @@ from typing import Any
 from dash import ALL, Dash, Input, Output, State, ctx, html, no_update
 
 from kinscape.backend.contracts import uploads
-from kinscape.backend.contracts.studies import TemplateCard
+from kinscape.backend.contracts.studies import StudyState, TemplateCard
 from kinscape.client import Client, ClientError, Project, Study
 from kinscape.frontend.access import Access
 from kinscape.frontend.components.frame import link
@@ -13,10 +13,13 @@ from kinscape.frontend.components.words import nothing, state_badge, trouble
 from kinscape.frontend.pages.study_form import usual_sets
 from kinscape.frontend.wiring import on
 
+# Of more, who looks for one opens it.
+MOST_TOLD = 20
+
 
 def page(client: Client, project: Project) -> Any:
     """Studies that were made, newest first, and the kinds that there are."""
-    made = [_study(s) for s in project.studies()]
+    made = [_study(s, is_told=k < MOST_TOLD) for k, s in enumerate(project.studies())]
     if not made:
         made = [
             nothing("No studies yet", "Choose a question below: roles are filled from lineage, groups and tags.", None)
@@ -39,7 +42,7 @@ def page(client: Client, project: Project) -> Any:
     )
 
 
-def _study(study: Study) -> Any:
+def _study(study: Study, *, is_told: bool) -> Any:
     d = study.details
     networks = sum(len(some) for some in d.roles.values())
     parts = [
@@ -50,7 +53,17 @@ def _study(study: Study) -> Any:
     ]
     if d.registration is not None:
         parts.insert(2, html.Span("preregistered", className="badge good"))
+    if is_told and d.state is StudyState.DONE:
+        parts.append(html.P(id={"study-told": d.id}, className="study-told"))
     return html.Div(parts, className="study")
+
+
+def _first_sentence(client: Client, number: int) -> str:
+    """What a study found, in a sentence; nothing where its comparison is gone."""
+    try:
+        return next(iter(client.study(number).verdict), "")
+    except ClientError:
+        return ""
 
 
 def _kind(template: TemplateCard, project: int) -> Any:
@@ -73,7 +86,12 @@ def _kind(template: TemplateCard, project: int) -> Any:
 
 
 def register(app: Dash, access: Access) -> None:
-    """Running a study as the form would propose it."""
+    """Running a study as the form would propose it, and what studies found, which comes after the page."""
+
+    @on(app, Output({"study-told": ALL}, "children"), Input({"study-told": ALL}, "id"), State("address", "pathname"))
+    def tell(ids: list[dict[str, int]], path: str) -> list[str]:
+        client = access.client(path)
+        return [_first_sentence(client, one["study-told"]) for one in ids]
 
     @on(
         app,

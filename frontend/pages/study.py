@@ -77,8 +77,6 @@ def _buttons(d: Described) -> list[Any]:
         found.append(html.Button("Run", id={"study-do": "run"}, className="button primary"))
     if d.state in (StudyState.FAILED, StudyState.CANCELLED):
         found.append(html.Button("Run again", id={"study-do": "run"}, className="button"))
-    if d.registration is None:
-        found.append(html.Button("Delete", id={"study-do": "delete"}, className="button"))
     if d.comparison is not None:
         found.append(link("Its comparison", f"/comparison/{d.comparison}", className="button"))
         found.append(html.Button("Save the table as CSV", id="study-csv", className="button"))
@@ -87,6 +85,8 @@ def _buttons(d: Described) -> list[Any]:
         bundle = f"/api/v1/studies/{d.id}/bundle"
         told = "Checkpoints, probe sets, numbers and hashes: kinscape verify, kinscape reproduce"
         found.append(html.A("Save the bundle", href=bundle, download="", className="button", title=told))
+    if d.registration is None:
+        found.append(html.Button("Delete", id={"study-do": "delete"}, className="button"))
     return found
 
 

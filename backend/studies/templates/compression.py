@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from kinscape.backend.studies.cast import Candidate
+from kinscape.backend.studies.headlines.nearness import Copies, Nearest
 from kinscape.backend.studies.matched import MatchedPairs
 from kinscape.backend.studies.template import Role, Suggests, Template
 
@@ -59,6 +60,7 @@ TEMPLATE = Template(
             ),
         ),
     ),
+    headline=Copies(Nearest("parent", "independent")),
     pitfalls=(
         "A role holds copies of every strength: its mean over weak and strong pruning hides where the function breaks. "
         "Choose one strength for each study.",

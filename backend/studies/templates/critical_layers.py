@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 
 from kinscape.backend.studies.cast import Candidate
+from kinscape.backend.studies.headlines.layers import critical
 from kinscape.backend.studies.layerwise import Layerwise
 from kinscape.backend.studies.template import Role, Template
 
@@ -46,6 +47,7 @@ TEMPLATE = Template(
         "log-spectral-norm",
     ),
     analyses=(Layerwise("network", "start", reset="layer-reset-init", random="layer-reset-random"),),
+    headline=critical,
     pitfalls=(
         "A metric that predicts the change after a reset to the start may only know the depth: read the reset to "
         "random weights beside it.",

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from kinscape.backend.studies.cast import Candidate
+from kinscape.backend.studies.headlines.nearness import Nearest, Students
 from kinscape.backend.studies.matched import MatchedPairs
 from kinscape.backend.studies.template import Role, Template
 
@@ -103,6 +104,14 @@ TEMPLATE = Template(
                 ("other-start-student", "independent"),
             ),
             rising=("negative-transfer",),
+        ),
+    ),
+    headline=Students(
+        Nearest("teacher", "independent"),
+        "student",
+        (
+            ("same-init-other-order", "the teacher's start"),
+            ("other-init-same-order", "the teacher's order of data"),
         ),
     ),
     pitfalls=(

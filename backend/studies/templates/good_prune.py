@@ -2,6 +2,7 @@
 
 from kinscape.backend.studies.conditions import Conditions
 from kinscape.backend.studies.goes_with import GoesWith
+from kinscape.backend.studies.headlines.recipes import HowMuch
 from kinscape.backend.studies.recipes import is_base, is_condition
 from kinscape.backend.studies.template import Role, Template
 
@@ -32,6 +33,7 @@ TEMPLATE = Template(
         Conditions("base", "condition", rising=("prune-optimum", "prune-safe", "kurtosis", "sparsity")),
         GoesWith(predictors=("kurtosis", "kurtosis-of-kurtoses"), outcomes=("prune-optimum", "prune-safe")),
     ),
+    headline=HowMuch("prune-optimum", "prune-safe", "prune-accuracy", "accuracy"),
     pitfalls=(
         "The optimum balances similarity of weights against what is taken away; accuracy after pruning is that of a "
         "copy pruned there, before any training that might win back what it lost.",

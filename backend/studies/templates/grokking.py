@@ -1,5 +1,6 @@
 """When networks generalise after they have learned, and what changes meanwhile."""
 
+from kinscape.backend.studies.headlines.delays import delayed
 from kinscape.backend.studies.template import Role, Template
 from kinscape.backend.studies.trajectories import Trajectories
 
@@ -31,6 +32,7 @@ TEMPLATE = Template(
     ),
     needs_train=True,
     analyses=(Trajectories("run"),),
+    headline=delayed,
     pitfalls=(
         "Steps are known only as finely as checkpoints were kept: a delay is right to within their distance.",
         "A decomposed layer trains at another effective rate: compare with a control whose rate was matched.",

@@ -1,5 +1,6 @@
 """A population of networks over two settings of training."""
 
+from kinscape.backend.studies.headlines.settings import along
 from kinscape.backend.studies.over_tags import OverTags
 from kinscape.backend.studies.template import Role, Template
 
@@ -22,6 +23,7 @@ TEMPLATE = Template(
     measures=("train-loss", "accuracy", "hessian-trace", "hessian-top-eigenvalue", "linear-cka", "loss-barrier"),
     needs_train=True,
     analyses=(OverTags("network"),),
+    headline=along,
     pitfalls=(
         "Two networks per setting give one pair: its number is one draw, not a mean.",
         "A barrier along the straight path between networks of different starts is there before units are matched.",

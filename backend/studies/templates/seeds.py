@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from kinscape.backend.studies.cast import Candidate
+from kinscape.backend.studies.headlines.spread import chance
 from kinscape.backend.studies.spread import Spread
 from kinscape.backend.studies.template import Role, Template
 
@@ -26,6 +27,7 @@ TEMPLATE = Template(
     ),
     measures=("disagreement", "js-divergence", "activation-distance", "linear-cka", "accuracy", "nll", "ece-debiased"),
     analyses=(Spread("seeds"),),
+    headline=chance,
     pitfalls=(
         "Seeds of one recipe say nothing of other recipes: ask again where data, width or length of training change.",
         "A copy that differs less than two seeds do has kept more of its parent than a new training would; a copy that "

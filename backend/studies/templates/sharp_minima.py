@@ -2,6 +2,7 @@
 
 from kinscape.backend.studies.conditions import Conditions
 from kinscape.backend.studies.goes_with import GoesWith
+from kinscape.backend.studies.headlines.recipes import sharp_and_safe
 from kinscape.backend.studies.recipes import is_base, is_condition
 from kinscape.backend.studies.template import Role, Template
 
@@ -37,6 +38,7 @@ TEMPLATE = Template(
         Conditions("base", "condition"),
         GoesWith(predictors=("sharpness",), outcomes=("safety",)),
     ),
+    headline=sharp_and_safe,
     pitfalls=(
         "Sharpness is measured on clean train samples, one set for all: an augmented run is otherwise compared on data "
         "that it never saw.",
