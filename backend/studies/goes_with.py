@@ -17,6 +17,7 @@ from kinscape.backend.studies.effects import Row
 from kinscape.backend.studies.template import SINGLES, Design, Found, Pairs
 
 CONTROL = "train-loss"
+ASSOCIATIONS = "associations"
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def _effect(
 ) -> Effect:
     how, value = coefficient
     return Effect(
-        suite="associations",
+        suite=ASSOCIATIONS,
         measure=row.measure,
         title=f"{titles.get(row.measure, row.measure)} and {titles.get(row.outcome, row.outcome)}",
         contrast=how,

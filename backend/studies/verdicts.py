@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from kinscape.backend.contracts.studies import HELD_STILL, RAW, Effect, EffectKind, Power
 from kinscape.backend.contracts.words import counted, number
 from kinscape.backend.statistics import paired
+from kinscape.backend.studies.goes_with import ASSOCIATIONS
 from kinscape.backend.studies.headlines.reading import direction, p_in_words, sized
 from kinscape.backend.studies.matched import BY_GROUP
 from kinscape.backend.studies.over_tags import SETTINGS
@@ -129,7 +130,7 @@ def _associations(effects: Sequence[Effect], level: float) -> list[str]:
     """How many associations hold raw, and how many of them controlling for train loss."""
     by_title: dict[str, dict[str, Effect]] = {}
     for e in effects:
-        if e.kind is EffectKind.ASSOCIATION and e.suite == "associations":
+        if e.kind is EffectKind.ASSOCIATION and e.suite == ASSOCIATIONS:
             by_title.setdefault(e.title, {})[e.contrast] = e
     if not by_title:
         return []

@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from kinscape.backend.contracts.comparisons import ComparisonState
 from kinscape.backend.contracts.probes import ProbeRole
 from kinscape.backend.contracts.studies import StudyPlan
-from kinscape.client import Client, ClientError, Comparison, Project
+from kinscape.client import Client, ClientError, Comparison, Project, Study
 from kinscape.demo.studies import STUDIES, DemoStudy
 from kinscape.demo.training import accuracy
 from kinscape.demo.zoo import ZooNetwork, zoo
@@ -24,8 +24,8 @@ from kinscape.local.children import wrapped
 from kinscape.worker.loading.builtin import digits
 
 PROJECT = "demo"
-# The architecture of all networks that were trained on digits.
-DIGITS = "lenet"
+# Networks with as many classes were trained on digits.
+DIGITS = 10
 ZOO_SIZE = 24
 # Eight rows tell one function from another.
 VERIFIED_SAMPLES = 8
@@ -151,7 +151,7 @@ def _run_study(client: Client, demo: DemoStudy) -> int:
     _upload(project, demo.networks(), demo.size, _first_samples(demo.arrays))
     known = [s for s in project.studies() if s.details.template.name == demo.template]
     on = ON if demo.arrays is None else {"probe": "held-out", "train_probe": "train"}
-    study = known[0] if known else project.study(demo.template, roles=demo.roles, **on)
+    study = known[0] if known else _asked(project, demo, on)
     if study.details.comparison is None:
         study.preregister()
     study.run().wait(show=False)
@@ -159,6 +159,10 @@ def _run_study(client: Client, demo: DemoStudy) -> int:
         print(f"demo: {sentence}", flush=True)
     print(f"demo: the study is at {study.url}", flush=True)
     return 0
+
+
+def _asked(project: Project, demo: DemoStudy, on: dict[str, Any]) -> Study:
+    return project.study(demo.template, roles=demo.roles, contrasts=demo.contrasts, **on)
 
 
 def _project(client: Client, name: str, arrays: Callable[[str], dict[str, Any]] | None = None) -> Project:
@@ -225,7 +229,8 @@ def _upload(project: Project, networks: Iterator[ZooNetwork], size: int, samples
 
 def _metrics(network: ZooNetwork) -> dict[str, float]:
     """What is given with a network: its accuracy on digits, if it knows them."""
-    return {"accuracy": round(accuracy(network.model), 4)} if network.architecture == DIGITS else {}
+    knows_digits = network.arguments["classes"] == DIGITS
+    return {"accuracy": round(accuracy(network.model), 4)} if knows_digits else {}
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import nn
 
-from kinscape.demo.training import Recipe, fresh, pruned, quantised, train
+from kinscape.demo.training import Recipe, fresh, pruned, quantised, taught_by, train
 
 REFERENCE = "sgd-0"
 
@@ -49,9 +49,9 @@ def _trained(name: str, group: str, recipe: Recipe, seed: int, optimiser: str) -
 
 def _relatives(reference: nn.Module) -> Iterator[ZooNetwork]:
     taught = {"teacher": REFERENCE}
-    student = train(Recipe(init=0, order=40), teacher=reference)
+    student = train(Recipe(init=0, order=40), taught_by(reference))
     yield _one("distilled-same-init", student, {**taught, "init_of": REFERENCE})
-    yield _one("distilled-other-init", train(Recipe(init=41, order=41), teacher=reference), taught)
+    yield _one("distilled-other-init", train(Recipe(init=41, order=41), taught_by(reference)), taught)
     yield _one("same-init-other-order", train(Recipe(init=0, order=50)), {"init_of": REFERENCE})
     yield _one("other-init-same-order", train(Recipe(init=51, order=0)), {})
     for percent in (10, 50, 90):

@@ -47,6 +47,15 @@ def test_students_follow_their_teacher_and_so_do_siblings_of_its_start(server: S
     assert start.p_adjusted > 0.05
     other = contrast(study, "activation-distance", "student − other-init-same-order")
     assert other.p == 1 / 32
+    # Two slips in the loss leave plain training; a teacher of noise knows nothing and helps all the same.
+    released = contrast(study, "activation-distance", "mixed-student − same-init-other-order")
+    assert min(released.p_adjusted or 0, released.p_opposite_adjusted or 0) > 0.05
+    noise = contrast(study, "accuracy", "noise − teacher")
+    assert noise.hypothesis == "better"
+    assert noise.p_adjusted == 1 / 32
+    distances = [mean(study, "activation-distance", role) for role in ("student", "independent", "noise-student")]
+    assert distances == sorted(distances)
+    assert any("Students of labels too are not told apart" in sentence for sentence in study.verdict)
 
 
 def test_copies_keep_their_parents_function_by_kind(server: Server, client: Client) -> None:
@@ -86,11 +95,54 @@ def test_more_weight_decay_generalises_sooner(server: Server, client: Client) ->
     assert all(values[-1] < values[0] for values in rank.values() if values[-1] is not None and values[0] is not None)
 
 
+def test_training_allows_more_to_be_pruned_and_weight_decay_more_still(server: Server, client: Client) -> None:
+    study = answered(server, client, "good-prune")
+    groups = ("untrained", "trained", "weight-decay")
+    optimum, kurtosis = ([mean(study, slug, group) for group in groups] for slug in ("prune-optimum", "kurtosis"))
+    assert optimum == sorted(optimum)
+    assert kurtosis == sorted(kurtosis)
+    assert 0.7 < optimum[0] < 0.8 < optimum[1] < optimum[2] < 0.95
+    assert kurtosis[0] < 3 < 10 < kurtosis[1]
+    for name in ("trained − untrained", "weight-decay − untrained", "weight-decay − trained"):
+        more = contrast(study, "prune-optimum", name)
+        assert more.p == 1 / 128
+        assert more.p_adjusted is not None
+        assert more.p_adjusted < 0.05
+    assert study.found.headline[0].startswith("untrained: 7")
+
+
+def test_load_lowers_barriers_and_temperature_lowers_sharpness(server: Server, client: Client) -> None:
+    study = answered(server, client, "population")
+    along = {(e.measure, e.contrast): e.effect or 0.0 for e in study.found.effects if e.suite == "settings"}
+    cka = next(measure for measure, _ in along if measure.startswith("linear-cka"))
+    assert along["loss-barrier", "along width"] < -0.5
+    assert along[cka, "along width"] > 0.5
+    # Larger batches are less noise.
+    assert along["hessian-trace", "along batch"] > 0.5
+    assert along["train-loss", "along batch"] > 0.5
+    assert len(study.found.grids) == 6
+    assert all(len(grid.rows) * len(grid.columns) == 12 for grid in study.found.grids)
+
+
 def test_recipes_are_compared_seed_by_seed(server: Server, client: Client) -> None:
+    """Sharper and yet better calibrated; and what sharpness goes with turns around at equal train loss."""
     study = answered(server, client, "sharp-minima")
     flatter = contrast(study, "hessian-trace", "sam − base")
     assert flatter.effect is not None
     assert flatter.effect < 0
-    assert flatter.p is not None
-    assert flatter.p < 0.05
-    assert any("associations" in sentence for sentence in study.verdict)
+    assert flatter.p_adjusted is not None
+    assert flatter.p_adjusted < 0.05
+    for slug in ("ece-debiased", "nll", "accuracy"):
+        better = contrast(study, slug, "augmentation − base")
+        assert better.p == 1 / 256, slug
+        assert better.p_adjusted is not None
+        assert better.p_adjusted < 0.05, slug
+    for slug in ("hessian-trace", "hessian-top-eigenvalue", "fisher-rao-norm"):
+        sharper = contrast(study, slug, "augmentation − base")
+        assert sharper.p_opposite_adjusted is not None
+        assert sharper.p_opposite_adjusted < 0.05, slug
+    told = " ".join(study.found.headline)
+    assert "sharper and yet better" in told
+    assert "at equal train loss" in told
+    with_loss = {e.contrast: e.effect or 0.0 for e in study.found.effects if "Hessian trace and Negative" in e.title}
+    assert with_loss["raw"] < 0 < with_loss["controlling for train loss"]

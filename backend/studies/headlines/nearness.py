@@ -94,11 +94,13 @@ class Students:
     """Whether students follow their own teacher, and whether a shared start or order of data explains it.
 
     Attributes:
-        controls: roles that share something with the teacher, and what they share.
+        student, mixed: the roles of students, and of those that saw labels too.
+        controls: roles that share something with the teacher, and what they share; the start first.
     """
 
     nearest: Nearest
     student: str
+    mixed: str
     controls: Sequence[tuple[str, str]]
 
     def __call__(self, reading: Reading) -> list[str]:
@@ -114,7 +116,16 @@ class Students:
             told.append(f"Students are {answer} to their own teacher than to other teachers: {_tested(own)}.")
         for role, shared in self.controls:
             told += self._control(reading, measure, role, shared)
-        return told
+        return told + self._of_labels(reading, measure) + _of_noise(reading)
+
+    def _of_labels(self, reading: Reading, measure: str) -> list[str]:
+        """Whether students that saw labels too learned anything of their teacher beyond its start."""
+        start, shared = self.controls[0]
+        found = reading.contrast(measure, f"{self.mixed} − {start}")
+        if found is None or found.p_adjusted is None or reading.direction(found):
+            return []
+        plain = f"not told apart from networks that only share {shared}: {_tested(found)}"
+        return [f"Students of labels too are {plain}. They may have learned from labels alone."]
 
     def _control(self, reading: Reading, measure: str, role: str, shared: str) -> list[str]:
         found = reading.contrast(measure, f"{self.student} − {role}")
@@ -128,6 +139,12 @@ class Students:
         if direction:
             return [f"They are farther than networks that only share {shared}: {_tested(found)}."]
         return [f"They are not shown to be nearer than networks that only share {shared}: {_tested(found)}."]
+
+
+def _of_noise(reading: Reading) -> list[str]:
+    """What students of noise gain in accuracy."""
+    found = [e for e in reading.contrasts("accuracy") if reading.direction(e)]
+    return [f"{e.contrast}: accuracy {reading.direction(e)}, {_tested(e)}." for e in found]
 
 
 def _tested(effect: Effect) -> str:

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kinscape.backend.contracts.studies import Effect, EffectKind
+from kinscape.backend.contracts.studies import HELD_STILL, RAW, Effect, EffectKind
 from kinscape.backend.contracts.words import counted, number
+from kinscape.backend.studies.goes_with import ASSOCIATIONS
 from kinscape.backend.studies.headlines.reading import Reading, in_words, p_in_words, share, sized, smaller_p
 
 SHARPNESS, SAFETY = "sharpness", "safety"
@@ -32,17 +33,44 @@ def sharp_and_safe(reading: Reading) -> list[str]:
             "Read the means, and train more seeds."
         ]
     changed = {c: said for c, some in sharpness.items() if (said := _directions(reading, some))}
-    told = [f"{contrast}: {said} in sharpness." for contrast, said in changed.items()]
+    told = [f"{contrast}: {said} of sharpness." for contrast, said in changed.items()]
     if not changed:
         told = ["No condition is shown to change sharpness."]
     safe = {c: said for c, some in safety.items() if (said := _directions(reading, some))}
-    told += [f"{contrast}: {said} in calibration and robustness." for contrast, said in safe.items()]
+    told += [f"{contrast}: {said} of calibration and robustness." for contrast, said in safe.items()]
     if not safe:
         told.append("None is shown to change calibration or robustness.")
     against = [c for c in changed if "sharper" in changed[c] and "better" in safe.get(c, "")]
     if against:
         told.append(f"{in_words(against)}: sharper and yet better. Flat minima are not needed for it.")
-    return told
+    return told + _confounded(reading)
+
+
+def _confounded(reading: Reading) -> list[str]:
+    """What becomes of the associations of sharpness and safety when train loss is held still."""
+    raw, held = (
+        {
+            e.title: e
+            for e in reading.effects
+            if e.suite == ASSOCIATIONS and e.contrast == which and e.effect is not None
+        }
+        for which in (RAW, HELD_STILL)
+    )
+    found = {title: e for title, e in raw.items() if _is_found(e, reading.level)}
+    if not found or not held:
+        return []
+    lasting = {t: held[t] for t in found if t in held and _is_found(held[t], reading.level)}
+    turned = [t for t, e in lasting.items() if (e.effect or 0.0) * (found[t].effect or 0.0) < 0]
+    counts = f"{len(lasting) - len(turned)} keep their sign, {len(turned)} turn it, {len(found) - len(lasting)} vanish"
+    told = f"{len(found)} of {len(raw)} associations of sharpness with safety are found; at equal train loss {counts}"
+    if turned:
+        one = max(turned, key=lambda t: abs(found[t].effect or 0.0))
+        told += f" ({one}: ρ = {found[one].effect or 0:.2f}, then {held[one].effect or 0:.2f})"
+    return [f"{told}."]
+
+
+def _is_found(effect: Effect, level: float) -> bool:
+    return effect.p_adjusted is not None and effect.p_adjusted <= level
 
 
 def _directions(reading: Reading, some: Sequence[Effect]) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from kinscape.backend.studies.cast import Candidate
+from kinscape.backend.studies.conditions import Conditions
 from kinscape.backend.studies.headlines.nearness import Nearest, Students
 from kinscape.backend.studies.matched import MatchedPairs
 from kinscape.backend.studies.template import Role, Template
@@ -19,17 +20,22 @@ def _starts_like(one: Candidate, everyone: Sequence[Candidate], teacher_id: int 
     return one.init_of_id in (teacher.id, teacher.init_of_id)
 
 
+def _is_mixed(one: Candidate, _: Sequence[Candidate]) -> bool:
+    return one.teacher_id is not None and one.is_called("released", "mixed", "labels")
+
+
 def _is_student(one: Candidate, everyone: Sequence[Candidate]) -> bool:
-    return one.teacher_id is not None and _starts_like(one, everyone, one.teacher_id)
+    return one.teacher_id is not None and not _is_mixed(one, everyone) and _starts_like(one, everyone, one.teacher_id)
 
 
 def _is_other_student(one: Candidate, everyone: Sequence[Candidate]) -> bool:
-    return one.teacher_id is not None and not _starts_like(one, everyone, one.teacher_id)
+    is_student = one.teacher_id is not None and not _is_mixed(one, everyone)
+    return is_student and not _starts_like(one, everyone, one.teacher_id)
 
 
 def _is_sibling(one: Candidate, everyone: Sequence[Candidate]) -> bool:
     teachers = [c for c in everyone if _is_teacher(c, everyone)]
-    is_trained = not one.is_called("untrained")
+    is_trained = not one.is_called("untrained", "noise")
     return one.teacher_id is None and is_trained and any(_starts_like(one, everyone, t.id) for t in teachers)
 
 
@@ -60,6 +66,13 @@ TEMPLATE = Template(
             _is_other_student,
         ),
         Role(
+            "mixed-student",
+            "Students of labels too",
+            "learned from a teacher and from labels, from its start",
+            0,
+            _is_mixed,
+        ),
+        Role(
             "same-init-other-order",
             "Same start, other order",
             "trained on labels from the start of a teacher, with the data in another order",
@@ -88,27 +101,38 @@ TEMPLATE = Template(
             _is_independent,
         ),
     ),
-    measures=("activation-distance", "js-divergence", "disagreement", "negative-transfer"),
+    measures=("activation-distance", "js-divergence", "disagreement", "negative-transfer", "accuracy"),
     references={"negative-transfer": ("independent", "other-init-same-order", "same-init-other-order")},
     analyses=(
         MatchedPairs(
             reference="teacher",
             unit="teachers",
-            roles=("student", "other-start-student", "same-init-other-order", "other-init-same-order", "noise-student"),
+            roles=(
+                "student",
+                "other-start-student",
+                "mixed-student",
+                "same-init-other-order",
+                "other-init-same-order",
+                "noise-student",
+            ),
             unrelated="independent",
-            own=("student", "other-start-student", "noise-student"),
+            own=("student", "other-start-student", "mixed-student", "noise-student"),
             contrasts=(
                 ("student", "same-init-other-order"),
                 ("student", "other-init-same-order"),
+                ("student", "mixed-student"),
+                ("mixed-student", "same-init-other-order"),
                 ("student", "independent"),
                 ("other-start-student", "independent"),
             ),
             rising=("negative-transfer",),
         ),
+        Conditions("teacher", "noise-student"),
     ),
     headline=Students(
         Nearest("teacher", "independent"),
         "student",
+        "mixed-student",
         (
             ("same-init-other-order", "the teacher's start"),
             ("other-init-same-order", "the teacher's order of data"),
@@ -119,6 +143,7 @@ TEMPLATE = Template(
         "the same start in another order.",
         "A student that was trained on labels too, or whose temperature was left out of the loss, is a control in "
         "disguise: compare it with plain training by the same optimiser.",
+        "A teacher of noise knows nothing: what accuracy its students gain comes from softer targets.",
         "Negative transfer needs a teacher with at least 50 mistakes on the probe set, and controls that never saw it.",
         "With four teachers no sign-flip test of controls has a p below 1/16: add teachers, not samples.",
         "Independent networks are shared by all teachers: how far they are is a scale to read against, not a test.",

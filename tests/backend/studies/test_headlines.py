@@ -87,7 +87,7 @@ def test_conditions_that_change_sharpness_are_asked_for_safety() -> None:
         contrast("ece", "sam − sgd", 0.1, suite="safety", smallest_p=0.01, **open_("better")),
     ]
     assert told("sharp-minima", effects) == [
-        "sam − sgd: flatter in 1 of 1 measures in sharpness.",
+        "sam − sgd: flatter in 1 of 1 measures of sharpness.",
         "None is shown to change calibration or robustness.",
     ]
     sharper = {"p_adjusted": 1.0, "p_opposite_adjusted": 0.02}
@@ -96,6 +96,25 @@ def test_conditions_that_change_sharpness_are_asked_for_safety() -> None:
     few = [e.model_copy(update={"smallest_p": 0.125, "n": 3, "unit": "seeds"}) for e in effects]
     (sentence,) = told("sharp-minima", few)
     assert sentence.startswith("3 seeds cannot show that any condition differs")
+
+
+def test_associations_are_followed_to_equal_train_loss() -> None:
+    def pair(title: str, contrast: str, rho: float, p: float) -> Effect:
+        return mean(title, contrast, rho, kind="association", suite="associations", title=title, p_adjusted=p)
+
+    tested = contrast("trace", "sam − sgd", -3, suite="sharpness", smallest_p=0.01, **open_("flatter"))
+    raw = [
+        pair("a", "raw", -0.5, 0.01),
+        pair("b", "raw", 0.5, 0.01),
+        pair("c", "raw", 0.6, 0.02),
+        pair("d", "raw", 0, 1),
+    ]
+    held = [("a", 0.4, 0.01), ("b", 0.4, 0.01), ("c", 0.1, 0.9), ("d", 0.5, 0.01)]
+    same = [pair(title, "controlling for train loss", rho, p) for title, rho, p in held]
+    assert told("sharp-minima", [tested, *raw, *same])[-1] == (
+        "3 of 4 associations of sharpness with safety are found; at equal train loss 1 keep their sign, 1 turn it, "
+        "1 vanish (a: ρ = -0.50, then 0.40)."
+    )
 
 
 def test_a_prune_is_told_with_what_it_costs() -> None:
