@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 # A shorter one could be guessed.
 SHORTEST_TOKEN = 20
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104
 # An origin, such as a Content-Security-Policy names it; nothing that could end the directive.
 FRAME = re.compile(r"https?://(\*\.)?[A-Za-z0-9.-]+(:(\d{1,5}|\*))?|\*|'self'")
 Kind = TypeVar("Kind", bound=BaseSettings)
@@ -41,6 +42,7 @@ class WebSettings(StoreSettings):
         default=20 << 30, ge=0, description="Outputs and features that workers keep on disk; the oldest beyond go."
     )
     frames: str = Field(default="", description="Origins, with spaces, whose pages may embed links; none by itself.")
+    demos: bool = Field(default=True, description="Whether the owner may have networks of demo studies trained here.")
     log_level: str = Field(default="INFO", description="Least severe event that is logged.")
 
     @model_validator(mode="after")
@@ -70,6 +72,12 @@ class WebSettings(StoreSettings):
         if wrong:
             raise ValueError(f"KINSCAPE_FRAMES takes origins such as https://wiki.example.org, not {wrong[0]!r}.")
         return self
+
+    @property
+    def own_url(self) -> str:
+        """Where programs of this machine reach it."""
+        host = "127.0.0.1" if self.host in EVERYWHERE else self.host
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
     @property
     def given_token(self) -> str:

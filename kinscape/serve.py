@@ -21,7 +21,6 @@ from kinscape.migrations.moving import head
 
 # A database that was killed reads its log first.
 DATABASE_S = 60
-EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104
 
 
 def parts_from(settings: WebSettings) -> WebParts:
@@ -46,9 +45,7 @@ def parts_from(settings: WebSettings) -> WebParts:
 def create(settings: WebSettings) -> ASGIApp:
     """API and dashboard in one application, behind one guard."""
     parts = parts_from(settings)
-    host = "127.0.0.1" if settings.host in EVERYWHERE else settings.host
-    host = f"[{host}]" if ":" in host else host
-    access = Access(f"http://{host}:{settings.port}")
+    access = Access(settings.own_url)
     app = create_app(parts, stopped=access.close)
     dashboard = create_dashboard(app, access, frames=settings.frames)
     # Dash sets itself up at its first page; done here, deep links work as the first request too.

@@ -25,6 +25,7 @@ from kinscape.backend.api.parts import WebParts
 from kinscape.backend.api.routes import (
     checkpoints,
     comparisons,
+    demos,
     housekeeping,
     offers,
     probes,
@@ -42,7 +43,7 @@ from kinscape.backend.store import gauges, jobs
 RECONCILE_EVERY_S = 5
 COLLECT_EVERY_S = 3600
 PREFIX = "/api/v1"
-ROOMS = (offers, projects, checkpoints, probes, uploads, comparisons, results, studies, shares, housekeeping)
+ROOMS = (offers, projects, checkpoints, probes, uploads, comparisons, results, studies, demos, shares, housekeeping)
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 log = logging.getLogger("kinscape.api")
 
@@ -62,6 +63,7 @@ def create_app(parts: WebParts, *, stopped: Callable[[], None]) -> FastAPI:
         with contextlib.suppress(asyncio.CancelledError):
             await task
         stopped()
+        parts.demos.close()
         parts.database.close()
 
     app = FastAPI(

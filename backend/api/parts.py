@@ -7,6 +7,7 @@ from typing import Annotated, Protocol, TypeVar
 from fastapi import Depends, Path, Query, Request, Response
 from sqlalchemy.orm import Session
 
+from kinscape.backend.api.demos import DemoRuns
 from kinscape.backend.api.drawn import DrawnMatrices
 from kinscape.backend.api.stalls import Stalls
 from kinscape.backend.queue import CeleryQueue
@@ -40,6 +41,7 @@ class WebParts:
     queue: CeleryQueue
     drawn: DrawnMatrices = field(default_factory=DrawnMatrices)
     stalls: Stalls = field(default_factory=Stalls)
+    demos: DemoRuns = field(default_factory=DemoRuns)
 
 
 def parts_of(request: Request) -> WebParts:

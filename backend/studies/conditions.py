@@ -45,12 +45,14 @@ class Conditions:
         base: the role of the baseline.
         condition: the role of all conditions; each group in it is one.
         left_out: measures that are read by other analyses only.
+        described: roles whose means stand beside, without a test.
         rising: measures of which a study expects more in the conditions, though neither end is better by itself.
     """
 
     base: str
     condition: str
     left_out: tuple[str, ...] = ()
+    described: tuple[str, ...] = ()
     rising: tuple[str, ...] = ()
 
     @property
@@ -66,6 +68,7 @@ class Conditions:
         """Pairs of the condition with the most; where nothing pairs, the sizes of the two groups."""
         units = self._units(cast)
         base = units.pop(self._base_name(cast), {})
+        units = {name: of for name, of in units.items() if name not in self.described}
         pairs = max((len(set(base) & set(other)) for other in units.values()), default=0)
         if pairs >= 2:
             return Design.of_pairs(pairs, "seeds")
@@ -82,7 +85,11 @@ class Conditions:
         units = self._units(data.cast)
         base = self._base_name(data.cast)
         own = [pair for pair in data.cast.contrasts if set(pair) <= set(units)]
-        contrasts = list(dict.fromkeys([*((condition, base) for condition in units if condition != base), *own]))
+        contrasts = list(
+            dict.fromkeys(
+                [*((condition, base) for condition in units if condition not in (base, *self.described)), *own]
+            )
+        )
         rows, dots = [], []
         for column in data.singles:
             if column.card.slug in self.left_out:
@@ -127,7 +134,7 @@ class Conditions:
             groups.setdefault(one.group or "no group", []).append(one)
         for group, some in sorted(groups.items()):
             out[group] = _by_unit(cast, some, families)
-        return out
+        return out | {role: _by_unit(cast, cast[role], families) for role in self.described if cast[role]}
 
     def _blank(self, column: SingleColumn, contrast: str) -> Effect:
         return Effect(

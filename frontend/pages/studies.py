@@ -10,6 +10,7 @@ from kinscape.client import Client, ClientError, Project, Study
 from kinscape.frontend.access import Access
 from kinscape.frontend.components.frame import link
 from kinscape.frontend.components.words import nothing, state_badge, trouble
+from kinscape.frontend.pages import demo_runs
 from kinscape.frontend.pages.study_form import usual_sets
 from kinscape.frontend.wiring import on
 
@@ -24,7 +25,8 @@ def page(client: Client, project: Project) -> Any:
         made = [
             nothing("No studies yet", "Choose a question below: roles are filled from lineage, groups and tags.", None)
         ]
-    kinds = [_kind(t, project.id) for t in client.study_templates()]
+    demos = {d.template: d for d in client.demos()}
+    kinds = [_kind(t, project.id, has_demo=t.name in demos) for t in client.study_templates()]
     return html.Div(
         [
             html.H1("Studies"),
@@ -33,6 +35,7 @@ def page(client: Client, project: Project) -> Any:
                 "answers with the test that fits.",
                 className="quiet",
             ),
+            *demo_runs.watched(demos, project.id),
             html.Div(made, id="study-list"),
             html.H2("New study"),
             html.Div(id="studies-trouble"),
@@ -66,7 +69,8 @@ def _first_sentence(client: Client, number: int) -> str:
         return ""
 
 
-def _kind(template: TemplateCard, project: int) -> Any:
+def _kind(template: TemplateCard, project: int, *, has_demo: bool) -> Any:
+    demo = demo_runs.button(template.name) if has_demo else None
     return html.Div(
         [
             link(
@@ -74,11 +78,18 @@ def _kind(template: TemplateCard, project: int) -> Any:
                 f"/projects/{project}/studies/new?template={template.name}",
                 className="kind",
             ),
-            html.Button(
-                "Run as proposed",
-                id={"study-now": template.name},
-                className="button small",
-                title="Roles from lineage, groups and tags; the template's measures; the first held-out and train sets",
+            html.Div(
+                [
+                    html.Button(
+                        "Run as proposed",
+                        id={"study-now": template.name},
+                        className="button small",
+                        title="Roles from lineage, groups and tags; the template's measures; the first held-out and "
+                        "train sets",
+                    ),
+                    demo,
+                ],
+                className="verbs",
             ),
         ],
         className="kind-and-verb",
@@ -87,6 +98,7 @@ def _kind(template: TemplateCard, project: int) -> Any:
 
 def register(app: Dash, access: Access) -> None:
     """Running a study as the form would propose it, and what studies found, which comes after the page."""
+    demo_runs.register(app, access)
 
     @on(app, Output({"study-told": ALL}, "children"), Input({"study-told": ALL}, "id"), State("address", "pathname"))
     def tell(ids: list[dict[str, int]], path: str) -> list[str]:

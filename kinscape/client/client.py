@@ -7,6 +7,7 @@ from typing import Any, Self
 import httpx
 
 from kinscape.backend.contracts.cards import ArchitectureCard, Card
+from kinscape.backend.contracts.demos import Demo
 from kinscape.backend.contracts.housekeeping import Event, Reclaimed
 from kinscape.backend.contracts.studies import TemplateCard
 from kinscape.client.checkpoint import Checkpoint
@@ -90,6 +91,14 @@ class Client:
     def study_templates(self) -> list[TemplateCard]:
         """Every kind of study, with its question, roles, measures and pitfalls."""
         return [TemplateCard.model_validate(t) for t in self._http.get("/studies/templates")]
+
+    def demos(self) -> list[Demo]:
+        """Studies that can be tried on networks which the server trains, and how far these are."""
+        return [Demo.model_validate(d) for d in self._http.get("/demos")]
+
+    def try_demo(self, template: str) -> Demo:
+        """Have the server train the networks of a demo study and run it, in a project of its own."""
+        return Demo.model_validate(self._http.post(f"/demos/{template}"))
 
     def running(self) -> list[Comparison]:
         """Comparisons that are being computed."""

@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import save_file
 
 from kinscape.backend.contracts.comparisons import ComparisonState
+from kinscape.backend.contracts.demos import project_name
 from kinscape.backend.contracts.probes import ProbeRole
 from kinscape.backend.contracts.studies import StudyPlan
 from kinscape.client import Client, ClientError, Comparison, Project, Study
@@ -33,6 +34,7 @@ PROBES = {"digits-held-out": "held-out", "digits-train": "train"}
 ON: dict[str, Any] = {"probe": "digits-held-out", "train_probe": "digits-train"}
 # Often enough for somebody who waits, seldom enough for the workers.
 POLL_S = 5
+NICE = 5
 # Studies that the zoo answers by itself, those first whose numbers come first.
 ON_THE_ZOO = ("seeds", "compression", "sharp-minima")
 LAYERS = ["features.3", "classifier.3"]
@@ -147,7 +149,7 @@ def _is_mostly_known(plan: StudyPlan) -> bool:
 
 
 def _run_study(client: Client, demo: DemoStudy) -> int:
-    project = _project(client, f"demo: {demo.template}", demo.arrays)
+    project = _project(client, project_name(demo.template), demo.arrays)
     _upload(project, demo.networks(), demo.size, _first_samples(demo.arrays))
     known = [s for s in project.studies() if s.details.template.name == demo.template]
     on = ON if demo.arrays is None else {"probe": "held-out", "train_probe": "train"}
@@ -233,7 +235,18 @@ def _metrics(network: ZooNetwork) -> dict[str, float]:
     return {"accuracy": round(accuracy(network.model), 4)} if knows_digits else {}
 
 
-if __name__ == "__main__":
+def main(url: str, study: str = "") -> int:
+    """`python -m kinscape.demo.running URL [STUDY]`, with the owner's token in the environment."""
     # Batches this small gain nothing from a second thread, which the workers can use.
     torch.set_num_threads(1)
-    sys.exit(run(sys.argv[1], None))
+    # Somebody waits for the pages.
+    os.nice(NICE)
+    try:
+        return run(url, None, study)
+    except ClientError as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

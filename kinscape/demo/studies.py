@@ -60,6 +60,12 @@ class DemoStudy:
     contrasts: tuple[tuple[str, str], ...] = ()
 
 
+def _seeds() -> Iterator[ZooNetwork]:
+    """Networks of one recipe that share nothing."""
+    for seed in range(SEEDS_OF_RECIPES):
+        yield ZooNetwork(f"seed-{seed}", "seeds", train(Recipe(init=seed, order=seed)), {"seed": str(seed)})
+
+
 def _distillation() -> Iterator[ZooNetwork]:
     """Teachers, their students, and controls: the start alone, the order alone, a slip in the loss, noise."""
     for seed in range(SEEDS):
@@ -162,6 +168,7 @@ def _grokking() -> Iterator[ZooNetwork]:
 STUDIES: dict[str, DemoStudy] = {
     s.template: s
     for s in (
+        DemoStudy("seeds", _seeds, SEEDS_OF_RECIPES),
         DemoStudy("distillation", _distillation, 6 * SEEDS),
         DemoStudy("compression", _compression, 4 * SEEDS),
         DemoStudy("sharp-minima", _sharp_minima, 5 * SEEDS_OF_SHARPNESS),

@@ -44,7 +44,7 @@ def test_from_the_library_to_a_verdict(page: Page, school: Project) -> None:
     expect(page.locator(".study-head .badge")).to_have_text("done", timeout=60_000)
     expect(page.locator(".answers .answer").first).to_contain_text("student: own − other teachers")
     expect(page.locator("aside")).to_contain_text("No number had been computed before.")
-    expect(page.locator(".study-figures figure")).to_have_count(3)
+    expect(page.locator(".study-figures figure")).to_have_count(4)
     expect(page.locator(".study-figures .main-svg").first).to_be_visible()
     address = page.url
     with page.expect_download() as saved:
@@ -121,3 +121,15 @@ def test_a_study_is_run_by_one_click_or_says_what_it_lacks(page: Page, school: P
     page.wait_for_url(re.compile(r"/study/\d+"))
     expect(page.locator("main")).to_contain_text("What was found")
     assert page.evaluate("scrollY") == 0
+
+
+def test_from_one_click_to_a_verdict_on_demo_networks(page: Page, school: Project) -> None:
+    page.goto(f"/projects/{school.id}/studies")
+    kind = page.locator(".kind-and-verb", has=page.locator('a[href*="template=seeds"]'))
+    kind.get_by_role("button", name="Try on demo networks").click()
+    expect(page.locator("#demo-told")).to_contain_text("Networks for this study are trained")
+    expect(page).to_have_url(re.compile(r"/study/\d+"), timeout=120_000)
+    expect(page.locator(".study-head .badge").first).to_have_text("done", timeout=60_000)
+    expect(page.locator(".headline p").first).to_contain_text("Two networks that differ by nothing but chance")
+    page.get_by_role("link", name="Studies").first.click()
+    expect(page.locator(".study-told").first).to_contain_text("Two networks that differ by nothing but chance")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from kinscape.demo.training import Recipe, accuracy, data, fresh, pruned, quantised, train
+from kinscape.demo.training import Recipe, accuracy, data, fresh, pruned, quantised, taught_by, train
 from kinscape.docs import measures_page
 from kinscape.situations import SITUATIONS
 from tests.conftest import Server
@@ -53,7 +53,7 @@ def test_the_zoo_is_ordered_as_the_tutorial_says() -> None:
     kin = {
         "int8": quantised(reference, 8),
         "pruned-10": pruned(reference, 0.1),
-        "distilled-same-init": train(Recipe(init=0, order=40), teacher=reference),
+        "distilled-same-init": train(Recipe(init=0, order=40), taught_by(reference)),
         "sgd-1": train(Recipe(init=1, order=1)),
         "untrained": fresh(0).eval(),
     }

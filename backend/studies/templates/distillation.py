@@ -127,7 +127,18 @@ TEMPLATE = Template(
             ),
             rising=("negative-transfer",),
         ),
-        Conditions("teacher", "noise-student"),
+        Conditions(
+            "teacher",
+            "noise-student",
+            described=(
+                "student",
+                "other-start-student",
+                "mixed-student",
+                "same-init-other-order",
+                "other-init-same-order",
+                "independent",
+            ),
+        ),
     ),
     headline=Students(
         Nearest("teacher", "independent"),

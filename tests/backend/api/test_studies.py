@@ -126,7 +126,7 @@ def test_numbers_seen_before_are_told(school: Project) -> None:
         ("distillation", {"measures": ["magic"]}, "Unknown measure 'magic'"),
         ("distillation", {"level": 0.7}, "less than or equal to 0.5"),
         ("distillation", {"level": 1e-6}, "greater than or equal to 0.0001"),
-        ("distillation", {"measures": ["accuracy"]}, "single networks, which the study distillation does not read"),
+        ("compression", {"measures": ["accuracy"]}, "single networks, which the study compression does not read"),
     ],
 )
 def test_what_is_wrong_is_said(school: Project, template: str, asked: dict[str, object], sentence: str) -> None:
