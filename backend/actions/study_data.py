@@ -24,7 +24,8 @@ NOTHING = np.empty(0)
 
 def study_data(session: Session, comparison: int, cast: Cast) -> StudyData:
     """Every number of a comparison, question by question."""
-    asked_of = {m.name: m for m in comparisons.get(session, comparison).specification.measures}
+    specification = comparisons.get(session, comparison).specification
+    asked_of = {m.name: m for m in specification.measures}
     sets = probes.names(session, {m.probe for m in asked_of.values() if m.probe is not None})
     pairs: list[PairColumn] = []
     singles: list[SingleColumn] = []
@@ -37,7 +38,9 @@ def study_data(session: Session, comparison: int, cast: Cast) -> StudyData:
             pairs.append(_pair_column(session, asked, about))
         else:
             singles.append(_single_column(session, asked, about))
-    return with_means(StudyData(cast, pairs, singles))
+    probe = None if specification.probe is None else probes.get(session, specification.probe)
+    samples = 0 if probe is None else probe.facts.samples or 0
+    return with_means(StudyData(cast, pairs, singles, samples))
 
 
 def _about(asked: AskedQuestion, own_set: str) -> dict[str, Any]:

@@ -65,11 +65,16 @@ class SingleColumn:
 
 @dataclass(frozen=True)
 class StudyData:
-    """Everything that the analyses of a study read."""
+    """Everything that the analyses of a study read.
+
+    Attributes:
+        samples: of the study's probe set; 0 where that is not known.
+    """
 
     cast: Cast
     pairs: Sequence[PairColumn]
     singles: Sequence[SingleColumn]
+    samples: int = 0
 
     def single(self, slug: str) -> SingleColumn | None:
         """The first column of a measure of single models."""

@@ -6,6 +6,7 @@ from kinscape.backend.studies.cast import Candidate
 from kinscape.backend.studies.conditions import Conditions
 from kinscape.backend.studies.headlines.nearness import Nearest, Students
 from kinscape.backend.studies.matched import MatchedPairs
+from kinscape.backend.studies.mistakes import EnoughMistakes
 from kinscape.backend.studies.template import Role, Template
 
 
@@ -127,6 +128,7 @@ TEMPLATE = Template(
             ),
             rising=("negative-transfer",),
         ),
+        EnoughMistakes("teacher", ("negative-transfer",)),
         Conditions(
             "teacher",
             "noise-student",

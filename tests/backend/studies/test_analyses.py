@@ -14,6 +14,7 @@ from kinscape.backend.studies.effects import adjusted
 from kinscape.backend.studies.goes_with import GoesWith
 from kinscape.backend.studies.layerwise import TO_RANDOM, TO_START, Layerwise
 from kinscape.backend.studies.matched import MatchedPairs
+from kinscape.backend.studies.mistakes import EnoughMistakes
 from kinscape.backend.studies.over_tags import OverTags
 from kinscape.backend.studies.spread import Spread
 from kinscape.backend.studies.trajectories import Trajectories, first_passage
@@ -124,6 +125,23 @@ def test_students_are_compared_with_their_own_teacher() -> None:
     shared = only(effects, contrast="student − independent")
     assert shared.p is None
     assert "share these networks" in shared.sentence
+
+
+def test_few_mistakes_of_a_teacher_are_told() -> None:
+    cast = school()
+    ids = [c.id for c in cast.everyone]
+    shared = column("negative-transfer", ids, {(11, 1): 0.5})
+    accuracy = single("accuracy", {i: 0.9 + i / 100 for i in range(1, 6)}, Direction.HIGHER_IS_BETTER)
+    few = EnoughMistakes("teacher", ("negative-transfer",))
+    (told,) = few.find(StudyData(cast, [shared], [accuracy], samples=500)).warnings
+    assert told.startswith("Negative-Transfer rests on 25 to 45 mistakes of each teacher among 500 samples")
+    for enough in (
+        StudyData(cast, [shared], [accuracy], samples=2000),
+        StudyData(cast, [], [accuracy], samples=500),
+        StudyData(cast, [shared], [], samples=500),
+        StudyData(cast, [shared], [accuracy]),
+    ):
+        assert not few.find(enough).warnings
 
 
 def test_only_own_pairs_are_asked_for() -> None:
