@@ -221,6 +221,9 @@ def _stretch(matrix: Tensor, u: Tensor, v: Tensor | None) -> tuple[Tensor, float
     """By how much a matrix M stretches v along u, and the cosine of u and M v."""
     v = nn.functional.normalize(matrix.T @ u, dim=0) if v is None else v
     moved = matrix @ v
+    if matrix.is_meta:
+        # Shapes alone are asked for.
+        return torch.dot(u, moved), 1.0
     return torch.dot(u, moved), float(nn.functional.cosine_similarity(u, moved, dim=0))
 
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from kinscape import build, record
 from kinscape.client import ClientError, Project
 from tests import own_networks
+from tests.backend.api import kinds_people_have as people
 from tests.worker.door import other_frameworks as others
 from tests.worker.door import test_containers as containers
 
@@ -160,8 +161,15 @@ def kinds() -> list[Kind]:
             Kind(f"weights: {name}", ".npz" if name == "npz" else "", "weights", make)
             for name, make in containers.KINDS.items()
         ],
+        *[
+            Kind(f"weights: {name}", "", "weights", make, description=people.CHOSEN.get(name))
+            for name, make in people.weights().items()
+        ],
         Kind("weights: quantised layers of torch", "", "weights", lambda p: others.quantised(p, torch.ones(3, 5))),
         *[Kind(f"program: {name}", ".pt2", "program", program(m), m) for name, m in images],
+        *[Kind(f"program: {name}", ".pt2", "program", program(m), m) for name, m in people.programs()],
+        Kind("program: generator of images", ".pt2", "program", program(people.generator(), torch.randn(4, 16))),
+        Kind("program: regressor", ".pt2", "program", program(people.regressor()), people.regressor()),
         Kind("program: network that answers with a map", ".pt2", "program", program(UNet())),
         Kind("program: language model", ".pt2", "program", program(text, tokens)),
         Kind("recording of a module of torch", ".safetensors", "recorded", recorded(sequential), sequential),

@@ -52,6 +52,9 @@ def test_weights_are_those_that_the_layer_multiplies_with(wrap: Wrap) -> None:
             for name, tensor in right.items():
                 assert found[name].shape == shapes[name[2:]]
                 torch.testing.assert_close(found[name], tensor)
+        # Inspection asks for shapes alone, without the numbers.
+        alone = effective({name: tensor.to("meta") for name, tensor in network.state_dict().items()})
+        assert {n: t.shape for n, t in alone.items()} == {n: t.shape for n, t in right.items()}
 
 
 def test_reading_a_spectrally_normed_network_in_train_mode_leaves_it_as_it_was() -> None:
