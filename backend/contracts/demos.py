@@ -22,6 +22,7 @@ class Demo(BaseModel):
 
     template: Slug
     project: Id | None = Field(description="Where its networks are; null before they are asked for.")
+    study: Id | None = Field(default=None, description="Its study, once that was run there.")
     state: DemoState
     trained: int = Field(default=0, description="Networks that are there by now, of those that are trained.")
     networks: int = 0

@@ -32,6 +32,13 @@ def of_project(session: Session, project_id: int, window: Window = EVERYTHING) -
     return listed(session, select(StudyRow).where(StudyRow.project_id == project_id), StudyRow.id, window)
 
 
+def newest_run(session: Session, project_id: int, template: str) -> int | None:
+    """The newest study of a kind in a project that was run."""
+    query = select(StudyRow).where(StudyRow.project_id == project_id, StudyRow.comparison_id.is_not(None))
+    found = session.scalars(query.order_by(StudyRow.id.desc()))
+    return next((row.id for row in found if row.specification.template == template), None)
+
+
 def registered_on(session: Session, comparison: int) -> list[str]:
     """Names of the preregistered studies that rest on a comparison."""
     query = select(StudyRow).where(StudyRow.comparison_id == comparison).order_by(StudyRow.id)

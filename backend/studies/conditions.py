@@ -24,6 +24,7 @@ from kinscape.backend.studies.effects import (
 from kinscape.backend.studies.several_sets import ON_SINGLE_SETS
 from kinscape.backend.studies.template import SINGLES, Design, Found, Pairs
 
+SHARPNESS = "sharpness"
 SUITES = {Topic.CALIBRATION: "safety", Topic.ROBUSTNESS: "safety"}
 
 
@@ -31,7 +32,7 @@ def suite_of(column: SingleColumn) -> str:
     """The suite whose tests a measure is adjusted with."""
     suite = SUITES.get(column.card.topic, "weights and representations")
     if column.card.direction is Direction.LOWER_IS_FLATTER:
-        suite = "sharpness"
+        suite = SHARPNESS
     elif column.card.topic is Topic.LOSS_LANDSCAPE:
         suite = "training"
     return f"{suite} on {ON_SINGLE_SETS}" if column.is_detail else suite

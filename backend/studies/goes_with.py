@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from kinscape.backend.contracts.associations import Association, Correlation
-from kinscape.backend.contracts.cards import Arity
+from kinscape.backend.contracts.cards import Arity, Card, Direction
 from kinscape.backend.contracts.studies import HELD_STILL, RAW, Effect, EffectKind
 from kinscape.backend.statistics.associations import Column, associations
 from kinscape.backend.statistics.kinship import families_of, representatives
 from kinscape.backend.studies.cast import Cast
-from kinscape.backend.studies.conditions import suite_of
+from kinscape.backend.studies.conditions import SHARPNESS, suite_of
 from kinscape.backend.studies.data import SingleColumn, StudyData
 from kinscape.backend.studies.effects import Row
 from kinscape.backend.studies.template import SINGLES, Design, Found, Pairs
@@ -26,10 +26,12 @@ class GoesWith:
 
     Attributes:
         predictors, outcomes: names of suites, or slugs of measures.
+        by_definition: pairs of slugs of which one is computed from the other.
     """
 
     predictors: tuple[str, ...]
     outcomes: tuple[str, ...]
+    by_definition: tuple[tuple[str, str], ...] = ()
 
     def pairs(self, cast: Cast) -> Pairs:
         """No pairs: every measure is of single models."""
@@ -65,7 +67,14 @@ class GoesWith:
         )
         are_related = len(set(families)) < len(families)
         test = "Spearman's ρ, two-sided; " + ("jackknife of families" if are_related else "bootstrap, permutations")
-        rows = [Row(effect) for row in table for effect in _effects(row, titles, test=test)]
+        cards = {c.key: c.card for c in data.singles}
+        sharp = {c.key for c in data.singles if suite_of(c) == SHARPNESS}
+        rows = []
+        for row in table:
+            if (cards[row.measure].slug, cards[row.outcome].slug) in self.by_definition:
+                continue
+            words = _better(cards[row.outcome]) if row.measure in sharp else ("", "")
+            rows += [Row(_worded(effect, words)) for effect in _effects(row, titles, test=test)]
         warnings = []
         if control is None:
             warnings.append("Without the train loss, an association may be that of how far training went.")
@@ -73,6 +82,22 @@ class GoesWith:
 
     def _of(self, columns: Sequence[SingleColumn], names: tuple[str, ...]) -> list[SingleColumn]:
         return [c for c in columns if c.card.slug != CONTROL and (suite_of(c) in names or c.card.slug in names)]
+
+
+def _better(card: Card) -> tuple[str, str]:
+    """What sharper goes with where a coefficient is positive, and where it is negative."""
+    match card.direction:
+        case Direction.HIGHER_IS_BETTER:
+            return "better", "worse"
+        case Direction.LOWER_IS_BETTER:
+            return "worse", "better"
+        case _:
+            return "", ""
+
+
+def _worded(effect: Effect, words: tuple[str, str]) -> Effect:
+    """An association with the word of the side that it is on."""
+    return effect.model_copy(update={"hypothesis": words[0] if (effect.effect or 0.0) > 0 else words[1]})
 
 
 def _effects(row: Association, titles: Mapping[str, str], *, test: str) -> list[Effect]:

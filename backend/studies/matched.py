@@ -9,7 +9,7 @@ from kinscape.backend.contracts.cards import Arity
 from kinscape.backend.contracts.studies import Dots, Effect, EffectKind
 from kinscape.backend.contracts.words import counted
 from kinscape.backend.statistics.jackknife import paired_difference
-from kinscape.backend.statistics.paired import smallest_p_of_assignments
+from kinscape.backend.statistics.paired import smallest_p, smallest_p_of_assignments
 from kinscape.backend.studies.cast import Candidate, Cast
 from kinscape.backend.studies.data import PairColumn, StudyData
 from kinscape.backend.studies.effects import (
@@ -71,7 +71,8 @@ class MatchedPairs:
         """Own against others where there are several references, else the contrast with the most units."""
         own = max((len(self._with_all(cast, role)) for role in self.own), default=0)
         if own > 1:
-            return Design(own, self.unit, smallest_p_of_assignments(own), is_paired=False)
+            note = f"of contrasts with controls {smallest_p(own):.3g}"
+            return Design(own, self.unit, smallest_p_of_assignments(own), is_paired=False, note=note)
         return Design.of_pairs(own, self.unit)
 
     def sides(self, cast: Cast) -> list[str]:

@@ -17,8 +17,8 @@ from kinscape.backend.studies.template import PAIRS, SINGLES, Design, Found, Pai
 SETTINGS = "settings"
 # Settings beyond are a continuum, not a grid.
 MOST_SETTINGS = 40
-# Three settings have six orders: no coefficient over them means anything.
-FEWEST = 4
+# Two settings have a difference, not an order.
+FEWEST = 3
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,10 @@ def _grid(title: str, key: str, tags: Sequence[str], table: Mapping[tuple[str, s
 def _along(
     title: str, key: str, tags: Sequence[str], which_table: tuple[int, Mapping[tuple[str, str], Sequence[float]]]
 ) -> Effect:
-    """Spearman's ρ of a tag with the means of settings; settings are no sample, so there is no test."""
+    """Spearman's ρ of a tag with the means of settings, within each value of the other tag, and the mean over these.
+
+    Over all settings at once, the other tag would hide it. Settings are no sample, so there is no test.
+    """
     which, table = which_table
     blank = Effect(
         suite=SETTINGS,
@@ -141,13 +144,18 @@ def _along(
         unit="settings",
         n=len(table),
     )
+    rows: dict[str, list[tuple[float, float]]] = {}
     try:
-        along = np.array([float(place[which]) for place in table])
+        for place, of in table.items():
+            rows.setdefault(place[1 - which], []).append((float(place[which]), float(np.mean(of))))
     except ValueError:
         return blank.model_copy(update={"sentence": f"The values of {tags[which]} are not numbers."})
-    means = np.array([np.mean(of) for of in table.values()])
-    if len(means) < FEWEST:
-        return blank.model_copy(update={"sentence": f"Fewer than {FEWEST} settings have this number."})
-    found = float(spearman(along, means))
-    told = "" if np.isfinite(found) else "It is the same for all settings."
-    return blank.model_copy(update={"effect": found if np.isfinite(found) else None, "sentence": told})
+    lines = [np.array(row).T for row in rows.values() if len(row) >= FEWEST]
+    if not lines:
+        return blank.model_copy(update={"sentence": f"No {tags[1 - which]} has {FEWEST} values of {tags[which]}."})
+    found = np.array([float(spearman(*line)) for line in lines])
+    if not np.isfinite(found).any():
+        return blank.model_copy(update={"sentence": "It is the same for all settings."})
+    up, down = int((found > 0).sum()), int((found < 0).sum())
+    told = f"It rises in {up} and falls in {down} of {counted(len(found), 'values')} of {tags[1 - which]}."
+    return blank.model_copy(update={"effect": float(np.nanmean(found)), "sentence": told, "n": len(table)})

@@ -46,6 +46,7 @@ class Design:
         smallest_p: no p of so many can be smaller.
         is_paired: whether it is a test of paired differences.
         is_two_sided: whether no direction is expected.
+        note: what else is to be said of its smallest p.
     """
 
     units: int
@@ -53,6 +54,7 @@ class Design:
     smallest_p: float = 1.0
     is_paired: bool = True
     is_two_sided: bool = False
+    note: str = ""
 
     @classmethod
     def of_pairs(cls, units: int, unit: str) -> "Design":

@@ -23,6 +23,7 @@ def power_of(design: Design, level: float) -> Power:
         return Power(units=0, unit=unit, smallest_p=None, sentence="Nothing is tested: this study describes.")
     size = paired.detectable(units, level) if design.is_paired else None
     told = f"{counted(units, unit)}: the smallest {'two' if design.is_two_sided else 'one'}-sided p is {least:.3g}"
+    told += f" ({design.note})" if design.note else ""
     if least > level:
         needed = next((n for n in range(units + 1, 17) if paired.smallest_p(n) <= level), None)
         told += f", above {level:g}. No difference can be found, however large"
@@ -31,8 +32,8 @@ def power_of(design: Design, level: float) -> Power:
         told += ", before adjustment for several tests."
     else:
         told += (
-            f", before adjustment for several tests. A mean difference of {size:.2g} standard deviations is found in "
-            "four studies of five; a smaller one is missed more often."
+            f". Before adjustment for several tests, a mean difference of {size:.2g} standard deviations is found in "
+            "about four studies of five; after it, only a larger one."
         )
     return Power(units=units, unit=unit, smallest_p=least, detectable=size, sentence=told)
 
@@ -46,7 +47,7 @@ def verdict(effects: Sequence[Effect], level: float) -> list[str]:
             tested.setdefault((e.suite, e.contrast), []).append(e)
     told = [sentence for some in tested.values() for sentence in _of_contrast(some, level)]
     if len(told) > MOST:
-        told = [*told[:MOST], f"{len(told) - MOST} more sentences are in the table."]
+        told = [*told[:MOST], f"The table has {len(told) - MOST} more results of contrasts."]
     told += _associations(effects, level)
     untested: dict[tuple[str, str], list[Effect]] = {}
     for e in contrasts:
@@ -90,10 +91,10 @@ def _of_contrast(some: Sequence[Effect], level: float) -> list[str]:
             why = f"so few {first.unit} cannot show one, the smallest p is {first.smallest_p:.3g}"
         where = f" in {count}" if count else ""
         ruled_out = ""
-        if first.equivalent_within:
+        is_apart = first.low is not None and first.high is not None and (first.low > 0 or first.high < 0)
+        if first.equivalent_within and not is_apart:
             beyond = f"±{number(first.equivalent_within)}"
             ruled_out = f"; a mean difference beyond {beyond} is ruled out (two one-sided t tests at 5 %)"
-        is_apart = first.low is not None and first.high is not None and (first.low > 0 or first.high < 0)
         alone = " (the interval is of this measure alone, p is adjusted over all)" if is_apart else ""
         sentence = f"no difference beyond chance{where}. {first.title}: {sized(first)}, {why}{ruled_out}{alone}."
         told.append(f"{first.contrast}: {sentence}")
@@ -123,7 +124,8 @@ def _described(effect: Effect) -> str:
 
 def _along(effect: Effect) -> str:
     over = counted(effect.n, effect.unit)
-    return f"{effect.title}, {effect.contrast}: Spearman's ρ = {effect.effect or 0:.2f} over {over}."
+    told = f"{effect.title}, {effect.contrast}: Spearman's ρ = {effect.effect or 0:.2f} over {over}."
+    return f"{told} {effect.sentence}".strip()
 
 
 def _associations(effects: Sequence[Effect], level: float) -> list[str]:

@@ -6,8 +6,9 @@ from typing import Any
 from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
 
 from kinscape.backend.contracts.demos import Demo, DemoState
-from kinscape.client import Client, ClientError
+from kinscape.client import ClientError
 from kinscape.frontend.access import Access
+from kinscape.frontend.components.frame import link
 from kinscape.frontend.components.words import trouble
 from kinscape.frontend.wiring import on
 
@@ -15,23 +16,26 @@ from kinscape.frontend.wiring import on
 TICK_MS = 2000
 
 
-def button(template: str) -> Any:
-    """Asks for the networks of a study."""
+def door(demo: Demo) -> Any:
+    """The way to the study of a demo; where it was not run yet, what asks for its networks."""
+    if demo.study is not None and demo.state is not DemoState.TRAINING:
+        return link("Open its demo", f"/study/{demo.study}", className="button small")
     return html.Button(
         "Try on demo networks",
-        id={"study-demo": template},
+        id={"study-demo": demo.template},
         className="button small",
         title="Trains small networks for this question on the server, in a project of their own: a minute or two",
     )
 
 
 def watched(demos: Mapping[str, Demo], project: int) -> list[Any]:
-    """What is trained for this project, looked at again and again until its study is there."""
-    here = next((d for d in demos.values() if d.project == project and d.state is DemoState.TRAINING), None)
+    """What is trained now, looked at again and again; from the page of its own project its study opens by itself."""
+    now = next((d for d in demos.values() if d.state is DemoState.TRAINING), None)
+    told = None if now is None else _progress(now, opens=now.project == project)
     return [
-        dcc.Store(id="demo-wanted", data=None if here is None else here.template),
-        dcc.Interval(id="demo-tick", interval=TICK_MS, disabled=here is None),
-        html.Div(None if here is None else _progress(here), id="demo-told", role="status"),
+        dcc.Store(id="demo-wanted", data=now.template if now is not None and now.project == project else None),
+        dcc.Interval(id="demo-tick", interval=TICK_MS, disabled=now is None),
+        html.Div(told, id="demo-told", role="status"),
     ]
 
 
@@ -54,7 +58,7 @@ def register(app: Dash, access: Access) -> None:
             demo = access.client(path).try_demo(str(ctx.triggered_id["study-demo"]))
         except ClientError as error:
             return no_update, no_update, trouble(str(error))
-        return demo.template, False, _progress(demo)
+        return demo.template, False, _progress(demo, opens=True)
 
     @on(
         app,
@@ -67,27 +71,29 @@ def register(app: Dash, access: Access) -> None:
         prevent_initial_call=True,
     )
     def follow(_: int, wanted: str | None, path: str) -> Any:
-        client = access.client(path)
-        demo = next((d for d in client.demos() if d.template == wanted), None)
+        demos = access.client(path).demos()
+        demo = next((d for d in demos if d.template == wanted or (not wanted and d.state is DemoState.TRAINING)), None)
         if demo is None or demo.state is DemoState.ABSENT:
             return no_update, True, None
         if demo.state is DemoState.BROKEN:
             return no_update, True, trouble(f"The demo broke off: {demo.reason}")
-        return _next(client, demo, path), no_update, _progress(demo)
+        if demo.template != wanted:
+            return no_update, no_update, _progress(demo, opens=False)
+        return _next(demo, path), no_update, _progress(demo, opens=True)
 
 
-def _next(client: Client, demo: Demo, path: str) -> Any:
-    """Where to go: to the study as soon as it is asked, until then to the project of its networks."""
-    if demo.project is None:
-        return no_update
-    asked = [s for s in client.project_numbered(demo.project).studies() if s.details.comparison is not None]
-    of_demo = [s for s in asked if s.details.template.name == demo.template]
-    if of_demo:
-        return f"/study/{of_demo[0].id}"
+def _next(demo: Demo, path: str) -> Any:
+    """Where to go: to the study as soon as it is run, until then to the project of its networks."""
+    if demo.study is not None:
+        return f"/study/{demo.study}"
     there = f"/projects/{demo.project}/studies"
-    return no_update if path.rstrip("/") == there else there
+    return no_update if demo.project is None or path.rstrip("/") == there else there
 
 
-def _progress(demo: Demo) -> Any:
+def _progress(demo: Demo, *, opens: bool) -> Any:
     told = f"{demo.trained} of {demo.networks} are there" if demo.networks else "this takes a minute or two"
-    return html.P(f"Networks for this study are trained: {told}. Its answer opens by itself.", className="demo-told")
+    said = f"Networks for the study {demo.template} are trained: {told}. "
+    if opens:
+        return html.P(f"{said}Its answer opens by itself.", className="demo-told")
+    place = link("Their project", f"/projects/{demo.project}/studies") if demo.project is not None else None
+    return html.P([said, place], className="demo-told")

@@ -124,7 +124,8 @@ def _cells(e: Effect, level: float) -> list[Any]:
         "" if low is None or high is None else f"{number(low)} to {number(high)}"
         for low, high in ((e.low, e.high), (e.low_both, e.high_both))
     )
-    test = " ".join(filter(None, (e.test, f"({e.adjustment})" if e.adjustment else "", e.sentence)))
+    tested = " ".join(filter(None, (e.test, f"({e.adjustment})" if e.adjustment else "")))
+    test = ". ".join(filter(None, (tested, e.sentence)))
     return [
         html.Th(e.contrast, scope="row"),
         cell(e.effect),

@@ -5,6 +5,7 @@ from typing import Any
 from dash import ALL, Dash, Input, Output, State, ctx, html, no_update
 
 from kinscape.backend.contracts import uploads
+from kinscape.backend.contracts.demos import Demo
 from kinscape.backend.contracts.studies import StudyState, TemplateCard
 from kinscape.client import Client, ClientError, Project, Study
 from kinscape.frontend.access import Access
@@ -26,7 +27,7 @@ def page(client: Client, project: Project) -> Any:
             nothing("No studies yet", "Choose a question below: roles are filled from lineage, groups and tags.", None)
         ]
     demos = {d.template: d for d in client.demos()}
-    kinds = [_kind(t, project.id, has_demo=t.name in demos) for t in client.study_templates()]
+    kinds = [_kind(t, project.id, demos.get(t.name)) for t in client.study_templates()]
     return html.Div(
         [
             html.H1("Studies"),
@@ -69,8 +70,7 @@ def _first_sentence(client: Client, number: int) -> str:
         return ""
 
 
-def _kind(template: TemplateCard, project: int, *, has_demo: bool) -> Any:
-    demo = demo_runs.button(template.name) if has_demo else None
+def _kind(template: TemplateCard, project: int, demo: Demo | None) -> Any:
     return html.Div(
         [
             link(
@@ -87,7 +87,7 @@ def _kind(template: TemplateCard, project: int, *, has_demo: bool) -> Any:
                         title="Roles from lineage, groups and tags; the template's measures; the first held-out and "
                         "train sets",
                     ),
-                    demo,
+                    None if demo is None else demo_runs.door(demo),
                 ],
                 className="verbs",
             ),

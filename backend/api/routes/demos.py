@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 from kinscape.backend.api.parts import Opened, Transaction, WebParts
 from kinscape.backend.contracts.demos import Demo, project_name
 from kinscape.backend.contracts.problems import NotAllowed
-from kinscape.backend.store import projects
+from kinscape.backend.store import projects, studies
 from kinscape.backend.studies.template import catalogue, template_named
 
 router = APIRouter(tags=["studies"])
@@ -34,6 +34,7 @@ def _described(session: Session, parts: WebParts, template: str) -> Demo:
     return Demo(
         template=template,
         project=None if project is None else project.id,
+        study=None if project is None else studies.newest_run(session, project.id, template),
         state=progress.state,
         trained=progress.trained,
         networks=progress.networks,

@@ -2,8 +2,8 @@
 
 from kinscape.backend.contracts.studies import Effect, EffectKind
 from kinscape.backend.contracts.words import counted, number
-from kinscape.backend.studies.headlines.reading import Reading, in_words, lowered, p_in_words, sized
-from kinscape.backend.studies.trajectories import BETWEEN, DELAY
+from kinscape.backend.studies.headlines.reading import Reading, lowered, p_in_words, sized
+from kinscape.backend.studies.trajectories import BETWEEN, DELAY, HELD_OUT_LIMIT, TRAIN_LIMIT
 
 MOST_NAMED = 4
 
@@ -14,15 +14,17 @@ def delayed(reading: Reading) -> list[str]:
     for group, e in reading.means(DELAY).items():
         at_least = "at least " if e.sentence else ""
         told.append(
-            f"{group}: held-out samples are learned {at_least}{sized(e)} steps after train samples, "
-            f"over {counted(e.n, e.unit)}."
+            f"{group}: accuracy on held-out samples passes {HELD_OUT_LIMIT} {at_least}{sized(e)} steps after that on "
+            f"train samples passes {TRAIN_LIMIT}, over {counted(e.n, e.unit)}."
         )
     for e in reading.contrasts(DELAY):
         if e.p_adjusted is not None:
-            first, _, second = e.contrast.partition(" − ")
-            verb = f"takes {e.hypothesis}" if reading.direction(e) else "is not shown to differ"
-            against = "than" if reading.direction(e) else "from"
-            told.append(f"{first} {verb} {against} {second}: adjusted {p_in_words(e.p_adjusted)}.")
+            size = f"{sized(e)} steps" if e.effect is not None else "the mean difference is not known"
+            least = ", the smallest that there is" if e.p is not None and e.p == e.smallest_p else ""
+            found = (
+                f"{size} ({reading.direction(e) or 'no difference shown'}; adjusted {p_in_words(e.p_adjusted)}{least})"
+            )
+            told.append(f"{e.contrast}: {found}.")
     return told + _between(reading)
 
 
@@ -38,11 +40,11 @@ def _between(reading: Reading) -> list[str]:
     if not sure:
         return ["In between no number is shown to change in all groups."]
     named = [
-        f"{lowered(title)} ({', '.join(f'{e.contrast} by {number(e.effect or 0)}' for e in some)})"
+        f"{lowered(title)} by {' and '.join(f'{number(e.effect or 0)} ({e.contrast})' for e in some)}"
         for title, some in list(sure.items())[:MOST_NAMED]
     ]
     more = f" and {len(sure) - MOST_NAMED} more" if len(sure) > MOST_NAMED else ""
-    return [f"From the one step to the other changes: {in_words(named)}{more}."]
+    return [f"From the one step to the other change {'; '.join(named)}{more}."]
 
 
 def _is_apart(effect: Effect) -> bool:

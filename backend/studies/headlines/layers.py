@@ -24,10 +24,10 @@ def critical(reading: Reading) -> list[str]:
 def _foretold(reading: Reading, what: str, tested: list[Effect]) -> str:
     found = [e for e in tested if reading.direction(e)]
     if not found:
-        return f"None of {len(tested)} data-free metrics is shown to tell which layers matter after a {what}."
+        return f"None of {len(tested)} data-free metrics is shown to tell the order of layers after a {what}."
     named = in_words([f"{lowered(e.title)} (τ = {e.effect or 0:.2f})" for e in found])
     verb = "tells" if len(found) == 1 else "tell"
-    return f"{len(found)} of {len(tested)} data-free metrics {verb} which layers matter after a {what}: {named}."
+    return f"{len(found)} of {len(tested)} data-free metrics {verb} the order of layers after a {what}: {named}."
 
 
 def _extremes(what: str, layers: Mapping[str, Effect]) -> str:
@@ -35,4 +35,5 @@ def _extremes(what: str, layers: Mapping[str, Effect]) -> str:
     sizes = f"{most} changes outputs most, {sized(layers[most])}; {least} least, {sized(layers[least])}"
     low, high = layers[most].low, layers[least].high
     is_close = low is not None and high is not None and low <= high
-    return f"{capital(what)}: {sizes}{': their intervals meet, so no layer stands out' if is_close else ''}."
+    meet = ": their intervals meet, so no layer stands out and there is little to foretell" if is_close else ""
+    return f"{capital(what)}: {sizes}{meet}."

@@ -7,6 +7,19 @@ from kinscape.backend.contracts.studies import Effect, EffectKind
 from kinscape.backend.contracts.words import interval, number
 
 FINEST_P = 0.001
+PEOPLE = (
+    "Brier",
+    "Cohen",
+    "Fisher",
+    "Hessian",
+    "Jaccard",
+    "Jensen",
+    "Kendall",
+    "Lipschitz",
+    "Mantel",
+    "Procrustes",
+    "Rényi",
+)
 
 
 @dataclass(frozen=True)
@@ -72,8 +85,8 @@ def sized(effect: Effect) -> str:
 
 
 def lowered(title: str) -> str:
-    """A title inside a sentence; what is written in capitals stays."""
-    return title if title[:2].isupper() else title[:1].lower() + title[1:]
+    """A title inside a sentence; what is written in capitals stays, and so do names of people."""
+    return title if title[:2].isupper() or title.startswith(PEOPLE) else title[:1].lower() + title[1:]
 
 
 def in_words(names: Sequence[str]) -> str:

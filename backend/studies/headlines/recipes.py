@@ -1,14 +1,15 @@
 """What conditions of training change against the baseline."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kinscape.backend.contracts.studies import HELD_STILL, RAW, Effect, EffectKind
 from kinscape.backend.contracts.words import counted, number
+from kinscape.backend.studies.conditions import SHARPNESS
 from kinscape.backend.studies.goes_with import ASSOCIATIONS
 from kinscape.backend.studies.headlines.reading import Reading, in_words, p_in_words, share, sized, smaller_p
 
-SHARPNESS, SAFETY = "sharpness", "safety"
+SAFETY = "safety"
 
 
 def _by_contrast(effects: Sequence[Effect], suite: str) -> dict[str, list[Effect]]:
@@ -32,18 +33,41 @@ def sharp_and_safe(reading: Reading) -> list[str]:
             f"{units} cannot show that any condition differs, however much it does: no p is below {least:.3g}. "
             "Read the means, and train more seeds."
         ]
-    changed = {c: said for c, some in sharpness.items() if (said := _directions(reading, some))}
-    told = [f"{contrast}: {said} of sharpness." for contrast, said in changed.items()]
-    if not changed:
-        told = ["No condition is shown to change sharpness."]
-    safe = {c: said for c, some in safety.items() if (said := _directions(reading, some))}
-    told += [f"{contrast}: {said} of calibration and robustness." for contrast, said in safe.items()]
-    if not safe:
-        told.append("None is shown to change calibration or robustness.")
-    against = [c for c in changed if "sharper" in changed[c] and "better" in safe.get(c, "")]
-    if against:
-        told.append(f"{in_words(against)}: sharper and yet better. Flat minima are not needed for it.")
-    return told + _confounded(reading)
+    told = []
+    for name in dict.fromkeys([*sharpness, *safety]):
+        parts = [
+            f"{said} of {what}"
+            for some, what in ((sharpness, "sharpness"), (safety, "calibration and robustness"))
+            if (said := _directions(reading, some.get(name, [])))
+        ]
+        told.append(f"{name}: {'; '.join(parts) if parts else 'no change shown'}.")
+    return [*_together(reading, sharpness, safety), *told, *_confounded(reading)]
+
+
+def _together(
+    reading: Reading, sharpness: Mapping[str, Sequence[Effect]], safety: Mapping[str, Sequence[Effect]]
+) -> list[str]:
+    """Which conditions are sharper and better in most measures of either, which flatter and better, and their loss."""
+    told = []
+    for word, end in (("sharper", "Flat minima are not needed for it."), ("flatter", "")):
+        some = [
+            name
+            for name in sharpness
+            if _in_most(reading, sharpness[name], word) and _in_most(reading, safety.get(name, []), "better")
+        ]
+        if not some:
+            continue
+        worse = [c for c in some if (e := reading.contrast("train-loss", c)) and reading.direction(e) == "worse"]
+        loss = " They fit the train samples less: read what holds at equal train loss." if worse == some else ""
+        verb = "is" if len(some) == 1 else "are"
+        told.append(f"{in_words(some)} {verb} {word} and better in most measures. {end}{loss}".strip())
+    if not told:
+        told.append("No condition is shown to change both, sharpness and calibration or robustness, in most measures.")
+    return told
+
+
+def _in_most(reading: Reading, some: Sequence[Effect], word: str) -> bool:
+    return 2 * sum(reading.direction(e) == word for e in some) > len(some)
 
 
 def _confounded(reading: Reading) -> list[str]:
@@ -56,17 +80,26 @@ def _confounded(reading: Reading) -> list[str]:
         }
         for which in (RAW, HELD_STILL)
     )
-    found = {title: e for title, e in raw.items() if _is_found(e, reading.level)}
-    if not found or not held:
+    if not raw or not held:
         return []
-    lasting = {t: held[t] for t in found if t in held and _is_found(held[t], reading.level)}
-    turned = [t for t, e in lasting.items() if (e.effect or 0.0) * (found[t].effect or 0.0) < 0]
-    counts = f"{len(lasting) - len(turned)} keep their sign, {len(turned)} turn it, {len(found) - len(lasting)} vanish"
-    told = f"{len(found)} of {len(raw)} associations of sharpness with safety are found; at equal train loss {counts}"
+    as_they_are, at_equal_loss = ({t: e for t, e in of.items() if _is_found(e, reading.level)} for of in (raw, held))
+    told = f"Of {len(raw)} associations, {_sides(as_they_are)} as they are; {_sides(at_equal_loss)} at equal train loss"
+    turned = [t for t, e in as_they_are.items() if t in held and (held[t].effect or 0.0) * (e.effect or 0.0) < 0]
     if turned:
-        one = max(turned, key=lambda t: abs(found[t].effect or 0.0))
-        told += f" ({one}: ρ = {found[one].effect or 0:.2f}, then {held[one].effect or 0:.2f})"
+        one = max(turned, key=lambda t: abs(as_they_are[t].effect or 0.0))
+        told += f" ({one}: ρ = {raw[one].effect or 0:.2f}, then {held[one].effect or 0:.2f})"
     return [f"{told}."]
+
+
+def _sides(found: Mapping[str, Effect]) -> str:
+    """How many say that sharper goes with better, and with worse."""
+    counts = {word: sum(e.hypothesis == word for e in found.values()) for word in ("better", "worse")}
+    sides = [
+        f"{count} {'says' if count == 1 else 'say'} that sharper goes with {word}"
+        for word, count in counts.items()
+        if count
+    ]
+    return " and ".join(sides) if sides else "none is found"
 
 
 def _is_found(effect: Effect, level: float) -> bool:
@@ -102,18 +135,25 @@ class HowMuch:
         for word, verb in (("higher", "More"), ("lower", "Less")):
             some = [e for e in contrasts if reading.direction(e) == word]
             if some:
-                sizes = "; ".join(f"{e.contrast}: {sized(e)}, adjusted {p_in_words(smaller_p(e))}" for e in some)
-                told.append(f"{verb} can be pruned: {sizes}.")
+                told.append(f"{verb} can be pruned: {'; '.join(self._gain(reading, e) for e in some)}.")
         open_ = [e.contrast for e in contrasts if e.p_adjusted is not None and not reading.direction(e)]
         if open_:
             told.append(f"No difference in the optimum is shown for {in_words(open_)}.")
         return told
 
+    def _gain(self, reading: Reading, e: Effect) -> str:
+        """By how much, and what became of the accuracy there."""
+        size = f"{e.contrast} by {sized(e)}, adjusted {p_in_words(smaller_p(e))}"
+        after = reading.contrast(self.pruned, e.contrast)
+        if after is None or after.p_adjusted is None:
+            return size
+        return f"{size}, accuracy after pruning {reading.direction(after) or 'not told apart'}"
+
     def _of(self, reading: Reading, name: str, optimum: Effect) -> str:
         safe, pruned, whole = (reading.means(m).get(name) for m in (self.safe, self.pruned, self.whole))
-        said = f"{name}: {share(optimum.effect)} of the weights at the optimum"
+        said = f"{name}: {share(optimum.effect)} of the weights can go at the optimum of the curve"
         if safe is not None and safe.effect is not None:
-            said += f", {share(safe.effect)} safely"
+            said += f", {share(safe.effect)} by the rule for a safe share"
         if pruned is not None and pruned.effect is not None:
             unpruned = f" against {number(whole.effect)}" if whole is not None and whole.effect is not None else ""
             said += f"; accuracy there {number(pruned.effect)}{unpruned} unpruned" if unpruned else ""

@@ -4,12 +4,12 @@ from kinscape.backend.contracts.studies import EffectKind
 from kinscape.backend.studies.headlines.reading import Reading, in_words, lowered
 from kinscape.backend.studies.over_tags import SETTINGS
 
-# Half of the way from no order to the same order.
-CLEAR = 0.5
+# Mean coefficients beyond are called a rise or a fall; less is an order here and another there.
+CLEAR = 0.8
 
 
 def along(reading: Reading) -> list[str]:
-    """For either tag what rises with it, what falls, and what shows no clear order."""
+    """For either tag what rises with it, what falls, and what depends on the other tag."""
     told = []
     some = [e for e in reading.effects if e.suite == SETTINGS and e.kind is EffectKind.ASSOCIATION]
     for contrast in dict.fromkeys(e.contrast for e in some):
@@ -21,7 +21,7 @@ def along(reading: Reading) -> list[str]:
                 parts.append(f"{in_words(names)} {word if len(names) > 1 else word + 's'}")
         rest = [lowered(e.title) for e in of if abs(e.effect or 0.0) < CLEAR]
         if rest:
-            parts.append(f"{in_words(rest)} {'show' if len(rest) > 1 else 'shows'} no clear order")
+            parts.append(f"{in_words(rest)} {'have' if len(rest) > 1 else 'has'} no common order")
         if parts:
             told.append(f"{contrast.capitalize()}: {'; '.join(parts)}.")
     return told

@@ -11,8 +11,8 @@ def chance(reading: Reading) -> list[str]:
     pair, single = _first(reading, BETWEEN), _first(reading, OF_SEEDS)
     if pair is not None:
         told.append(
-            f"Two networks that differ by nothing but chance: {lowered(pair.title)} {sized(pair)}. What differs less "
-            "from a network than that has kept some of it."
+            f"Two networks that differ by nothing but chance: {lowered(pair.title)} {sized(pair)} on average. "
+            f"{pair.sentence} A copy that is nearer than all of them has kept some of its network."
         )
     if single is not None:
         told.append(f"{single.title} of one network: {sized(single)} on average. {single.sentence}")

@@ -30,8 +30,7 @@ TEMPLATE = Template(
     question="Which compressed copies still compute their parent's function, and which are new networks?",
     method="Each copy is compared with its own parent and with the others, by an exact permutation of copies over "
     "parents; kinds of copies are compared parent by parent by an exact sign-flip test. One-sided; each kind of test "
-    "is adjusted over its contrasts (Westfall & Young); a direction that was not expected must reach half the "
-    "level.",
+    "is adjusted over its contrasts (Westfall & Young); p of a direction that was not expected is doubled.",
     source="Hooker et al. 2019, what do compressed deep neural networks forget; the papers on compression as "
     "functions, ours",
     roles=(

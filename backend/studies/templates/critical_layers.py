@@ -53,6 +53,8 @@ TEMPLATE = Template(
         "random weights beside it.",
         "Layers of one network are not a sample: the unit of every test is the network.",
         "Only networks that the server can build can be reset to random weights; programs have the reset to a start.",
-        "A coefficient over four layers takes few values: a mean over networks of 0.3 is one exchanged pair.",
+        "A coefficient over few layers takes few values: two neighbours that change places move it by a third where "
+        "there are four, by a fifth where there are five.",
+        "Where every layer that is lost costs all that was learned, there is no order left to foretell.",
     ),
 )

@@ -52,8 +52,8 @@ TEMPLATE = Template(
     "gives?",
     method="Each student is compared with its own teacher and with the others, by an exact permutation of students "
     "over teachers; and with controls that share the start or the order of data of the same teacher, by an exact "
-    "sign-flip test. One-sided; each kind of test is adjusted over its contrasts (Westfall & Young); a direction "
-    "that was not expected must reach half the level.",
+    "sign-flip test. One-sided; each kind of test is adjusted over its contrasts (Westfall & Young); p of a "
+    "direction that was not expected is doubled.",
     source="Stanton et al. 2021, does knowledge distillation really work; controls as in the papers on distillation as "
     "transfer of functions, ours",
     roles=(
@@ -146,6 +146,7 @@ TEMPLATE = Template(
         Nearest("teacher", "independent"),
         "student",
         "mixed-student",
+        "noise-student",
         (
             ("same-init-other-order", "the teacher's start"),
             ("other-init-same-order", "the teacher's order of data"),

@@ -31,10 +31,16 @@ TEMPLATE = Template(
     analyses=(
         # What allows more to be pruned has a larger optimum and heavier tails.
         Conditions("base", "condition", rising=("prune-optimum", "prune-safe", "kurtosis", "sparsity")),
-        GoesWith(predictors=("kurtosis", "kurtosis-of-kurtoses"), outcomes=("prune-optimum", "prune-safe")),
+        GoesWith(
+            predictors=("kurtosis", "kurtosis-of-kurtoses"),
+            outcomes=("prune-optimum", "prune-safe"),
+            by_definition=(("kurtosis-of-kurtoses", "prune-safe"),),
+        ),
     ),
     headline=HowMuch("prune-optimum", "prune-safe", "prune-accuracy", "accuracy"),
     pitfalls=(
+        "The safe share is a rule: the optimum over the logarithm of the kurtosis of kurtoses. Nothing is measured "
+        "there.",
         "The optimum balances similarity of weights against what is taken away; accuracy after pruning is that of a "
         "copy pruned there, before any training that might win back what it lost.",
         "The optimum is that of the whole network, all matrices pruned together by size.",

@@ -31,7 +31,7 @@ TEMPLATE = Template(
     pitfalls=(
         "Seeds of one recipe say nothing of other recipes: ask again where data, width or length of training change.",
         "A copy that differs less than two seeds do has kept more of its parent than a new training would; a copy that "
-        "differs as much is a new network.",
+        "differs as much may be a new network, or a damaged one.",
         "Start, order of data and augmentation are one seed here. To tell them apart, hold one of them still.",
     ),
 )

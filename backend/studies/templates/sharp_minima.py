@@ -12,7 +12,7 @@ TEMPLATE = Template(
     question="Do conditions that change sharpness change calibration and robustness, and does one go with the other?",
     method="Each condition is compared with the baseline measure by measure: exact one-sided Wilcoxon signed-rank "
     "tests paired by seed, with rank-biserial effects, adjusted within each suite (Westfall & Young; Mann–Whitney and "
-    "Benjamini–Yekutieli where nothing pairs); a direction that was not expected must reach half the level. Sharpness "
+    "Benjamini–Yekutieli where nothing pairs); p of a direction that was not expected is doubled. Sharpness "
     "and safety are then associated over networks, raw and controlling for train loss.",
     source="Jiang et al. 2020; Andriushchenko et al. 2023; the papers on sharp minima, calibration and robustness, "
     "ours",
@@ -44,6 +44,7 @@ TEMPLATE = Template(
         "that it never saw.",
         "How far training went decides both sharpness and calibration. Read the association controlling for train loss "
         "beside the raw one.",
+        "Associations are over the networks of these conditions, which were chosen: inside one they may differ.",
         "Sharpness of weights changes under rescaling that leaves the function alone: trust what relative and adaptive "
         "measures say as well.",
         "Seeds of different conditions are paired by a tag; where they also share their start, say so (init_of).",

@@ -50,7 +50,10 @@ def test_one_demo_is_trained_at_a_time_and_ends_with_its_server(server: Server, 
     assert runs.progress("population").state is DemoState.ABSENT
     runs.close()
     assert runs.progress("seeds").state is DemoState.ABSENT
-    assert any(p.name == project_name("seeds") for p in client.projects())
+    (seeds,) = [d for d in client.demos() if d.template == "seeds"]
+    # The server did not train it itself, but finds what is there; no study of it was run.
+    assert client.project(project_name("seeds")).id == seeds.project
+    assert (seeds.state, seeds.study) == (DemoState.ABSENT, None)
 
 
 def test_why_a_demo_broke_off_is_told() -> None:

@@ -42,13 +42,17 @@ def test_copies_are_sorted_by_distance_and_held_against_a_new_training() -> None
         contrast("disagreement", "pruned: p10 − independent", -0.06, low=-0.07, high=-0.05, suite=BY_GROUP),
         contrast("disagreement", "pruned: p90 − independent", 0.14, low=0.1, high=0.2, suite=BY_GROUP),
     ]
-    order, near, far, level = told("compression", effects)
+    near, far, level, order = told("compression", effects)
     assert order.endswith("p10 0, quantised 0.0100, distilled 0.0500, independent 0.0600, p90 0.200.")
-    assert near.endswith(": quantised and p10.")
+    assert near.endswith(": quantised (1 of 1 measures) and p10 (1 of 1 measures).")
     assert far.startswith("Farther")
-    assert far.endswith(": p90.")
+    assert far.endswith(": p90 (1 of 1 measures).")
     assert level.startswith("Not told apart")
-    assert level.endswith(": distilled.")
+    assert level.endswith(": distilled (nearer in 0, farther in 0 of 1).")
+    # Another measure does not leave the same open; what is found in most of them counts.
+    other = [e.model_copy(update={"measure": "js"}) for e in effects]
+    other = [e.model_copy(update={"low": -0.02, "high": -0.005}) if "distilled −" in e.contrast else e for e in other]
+    assert "distilled (nearer in 1, farther in 0 of 2)" in told("compression", [*effects, *other])[2]
 
 
 def test_of_similarities_the_largest_is_the_nearest() -> None:
@@ -60,10 +64,10 @@ def test_of_similarities_the_largest_is_the_nearest() -> None:
         contrast("cka", "quantised − independent", 0.29, low=0.2, high=0.4, **more),
         contrast("cka", "pruned − independent", -0.2, low=-0.3, high=-0.1, **more),
     ]
-    order, near, far = told("compression", effects)
+    near, far, order = told("compression", effects)
     assert order.index("quantised") < order.index("independent") < order.index("pruned")
-    assert near.endswith(": quantised.")
-    assert far.endswith(": pruned.")
+    assert ": quantised (" in near
+    assert ": pruned (" in far
 
 
 def test_students_are_held_against_what_start_and_order_give() -> None:
@@ -72,13 +76,30 @@ def test_students_are_held_against_what_start_and_order_give() -> None:
         contrast("distance", "student: own − other teachers", -0.03, **found()),
         contrast("distance", "student − same-init-other-order", 0.005, **open_()),
     ]
-    _, own, start, order = told("distillation", effects)
+    own, start, order, _ = told("distillation", effects)
     assert own.startswith("Students are nearer to their own teacher")
     assert "adjusted p = .020" in own
     assert start.startswith("They are not shown to be nearer than networks that only share the teacher's start")
+    # The p is that of the direction which was asked about.
+    assert start.endswith("adjusted p = .400.")
     assert order.startswith("Nobody shares the teacher's order of data")
-    _, own, *_ = told("distillation", [effects[0], effects[1].model_copy(update={"p_adjusted": 0.3})])
+    own, *_ = told("distillation", [effects[0], effects[1].model_copy(update={"p_adjusted": 0.3})])
     assert "not shown to be nearer" in own
+    farther = effects[2].model_copy(update={"low": 0.001, "high": 0.009})
+    assert told("distillation", [*effects[:2], farther])[1].endswith("; if anything they are farther.")
+
+
+def test_students_of_noise_are_the_control_of_a_shared_start() -> None:
+    effects = [
+        mean("distance", "student", 0.03),
+        contrast("distance", "noise-student: own − other teachers", -0.02, **found()),
+        contrast("accuracy", "noise − teacher", 0.01, **found("better", "worse")),
+        contrast("distance", "mixed-student − same-init-other-order", 0.0, **open_()),
+    ]
+    said = told("distillation", effects)
+    assert any(sentence.startswith("Students of noise, which had nothing to learn, are nearer") for sentence in said)
+    assert any(sentence.startswith("noise − teacher: accuracy better") for sentence in said)
+    assert any("They may have learned from labels alone" in sentence for sentence in said)
 
 
 def test_conditions_that_change_sharpness_are_asked_for_safety() -> None:
@@ -87,12 +108,16 @@ def test_conditions_that_change_sharpness_are_asked_for_safety() -> None:
         contrast("ece", "sam − sgd", 0.1, suite="safety", smallest_p=0.01, **open_("better")),
     ]
     assert told("sharp-minima", effects) == [
+        "No condition is shown to change both, sharpness and calibration or robustness, in most measures.",
         "sam − sgd: flatter in 1 of 1 measures of sharpness.",
-        "None is shown to change calibration or robustness.",
     ]
     sharper = {"p_adjusted": 1.0, "p_opposite_adjusted": 0.02}
     effects = [effects[0].model_copy(update=sharper), effects[1].model_copy(update={"p_adjusted": 0.02})]
-    assert "sharper and yet better" in told("sharp-minima", effects)[-1]
+    first, second = told("sharp-minima", effects)
+    assert first == "sam − sgd is sharper and better in most measures. Flat minima are not needed for it."
+    assert "sharper in 1 of 1 measures of sharpness; better in 1 of 1 measures of calibration" in second
+    loss = contrast("train-loss", "sam − sgd", 0.1, suite="training", **{**found("better", "worse"), **sharper})
+    assert "They fit the train samples less" in told("sharp-minima", [*effects, loss])[0]
     few = [e.model_copy(update={"smallest_p": 0.125, "n": 3, "unit": "seeds"}) for e in effects]
     (sentence,) = told("sharp-minima", few)
     assert sentence.startswith("3 seeds cannot show that any condition differs")
@@ -100,20 +125,17 @@ def test_conditions_that_change_sharpness_are_asked_for_safety() -> None:
 
 def test_associations_are_followed_to_equal_train_loss() -> None:
     def pair(title: str, contrast: str, rho: float, p: float) -> Effect:
-        return mean(title, contrast, rho, kind="association", suite="associations", title=title, p_adjusted=p)
+        more = {"suite": "associations", "hypothesis": "worse" if rho > 0 else "better", "title": title}
+        return mean(title, contrast, rho, kind="association", p_adjusted=p, **more)
 
     tested = contrast("trace", "sam − sgd", -3, suite="sharpness", smallest_p=0.01, **open_("flatter"))
-    raw = [
-        pair("a", "raw", -0.5, 0.01),
-        pair("b", "raw", 0.5, 0.01),
-        pair("c", "raw", 0.6, 0.02),
-        pair("d", "raw", 0, 1),
-    ]
-    held = [("a", 0.4, 0.01), ("b", 0.4, 0.01), ("c", 0.1, 0.9), ("d", 0.5, 0.01)]
-    same = [pair(title, "controlling for train loss", rho, p) for title, rho, p in held]
-    assert told("sharp-minima", [tested, *raw, *same])[-1] == (
-        "3 of 4 associations of sharpness with safety are found; at equal train loss 1 keep their sign, 1 turn it, "
-        "1 vanish (a: ρ = -0.50, then 0.40)."
+    raw = [("a", -0.5, 0.01), ("b", 0.5, 0.01), ("c", -0.6, 0.02), ("d", 0.0, 1.0)]
+    held = [("a", 0.4, 0.01), ("b", 0.4, 0.01), ("c", -0.1, 0.9), ("d", 0.5, 0.01)]
+    both = [pair(t, "raw", rho, p) for t, rho, p in raw]
+    both += [pair(t, "controlling for train loss", rho, p) for t, rho, p in held]
+    assert told("sharp-minima", [tested, *both])[-1] == (
+        "Of 4 associations, 2 say that sharper goes with better and 1 says that sharper goes with worse as they are; "
+        "3 say that sharper goes with worse at equal train loss (a: ρ = -0.50, then 0.40)."
     )
 
 
@@ -127,8 +149,13 @@ def test_a_prune_is_told_with_what_it_costs() -> None:
         contrast("prune-optimum", "sam − sgd", 0.01, **open_("higher")),
     ]
     first, more, rest = told("good-prune", effects)
-    assert first == "sgd: 77 % of the weights at the optimum, 60 % safely; accuracy there 0.900 against 0.950 unpruned."
-    assert more == "More can be pruned: l1 − sgd: 0.130, adjusted p = .020."
+    assert first == (
+        "sgd: 77 % of the weights can go at the optimum of the curve, 60 % by the rule for a safe share; "
+        "accuracy there 0.900 against 0.950 unpruned."
+    )
+    assert more == "More can be pruned: l1 − sgd by 0.130, adjusted p = .020."
+    after = contrast("prune-accuracy", "l1 − sgd", -0.05, **open_("better"))
+    assert told("good-prune", [*effects, after])[1].endswith("accuracy after pruning not told apart.")
     assert rest == "No difference in the optimum is shown for sam − sgd."
 
 
@@ -154,9 +181,9 @@ def test_a_delay_that_was_not_waited_for_is_at_least_that_long() -> None:
         contrast("delay", "fast − slow", -300, suite="delay", **found("shorter", "")),
     ]
     fast, slow, both = told("grokking", effects)
-    assert "learned 450 steps after" in fast
-    assert "learned at least 750 steps after" in slow
-    assert both == "fast takes shorter than slow: adjusted p = .020."
+    assert "passes 0.95 450 steps after" in fast
+    assert "passes 0.95 at least 750 steps after" in slow
+    assert both == "fast − slow: -300 steps (shorter; adjusted p = .020)."
 
 
 def test_settings_are_told_by_what_rises_and_falls() -> None:
@@ -165,7 +192,7 @@ def test_settings_are_told_by_what_rises_and_falls() -> None:
 
     (sentence,) = told("population", [along("Train loss", -0.9), along("Accuracy", 0.8), along("Linear CKA", 0.1)])
     assert sentence == (
-        "Along width: accuracy (ρ = 0.80) rises; train loss (ρ = -0.90) falls; linear CKA shows no clear order."
+        "Along width: accuracy (ρ = 0.80) rises; train loss (ρ = -0.90) falls; linear CKA has no common order."
     )
 
 
