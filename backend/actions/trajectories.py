@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy.orm import Session
 
-from kinscape.backend.actions import matrices, measures
+from kinscape.backend.actions import matrices, measures, passages
 from kinscape.backend.actions.matrices import MatrixArrays
 from kinscape.backend.contracts.cards import Arity
 from kinscape.backend.contracts.trajectories import Against, TrainingRun, Trajectories, TrajectoryLine
@@ -24,11 +24,23 @@ NO_RUNS = (
 Place = tuple[int, int]
 
 
-def trajectories(session: Session, comparison: int, measure: str, *, layer: str | None = None) -> Trajectories:
+def trajectories(
+    session: Session,
+    comparison: int,
+    measure: str,
+    *,
+    layer: str | None = None,
+    reaches: float | None = None,
+    falling: bool = False,
+) -> Trajectories:
     """One measure along every run of the comparison that has at least two steps.
 
     A measure of pairs is held against the run's last and first step, the step before, and every other run at the same
     step. Of several checkpoints at one step the newest counts.
+
+    Args:
+        reaches: a limit, of which the first step is told that reaches it.
+        falling: whether the limit is reached from above.
     """
     asked = measures.find(session, comparison, measure, layer=layer)
     runs = _runs(session, asked.ids)
@@ -45,6 +57,7 @@ def trajectories(session: Session, comparison: int, measure: str, *, layer: str 
             lines += others[:MOST_PAIRS]
             if len(others) > MOST_PAIRS:
                 sentence = f"Of {len(others)} pairs of runs the first {MOST_PAIRS} are shown at equal steps."
+    passed = [] if reaches is None else passages.passages(lines, reaches, falling=falling)
     return Trajectories(
         measure=asked.name,
         slug=asked.card.slug,
@@ -52,6 +65,8 @@ def trajectories(session: Session, comparison: int, measure: str, *, layer: str 
         runs=runs,
         lines=lines,
         sentence=sentence,
+        passages=passed,
+        tests=passages.compared(passed, runs),
     )
 
 

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from kinscape.backend.contracts.projects import Id
 
@@ -46,11 +46,41 @@ class TrajectoryLine(BaseModel):
     high: list[float | None]
 
 
+class FirstPassage(BaseModel):
+    """When a line first reaches a limit.
+
+    Attributes:
+        step: null where it never does: it was watched up to ``watched``, and may reach it later.
+    """
+
+    place: int
+    against: Against
+    step: int | None
+    watched: int
+
+
+class PassageTest(BaseModel):
+    """Whether runs of one group reach a limit sooner than those of another: the exact Gehan test, two-sided.
+
+    Attributes:
+        sooner: the group whose runs tend to reach it first; empty where neither does.
+        smallest_p: that so many runs can have.
+    """
+
+    against: Against
+    groups: tuple[str, str]
+    runs: tuple[int, int]
+    sooner: str
+    p: float
+    smallest_p: float
+
+
 class Trajectories(BaseModel):
     """One measure along all runs of a comparison.
 
     Attributes:
         sentence: why there is nothing to show, or what was left out; else empty.
+        passages, tests: of the limit that was asked about.
     """
 
     measure: str
@@ -59,3 +89,5 @@ class Trajectories(BaseModel):
     runs: list[TrainingRun]
     lines: list[TrajectoryLine]
     sentence: str = ""
+    passages: list[FirstPassage] = Field(default_factory=list)
+    tests: list[PassageTest] = Field(default_factory=list)

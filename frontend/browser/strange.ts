@@ -17,7 +17,7 @@ export function strangeParts(store: Store): string[] {
   const columns = store.models.value?.columns;
   const isThere = !store.hasNumbers || !!columns;
   const isUnknown = (id: string): boolean => id !== "" && isThere && !quantitiesOf(store).some((one) => one.id === id);
-  const lacking = view.columns.split(BETWEEN).filter((id) => !columns?.some((c) => c.id === id));
+  const lacking = view.columns.split(BETWEEN).filter((id) => id && !columns?.some((c) => c.id === id));
   const checks: [string, boolean][] = [
     ["measure", view.measure !== "" && !store.pairwise.some((m) => m.key === view.measure)],
     ["layer", view.layer !== "" && !store.pairwise.some((m) => store.layersOf(m).includes(view.layer))],

@@ -18,7 +18,7 @@ TICK_MS = 2000
 
 def door(demo: Demo) -> Any:
     """The way to the study of a demo; where it was not run yet, what asks for its networks."""
-    if demo.study is not None and demo.state is not DemoState.TRAINING:
+    if demo.study is not None:
         return link("Open its demo", f"/study/{demo.study}", className="button small")
     return html.Button(
         "Try on demo networks",
@@ -30,7 +30,7 @@ def door(demo: Demo) -> Any:
 
 def watched(demos: Mapping[str, Demo], project: int) -> list[Any]:
     """What is trained now, looked at again and again; from the page of its own project its study opens by itself."""
-    now = next((d for d in demos.values() if d.state is DemoState.TRAINING), None)
+    now = next((d for d in demos.values() if _is_awaited(d)), None)
     told = None if now is None else _progress(now, opens=now.project == project)
     return [
         dcc.Store(id="demo-wanted", data=now.template if now is not None and now.project == project else None),
@@ -72,7 +72,7 @@ def register(app: Dash, access: Access) -> None:
     )
     def follow(_: int, wanted: str | None, path: str) -> Any:
         demos = access.client(path).demos()
-        demo = next((d for d in demos if d.template == wanted or (not wanted and d.state is DemoState.TRAINING)), None)
+        demo = next((d for d in demos if d.template == wanted or (not wanted and _is_awaited(d))), None)
         if demo is None or demo.state is DemoState.ABSENT:
             return no_update, True, None
         if demo.state is DemoState.BROKEN:
@@ -80,6 +80,11 @@ def register(app: Dash, access: Access) -> None:
         if demo.template != wanted:
             return no_update, no_update, _progress(demo, opens=False)
         return _next(demo, path), no_update, _progress(demo, opens=True)
+
+
+def _is_awaited(demo: Demo) -> bool:
+    """Whether its networks are trained and its study was not run yet: who has seen that is not taken there again."""
+    return demo.state is DemoState.TRAINING and demo.study is None
 
 
 def _next(demo: Demo, path: str) -> Any:

@@ -284,9 +284,13 @@ class Comparison:
         """One measure of every model, layer by layer."""
         return Profile.model_validate(self._http.get(f"/comparisons/{self.id}/profile", measure=measure))
 
-    def trajectories(self, measure: str, *, layer: str | None = None) -> Trajectories:
-        """One measure along the steps of every training run."""
-        found = self._http.get(f"/comparisons/{self.id}/trajectories", measure=measure, layer=layer)
+    def trajectories(self, measure: str, **asked: Any) -> Trajectories:
+        """One measure along the steps of every training run.
+
+        ``layer=``; ``reaches=0.95`` adds the first step at which each run has at least so much (``falling=True``: at
+        most), and whether groups of runs differ in it.
+        """
+        found = self._http.get(f"/comparisons/{self.id}/trajectories", measure=measure, **asked)
         return Trajectories.model_validate(found)
 
     def cell(self, measure: str, first: str, second: str | None = None, *, layer: str | None = None) -> Cell:

@@ -33,9 +33,18 @@ def test_every_measure_is_drawn_along_training(page: Page, client: Client, tmp_p
     expect(page.locator(".picture > h2").nth(1)).to_contain_text("Measures of single models")
     expect(page.locator(".picture > h2").nth(2)).to_contain_text("Layer by layer: L2 norm")
 
+    page.get_by_label("this number").fill("0")
+    passages = page.locator("#passage-found")
+    expect(passages.locator("tbody tr")).to_have_count(2)
+    expect(passages).to_contain_text("north")
+    page.get_by_label("this number").fill("2")
+    expect(passages).to_contain_text("not by 100")
+
     masked = asked.share(masked=True, view="tab=trajectories")
     page.goto(masked.url)
     expect(pictures).to_have_count(8)
+    page.get_by_label("this number").fill("0")
+    expect(passages.locator("tbody tr")).to_have_count(2)
     expect(page.locator(".picture")).to_contain_text("run 1 (3 steps), run 2 (3 steps)")
     assert "north" not in page.content()
 

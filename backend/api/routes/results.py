@@ -39,6 +39,7 @@ Number = Annotated[int, Query(ge=1, le=2**63 - 1)]
 Several = Annotated[str, Query(max_length=20_000, pattern=r"^[1-9]\d{0,17}(,[1-9]\d{0,17})*$")]
 # Two classes, such as 3-5.
 ClassPair = Annotated[str | None, Query(max_length=20, pattern=r"^\d{1,9}-\d{1,9}$")]
+Limit = Annotated[float | None, Query(allow_inf_nan=False)]
 Offset = Annotated[int, Query(ge=0, le=2**31 - 1)]
 ARRAYS = "application/octet-stream"
 
@@ -215,9 +216,20 @@ def agreements(session: Transaction, comparison: RowId) -> Agreements:
 
 
 @router.get("/comparisons/{comparison}/trajectories")
-def along_training(session: Transaction, comparison: RowId, measure: Measure, layer: Layer = None) -> Trajectories:
-    """One measure along the steps of every training run, held against its end, its start, and other runs."""
-    return trajectories.trajectories(session, comparison, measure, layer=layer)
+def along_training(
+    session: Transaction,
+    comparison: RowId,
+    measure: Measure,
+    layer: Layer = None,
+    reaches: Limit = None,
+    *,
+    falling: bool = False,
+) -> Trajectories:
+    """One measure along the steps of every training run, held against its end, its start, and other runs.
+
+    With ``reaches``, the first step of every run at which the number is at least that much (``falling``: at most).
+    """
+    return trajectories.trajectories(session, comparison, measure, layer=layer, reaches=reaches, falling=falling)
 
 
 @router.get("/comparisons/{comparison}/profile")

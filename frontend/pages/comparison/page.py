@@ -10,6 +10,7 @@ from kinscape.backend.contracts.shares import TABS_OF_ONE_MEASURE, ShareScope
 from kinscape.client import Client, ClientError
 from kinscape.frontend.access import Access
 from kinscape.frontend.components.words import trouble
+from kinscape.frontend.pages.comparison import first_passage
 from kinscape.frontend.pages.comparison.follow_ups import register_more
 from kinscape.frontend.pages.comparison.opened import OpenedComparison, comparison_of
 from kinscape.frontend.pages.comparison.tab import tabs
@@ -96,6 +97,7 @@ def picture(page: OpenedComparison, scheme: str) -> Any:
 def register(app: Dash, access: Access) -> None:
     """Drawing what the browser does not, and asking for more."""
     register_more(app, access)
+    first_passage.register(app, access)
 
     @on(
         app,

@@ -2,13 +2,16 @@
 
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 import torch
 
 from kinscape import build
-from kinscape.backend.contracts.trajectories import Against
+from kinscape.backend.actions.passages import compared
+from kinscape.backend.contracts.trajectories import Against, FirstPassage, TrainingRun
 from kinscape.client import Client, ClientError, Comparison, Project
+from tests.conftest import Server
 
 STEPS = {"first": [1, 10, 100], "second": [10, 100, 1000]}
 
@@ -71,6 +74,49 @@ def test_a_measure_of_single_models_is_one_line_for_each_run(asked: Comparison) 
         assert np.isfinite([v for v in line.low if v is not None]).all()
     with pytest.raises(ClientError, match="did not ask for"):
         asked.trajectories("nll")
+
+
+def test_the_first_step_that_reaches_a_limit_is_told_and_who_never_does(asked: Comparison) -> None:
+    lines = asked.trajectories("weight-l2").lines
+    values = {line.place: line.values for line in lines if line.against is Against.START}
+    high = max(v for of in values.values() for v in of if v is not None)
+    found = asked.trajectories("weight-l2", reaches=high)
+    there = [(p.place, p.step, p.watched) for p in found.passages if p.against is Against.START]
+    place = next(k for k, of in values.items() if high in of)
+    other = 1 - place
+    steps = list(STEPS.values())
+    assert (place, steps[place][1 + values[place].index(high)], steps[place][-1]) in there
+    assert (other, None, steps[other][-1]) in there
+    # One run of each group: nothing to test.
+    assert found.tests == []
+    below = asked.trajectories("weight-l2", reaches=high, falling=True)
+    assert all(p.step is not None for p in below.passages if p.against is Against.START)
+    assert not any(p.against is Against.OTHER for p in below.passages)
+    with pytest.raises(ClientError):
+        asked.trajectories("weight-l2", reaches=float("nan"))
+
+
+def test_groups_of_runs_are_compared_by_when_they_get_there() -> None:
+    runs = [TrainingRun(run=f"r{k}", group="a" if k < 4 else "b", checkpoints=[], steps=[]) for k in range(8)]
+    known = [(10, 10), (10, 20), (20, 30), (20, 40), (None, 50), (None, 50), (None, 50), (50, 50)]
+    passed = [
+        FirstPassage(place=k, against=Against.ITSELF, step=step, watched=watched)
+        for k, (step, watched) in enumerate(known)
+    ]
+    (tested,) = compared(passed, runs)
+    assert (tested.groups, tested.runs, tested.sooner) == (("a", "b"), (4, 4), "a")
+    # Of 70 deals, these are the most extreme, on either side.
+    assert tested.p == tested.smallest_p == pytest.approx(2 / 70)
+
+
+def test_a_masked_link_tells_passages_without_names(asked: Comparison, server: Server) -> None:
+    link = asked.share(masked=True)
+    headers = {"Kinscape-Share": link.url.rpartition("/")[2]}
+    address = f"{server.url}/api/v1/comparisons/{asked.id}/trajectories"
+    answer = httpx.get(address, params={"measure": "accuracy", "reaches": 0.0}, headers=headers)
+    assert answer.status_code == 200
+    assert answer.json()["passages"]
+    assert not any(name in answer.text for name in ("FIRST", "SECOND", "first-", "second-"))
 
 
 def test_checkpoints_without_runs_say_what_to_do(

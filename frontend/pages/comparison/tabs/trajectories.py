@@ -10,7 +10,7 @@ from kinscape.client import ClientError
 from kinscape.frontend.components.cards import named
 from kinscape.frontend.components.words import nothing
 from kinscape.frontend.figures import trajectories as drawing
-from kinscape.frontend.pages.comparison import spectra_over_steps
+from kinscape.frontend.pages.comparison import first_passage, spectra_over_steps
 from kinscape.frontend.pages.comparison.graphs import graph
 from kinscape.frontend.pages.comparison.opened import OpenedComparison
 from kinscape.frontend.pages.comparison.tab import Controls, Tab
@@ -50,6 +50,7 @@ def draw(page: OpenedComparison, scheme: str) -> Any:
             html.Div(_singles(page, singles, scheme), className="curves along"),
         ]
         parts.append(html.P(f"{left_out} more are not drawn.", className="quiet") if left_out > 0 else None)
+    parts.append(first_passage.form(page))
     parts += spectra_over_steps.sections(page, runs, scheme)
     return html.Div(parts, className="picture full")
 
