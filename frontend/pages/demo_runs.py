@@ -97,6 +97,8 @@ def _next(demo: Demo, path: str) -> Any:
 
 def _progress(demo: Demo, *, opens: bool) -> Any:
     told = f"{demo.trained} of {demo.networks} are there" if demo.networks else "this takes a minute or two"
+    if demo.networks and demo.trained == demo.networks:
+        told += ", and are checked and compared as soon as workers are free"
     said = f"Networks for the study {demo.template} are trained: {told}. "
     if opens:
         return html.P(f"{said}Its answer opens by itself.", className="demo-told")

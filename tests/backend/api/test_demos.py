@@ -38,22 +38,23 @@ def test_every_study_can_be_tried(client: Client) -> None:
         client.try_demo("alchemy")
 
 
+# A template that no other test has trained on the shared server: of networks that are there nothing is trained.
 def test_one_demo_is_trained_at_a_time_and_ends_with_its_server(server: Server, client: Client) -> None:
     runs = DemoRuns()
-    runs.start("seeds", url=server.url, token="")
-    runs.start("seeds", url=server.url, token="")
-    with pytest.raises(Conflict, match="demo seeds are trained now"):
-        runs.start("population", url=server.url, token="")
-    until(runs, "seeds", DemoState.TRAINING, trained=1)
-    progress = runs.progress("seeds")
-    assert progress.networks == STUDIES["seeds"].size
-    assert runs.progress("population").state is DemoState.ABSENT
-    runs.close()
+    runs.start("population", url=server.url, token="")
+    runs.start("population", url=server.url, token="")
+    with pytest.raises(Conflict, match="demo population are trained now"):
+        runs.start("seeds", url=server.url, token="")
+    until(runs, "population", DemoState.TRAINING, trained=1)
+    progress = runs.progress("population")
+    assert progress.networks == STUDIES["population"].size
     assert runs.progress("seeds").state is DemoState.ABSENT
-    (seeds,) = [d for d in client.demos() if d.template == "seeds"]
+    runs.close()
+    assert runs.progress("population").state is DemoState.ABSENT
+    (there,) = [d for d in client.demos() if d.template == "population"]
     # The server did not train it itself, but finds what is there; no study of it was run.
-    assert client.project(project_name("seeds")).id == seeds.project
-    assert (seeds.state, seeds.study) == (DemoState.ABSENT, None)
+    assert client.project(project_name("population")).id == there.project
+    assert (there.state, there.study) == (DemoState.ABSENT, None)
 
 
 def test_why_a_demo_broke_off_is_told() -> None:
